@@ -1,0 +1,492 @@
+"""HTTP20Connection: http.client's connection, with many requests under way at once.
+
+::
+
+    request() ──> id        queued ──> sent ──> answered          getresponse(id) ──> response
+                               │         │
+                               └─────────┴──> refused by the server, unprocessed: sent again elsewhere
+
+A connection object outlives its sockets.  It has one current transport, a `Mux` on HTTP/2 or a
+`Lane` on HTTP/1.1, and as many draining ones as still have streams to finish.  An id is 1, 3, 5, …
+for the life of the object, whatever number the wire knows the stream by.
+
+Lock order: `_lock`, then the transport's own.
+"""
+
+import contextlib
+import http.client
+import socket
+import sys
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from . import transport
+from .engine import make_engine
+from .errors import ConnectionGoingAway, HTTP2Error, RequestTimeout
+from .fields import Headers, authority
+from .http1 import Exchange, Lane
+from .mux import MAX_BUFFERED, Mux
+from .request import NO_HEADERS, Request
+from .response import HTTP20Response
+from .shared_socket import SharedSocket
+from .stream import Stream
+from .transport import H2, HTTP11, deadline_after, remaining, resolve_timeout
+
+# Sent again after the server refused it unprocessed. Go gives up after 6 tries.
+MAX_TRIES = 5
+# Seconds before the second try that brought no progress; doubled each time.
+BACKOFF = 0.05
+
+_GLOBAL_DEFAULT_TIMEOUT = socket._GLOBAL_DEFAULT_TIMEOUT  # type: ignore[attr-defined]
+_Pending = Stream | Exchange
+
+
+class HTTP20Connection(http.client.HTTPSConnection):
+    """A connection to one origin that speaks HTTP/2, or HTTP/1.1 where the server has no HTTP/2.
+
+    Args:
+        host: the name, or `name:port`.
+        port: by default 443, or 80 with `secure=False`.
+        secure: with TLS; ALPN then tells the protocol. False: cleartext HTTP/2, by prior knowledge.
+        timeout: seconds that each blocking step may last; None: no limit.  By default that of
+            `socket.setdefaulttimeout`.
+        source_address: (host, port) to connect from.
+        context: the ssl.SSLContext; by default one that verifies (`hyperlite.create_context`).
+            It is left as it was, but for ALPN that had been set on it.
+        blocksize: bytes that are read at a time of a file that is sent.
+        max_buffered: bytes of responses to hold unread, beyond the streams' flow-control windows
+            of 1 MiB and more each, where progress needs it.
+    """
+
+    response_class = HTTP20Response
+
+    def __init__(
+        self,
+        host: str,
+        port: int | None = None,
+        *,
+        secure: bool = True,
+        timeout: float | None = _GLOBAL_DEFAULT_TIMEOUT,
+        source_address: tuple[str, int] | None = None,
+        context: Any = None,
+        blocksize: int = 65536,
+        max_buffered: int = MAX_BUFFERED,
+    ) -> None:
+        self.default_port = http.client.HTTPS_PORT if secure else http.client.HTTP_PORT
+        # Not HTTPSConnection's: that would load a context whether one is needed or not.
+        http.client.HTTPConnection.__init__(self, host, port, timeout, source_address, blocksize)
+        self.source_address = source_address
+        self._secure = secure
+        self._context = context
+        self._max_buffered = max_buffered
+        self._scheme = b"https" if secure else b"http"
+        self._authority = authority(self.host, self.port, self.default_port)
+        self._lock = threading.RLock()
+        # -- guarded by _lock --
+        self._next_id = 1
+        self._pending: dict[int, _Pending] = {}  # requests whose response nobody has taken, in order
+        self._transport: Mux | Lane | None = None
+        self._draining: list[Mux] = []
+
+    # -- connecting -------------------------------------------------------------------------------
+
+    def connect(self) -> None:
+        """Connect now; `request()` does it by itself.
+
+        Raises:
+            OSError, ssl.SSLError: as http.client's `connect()`.
+            InadequateSecurity: HTTP/2 was negotiated with a cipher that it forbids.
+        """
+        with self._lock:
+            sys.audit("http.client.connect", self, self.host, self.port)
+            self._retire()
+            sock, protocol = self._open((H2, HTTP11))
+            if protocol == H2 or not self._secure:
+                mux = Mux(
+                    sock,
+                    make_engine(),
+                    timeout=resolve_timeout(self.timeout),
+                    max_buffered=self._max_buffered,
+                )
+                self._transport = mux
+                self.sock = SharedSocket(mux)
+            else:
+                self._transport = Lane(self._dial, self._speak, sock)
+                self.sock = sock
+
+    def _open(self, alpn: tuple[str, ...]) -> tuple[socket.socket, str | None]:
+        context = (self._context or transport.default_context()) if self._secure else None
+        return transport.connect(
+            self.host,
+            self.port,
+            context=context,
+            timeout=resolve_timeout(self.timeout),
+            source_address=self.source_address,
+            alpn=alpn,
+            create_connection=self._create_connection,  # type: ignore[attr-defined]
+        )
+
+    def _dial(self) -> socket.socket:
+        """Open a further socket to an origin that is known to speak HTTP/1.1."""
+        self.sock, _ = self._open((HTTP11,))
+        return self.sock
+
+    def _speak(self, sock: socket.socket) -> http.client.HTTPConnection:
+        """Return an http.client connection that talks on `sock`."""
+        connection = http.client.HTTPConnection(self.host, self.port, blocksize=self.blocksize)
+        connection.default_port = self.default_port  # so that Host names the port when it must
+        connection.response_class = self.response_class
+        connection.set_debuglevel(self.debuglevel)
+        connection.auto_open = 0
+        connection.sock = sock
+        return connection
+
+    def _retire(self) -> None:
+        """Let go of the current transport: what it has under way it finishes."""
+        if isinstance(self._transport, Mux):
+            self._transport.close(when_idle=True)
+            self._draining.append(self._transport)
+        self._draining = [mux for mux in self._draining if not mux.closed]
+        self._transport = self.sock = None
+
+    def _usable_transport(self) -> Mux | Lane:
+        """Return the current transport, connecting anew where it takes no more requests."""
+        current = self._transport
+        if current is not None:
+            if isinstance(current, Lane):
+                return current
+            if self.sock is not None and current.check():
+                return current
+        if not self.auto_open and current is not None:
+            raise http.client.NotConnected("the connection is closed, and auto_open is off")
+        self.connect()
+        assert self._transport is not None
+        return self._transport
+
+    # -- requests ---------------------------------------------------------------------------------
+
+    def request(  # type: ignore[override]  # http.client returns None
+        self,
+        method: str,
+        url: str,
+        body: Any = None,
+        headers: Headers = NO_HEADERS,
+        *,
+        encode_chunked: bool = False,
+    ) -> int:
+        """Send a request; returns its stream id, to ask `getresponse` for its response.
+
+        When it returns, the request was sent, or, where the server takes no further stream now,
+        queued.  One whose body is a file or an iterable is not queued but waited for.
+
+        Args:
+            method, url, body, headers, encode_chunked: as in http.client.
+
+        Raises:
+            ValueError, http.client.InvalidURL: something that may not be sent; nothing was.
+            RequestTimeout: the server did not let it be sent in time.
+            HTTP2Error, OSError: connecting failed, or the connection while the body was sent.
+        """
+        return self._send_all([self._make_request(method, url, body, headers, encode_chunked)])[0]
+
+    def request_many(self, requests: Iterable[tuple[Any, ...]]) -> list[int]:
+        """Send many requests with one write; returns their stream ids in order.
+
+        Args:
+            requests: of each the arguments of `request()`: (method, url), (method, url, body) or
+                (method, url, body, headers).  All are checked before the first is sent.
+
+        Raises:
+            As `request()`; ValueError for a body that is a file or an iterable.
+        """
+        made = []
+        for arguments in requests:
+            request = self._make_request(*arguments)
+            if not request.repeatable:
+                raise ValueError(
+                    "request_many() takes bytes or str for a body: a file would hold up the others"
+                )
+            made.append(request)
+        return self._send_all(made)
+
+    def _make_request(
+        self,
+        method: str,
+        url: str,
+        body: Any = None,
+        headers: Headers = NO_HEADERS,
+        encode_chunked: bool = False,
+    ) -> Request:
+        return Request(
+            method,
+            url,
+            body,
+            headers,
+            scheme=self._scheme,
+            authority=self._authority,
+            blocksize=self.blocksize,
+            encode_chunked=encode_chunked,
+        )
+
+    def _send_all(self, requests: list[Request]) -> list[int]:
+        with self._lock:
+            current = self._usable_transport()
+            ids = list(range(self._next_id, self._next_id + 2 * len(requests), 2))
+            self._next_id += 2 * len(requests)
+            numbered = list(zip(ids, requests, strict=True))
+            if isinstance(current, Lane):
+                exchanges = [Exchange(stream_id, request) for stream_id, request in numbered]
+                self._pending.update(zip(ids, exchanges, strict=True))
+            else:
+                streams = [Stream(stream_id, request) for stream_id, request in numbered]
+                current = self._submit(current, streams)
+                self._pending.update(zip(ids, streams, strict=True))
+        try:
+            if isinstance(current, Lane):
+                for exchange in exchanges:
+                    current.submit(exchange)
+            else:
+                current.settle(streams)
+                for stream in streams:
+                    self._send_body(stream)
+        except BaseException:
+            for stream_id in ids:  # which the caller will never know
+                with contextlib.suppress(http.client.ResponseNotReady):
+                    self.cancel(stream_id)
+            raise
+        return ids
+
+    def _submit(self, current: Mux | Lane, streams: list[Stream]) -> Mux:
+        """Hand streams to a mux: the current one, or its successor if it takes no more."""
+        for _ in range(MAX_TRIES):
+            if isinstance(current, Mux) and current.submit(streams):
+                return current
+            current = self._usable_transport()
+        raise ConnectionGoingAway(
+            "the server closes each connection before it takes a request", retry_safe=True
+        )
+
+    def _send_body(self, stream: Stream) -> None:
+        """Send a body that comes in pieces, until the server has enough of it."""
+        if stream.request.pieces is None:
+            return
+        assert stream.mux is not None
+        for piece in stream.request.pieces:
+            if len(piece) and not stream.mux.write(stream, piece, last=False):
+                return
+        stream.mux.write(stream, b"", last=True)
+
+    # -- responses --------------------------------------------------------------------------------
+
+    def getresponse(self, stream_id: int | None = None) -> HTTP20Response:
+        """Return the response to a request, when its header block has arrived.
+
+        Args:
+            stream_id: what `request()` returned; by default that of the oldest request of this
+                thread whose response was not yet taken.
+
+        Raises:
+            http.client.ResponseNotReady: there is no such request, or its response was taken.
+            RequestTimeout: nothing came within the timeout.
+            HTTP2Error: the connection or the stream failed.
+            Whatever is raised, the request is over: it is cancelled, and its id is spent.
+        """
+        pending = self._take(stream_id)
+        if isinstance(pending, Exchange):
+            lane = self._transport
+            assert isinstance(lane, Lane)
+            try:
+                return lane.response(pending)
+            except BaseException:
+                lane.cancel(pending)
+                raise
+        try:
+            self._await_head(pending)
+        except BaseException:
+            if pending.mux is not None:
+                pending.mux.cancel(pending)
+            raise
+        assert pending.mux is not None
+        return self.response_class.from_stream(pending.mux, pending, pending.request.method)
+
+    def as_ready(self, ids: Iterable[int] | None = None, timeout: float | None = None) -> Iterator[int]:
+        """Yield stream ids as their responses' header blocks, or their failures, arrive.
+
+        `getresponse(id)` then returns the one or raises the other, without waiting.
+
+        Args:
+            ids: which; by default all requests of this thread whose responses were not yet taken.
+            timeout: seconds for all of them together.
+
+        Raises:
+            http.client.ResponseNotReady: one of the ids is unknown, or its response was taken.
+            RequestTimeout: the time was over before all had arrived.
+        """
+        me = threading.get_ident()
+        with self._lock:
+            if ids is None:
+                waiting = {key: item for key, item in self._pending.items() if item.thread == me}
+            else:
+                waiting = {stream_id: self._find(stream_id) for stream_id in ids}
+        deadline = deadline_after(timeout)
+        while waiting:
+            ready = [key for key, item in waiting.items() if self._is_ready(item)]
+            for key in ready:
+                del waiting[key]
+            yield from ready
+            if ready or not waiting:
+                continue
+            left = remaining(deadline)
+            if left is not None and not left:
+                raise RequestTimeout(f"{len(waiting)} responses did not come within {timeout:g} s")
+            self._wait_for_one(list(waiting.values()), left)
+
+    def cancel(self, stream_id: int) -> None:
+        """Give up a request whose response was not yet taken: its stream is reset, its id spent.
+
+        A response that was taken is given up by its own `close()`.
+
+        Raises:
+            http.client.ResponseNotReady: there is no such request, or its response was taken.
+        """
+        pending = self._take(stream_id)
+        if isinstance(pending, Stream):
+            if pending.mux is not None:
+                pending.mux.cancel(pending)
+        elif isinstance(self._transport, Lane):
+            self._transport.cancel(pending)
+
+    def ping(self, timeout: float | None = None) -> float:
+        """Send PING (RFC 9113 section 6.7) and wait for the answer; returns the round trip in seconds.
+
+        Args:
+            timeout: seconds to wait; by default the connection's own.
+
+        Raises:
+            http.client.NotConnected: there is no open HTTP/2 connection.
+            RequestTimeout: no answer came.
+        """
+        mux = self._transport
+        if not isinstance(mux, Mux) or mux.closed:
+            raise http.client.NotConnected("PING needs an open HTTP/2 connection")
+        return mux.ping(mux.timeout if timeout is None else timeout)
+
+    def _take(self, stream_id: int | None) -> _Pending:
+        """Return a pending request; from now on nobody else can have it."""
+        with self._lock:
+            if stream_id is None:
+                me = threading.get_ident()
+                stream_id = next((key for key, item in self._pending.items() if item.thread == me), None)
+                if stream_id is None:
+                    raise http.client.ResponseNotReady("no request of this thread waits for its response")
+            pending = self._find(stream_id)
+            del self._pending[stream_id]
+            return pending
+
+    def _find(self, stream_id: int) -> _Pending:
+        try:
+            return self._pending[stream_id]
+        except KeyError:
+            raise http.client.ResponseNotReady(
+                f"no request with id {stream_id!r} waits for its response"
+            ) from None
+
+    def _await_head(self, stream: Stream) -> None:
+        """Wait for a response's header block, sending the request again where that is safe."""
+        while True:
+            mux = stream.mux
+            try:
+                if mux is not None and mux.wait_head(stream):
+                    return
+            except HTTP2Error as error:
+                assert mux is not None
+                if not self._replay(mux, stream, error):
+                    raise
+
+    def _is_ready(self, pending: _Pending) -> bool:
+        if isinstance(pending, Exchange):
+            return pending.response is not None or pending.error is not None
+        mux, error = pending.mux, pending.error
+        return pending.settled and not (error and mux and self._replay(mux, pending, error))
+
+    def _wait_for_one(self, waiting: list[_Pending], timeout: float | None) -> None:
+        first = waiting[0]
+        if isinstance(first, Exchange):
+            assert isinstance(self._transport, Lane)
+            with contextlib.suppress(http.client.HTTPException, OSError):
+                self._transport.response(first)  # an error is kept, for getresponse to raise
+        elif first.mux is not None:
+            together = [item for item in waiting if isinstance(item, Stream) and item.mux is first.mux]
+            first.mux.wait_any(together, timeout)
+
+    # -- replay -----------------------------------------------------------------------------------
+
+    def _replay(self, mux: Mux, stream: Stream, error: HTTP2Error) -> bool:
+        """Send again what the server has provably not processed; false if that cannot be done.
+
+        With the one that is waited for go all others that met the same fate: they were sent side by
+        side, and are so again.
+        """
+        if not self._may_replay(stream):
+            return False
+        stuck = stream.tries if mux.answered == stream.answered_before else 0
+        if stuck:
+            time.sleep(BACKOFF * 2.0 ** (stuck - 1))
+        with self._lock:
+            if stream.mux is not mux or stream.error is not error:
+                return True  # somebody else has done it
+            others = (item for item in self._pending.values() if item is not stream)
+            batch = [stream, *(other for other in others if isinstance(other, Stream) and other.mux is mux)]
+            batch = [one for one in batch if self._may_replay(one)]
+            current = self._usable_transport()
+            for one in batch:
+                one.tries = 1 if mux.answered > one.answered_before else one.tries + 1
+                one.reset()
+            current = self._submit(current, batch)
+        current.settle(batch)
+        return True
+
+    def _may_replay(self, stream: Stream) -> bool:
+        return (
+            bool(self.auto_open)
+            and stream.error is not None
+            and stream.error.retry_safe
+            and stream.request.repeatable
+            and stream.tries < MAX_TRIES
+        )
+
+    # -- the end ----------------------------------------------------------------------------------
+
+    def close(self) -> None:
+        """Close the connection; the next request opens it again.
+
+        Requests whose responses were not taken are cancelled.  A response that was taken can be
+        read to its end; the last one closes the socket.
+        """
+        with self._lock:
+            pending = list(self._pending.values())
+            self._pending.clear()
+            for item in pending:
+                if isinstance(item, Stream) and item.mux is not None:
+                    item.mux.cancel(item)
+            if isinstance(self._transport, Lane):
+                self._transport.close()
+            self._retire()
+            super().close()
+
+    def __enter__(self) -> "HTTP20Connection":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        origin = f"{type(self).__name__} {self._authority.decode()}"
+        current = self._transport
+        if current is None or (isinstance(current, Mux) and current.closed):
+            return f"<{origin}, closed, {len(self._pending)} untaken>"
+        protocol = "HTTP/2" if isinstance(current, Mux) else "HTTP/1.1"
+        under_way, queued = current.counts
+        return f"<{origin}, {protocol}, {under_way} streams, {queued} queued, {len(self._pending)} untaken>"

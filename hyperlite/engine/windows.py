@@ -1,0 +1,65 @@
+"""How much the peer may send: the inbound flow-control policy, as arithmetic (RFC 9113 section 5.2).
+
+A stream's window is returned as its reader consumes, so that a slow reader slows one stream.  The
+connection's window is returned on receipt, so that unread streams never starve their siblings; what
+bounds memory is the sum of the stream windows.
+"""
+
+# A hundred unread streams hold 100 MiB at the most. Go: 4 MiB a stream, curl 10 MB, Firefox 128 KiB.
+STREAM_WINDOW = 1 << 20
+# What a window grows to while its reader waits: 16 MiB fills 1.3 Gbit/s at 100 ms of latency.
+MAX_STREAM_WINDOW = 16 << 20
+# Never the narrow place: the stream windows are. Half of what the protocol can express.
+CONNECTION_WINDOW = 1 << 30
+# RFC 9113 section 6.9.2.
+DEFAULT_WINDOW = 65535
+
+
+class InboundWindow:
+    """What one stream's peer may still send, and when to tell him of more."""
+
+    __slots__ = ("_pending", "_since_growth", "left", "size")
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self.left = size
+        self._pending = 0
+        self._since_growth = 0
+
+    def received(self, size: int) -> None:
+        """Take note of what came, padding included; `left` below 0 means that it was more than allowed."""
+        self.left -= size
+        self._since_growth += size
+
+    def consumed(self, size: int) -> int:
+        """Take note of what was read; returns the increment to send now, or 0.
+
+        Half a window at a time: one WINDOW_UPDATE for many frames, sent while the peer still has
+        the other half to go on with.
+        """
+        self._pending += size
+        if self._pending * 2 < self.size:
+            return 0
+        increment, self._pending = self._pending, 0
+        self.left += increment
+        return increment
+
+    def widen(self, size: int) -> int:
+        """Make the window at least `size` wide; returns the increment to send now, or 0."""
+        increment = size - self.size
+        if increment <= 0:
+            return 0
+        self.size = size
+        increment, self._pending = increment + self._pending, 0
+        self.left += increment
+        return increment
+
+    def grow(self, limit: int) -> int:
+        """Double the window, up to `limit`, if a windowful came since it last grew; returns the increment.
+
+        Called while the reader has nothing to read: then the window, not the reader, is what is slow.
+        """
+        if self._since_growth < self.size:
+            return 0
+        self._since_growth = 0
+        return self.widen(min(2 * self.size, limit))

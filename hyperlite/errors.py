@@ -1,0 +1,164 @@
+"""Everything that hyperlite raises, and nothing else.
+
+Old `except` clauses keep working: each error is an `http.client.HTTPException`, and where the
+standard library has a class for the same trouble, it is that class too::
+
+    http.client.HTTPException
+    └── HTTP2Error                    error_code, stream_id, retry_safe
+        ├── ConnectionLost            is a RemoteDisconnected (ConnectionResetError): the socket ended
+        │   └── ConnectionGoingAway   GOAWAY: the server took no notice of this request
+        ├── ProtocolError             the peer broke HTTP/2: the whole connection is closed
+        │   └── NotHTTP2              the peer speaks something else
+        ├── StreamReset               is a ConnectionResetError: one stream ended, its siblings live on
+        │   └── MalformedResponse     the response broke HTTP; we reset its stream
+        ├── IncompleteBody            is an IncompleteRead: the body ended before its end
+        ├── RequestTimeout            is a TimeoutError
+        ├── BufferLimitExceeded       more lies unread than max_buffered allows
+        └── InadequateSecurity        is an ssl.SSLError: HTTP/2 over a cipher that RFC 9113 forbids
+
+Wrong arguments raise what http.client raises for them: ValueError, TypeError, InvalidURL,
+and calls out of order CannotSendRequest or ResponseNotReady.
+"""
+
+import enum
+import http.client
+import ssl
+
+
+class ErrorCode(enum.IntEnum):
+    """The error codes of RFC 9113 section 7."""
+
+    NO_ERROR = 0x0
+    PROTOCOL_ERROR = 0x1
+    INTERNAL_ERROR = 0x2
+    FLOW_CONTROL_ERROR = 0x3
+    SETTINGS_TIMEOUT = 0x4
+    STREAM_CLOSED = 0x5
+    FRAME_SIZE_ERROR = 0x6
+    REFUSED_STREAM = 0x7
+    CANCEL = 0x8
+    COMPRESSION_ERROR = 0x9
+    CONNECT_ERROR = 0xA
+    ENHANCE_YOUR_CALM = 0xB
+    INADEQUATE_SECURITY = 0xC
+    HTTP_1_1_REQUIRED = 0xD
+
+
+def code_name(code: int) -> str:
+    """Return the RFC's name of an error code, or its number in hexadecimal where it has none."""
+    try:
+        return ErrorCode(code).name
+    except ValueError:
+        return f"error code {code:#x}"
+
+
+class HTTP2Error(http.client.HTTPException):
+    """The base of every error of hyperlite's own.
+
+    Attributes:
+        error_code: the HTTP/2 error code (RFC 9113 section 7) that was received or sent, or None.
+        stream_id: the id that `request()` returned, where the error belongs to one request, or None.
+        retry_safe: true when the server has provably not processed the request, so that sending it
+            again cannot make it happen twice, whatever its method.
+    """
+
+    error_code: int | None = None
+    stream_id: int | None = None
+    retry_safe: bool = False
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        error_code: int | None = None,
+        stream_id: int | None = None,
+        retry_safe: bool = False,
+    ) -> None:
+        super().__init__(message)
+        self.error_code = error_code
+        self.stream_id = stream_id
+        self.retry_safe = retry_safe
+
+    def __str__(self) -> str:
+        return str(self.args[0]) if self.args else ""
+
+    def for_stream(self, stream_id: int, *, retry_safe: bool | None = None) -> "HTTP2Error":
+        """Return a copy that speaks of one request: a failed connection fails each of its streams so."""
+        copy = type(self)(
+            str(self),
+            error_code=self.error_code,
+            stream_id=stream_id,
+            retry_safe=self.retry_safe if retry_safe is None else retry_safe,
+        )
+        copy.__cause__ = self.__cause__
+        return copy
+
+
+class ConnectionLost(HTTP2Error, http.client.RemoteDisconnected):
+    """The connection ended, by the peer or by the network, while a request was under way."""
+
+    line = ""  # as on every http.client.BadStatusLine: no status line came
+
+
+class ConnectionGoingAway(ConnectionLost):
+    """The server announced by GOAWAY that it will not process this request (RFC 9113 section 6.8)."""
+
+
+class ProtocolError(HTTP2Error):
+    """The peer broke HTTP/2: the connection was closed with `error_code`."""
+
+
+class NotHTTP2(ProtocolError):
+    """The peer answered on an HTTP/2 connection in another protocol."""
+
+
+class StreamReset(HTTP2Error, ConnectionResetError):
+    """A stream was reset by RST_STREAM (RFC 9113 section 6.4); other streams are unharmed."""
+
+
+class MalformedResponse(StreamReset):
+    """The response broke a rule of HTTP (RFC 9113 section 8.1.1), and its stream was reset."""
+
+
+class IncompleteBody(HTTP2Error, http.client.IncompleteRead):
+    """The body ended before its end.
+
+    Attributes:
+        partial: what `read()` had collected of it, as on any `http.client.IncompleteRead`.
+        expected: how many bytes were still to come, or None where no length was announced.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        partial: bytes = b"",
+        expected: int | None = None,
+        error_code: int | None = None,
+        stream_id: int | None = None,
+        retry_safe: bool = False,
+    ) -> None:
+        # Not by super(): IncompleteRead's own __init__ takes other arguments.
+        http.client.HTTPException.__init__(self, message)
+        self.partial = partial
+        self.expected = expected
+        self.error_code = error_code
+        self.stream_id = stream_id
+        self.retry_safe = retry_safe
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({str(self)!r}, {len(self.partial)} bytes read)"
+
+    __str__ = HTTP2Error.__str__
+
+
+class RequestTimeout(HTTP2Error, TimeoutError):
+    """What was waited for did not happen within the timeout."""
+
+
+class BufferLimitExceeded(HTTP2Error):
+    """Progress would need more unread data in memory than `max_buffered` bytes."""
+
+
+class InadequateSecurity(HTTP2Error, ssl.SSLError):
+    """HTTP/2 was negotiated with a TLS version or cipher that RFC 9113 section 9.2 forbids."""

@@ -1,0 +1,176 @@
+"""Header fields: from http.client's arguments to an HTTP/2 field list, and back to an HTTPMessage.
+
+Rule: nothing that comes from a caller reaches the wire but through this module.  HTTP/2 has no
+lines, so CR, LF or NUL in a field harm nobody on this hop; but the next hop may well be HTTP/1.1,
+and what is smuggled there is a request of its own (RFC 9113 section 10.3).  What http.client
+refuses is refused here with the same class of exception; where RFC 9113 is stricter, so are we.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from http.client import HTTPMessage, InvalidURL
+from typing import Protocol
+from urllib.parse import urlsplit
+
+Field = tuple[bytes, bytes]
+HeaderValue = str | bytes | int
+
+
+class Headers(Protocol):
+    """What `request(headers=)` takes: a dict, an HTTPMessage, anything with `items()`."""
+
+    def items(self) -> Iterable[tuple[str | bytes, HeaderValue]]:
+        """Return the (name, value) pairs in order."""
+        ...
+
+
+# RFC 9110 section 5.6.2.
+_is_token = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+").fullmatch
+# RFC 9113 section 8.2.1: what a peer may send as a name (and no upper case).
+is_field_name = re.compile(rb"[!#$%&'*+\-.^_`|~0-9a-z]+").fullmatch
+# RFC 9110 section 5.5: visible characters, obs-text, and SP or HTAB between them.
+_is_value = re.compile(rb"[\t\x20-\x7e\x80-\xff]*").fullmatch
+# http.client lets a value be continued on a further line; RFC 9110 has that read as a space.
+_fold = re.compile(rb"\r?\n[ \t]+")
+_not_in_target = re.compile("[\0-\x20\x7f]").search
+
+# RFC 9113 section 8.2.2: they speak of one HTTP/1.1 connection and mean nothing on HTTP/2.
+CONNECTION_FIELDS = frozenset(
+    {b"connection", b"keep-alive", b"proxy-connection", b"transfer-encoding", b"upgrade"}
+)
+
+
+def method_bytes(method: str) -> bytes:
+    """Return the method as it goes on the wire; ValueError if it is not a token (RFC 9110 section 9.1)."""
+    encoded = method.encode("ascii", "backslashreplace")
+    if not _is_token(encoded) or not method.isascii():
+        raise ValueError(f"method can't contain control characters or spaces, or be empty. {method!r}")
+    return encoded
+
+
+def target_bytes(target: str) -> bytes:
+    """Return the request target as it goes on the wire.
+
+    Raises http.client's InvalidURL for spaces and control characters, and UnicodeEncodeError for
+    what is not ASCII: like http.client, we do not guess how a caller wants his URL quoted.
+    """
+    if found := _not_in_target(target):
+        raise InvalidURL(
+            f"URL can't contain control characters. {target!r} (found at least {found.group()!r})"
+        )
+    return target.encode("ascii")
+
+
+def host_bytes(host: str) -> bytes:
+    """Return a host name as it goes on the wire (IDNA where it is not ASCII), without a port."""
+    if found := _not_in_target(host):
+        raise InvalidURL(f"URL can't contain control characters. {host!r} (found at least {found.group()!r})")
+    try:
+        return host.encode("ascii")
+    except UnicodeEncodeError:
+        return host.encode("idna")
+
+
+def authority(host: str, port: int | None, default_port: int) -> bytes:
+    """Return the `:authority` of an origin: IPv6 in brackets, the port only where it is not the default."""
+    encoded = host_bytes(host)
+    if b":" in encoded and not encoded.startswith(b"["):
+        encoded = b"[%b]" % encoded.partition(b"%")[0]  # a zone id is this machine's affair alone
+    return encoded if port is None or port == default_port else b"%b:%d" % (encoded, port)
+
+
+def name_bytes(name: str | bytes) -> bytes:
+    """Return a field name as HTTP/2 wants it, in lower case; ValueError if it is not a token."""
+    encoded = name.encode("ascii", "backslashreplace") if isinstance(name, str) else bytes(name)
+    if not _is_token(encoded):
+        raise ValueError(f"Invalid header name {encoded!r}")
+    return encoded.lower()
+
+
+def value_bytes(value: HeaderValue) -> bytes:
+    """Return a field value as it goes on the wire: str as Latin-1, int in decimal, folded lines unfolded.
+
+    Raises ValueError for CR, LF, NUL and the other control characters, TypeError for other types.
+    """
+    if isinstance(value, str):
+        encoded = value.encode("latin-1")
+    elif isinstance(value, int):
+        encoded = b"%d" % value
+    elif isinstance(value, bytes):
+        encoded = value
+    else:
+        raise TypeError(f"a header value is str, bytes or int, not {type(value).__name__}")
+    encoded = encoded.strip(b" \t")
+    if not _is_value(encoded):
+        encoded = _fold.sub(b" ", encoded)
+        if not _is_value(encoded):
+            raise ValueError(f"Invalid header value {encoded!r}")
+    return encoded
+
+
+def header_fields(headers: Headers) -> list[Field]:
+    """Return the caller's headers, checked, in their order, with names in lower case."""
+    return [(name_bytes(name), value_bytes(value)) for name, value in headers.items()]
+
+
+def request_fields(
+    method: str, target: str, scheme: bytes, default_authority: bytes, headers: Iterable[Field]
+) -> list[Field]:
+    """Return the whole field list of a request (RFC 9113 section 8.3.1).
+
+    A `Host` among the headers becomes `:authority`; an absolute target (`http://…`) brings its own
+    scheme and authority; what belongs to an HTTP/1.1 connection is dropped.  `headers` have been
+    through `header_fields`.
+    """
+    host = default_authority
+    path = target_bytes(target or "/")
+    if path.startswith((b"http://", b"https://")):
+        parts = urlsplit(path)
+        scheme, host = parts.scheme, parts.netloc.rpartition(b"@")[2]
+        path = (parts.path or b"/") + (b"?" + parts.query if parts.query else b"")
+    regular = []
+    for field in headers:
+        name, value = field
+        if name == b"host":
+            host = value
+        elif name == b"te":
+            if value.lower() == b"trailers":  # the one value that RFC 9113 section 8.2.2 allows
+                regular.append(field)
+        elif name not in CONNECTION_FIELDS:
+            regular.append(field)
+    if method == "CONNECT":
+        return [(b":method", b"CONNECT"), (b":authority", path), *regular]
+    pseudo = [
+        (b":method", method_bytes(method)),
+        (b":scheme", scheme),
+        (b":authority", host),
+        (b":path", path),
+    ]
+    return pseudo + regular
+
+
+def is_response_value(value: bytes) -> bool:
+    """Tell whether a peer may send this as a field value (RFC 9113 section 8.2.1)."""
+    return not (
+        b"\0" in value
+        or b"\r" in value
+        or b"\n" in value
+        or (value and (value[0] in b" \t" or value[-1] in b" \t"))
+    )
+
+
+def to_message(fields: Iterable[Field]) -> HTTPMessage:
+    """Return response fields as http.client does: an HTTPMessage, decoded as Latin-1, repeats kept."""
+    message = HTTPMessage()
+    for name, value in fields:
+        if not name.startswith(b":"):
+            message[name.decode("latin-1")] = value.decode("latin-1")
+    return message
+
+
+def lower_names(headers: Mapping[str, object] | Headers) -> frozenset[str]:
+    """Return the names among the caller's headers in lower case, to ask which are there."""
+    return frozenset(
+        name.lower() if isinstance(name, str) else name.decode("latin-1").lower()
+        for name, _ in headers.items()
+    )

@@ -1,0 +1,296 @@
+"""One socket shared by any number of threads: who reads, who sleeps, and what could not be written.
+
+The rules:
+
+- The socket does not block, and every call on it is made under `_lock`; every wait happens outside.
+  So no two threads are ever inside one SSL object, and nobody holds the lock while the peer takes
+  his time.
+- There is no background thread: whoever waits reads for all.  One thread at a time is the reader (it
+  holds the *baton*); the others sleep, each on a lock of its own, until something happened on their
+  stream or the baton is passed to them.  Whoever leaves while nobody reads wakes exactly one sleeper.
+- Only the reader receives: bytes taken by another thread could be the ones the reader is waiting for.
+- What could not be written stays in `_out`, byte for byte (SSL wants the same bytes again), and
+  somebody who waits watches the socket for writing too.  A thread that leaves something behind while
+  another, who does not know of it, reads, stays until it is gone.
+- A thread that is interrupted between two states leaves `_busy` behind: the next one closes the
+  connection instead of going on with half a frame.
+"""
+
+import contextlib
+import socket
+import ssl
+import threading
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Collection, Iterable
+from typing import TypeVar
+
+from .errors import ConnectionLost, HTTP2Error, RequestTimeout
+from .stream import Stream
+from .transport import deadline_after, remaining, wait_for
+
+T = TypeVar("T")
+
+# One TLS record at the most comes out of one SSL_read; a plain socket may have more.
+RECEIVE_SIZE = 65536
+
+_WOULD_BLOCK = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
+
+
+class Link(ABC):
+    """A non-blocking socket, its lock, its unwritten bytes and its waiting threads."""
+
+    def __init__(self, sock: socket.socket, timeout: float | None) -> None:
+        sock.setblocking(False)
+        self.sock = sock
+        self.timeout = timeout
+        self._lock = threading.Lock()
+        # -- guarded by _lock: the socket --
+        self._out = bytearray()
+        self._written = 0  # bytes that went into _out, ever
+        self._write_error: OSError | None = None
+        self._closed: HTTP2Error | None = None  # why
+        self._busy = False
+        # -- guarded by _lock: the baton --
+        self._reading = False  # somebody holds it
+        self._watched = False  # somebody who polls watches for writing
+        self._pollers = 0  # threads that poll the socket: the last of them closes it
+        self._sleepers: dict[threading.Lock, None] = {}
+
+    # -- what the streams' side does --------------------------------------------------------------
+
+    @abstractmethod
+    def _tidy_locked(self) -> None:
+        """Do what was put off, before anything is sent."""
+
+    @abstractmethod
+    def _produce_locked(self) -> bytes:
+        """Return further bytes to be sent, knowing that `_out` holds what was not sent yet."""
+
+    @abstractmethod
+    def _consume_locked(self, data: bytes) -> None:
+        """Take what was received."""
+
+    @abstractmethod
+    def _ended_locked(self, cause: OSError | None) -> None:
+        """Take note that the socket ended."""
+
+    @abstractmethod
+    def _shut_locked(self, error: HTTP2Error) -> None:
+        """Close the connection and fail what is under way on it; nothing if that was done before."""
+
+    @abstractmethod
+    def _relieve_locked(self, waiting: Collection[Stream]) -> None:
+        """Do what can be done so that a wait for these streams can end."""
+
+    # -- driving it from outside ------------------------------------------------------------------
+
+    @property
+    def closed(self) -> bool:
+        """Whether the connection is over."""
+        return self._closed is not None
+
+    def fileno(self) -> int:
+        """Return the socket's descriptor, or -1."""
+        return self.sock.fileno()
+
+    @property
+    def wants_write(self) -> bool:
+        """Whether something waits for the socket to take it."""
+        return bool(self._out)
+
+    def pump(self) -> None:
+        """Receive what has come and send what can be sent, without waiting."""
+        with self._lock:
+            if not self._reading:
+                while self._receive_locked():
+                    pass
+            self._push_locked()
+
+    # -- waiting ----------------------------------------------------------------------------------
+
+    def _wait(
+        self,
+        streams: Collection[Stream],
+        attempt: Callable[[], T | None],
+        timeout: float | None,
+        complaint: str,
+    ) -> T:
+        """Try `attempt` until it returns something, reading for everybody or sleeping in between.
+
+        `attempt` is called under the lock; `streams` are those whose events may make it succeed.
+        Raises RequestTimeout with the `complaint` after `timeout` seconds.
+        """
+        deadline: float | None = None
+        started = holding = False
+        try:
+            while True:
+                with self._lock:
+                    result = attempt()
+                    if result is not None:
+                        return result
+                    if not started:
+                        started, deadline = True, deadline_after(timeout)
+                    elif deadline is not None and time.monotonic() >= deadline:
+                        only = next(iter(streams)).stream_id if len(streams) == 1 else None
+                        raise RequestTimeout(f"{complaint} within {timeout:g} s", stream_id=only)
+                    if holding or not self._reading:
+                        holding = self._reading = True
+                        if self._receive_locked():
+                            continue
+                    self._relieve_locked(streams)
+                    watch = bool(self._out) and (holding or not self._watched)
+                if holding or watch:
+                    self._poll(read=holding, write=watch, timeout=remaining(deadline))
+                else:
+                    self._sleep(streams, remaining(deadline))
+        finally:
+            if started:
+                with self._lock:
+                    if holding:
+                        self._reading = False
+                    self._pass_baton_locked()
+
+    def _poll(self, *, read: bool, write: bool, timeout: float | None) -> None:
+        """Wait for the socket, then write what is left to be written."""
+        with self._lock:
+            if self._closed is not None:
+                return
+            self._pollers += 1
+            self._watched |= write
+        try:
+            wait_for(self.sock, read=read, write=write, timeout=timeout)
+        finally:
+            with self._lock:
+                self._pollers -= 1
+                if write:
+                    self._watched = False
+                if self.closed and not self._pollers:
+                    self.sock.close()
+        with self._lock:
+            self._push_locked()
+
+    def _sleep(self, streams: Iterable[Stream], timeout: float | None) -> None:
+        """Sleep until something happens on one of the streams, or the baton is passed to us."""
+        sleeper = threading.Lock()
+        sleeper.acquire()
+        try:
+            with self._lock:
+                self._sleepers[sleeper] = None
+                for stream in streams:
+                    stream.waiters.append(sleeper)
+                if not self._reading or self._closed is not None:
+                    return  # the reader left meanwhile, and could not know of us
+            sleeper.acquire(timeout=-1 if timeout is None else timeout)
+        finally:
+            with self._lock:
+                self._sleepers.pop(sleeper, None)
+                for stream in streams:
+                    if sleeper in stream.waiters:
+                        stream.waiters.remove(sleeper)
+
+    def _pass_baton_locked(self) -> None:
+        """Wake one sleeper, if nobody reads; one that was woken before does the same when it leaves."""
+        if not self._reading:
+            for sleeper in self._sleepers:
+                _wake(sleeper)
+                return
+
+    def _wake_locked(self, stream: Stream) -> None:
+        """Wake those who wait for something to happen on a stream."""
+        for sleeper in tuple(stream.waiters):
+            _wake(sleeper)
+
+    def _linger(self) -> None:
+        """Stay until what we left behind is written, if the one who reads does not know of it."""
+        with self._lock:
+            alone = not self._out or not self._reading or self._watched
+        if not alone:
+            self._poll(read=False, write=True, timeout=self.timeout)
+
+    # -- under the lock: the socket ---------------------------------------------------------------
+
+    @property
+    def _flushed(self) -> int:
+        """How many bytes were written to the socket, ever."""
+        return self._written - len(self._out)
+
+    def _check_locked(self) -> bool:
+        """Tell whether the connection is open and whole."""
+        if self._busy:
+            self._shut_locked(ConnectionLost("a thread was interrupted in the middle of a frame"))
+        return self._closed is None
+
+    def _push_locked(self) -> None:
+        """Hand to the socket what it takes of what there is to send."""
+        self._tidy_locked()
+        if not self._check_locked():
+            return
+        self._busy = True
+        while True:
+            fresh = self._produce_locked()
+            self._written += len(fresh)
+            self._out += fresh
+            if not self._out or not self._send_locked():
+                break
+        self._busy = False
+
+    def _send_locked(self) -> bool:
+        """Send from `_out`; true if the socket may take more."""
+        if self._write_error is not None:
+            self._out.clear()
+            return False
+        try:
+            sent = self.sock.send(self._out)
+        except _WOULD_BLOCK:
+            return False
+        except OSError as error:
+            # What the peer said before it closed may still be there to be read: an answer, or GOAWAY.
+            self._write_error = error
+            self._out.clear()
+            return False
+        del self._out[:sent]
+        return True
+
+    def _receive_locked(self) -> bool:
+        """Take what the socket has; false if that is nothing."""
+        if not self._check_locked():
+            return False
+        self._busy = True
+        try:
+            data = self.sock.recv(RECEIVE_SIZE)
+        except _WOULD_BLOCK:
+            self._busy = False
+            return False
+        except OSError as error:
+            self._busy = False
+            self._ended_locked(error)
+            return True
+        if data:
+            self._consume_locked(data)
+            self._busy = False
+            self._push_locked()
+        else:
+            self._busy = False
+            self._ended_locked(self._write_error)
+        return True
+
+    def _close_socket_locked(self) -> None:
+        """Send what can still be sent and close; a thread that polls is woken, and the last one closes."""
+        self._send_locked()
+        self._out.clear()
+        self._busy = False
+        with contextlib.suppress(OSError, ValueError):
+            if isinstance(self.sock, ssl.SSLSocket):
+                self.sock.unwrap()  # close_notify; it would also wait for the peer's, and does not
+        with contextlib.suppress(OSError):
+            self.sock.shutdown(socket.SHUT_RDWR)
+        for sleeper in self._sleepers:
+            _wake(sleeper)
+        if not self._pollers:
+            self.sock.close()
+
+
+def _wake(sleeper: threading.Lock) -> None:
+    with contextlib.suppress(RuntimeError):  # it was woken before
+        sleeper.release()

@@ -1,0 +1,175 @@
+"""What makes a response valid: one judge per stream, the same for every engine (RFC 9113 section 8.1).
+
+A `Message` is told what arrives on its stream and raises `MalformedResponse` for what a response
+may not be.  That is a *stream* error: the engine resets the stream and its siblings live on.
+
+::
+
+        1xx                     final header block              trailers or END_STREAM
+    ┌────────┐  ┌─────────┐ ────────────────────> ┌──────┐ ─────────────────────────> ┌──────┐
+    └────────┴> │ WAITING │                       │ BODY │                            │ DONE │
+                └─────────┘ ──────────────────────┴──────┴── END_STREAM ────────────> └──────┘
+
+Rule: only this file decides whether a response is complete.
+"""
+
+import enum
+from collections.abc import Sequence
+
+from .errors import ErrorCode, MalformedResponse
+from .fields import CONNECTION_FIELDS, Field, is_field_name, is_response_value
+
+# A server may send any number of 1xx responses; each costs us a header block and some memory.
+# Go gives up when their size passes the header limit, urllib3 after none; 100 is far past any use.
+MAX_INFORMATIONAL = 100
+# Fields of one header block. http.client reads 100, curl 5,000 in a response, nghttp2 no number.
+MAX_FIELDS = 1000
+
+_DIGITS = frozenset(b"0123456789")
+
+
+class Block(enum.Enum):
+    """What a header block turned out to be."""
+
+    INFORMATIONAL = "1xx"
+    RESPONSE = "response"
+    TRAILERS = "trailers"
+
+
+class _State(enum.Enum):
+    WAITING = "waiting for the final header block"
+    BODY = "reading the body"
+    DONE = "complete"
+
+
+class Message:
+    """The judge of one response.
+
+    Attributes:
+        status: the final status code, 0 until it came.
+        length: of the body, in bytes: 0 where none may follow, None where it was not announced.
+
+    Args:
+        head: the request's method was HEAD, so no body may follow whatever the fields say.
+    """
+
+    __slots__ = ("_head", "_informational", "_received", "_state", "length", "status")
+
+    def __init__(self, *, head: bool = False) -> None:
+        self.status = 0
+        self._head = head
+        self._state = _State.WAITING
+        self._informational = 0
+        self._received = 0
+        self.length: int | None = None
+
+    @property
+    def complete(self) -> bool:
+        """Whether the whole response has been seen."""
+        return self._state is _State.DONE
+
+    def check_block(self, *, end_stream: bool) -> None:
+        """Check, before it is decoded, whether a header block may come now; MalformedResponse if not."""
+        if self._state is _State.DONE:
+            raise _malformed("a header block after END_STREAM", ErrorCode.STREAM_CLOSED)
+        if self._state is _State.BODY and not end_stream:
+            raise _malformed("a second header block that does not end the stream")
+
+    def block(self, fields: Sequence[Field], *, end_stream: bool) -> Block:
+        """Take a header block and tell what it is; MalformedResponse if it may not come now or at all."""
+        self.check_block(end_stream=end_stream)
+        if len(fields) > MAX_FIELDS:
+            raise _malformed(f"more than {MAX_FIELDS} header fields", ErrorCode.ENHANCE_YOUR_CALM)
+        if self._state is _State.BODY:
+            _check_fields(fields)
+            self._end()
+            return Block.TRAILERS
+        status = _status(fields)
+        _check_fields(fields[1:])
+        if status < 200:
+            return self._inform(status, end_stream)
+        self.status = status
+        self.length = self._body_length(fields)
+        self._state = _State.BODY
+        if end_stream:
+            self._end(headers_only=True)
+        return Block.RESPONSE
+
+    def data(self, size: int, *, end_stream: bool) -> None:
+        """Take `size` bytes of the body; MalformedResponse if they do not fit what was announced."""
+        if self._state is _State.WAITING:
+            raise _malformed("DATA before the response's header block")
+        if self._state is _State.DONE:
+            raise _malformed("DATA after END_STREAM", ErrorCode.STREAM_CLOSED)
+        self._received += size
+        if self.length is not None and self._received > self.length:
+            if self.length == 0 and not self._may_have_body():
+                raise _malformed(f"a body in answer to {'HEAD' if self._head else f'status {self.status}'}")
+            raise _malformed(f"more body than content-length: {self.length} announced")
+        if end_stream:
+            self._end()
+
+    def _inform(self, status: int, end_stream: bool) -> Block:
+        self._informational += 1
+        if self._informational > MAX_INFORMATIONAL:
+            raise _malformed(f"more than {MAX_INFORMATIONAL} 1xx responses", ErrorCode.ENHANCE_YOUR_CALM)
+        if end_stream:
+            raise _malformed(f"the stream ended with an informational response ({status})")
+        if status == 101:
+            raise _malformed("101 Switching Protocols on HTTP/2 (RFC 9113 section 8.6)")
+        return Block.INFORMATIONAL
+
+    def _may_have_body(self) -> bool:
+        return not self._head and self.status not in (204, 304)
+
+    def _body_length(self, fields: Sequence[Field]) -> int | None:
+        announced = _content_length(fields)
+        return announced if self._may_have_body() else 0
+
+    def _end(self, *, headers_only: bool = False) -> None:
+        if self.length is not None and self._received < self.length:
+            where = "END_STREAM with the header block" if headers_only else "END_STREAM"
+            raise _malformed(f"{where} after {self._received} of {self.length} bytes of content-length")
+        self._state = _State.DONE
+
+
+def _malformed(reason: str, error_code: ErrorCode = ErrorCode.PROTOCOL_ERROR) -> MalformedResponse:
+    return MalformedResponse(f"malformed response: {reason}", error_code=error_code)
+
+
+def _status(fields: Sequence[Field]) -> int:
+    """Return the status code: three digits in the one pseudo-header field of a response (RFC 9113, 8.3.2)."""
+    if not fields or fields[0][0] != b":status":
+        raise _malformed("no :status at the start of the header block")
+    value = fields[0][1]
+    if len(value) != 3 or not _DIGITS.issuperset(value) or value[0] == 0x30:
+        raise _malformed(f"status {bytes(value)!r}")
+    return int(value)
+
+
+def _check_fields(fields: Sequence[Field]) -> None:
+    """Check regular fields against RFC 9113 sections 8.2.1, 8.2.2 and 8.3."""
+    for name, value in fields:
+        if not is_field_name(name):
+            if name.startswith(b":"):
+                raise _malformed(f"pseudo-header field {bytes(name)!r} out of place")
+            raise _malformed(f"field name {bytes(name)!r}")
+        if not is_response_value(value):
+            raise _malformed(f"value of field {bytes(name)!r}: {bytes(value)!r}")
+        if name in CONNECTION_FIELDS:
+            raise _malformed(f"connection-specific field {bytes(name)!r} (RFC 9113 section 8.2.2)")
+
+
+def _content_length(fields: Sequence[Field]) -> int | None:
+    """Return the announced length; repeats of one number are one number (RFC 9110 section 8.6)."""
+    length: bytes | None = None
+    for name, value in fields:
+        if name == b"content-length":
+            for part in value.split(b","):
+                number = part.strip(b" \t")
+                if not number or not _DIGITS.issuperset(number) or len(number) > 19:
+                    raise _malformed(f"content-length {bytes(value)!r}")
+                if length is not None and int(length) != int(number):
+                    raise _malformed(f"two values of content-length: {int(length)} and {int(number)}")
+                length = number
+    return None if length is None else int(length)

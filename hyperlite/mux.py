@@ -1,0 +1,251 @@
+"""One HTTP/2 connection as the connection object and the responses see it: requests in, responses out.
+
+Every call may be made by any thread.  What happens under the lock is in `slots.py`, how a call
+waits in `link.py`.
+
+Lock order: the connection's lock, then `_lock`.
+"""
+
+import socket
+import struct
+import time
+from collections.abc import Collection, Sequence
+
+from .engine import Engine
+from .errors import ConnectionLost, HTTP2Error, RequestTimeout
+from .slots import Slots
+from .stream import Stream
+
+# Unread data to be taken beyond the stream windows, where progress needs it.
+MAX_BUFFERED = 64 << 20
+
+
+class Mux(Slots):
+    """One HTTP/2 connection.
+
+    Args:
+        sock: connected, and not used by anybody else from now on.
+        engine: fresh; its preface is sent with the first request.
+        timeout: seconds that each wait may last, or None.
+        max_buffered: bytes of unread data to take beyond the stream windows where progress needs it.
+    """
+
+    def __init__(
+        self,
+        sock: socket.socket,
+        engine: Engine,
+        *,
+        timeout: float | None = None,
+        max_buffered: int = MAX_BUFFERED,
+    ) -> None:
+        super().__init__(sock, engine, timeout=timeout, max_buffered=max_buffered)
+
+    # -- state ------------------------------------------------------------------------------------
+
+    @property
+    def counts(self) -> tuple[int, int]:
+        """How many streams hold a slot, and how many wait for one."""
+        return len(self._streams), len(self._queue)
+
+    def __repr__(self) -> str:
+        if self._closed is not None:
+            state = f"closed: {self._closed}"
+        elif self._draining:
+            state = "draining"
+        else:
+            state = "open" if self._streams or self._queue else "idle"
+        return f"<Mux {state}, {len(self._streams)} streams, {len(self._queue)} queued>"
+
+    def check(self) -> bool:
+        """Look, before an idle connection is used again, whether the peer has closed it meanwhile.
+
+        Whatever else has come (TLS session tickets, PING, SETTINGS) is dealt with and is no end.
+        """
+        with self._lock:
+            if not self._streams and not self._reading:
+                while self._receive_locked():
+                    pass
+            return self.usable
+
+    # -- requests ---------------------------------------------------------------------------------
+
+    def submit(self, streams: Sequence[Stream]) -> bool:
+        """Send requests, or queue those for which no slot is free; false if this mux takes no more.
+
+        What the socket does not take at once waits for `settle`.
+        """
+        with self._lock:
+            if not self.usable:
+                return False
+            for stream in streams:
+                stream.mux = self
+                stream.answered_before = self.answered
+            self._queue.extend(streams)
+            self._start_queued_locked()
+            self._push_locked()
+            return True
+
+    def settle(self, streams: Sequence[Stream]) -> None:
+        """Wait until those of the submitted requests that were started are written, bodies included.
+
+        Raises:
+            RequestTimeout: the peer did not let one be written in time; that stream was reset.
+        """
+        if self._out or self._senders:
+            for stream in streams:
+                self._wait_written(stream, queued=True)
+
+    def write(self, stream: Stream, data: bytes | memoryview, *, last: bool) -> bool:
+        """Send a piece of a request's body; false if nobody wants it: the response is there already.
+
+        Returns when it is written: for the peer's window, and for a slot, it waits.
+
+        Raises:
+            HTTP2Error: the stream failed; RequestTimeout: the window did not open in time.
+        """
+        with self._lock:
+            if stream.error is not None:
+                raise stream.error
+            if stream.sent:
+                return False
+            stream.outgoing, stream.outgoing_last = memoryview(data), last
+            if stream.wire_id:
+                self._senders[stream.wire_id] = stream
+            self._push_locked()
+        self._wait_written(stream, queued=False)
+        return last or not stream.sent
+
+    def _wait_written(self, stream: Stream, *, queued: bool) -> None:
+        """Wait until what there is to send on a stream is written; a `queued` one need not be."""
+        mark: int | None = None
+
+        def attempt() -> bool | None:
+            nonlocal mark
+            if stream.error is not None and not queued:
+                raise stream.error
+            if stream.error is not None or stream.complete:
+                return True
+            if not stream.wire_id:
+                if not queued:
+                    self._want_locked((stream,))
+                return queued or None
+            if stream.outgoing is not None:
+                return None
+            mark = self._written if mark is None else mark
+            return True if self._flushed >= mark else None
+
+        try:
+            self._wait((stream,), attempt, self.timeout, "the request could not be sent")
+        except BaseException as error:
+            self.cancel(stream, error if isinstance(error, HTTP2Error) else None)
+            raise
+
+    def wait_head(self, stream: Stream) -> bool:
+        """Wait for a response's header block; false if the stream was moved to another mux meanwhile.
+
+        Raises:
+            HTTP2Error: what became of the stream instead; RequestTimeout if nothing did.
+        """
+
+        def attempt() -> bool | None:
+            if stream.status:
+                return True
+            if stream.mux is not self:
+                return False
+            if stream.error is not None:
+                raise stream.error
+            self._want_locked((stream,))
+            return None
+
+        return self._wait((stream,), attempt, self.timeout, "no response came")
+
+    def wait_any(self, streams: Collection[Stream], timeout: float | None) -> None:
+        """Wait until the response or the failure of at least one stream is there, or `timeout` is over."""
+
+        def attempt() -> bool | None:
+            if any(stream.settled or stream.mux is not self for stream in streams):
+                return True
+            self._want_locked(streams)
+            return None
+
+        try:
+            self._wait(streams, attempt, timeout, "")
+        except RequestTimeout:
+            return
+
+    def read(self, stream: Stream, limit: int) -> bytes:
+        """Take up to `limit` bytes of a body, as soon as any are there; b"" at its end.
+
+        Raises:
+            HTTP2Error: the stream failed, and what had arrived before was read.
+        """
+
+        def attempt() -> bytes | None:
+            if readable := stream.readable:
+                return self._take_locked(stream, min(limit, readable))
+            if stream.complete:
+                return b""
+            if stream.error is not None:
+                raise stream.error
+            self._engine.grow(stream.wire_id)
+            self._push_locked()
+            return None
+
+        data = self._wait((stream,), attempt, self.timeout, "no more of the body came")
+        if self._out:
+            self._linger()
+        return data
+
+    def put_back(self, stream: Stream, data: bytes) -> None:
+        """Undo a read: the bytes are the next to be read again. Their credit stays given."""
+        with self._lock:
+            stream.inbox.put_back(data)
+            stream.taken -= len(data)
+            stream.advanced += len(data)
+            self._advanced += len(data)
+            self._unread += len(data)
+
+    def cancel(self, stream: Stream, error: HTTP2Error | None = None) -> None:
+        """End a stream before its time: it is reset, what lies unread is dropped, its slot is free."""
+        with self._lock:
+            self._cancel_locked(stream, error)
+            self._push_locked()
+        if self._out:
+            self._linger()
+
+    def abandon(self, stream: Stream) -> None:
+        """Cancel a stream later. Safe in a finalizer, which may run in the middle of anything."""
+        self._abandoned.append(stream)
+
+    def ping(self, timeout: float | None) -> float:
+        """Send PING and wait for its acknowledgement; returns the round-trip time in seconds.
+
+        Raises:
+            RequestTimeout: none came within `timeout` seconds. HTTP2Error: the connection ended.
+        """
+        start = time.monotonic()
+        payload = struct.pack(">Q", time.monotonic_ns())
+        with self._lock:
+            self._pings[payload] = None
+            if self._check_locked():
+                self._engine.ping(payload)
+                self._push_locked()
+
+        def attempt() -> float | None:
+            if self._closed is not None:
+                raise self._closed
+            return self._pings[payload]
+
+        try:
+            return self._wait((), attempt, timeout, "the PING was not acknowledged") - start
+        finally:
+            with self._lock:
+                del self._pings[payload]
+
+    def close(self, *, when_idle: bool = False) -> None:
+        """Say GOAWAY and close the socket: at once, or when the last open stream is over."""
+        with self._lock:
+            self._draining = True
+            if not when_idle:
+                self._shut_locked(ConnectionLost("the connection was closed"))
+            self._close_if_idle_locked()

@@ -1,0 +1,128 @@
+"""What a caller asked for, checked once, in a form that either protocol can send, and send again.
+
+The rules are those of http.client's `request()`: which header fields it adds by itself, what it
+takes for a body, and when the length of that is known.
+"""
+
+import http.client
+import io
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from .fields import Field, Headers, header_fields, request_fields
+
+# bytes and str are sent as they are; a file is read, an iterable asked, piece by piece.
+BodyLike = bytes | bytearray | memoryview | str | io.IOBase | Iterable[bytes] | None
+
+# As http.client: bodies are expected with these methods, so their absence is stated too.
+_METHODS_EXPECTING_BODY = frozenset({"PATCH", "POST", "PUT"})
+
+
+class Request:
+    """One request to one origin.
+
+    Attributes:
+        method, url, headers: as the caller gave them.
+        fields: the HTTP/2 field list.
+        body: the whole body, where it is in memory; such a request can be sent again.
+        pieces: the body piece by piece, where it is a file or an iterable; it can be sent once.
+        body_argument: the body as the caller gave it, for HTTP/1.1.
+        encode_chunked: as in http.client's `request()`; HTTP/2 has no such thing.
+    """
+
+    __slots__ = ("body", "body_argument", "encode_chunked", "fields", "headers", "method", "pieces", "url")
+
+    def __init__(
+        self,
+        method: str,
+        url: str,
+        body: Any,
+        headers: Headers,
+        *,
+        scheme: bytes,
+        authority: bytes,
+        blocksize: int,
+        encode_chunked: bool = False,
+    ) -> None:
+        self.method = method
+        self.url = url
+        self.headers = headers
+        self.body_argument = body
+        self.encode_chunked = encode_chunked
+        self.body, self.pieces = _split_body(body, blocksize)
+        self.fields = request_fields(method, url, scheme, authority, self._header_fields(headers))
+
+    @property
+    def repeatable(self) -> bool:
+        """Whether the request can be sent more than once."""
+        return self.pieces is None
+
+    def _header_fields(self, headers: Headers) -> list[Field]:
+        """Return the fields that http.client would send, those that it adds by itself first."""
+        given = header_fields(headers)
+        names = {name for name, _ in given}
+        added: list[Field] = []
+        if b"accept-encoding" not in names:
+            added.append((b"accept-encoding", b"identity"))
+        if b"content-length" not in names and b"transfer-encoding" not in names and self.pieces is None:
+            if self.body is not None:
+                added.append((b"content-length", b"%d" % len(self.body)))
+            elif self.method.upper() in _METHODS_EXPECTING_BODY:
+                added.append((b"content-length", b"0"))
+        return added + given
+
+
+def _split_body(body: Any, blocksize: int) -> tuple[bytes | None, Iterator[bytes | memoryview] | None]:
+    """Return a body as (bytes, None) or (None, pieces); (None, None) if there is none."""
+    if body is None:
+        return None, None
+    if isinstance(body, bytes):
+        return body, None
+    if isinstance(body, str):
+        return _encode(body), None
+    if hasattr(body, "read"):
+        return None, _blocks(body, blocksize)
+    try:
+        return bytes(memoryview(body)), None  # a copy: the caller may change it before it is sent again
+    except TypeError:
+        pass
+    try:
+        return None, _pieces(iter(body))
+    except TypeError:
+        raise TypeError(
+            f"body should be a bytes-like object, a str, a file or an iterable of bytes, not {type(body)!r}"
+        ) from None
+
+
+def _encode(text: str) -> bytes:
+    """Encode a str body as http.client does: as Latin-1, or not at all."""
+    try:
+        return text.encode("latin-1")
+    except UnicodeEncodeError as error:
+        raise UnicodeEncodeError(
+            error.encoding,
+            error.object,
+            error.start,
+            error.end,
+            f"body ({text[error.start : error.end]:.20}) is not valid Latin-1. "
+            f"Use body.encode('utf-8') if you want to send it encoded in UTF-8.",
+        ) from None
+
+
+def _blocks(file: Any, blocksize: int) -> Iterator[bytes]:
+    """Read a file to its end; text as Latin-1, as http.client does."""
+    is_text = isinstance(file, io.TextIOBase)
+    while block := file.read(blocksize):
+        yield block.encode("latin-1") if is_text else block
+
+
+def _pieces(parts: Iterator[Any]) -> Iterator[memoryview]:
+    for part in parts:
+        try:
+            yield memoryview(part).cast("B")
+        except TypeError:
+            raise TypeError(f"a piece of the body should be bytes-like, not {type(part)!r}") from None
+
+
+# http.client's own default is a mutable {}; nobody may change this one.
+NO_HEADERS: Headers = http.client.HTTPMessage()

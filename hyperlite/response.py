@@ -1,0 +1,244 @@
+"""HTTP20Response: http.client's HTTPResponse, whose bytes come from a stream.
+
+On HTTP/1.1 it is the inherited class and nothing else.  On HTTP/2 the inherited methods read from a
+`Body` in the place of the socket's file, so that `read`, `readinto`, `read1`, `peek`, `readline` and
+iteration do exactly what those of the running Python do.
+
+Rule: a response holds its own way to the transport and never goes through `conn.sock`; callers
+such as urllib.request take that away before the body is read.
+"""
+
+import functools
+import http.client
+import io
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+from .errors import ConnectionLost, HTTP2Error, IncompleteBody
+from .fields import to_message
+from .mux import Mux
+from .stream import Stream
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer as Buffer
+
+HTTP_2 = 20  # as http.client has 10 and 11
+
+_REASONS = {status.value: status.phrase for status in HTTPStatus}
+_ALL = 1 << 62  # more than any body
+
+
+class Body(io.BufferedIOBase):
+    """The body of a response on HTTP/2, as the file that http.client reads from."""
+
+    def __init__(self, mux: Mux, stream: Stream) -> None:
+        self._mux = mux
+        self._stream = stream
+
+    def readable(self) -> bool:
+        """Return true: a body can be read."""
+        return True
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """Read `size` bytes, fewer only at the end; all that is left with -1 or None.
+
+        Raises:
+            IncompleteBody: the connection was lost before the end; it carries what had come.
+            StreamReset: the stream ended before its time. RequestTimeout: nothing came in time.
+        """
+        wanted = _ALL if size is None or size < 0 else size
+        if not wanted:
+            return b""
+        stream = self._stream
+        to_the_end = wanted == _ALL or (stream.length is not None and stream.taken + wanted >= stream.length)
+        parts: list[bytes] = []
+        missing = wanted
+        try:
+            while missing and (piece := self._mux.read(stream, missing)):
+                if stream.exhausted and not parts:
+                    return piece
+                parts.append(piece)
+                missing -= len(piece)
+        except BaseException as error:
+            so_far = b"".join(parts)
+            if to_the_end and isinstance(error, ConnectionLost):
+                raise self._incomplete(so_far, error) from error
+            # Nothing is lost: whoever reads on finds it, and then the same error if it is one that lasts.
+            self._mux.put_back(stream, so_far)
+            raise
+        return b"".join(parts)
+
+    def read1(self, size: int = -1, /) -> bytes:
+        """Read what has arrived, at most `size` bytes; waits only if that is nothing."""
+        return self._mux.read(self._stream, _ALL if size < 0 else size) if size else b""
+
+    def peek(self, _size: int = 0, /) -> bytes:
+        """Return what comes next without taking it; b"" only at the end."""
+        piece = self._mux.read(self._stream, io.DEFAULT_BUFFER_SIZE)
+        if piece:
+            self._mux.put_back(self._stream, piece)
+        return piece
+
+    def fileno(self) -> int:
+        """Return the descriptor of the socket, which other streams share."""
+        return self._mux.fileno()
+
+    def close(self) -> None:
+        """End the stream, if it has not ended: it is reset, and what lies unread is dropped."""
+        if not self.closed:
+            super().close()
+            if not self._stream.exhausted:
+                self._mux.cancel(self._stream)
+
+    def __del__(self) -> None:
+        """Have the stream reset by the next one who uses the connection: a finalizer may not wait."""
+        if not self.closed and not self._stream.exhausted:
+            self._mux.abandon(self._stream)
+
+    def _incomplete(self, so_far: bytes, error: HTTP2Error) -> IncompleteBody:
+        length = self._stream.length
+        missing = None if length is None else max(0, length - len(so_far))
+        of = "" if length is None else f" of {length}"
+        return IncompleteBody(
+            f"{error} after {len(so_far)}{of} bytes of the body",
+            partial=so_far,
+            expected=missing,
+            error_code=error.error_code,
+            stream_id=self._stream.stream_id,
+        )
+
+
+class Kept(io.BytesIO):
+    """What was read of a body ahead of its reader, and the error that came after it, if one did."""
+
+    def __init__(self, body: bytes, error: Exception | None) -> None:
+        super().__init__(body)
+        self._error = error
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """Read as a file does; at the end of what there is comes the error."""
+        return super().read(size) or self._fail()
+
+    def read1(self, size: int | None = -1, /) -> bytes:
+        """Read as a file does; at the end of what there is comes the error."""
+        return super().read1(size) or self._fail()
+
+    def readline(self, size: int | None = -1, /) -> bytes:
+        """Read as a file does; at the end of what there is comes the error."""
+        return super().readline(size) or self._fail()
+
+    def readinto(self, buffer: "Buffer", /) -> int:
+        """Read as a file does; at the end of what there is comes the error."""
+        return super().readinto(buffer) or len(self._fail())
+
+    def peek(self, _size: int = 0, /) -> bytes:
+        """Return what comes next without taking it."""
+        return self.getvalue()[self.tell() :]
+
+    def _fail(self) -> bytes:
+        if self._error is not None:
+            raise self._error
+        return b""
+
+
+class HTTP20Response(http.client.HTTPResponse):
+    """What a server answered; in all that http.client documents it is `http.client.HTTPResponse`.
+
+    Beyond it:
+
+    Attributes:
+        version: 20 on HTTP/2, 11 or 10 on HTTP/1.
+        stream_id: the id that `request()` returned for it.
+    """
+
+    fp: Any  # the file that the inherited methods read from; None at the end
+    stream_id: int | None = None
+    # On HTTP/1.1, who waits for the connection to be free; told whether the body was read to its end.
+    when_closed: "Callable[[bool], None] | None" = None
+    _stream: Stream | None = None
+
+    @classmethod
+    def from_stream(cls, mux: Mux, stream: Stream, method: str) -> "HTTP20Response":
+        """Return the response of a stream whose header block has arrived."""
+        self = cls.__new__(cls)
+        self._stream = stream
+        self.stream_id = stream.stream_id
+        self._method = method  # type: ignore[attr-defined]  # http.client's own name; callers read it
+        self.debuglevel = 0
+        self.version = HTTP_2
+        self.code = self.status = stream.status  # type: ignore[attr-defined]
+        self.reason = _REASONS.get(stream.status, "")
+        self.length = stream.length
+        self.chunked = False
+        self.will_close = False
+        self.fp = Body(mux, stream)
+        if stream.exhausted:
+            self._close_conn()
+        return self
+
+    @functools.cached_property
+    def headers(self) -> http.client.HTTPMessage:  # type: ignore[override]
+        """The header fields: an HTTPMessage, made when it is first asked for."""
+        assert self._stream is not None
+        return to_message(self._stream.response_fields)
+
+    @functools.cached_property
+    def msg(self) -> http.client.HTTPMessage:  # type: ignore[override]
+        """The same object as `headers`."""
+        return self.headers
+
+    @property
+    def trailers(self) -> http.client.HTTPMessage:
+        """The trailer fields (RFC 9110 section 6.5), which come after the body: empty before it is read."""
+        return to_message(self._stream.trailers if self._stream else ())
+
+    @property
+    def informational(self) -> list[tuple[int, http.client.HTTPMessage]]:
+        """The 1xx responses that came before this one: (status, header fields) each."""
+        seen = self._stream.informational if self._stream else ()
+        return [(status, to_message(fields)) for status, fields in seen]
+
+    def buffer(self) -> None:
+        """Read what is left of an HTTP/1.1 body into memory, so that its connection is free.
+
+        An error on the way is kept for the one who reads.
+        """
+        self.when_closed = None
+        if self.fp is None:
+            return
+        error: Exception | None = None
+        try:
+            body = self.read()
+        except http.client.IncompleteRead as incomplete:
+            body, error = incomplete.partial, incomplete
+        except (http.client.HTTPException, OSError) as failure:
+            body, error = b"", failure
+        self.fp = Kept(body, error)
+        self.chunked = False
+        self.length = None if error else len(body)
+
+    def close(self) -> None:
+        """End the response. Before its end, that resets the stream, or on HTTP/1.1 costs the connection."""
+        if self._stream is None and self.fp is not None:
+            self._tell(complete=False)
+        super().close()
+
+    def _close_conn(self) -> None:
+        super()._close_conn()  # type: ignore[misc]
+        self._tell(complete=True)
+
+    def _tell(self, *, complete: bool) -> None:
+        told, self.when_closed = self.when_closed, None
+        if told is not None:
+            told(complete)
+
+    def __repr__(self) -> str:
+        where = f"HTTP/2 stream {self.stream_id}" if self._stream else "HTTP/1.1"
+        state = "closed" if self.isclosed() else "open"
+        return f"<{type(self).__name__} {self.status} {self.reason}, {where}, {state}>"
+
+    def __del__(self) -> None:
+        """Leave the stream to its `Body`: closing here could wait, in the middle of anything."""
+        if self._stream is None:
+            super().__del__()

@@ -1,0 +1,62 @@
+"""What `conn.sock` is on HTTP/2: a stand-in for a socket that many streams share."""
+
+from typing import Any
+
+from .mux import Mux
+
+# What may be asked of the socket without disturbing the streams on it.
+_DELEGATED = frozenset(
+    {
+        "cipher",
+        "compression",
+        "context",
+        "family",
+        "fileno",
+        "get_channel_binding",
+        "getpeercert",
+        "getpeername",
+        "getsockname",
+        "getsockopt",
+        "proto",
+        "selected_alpn_protocol",
+        "server_hostname",
+        "server_side",
+        "session",
+        "session_reused",
+        "setsockopt",
+        "shared_ciphers",
+        "type",
+        "version",
+    }
+)
+
+
+class SharedSocket:
+    """The socket of an HTTP/2 connection, for those who ask it about its peer.
+
+    It cannot be read or written: the bytes belong to the streams.  `close()` lets the responses
+    that are under way be read to their end, as closing a socket does while a `makefile()` is open.
+    """
+
+    def __init__(self, mux: Mux) -> None:
+        self._mux = mux
+
+    def settimeout(self, timeout: float | None) -> None:
+        """Set the seconds that each blocking step of a request may last; None: no limit."""
+        self._mux.timeout = timeout
+
+    def gettimeout(self) -> float | None:
+        """Return the seconds that each blocking step of a request may last."""
+        return self._mux.timeout
+
+    def close(self) -> None:
+        """Close the connection when the last response is read."""
+        self._mux.close(when_idle=True)
+
+    def __getattr__(self, name: str) -> Any:
+        if name in _DELEGATED:
+            return getattr(self._mux.sock, name)
+        raise AttributeError(f"{name!r}: the socket of an HTTP/2 connection is shared by its streams")
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of {self._mux!r}>"

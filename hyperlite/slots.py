@@ -1,0 +1,347 @@
+"""The streams of one HTTP/2 connection: slots, bodies, credit, and what the peer does to them.
+
+How threads share the socket is `link.py`'s affair, and what callers may ask for is `mux.py`'s; this
+is what goes on between the two, all of it under the lock.
+
+- A request takes a *slot* when its header block is sent, and gives it back when both sides are done
+  with the stream, or one side resets it.  The peer says how many slots there are
+  (SETTINGS_MAX_CONCURRENT_STREAMS); who finds none free waits in `_queue`.
+- A body that arrives lies in its stream's inbox; its credit is returned as it is read.
+- A body to be sent is made into frames when the peer's windows and the socket have room for them.
+"""
+
+import socket
+import threading
+import time
+from collections import deque
+from collections.abc import Collection
+
+from .engine import Engine
+from .engine.events import (
+    ConnectionFailed,
+    DataReceived,
+    Event,
+    GoAwayReceived,
+    InformationalReceived,
+    PingAcknowledged,
+    ResponseReceived,
+    SettingsReceived,
+    StreamFailed,
+    TrailersReceived,
+)
+from .errors import (
+    BufferLimitExceeded,
+    ConnectionGoingAway,
+    ConnectionLost,
+    ErrorCode,
+    HTTP2Error,
+    MalformedResponse,
+    NotHTTP2,
+    ProtocolError,
+    StreamReset,
+    code_name,
+)
+from .link import Link
+from .stream import Stream
+
+# How much of the requests' bodies is made into frames ahead of the socket.
+WRITE_AHEAD = 256 << 10
+# What one stream writes before the next one has its turn.
+BODY_TURN = 64 << 10
+# What of a GOAWAY's debug data goes into an error message.
+DEBUG_SHOWN = 200
+
+
+class Slots(Link):
+    """The streams that are open on a connection, and those that wait to be."""
+
+    def __init__(
+        self, sock: socket.socket, engine: Engine, *, timeout: float | None, max_buffered: int
+    ) -> None:
+        super().__init__(sock, timeout)
+        self._engine = engine
+        self._max_buffered = max_buffered
+        # -- guarded by _lock --
+        self._streams: dict[int, Stream] = {}  # by wire id: those that hold a slot
+        self._queue: deque[Stream] = deque()  # those that wait for one
+        self._senders: dict[int, Stream] = {}  # those with a body still to be sent
+        self._abandoned: deque[Stream] = deque()  # garbage, to be reset by the next one who comes by
+        self._unread = 0  # bytes in all inboxes
+        self._advanced = 0  # of which were credited before they were read
+        self._pings: dict[bytes, float | None] = {}  # payload: when it came back
+        self.answered = 0  # responses that have come
+        self._going_away: GoAwayReceived | None = None
+        self._draining = False  # takes no further requests, and closes when the last stream is over
+
+    @property
+    def usable(self) -> bool:
+        """Whether further requests may be submitted."""
+        return self._closed is None and not self._draining and not self._engine.exhausted
+
+    # -- under the lock: streams ------------------------------------------------------------------
+
+    def _want_locked(self, streams: Collection[Stream]) -> None:
+        """Take note that these responses are waited for: they start though much lies unread."""
+        for stream in streams:
+            if not stream.wire_id and not stream.wanted:
+                stream.wanted = True
+                self._start_queued_locked()
+                self._push_locked()
+
+    def _start_queued_locked(self) -> None:
+        """Start queued requests while slots are free, and while not too much lies unread already."""
+        while self._queue and self.usable and len(self._streams) < self._engine.max_concurrent_streams:
+            if self._unread <= self._max_buffered:
+                self._start_locked(self._queue.popleft())
+                continue
+            wanted = next((stream for stream in self._queue if stream.wanted), None)
+            if wanted is None:
+                return
+            self._queue.remove(wanted)
+            self._start_locked(wanted)
+        if self._queue and self._engine.exhausted:
+            self._draining = True
+            self._refuse_queue_locked(ConnectionGoingAway("the connection's stream numbers are used up"))
+
+    def _start_locked(self, stream: Stream) -> None:
+        stream.written_at = self._written
+        request = stream.request
+        if request.body:
+            stream.outgoing, stream.outgoing_last = memoryview(request.body), True
+        stream.sent = not request.body and request.pieces is None
+        stream.wire_id = self._engine.open(request.fields, end_stream=stream.sent)
+        self._streams[stream.wire_id] = stream
+        if stream.outgoing is not None:
+            self._senders[stream.wire_id] = stream
+
+    def _take_locked(self, stream: Stream, limit: int) -> bytes:
+        data = stream.inbox.take(limit)
+        size = len(data)
+        stream.taken += size
+        self._unread -= size
+        prepaid = min(size, stream.advanced)
+        stream.advanced -= prepaid
+        self._advanced -= prepaid
+        if size > prepaid and stream.wire_id in self._streams:
+            self._engine.credit(stream.wire_id, size - prepaid)
+            self._push_locked()
+        if self._queue:
+            self._start_queued_locked()
+            self._push_locked()
+        return data
+
+    def _cancel_locked(self, stream: Stream, error: HTTP2Error | None) -> None:
+        if stream.mux is not self:
+            return
+        self._unread -= stream.inbox.size
+        self._advanced -= stream.advanced
+        stream.advanced = 0
+        stream.inbox.clear()
+        if stream.complete or stream.error is not None:
+            return
+        stream.error = error or StreamReset(
+            "the request was cancelled", error_code=ErrorCode.CANCEL, stream_id=stream.stream_id
+        )
+        if stream.wire_id:
+            self._engine.reset(stream.wire_id, ErrorCode.CANCEL)
+            self._finish_locked(stream)
+        else:
+            self._queue.remove(stream)
+            self._wake_locked(stream)
+        self._close_if_idle_locked()
+
+    def _complete_locked(self, stream: Stream) -> None:
+        """End a stream whose response is whole: the rest of its request is of no use (RFC 9113, 8.1)."""
+        stream.complete = True
+        if not stream.sent:
+            self._engine.reset(stream.wire_id, ErrorCode.NO_ERROR)
+        self._finish_locked(stream)
+
+    def _finish_locked(self, stream: Stream) -> None:
+        """Free the slot of a stream that is over on the wire."""
+        del self._streams[stream.wire_id]
+        self._senders.pop(stream.wire_id, None)
+        stream.outgoing = None
+        stream.sent = True
+        self._wake_locked(stream)
+        if self._queue:
+            self._start_queued_locked()
+
+    def _refuse_queue_locked(self, error: HTTP2Error) -> None:
+        """Fail what waits for a slot: it can be started no more here, but on another connection."""
+        while self._queue:
+            stream = self._queue.popleft()
+            stream.error = error.for_stream(stream.stream_id, retry_safe=True)
+            self._wake_locked(stream)
+
+    def _relieve_locked(self, waiting: Collection[Stream]) -> None:
+        """Give credit for unread data where a wait depends on it.
+
+        A stream that waits for a slot waits for its siblings to end, and one that waits to send may
+        wait for the peer to get rid of an answer; both may need credit that only a reader would
+        give.  So unread data beyond the windows is taken, up to `max_buffered` bytes.  Where the
+        thread that waits is the one who should have read, it would wait for itself for ever: error.
+        """
+        if any(stream.wire_id and stream.outgoing is None for stream in waiting):
+            return
+        me = threading.get_ident()
+        deadlocked = bool(self._streams) and not any(stream.wire_id for stream in waiting)
+        for sibling in self._streams.values():
+            held = sibling.inbox.size - sibling.advanced
+            if held > 0 and not sibling.waiters and self._advanced + held <= self._max_buffered:
+                sibling.advanced += held
+                self._advanced += held
+                self._engine.credit(sibling.wire_id, held)
+            if self._engine.window_left(sibling.wire_id) > 0 or sibling.thread != me or sibling.waiters:
+                deadlocked = False
+        self._push_locked()
+        if deadlocked:
+            raise BufferLimitExceeded(
+                f"{self._unread} bytes lie unread on {len(self._streams)} streams, and no other can go on "
+                f"before they are read: read them first, or pass max_buffered above {self._max_buffered}"
+            )
+
+    # -- under the lock: the connection -----------------------------------------------------------
+
+    def _tidy_locked(self) -> None:
+        while self._abandoned:
+            self._cancel_locked(self._abandoned.popleft(), None)
+
+    def _produce_locked(self) -> bytes:
+        if self._senders and len(self._out) < WRITE_AHEAD:
+            self._feed_bodies_locked()
+        return self._engine.take()
+
+    def _feed_bodies_locked(self) -> None:
+        """Make frames of the bodies to be sent, each stream in turn."""
+        for wire_id, stream in list(self._senders.items()):
+            outgoing = stream.outgoing
+            assert outgoing is not None
+            turn = outgoing[:BODY_TURN]
+            last = stream.outgoing_last and len(turn) == len(outgoing)
+            sent = self._engine.send(wire_id, turn, end_stream=last)
+            if sent < len(outgoing):
+                stream.outgoing = outgoing[sent:]
+                continue
+            stream.outgoing = None
+            stream.sent = stream.outgoing_last
+            del self._senders[wire_id]
+            self._wake_locked(stream)
+
+    def _consume_locked(self, data: bytes) -> None:
+        events = self._engine.receive(data)
+        if events and type(events[-1]) is ConnectionFailed:
+            self._draining = True  # nothing may be started by what came before it
+        for event in events:
+            self._on_event(event)
+        self._busy = False  # the engine is whole again
+        self._close_if_idle_locked()
+
+    def _ended_locked(self, cause: OSError | None) -> None:
+        reason, code = "the server closed the connection", None
+        if self._going_away is not None and self._going_away.error_code:
+            code = self._going_away.error_code
+            reason += f": {_going_away_reason(self._going_away)}"
+        elif cause is not None:
+            reason += f": {cause}"
+        error = ConnectionLost(reason, error_code=code)
+        error.__cause__ = cause
+        self._shut_locked(error)
+
+    def _shut_locked(self, error: HTTP2Error) -> None:
+        if self._closed is not None:
+            return
+        self._closed = error
+        flushed = self._flushed
+        if not self._busy:
+            self._engine.close()
+            self._out += self._engine.take()
+        streams = list(self._streams.values())
+        self._streams.clear()
+        self._senders.clear()
+        for stream in streams:
+            # What never left this machine cannot have been processed.
+            safe = error.retry_safe or (not stream.status and stream.written_at >= flushed)
+            stream.error = error.for_stream(stream.stream_id, retry_safe=safe)
+            stream.outgoing = None
+            stream.sent = True
+            self._wake_locked(stream)
+        self._refuse_queue_locked(error)
+        self._close_socket_locked()
+
+    def _close_if_idle_locked(self) -> None:
+        if self._draining and not self._streams and not self._queue:
+            self._shut_locked(ConnectionLost("the connection was closed"))
+
+    # -- under the lock: what the peer did --------------------------------------------------------
+
+    def _on_event(self, event: Event) -> None:
+        match event:
+            case DataReceived() | ResponseReceived() | TrailersReceived():
+                if stream := self._streams.get(event.wire_id):
+                    self._on_message(stream, event)
+            case InformationalReceived(wire_id, status, fields):
+                if stream := self._streams.get(wire_id):
+                    stream.informational.append((status, fields))
+                    self._wake_locked(stream)
+            case StreamFailed():
+                if stream := self._streams.get(event.wire_id):
+                    self._on_stream_failed(stream, event)
+            case SettingsReceived():
+                self._start_queued_locked()
+            case PingAcknowledged(payload):
+                if payload in self._pings:
+                    self._pings[payload] = time.monotonic()
+            case GoAwayReceived():
+                self._on_going_away(event)
+            case ConnectionFailed(code, reason, not_http2):
+                self._busy = False  # the engine is whole: it has its GOAWAY to send
+                self._shut_locked((NotHTTP2 if not_http2 else ProtocolError)(reason, error_code=code))
+            # WindowOpened: bodies are fed with every push, and one follows.
+
+    def _on_message(self, stream: Stream, event: DataReceived | ResponseReceived | TrailersReceived) -> None:
+        match event:
+            case DataReceived(_, data, ends):
+                if data:
+                    stream.inbox.put(data)
+                    self._unread += len(data)
+            case ResponseReceived(_, status, fields, length, ends):
+                stream.response_fields = fields
+                stream.length = length
+                stream.status = status
+                self.answered += 1
+            case TrailersReceived(_, fields):
+                stream.trailers = fields
+                ends = True
+        if ends:
+            self._complete_locked(stream)
+        else:
+            self._wake_locked(stream)
+
+    def _on_stream_failed(self, stream: Stream, event: StreamFailed) -> None:
+        kind = StreamReset if event.remote else MalformedResponse
+        refused = event.remote and event.error_code == ErrorCode.REFUSED_STREAM and not stream.status
+        stream.error = kind(
+            event.reason, error_code=event.error_code, stream_id=stream.stream_id, retry_safe=refused
+        )
+        self._finish_locked(stream)
+
+    def _on_going_away(self, event: GoAwayReceived) -> None:
+        self._going_away = event
+        self._draining = True
+        error = ConnectionGoingAway(
+            f"the server is going away: {_going_away_reason(event)}",
+            error_code=event.error_code,
+            retry_safe=True,
+        )
+        for wire_id, stream in list(self._streams.items()):
+            if wire_id > event.last_wire_id:
+                self._engine.reset(wire_id, ErrorCode.CANCEL)
+                stream.error = error.for_stream(stream.stream_id)
+                self._finish_locked(stream)
+        self._refuse_queue_locked(error)
+
+
+def _going_away_reason(event: GoAwayReceived) -> str:
+    debug = f" ({event.debug[:DEBUG_SHOWN].decode('latin-1')})" if event.debug else ""
+    return code_name(event.error_code) + debug

@@ -1,0 +1,220 @@
+"""TCP, TLS and ALPN: from a host and a port to a connected socket and the protocol it speaks.
+
+Rule: a context that a caller hands in is left as it was.  ALPN can be set only on a whole context
+and cannot be read back; so it is set under a lock just around the making of the one socket, and
+cleared before the handshake: the socket keeps its offer, the next user of the context offers
+nothing.  (ALPN that the caller himself had set is lost; http.client would set its own as well.)
+"""
+
+import errno
+import os
+import select
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import certifi
+
+from .errors import ErrorCode, InadequateSecurity
+
+H2 = "h2"
+HTTP11 = "http/1.1"
+
+_alpn_lock = threading.Lock()
+_default_contexts: dict[tuple[Any, ...], ssl.SSLContext] = {}
+
+CreateConnection = Callable[..., socket.socket]
+
+
+def resolve_timeout(timeout: object) -> float | None:
+    """Return seconds, or None for no limit: http.client's default stands for the socket module's."""
+    if timeout is None:
+        return None
+    if isinstance(timeout, (int, float)):
+        return float(timeout)
+    return socket.getdefaulttimeout()
+
+
+def deadline_after(timeout: float | None) -> float | None:
+    """Return the monotonic time `timeout` seconds from now, or None for never."""
+    return None if timeout is None else time.monotonic() + timeout
+
+
+def remaining(deadline: float | None) -> float | None:
+    """Return the seconds left until `deadline`, not below 0, or None for no limit."""
+    return None if deadline is None else max(0.0, deadline - time.monotonic())
+
+
+def wait_for(sock: socket.socket, *, read: bool, write: bool, timeout: float | None) -> bool:
+    """Wait until a socket can be read or written, at most `timeout` seconds; tell whether it can.
+
+    `poll` and `select` are looked up at each call, so that gevent's are used where it put them.
+    """
+    if hasattr(select, "poll"):
+        poller = select.poll()
+        poller.register(sock, (select.POLLIN if read else 0) | (select.POLLOUT if write else 0))
+        return bool(poller.poll(None if timeout is None else int(timeout * 1000) + 1))
+    ready = select.select([sock] if read else [], [sock] if write else [], [], timeout)
+    return any(ready)
+
+
+def is_stale(sock: socket.socket) -> bool:
+    """Tell whether an idle HTTP/1.1 connection is of no more use.
+
+    Nobody asked for anything, so whatever has come is its end, or nonsense; a TLS session ticket,
+    which the ssl module deals with by itself, is neither.
+    """
+    timeout = sock.gettimeout()
+    sock.settimeout(0)
+    try:
+        sock.recv(1)
+    except (BlockingIOError, ssl.SSLWantReadError):
+        return False
+    except OSError:
+        return True
+    finally:
+        sock.settimeout(timeout)
+    return True
+
+
+def create_context(
+    cafile: str | os.PathLike[str] | None = None,
+    capath: str | os.PathLike[str] | None = None,
+    cadata: str | bytes | None = None,
+) -> ssl.SSLContext:
+    """Return a new client context with hyperlite's defaults: verification on, TLS 1.2 or later.
+
+    Args:
+        cafile, capath, cadata: what to trust, as for `ssl.create_default_context`. With none of them:
+            the system's authorities (SSL_CERT_FILE and SSL_CERT_DIR are honoured) and certifi's.
+    """
+    if cafile or capath or cadata:
+        context = ssl.create_default_context(cafile=cafile, capath=capath, cadata=cadata)
+    else:
+        context = ssl.create_default_context()
+        context.load_verify_locations(certifi.where())
+    _harden(context)
+    return context
+
+
+def default_context() -> ssl.SSLContext:
+    """Return the context for connections that were given none. It is shared: loading one costs 10 ms.
+
+    It comes from `ssl._create_default_https_context`, http.client's own source, so a program that
+    has replaced that hook gets what it asked for.
+    """
+    factory = ssl._create_default_https_context
+    key = (factory, os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR"))
+    context = _default_contexts.get(key)
+    if context is None:
+        context = factory()
+        if context.verify_mode != ssl.CERT_NONE:
+            context.load_verify_locations(certifi.where())
+        _harden(context)
+        _default_contexts.clear()  # the environment changes in tests, not in production
+        _default_contexts[key] = context
+    return context
+
+
+def _harden(context: ssl.SSLContext) -> None:
+    # A system whose policy is stricter keeps it; MINIMUM_SUPPORTED sorts below every version.
+    context.minimum_version = max(context.minimum_version, ssl.TLSVersion.TLSv1_2)
+    if context.post_handshake_auth is not None:
+        context.post_handshake_auth = True  # as http.client: HTTP/1.1 servers may ask late
+
+
+def connect(
+    host: str,
+    port: int,
+    *,
+    context: ssl.SSLContext | None,
+    timeout: float | None = None,
+    source_address: tuple[str, int] | None = None,
+    alpn: Sequence[str] = (H2, HTTP11),
+    create_connection: CreateConnection = socket.create_connection,
+) -> tuple[socket.socket, str | None]:
+    """Connect to an origin; returns the socket and the protocol that ALPN chose, None without TLS.
+
+    Args:
+        context: None for cleartext.
+        timeout: seconds for each address of the host, the TLS handshake included.
+        source_address: (host, port) to bind to.
+        alpn: what to offer, best first.
+        create_connection: in place of `socket.create_connection`, which tries each address in turn.
+
+    Raises:
+        OSError: no address could be reached; TimeoutError if that was for want of time.
+        ssl.SSLError: the handshake failed; a certificate that does not hold is SSLCertVerificationError.
+        InadequateSecurity: HTTP/2 was chosen together with a cipher that it forbids.
+    """
+    start = time.monotonic()
+    sock = create_connection((host, port), timeout, source_address)
+    try:
+        try:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        except OSError as error:
+            if error.errno != errno.ENOPROTOOPT:
+                raise
+        if context is None:
+            return sock, None
+        deadline = None
+        if timeout is not None:
+            connected = time.monotonic()
+            # Where one address used up the time, the next one had a clock of its own.
+            deadline = timeout + (start if connected - start < timeout else connected)
+        sock = _wrap(sock, context, host, alpn)
+        _shake_hands(sock, f"{host}:{port}", deadline)
+        sock.settimeout(timeout)
+        protocol = sock.selected_alpn_protocol()
+        if protocol == H2:
+            _check_cipher(sock)
+    except BaseException:
+        sock.close()
+        raise
+    return sock, protocol
+
+
+def _wrap(sock: socket.socket, context: ssl.SSLContext, host: str, alpn: Sequence[str]) -> ssl.SSLSocket:
+    with _alpn_lock:
+        context.set_alpn_protocols(list(alpn))
+        try:
+            return context.wrap_socket(sock, server_hostname=host, do_handshake_on_connect=False)
+        finally:
+            context.set_alpn_protocols([])
+
+
+def _shake_hands(sock: ssl.SSLSocket, peer: str, deadline: float | None) -> None:
+    """Do the TLS handshake by `deadline`, however slowly the peer's bytes drip."""
+    sock.settimeout(0)
+    while True:
+        try:
+            sock.do_handshake()
+            return
+        except ssl.SSLWantReadError:
+            ready = wait_for(sock, read=True, write=False, timeout=remaining(deadline))
+        except ssl.SSLWantWriteError:
+            ready = wait_for(sock, read=False, write=True, timeout=remaining(deadline))
+        except ssl.SSLError as error:
+            if error.reason in {"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE"}:
+                error.strerror = f"{error.strerror}: {peer} does not speak TLS (pass secure=False?)"
+            raise
+        if not ready or (deadline is not None and time.monotonic() >= deadline):
+            raise TimeoutError(f"the TLS handshake with {peer} timed out")
+
+
+def _check_cipher(sock: ssl.SSLSocket) -> None:
+    """Refuse HTTP/2 on the ciphers of RFC 9113 appendix A: on TLS 1.2 without (EC)DHE and an AEAD."""
+    cipher = sock.cipher()
+    assert cipher is not None
+    name, version, _ = cipher
+    if sock.version() == "TLSv1.3":
+        return
+    if name.startswith(("ECDHE-", "DHE-")) and ("GCM" in name or "CHACHA20" in name or "CCM" in name):
+        return
+    raise InadequateSecurity(
+        f"HTTP/2 may not be used with {version} and cipher {name} (RFC 9113 section 9.2.2)",
+        error_code=ErrorCode.INADEQUATE_SECURITY,
+    )
