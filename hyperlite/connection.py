@@ -100,7 +100,6 @@ class HTTP20Connection(http.client.HTTPSConnection):
             InadequateSecurity: HTTP/2 was negotiated with a cipher that it forbids.
         """
         with self._lock:
-            sys.audit("http.client.connect", self, self.host, self.port)
             self._retire()
             sock, protocol = self._open((H2, HTTP11))
             if protocol == H2 or not self._secure:
@@ -117,6 +116,7 @@ class HTTP20Connection(http.client.HTTPSConnection):
                 self.sock = sock
 
     def _open(self, alpn: tuple[str, ...]) -> tuple[socket.socket, str | None]:
+        sys.audit("http.client.connect", self, self.host, self.port)
         context = (self._context or transport.default_context()) if self._secure else None
         return transport.connect(
             self.host,

@@ -214,8 +214,16 @@ class Mux(Slots):
             self._linger()
 
     def abandon(self, stream: Stream) -> None:
-        """Cancel a stream later. Safe in a finalizer, which may run in the middle of anything."""
+        """Cancel a stream from a finalizer, which may run in the middle of anything and may not wait.
+
+        Where the lock is taken, the one who holds it, perhaps this very thread, does it later.
+        """
         self._abandoned.append(stream)
+        if self._lock.acquire(blocking=False):
+            try:
+                self._push_locked()
+            finally:
+                self._lock.release()
 
     def ping(self, timeout: float | None) -> float:
         """Send PING and wait for its acknowledgement; returns the round-trip time in seconds.

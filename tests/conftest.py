@@ -1,0 +1,113 @@
+"""What all tests share: the embedded server with a few routes, and a connection to it."""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+
+import pytest
+
+import hyperlite
+from hyperlite.testing.server import Exchange, Request, Response, Server, streaming
+
+
+def report(request: Request) -> Response:
+    """Say what was received, so that tests can compare."""
+    seen = {
+        "method": request.method,
+        "target": request.target,
+        "authority": request.authority,
+        "headers": request.headers,
+        "body": request.body.decode("latin-1"),
+        "trailers": request.trailers,
+    }
+    return Response(headers=[("content-type", "application/json")], body=json.dumps(seen).encode())
+
+
+def sized(request: Request) -> Response:
+    """Return `?n=` bytes, in one piece."""
+    return Response(body=b"x" * int(request.query["n"][0]))
+
+
+def chunks(request: Request) -> Response:
+    """Return `?n=` pieces of ten bytes, without a content-length."""
+    return Response(body=(b"%09d\n" % number for number in range(int(request.query["n"][0]))))
+
+
+@streaming
+def count(exchange: Exchange) -> None:
+    """Count the bytes of the request's body as they come."""
+    total = 0
+    while data := exchange.read():
+        total += len(data)
+    exchange.start(200, [])
+    exchange.send(str(total).encode())
+    exchange.end()
+
+
+@streaming
+def echo(exchange: Exchange) -> None:
+    """Send back what comes, while it comes."""
+    exchange.start(200, [])
+    while data := exchange.read():
+        exchange.send(data)
+    exchange.end()
+
+
+ROUTES = {
+    "/": lambda _: Response(body=b"hello"),
+    "/report": report,
+    "/sized": sized,
+    "/chunks": chunks,
+    "/count": count,
+    "/echo": echo,
+    "/slow": lambda _: Response(body=b"at last", delay=30),
+    "/late": lambda _: Response(body=b"late", delay=0.05),
+    "/nothing": lambda _: Response(204),
+    "/unchanged": lambda _: Response(304, headers=[("content-length", "1000")]),
+    "/cookies": lambda _: Response(headers=[("set-cookie", "a=1"), ("x-one", "1"), ("set-cookie", "b=2")]),
+    "/trailers": lambda _: Response(body=iter([b"body"]), trailers=[("x-sum", "4")]),
+    "/hints": lambda _: Response(informational=[(103, [("link", "</style.css>")])], body=b"page"),
+    "/missing": lambda _: Response(404, body=b"no such thing"),
+}
+
+Serve = Callable[..., Server]
+Connect = Callable[..., hyperlite.HTTP20Connection]
+
+
+@pytest.fixture
+def serve() -> Iterator[Serve]:
+    """Start embedded servers, which the end of the test stops."""
+    with ExitStack() as stack:
+        yield lambda **options: stack.enter_context(Server(options.pop("routes", ROUTES), **options))
+
+
+@pytest.fixture
+def connect() -> Iterator[Connect]:
+    """Make connections to embedded servers, which the end of the test closes."""
+    with ExitStack() as stack:
+
+        def make(server: Server, **options: object) -> hyperlite.HTTP20Connection:
+            if options.get("secure", True):
+                options.setdefault("context", server.context())
+            options.setdefault("timeout", 10)
+            return stack.enter_context(hyperlite.HTTP20Connection("localhost", server.port, **options))
+
+        yield make
+
+
+@pytest.fixture(params=["h2", "http/1.1", "no alpn"])
+def server(request: pytest.FixtureRequest, serve: Serve) -> Server:
+    """The embedded server, by each of the ways in which a protocol is agreed on."""
+    return serve(alpn={"h2": ("h2", "http/1.1"), "http/1.1": ("http/1.1",), "no alpn": ()}[request.param])
+
+
+@pytest.fixture
+def conn(server: Server, connect: Connect) -> hyperlite.HTTP20Connection:
+    """A connection to `server`."""
+    return connect(server)
+
+
+@pytest.fixture
+def h2(serve: Serve, connect: Connect) -> hyperlite.HTTP20Connection:
+    """A connection that speaks HTTP/2."""
+    return connect(serve())
