@@ -57,7 +57,9 @@ class Crawl:
         )
 
 
-HEADINGS = f"  {'client':<12} {'protocol':<9} {'wall':>9} {'CPU':>9} {'requests':>11} {'body bytes':>12} {'conns':>6}"
+HEADINGS = "  {:<12} {:<9} {:>9} {:>9} {:>11} {:>12} {:>6}".format(
+    "client", "protocol", "wall", "CPU", "requests", "body bytes", "conns"
+)
 
 
 class Connects:

@@ -27,6 +27,7 @@ from .engine import make_engine
 from .errors import ConnectionGoingAway, HTTP2Error, RequestTimeout
 from .fields import Headers, authority
 from .http1 import Exchange, Lane
+from .http1_response import QueuedResponse
 from .mux import MAX_BUFFERED, Mux
 from .request import NO_HEADERS, Request
 from .response import HTTP20Response
@@ -112,7 +113,13 @@ class HTTP20Connection(http.client.HTTPSConnection):
                 self._transport = mux
                 self.sock = SharedSocket(mux)
             else:
-                self._transport = Lane(self._dial, self._speak, sock)
+                self._transport = Lane(
+                    self._dial,
+                    self._speak,
+                    sock,
+                    timeout=resolve_timeout(self.timeout),
+                    max_buffered=self._max_buffered,
+                )
                 self.sock = sock
 
     def _open(self, alpn: tuple[str, ...]) -> tuple[socket.socket, str | None]:
@@ -130,6 +137,8 @@ class HTTP20Connection(http.client.HTTPSConnection):
 
     def _dial(self) -> socket.socket:
         """Open a further socket to an origin that is known to speak HTTP/1.1."""
+        if not self.auto_open:
+            raise http.client.NotConnected("the connection is closed, and auto_open is off")
         self.sock, _ = self._open((HTTP11,))
         return self.sock
 
@@ -137,7 +146,7 @@ class HTTP20Connection(http.client.HTTPSConnection):
         """Return an http.client connection that talks on `sock`."""
         connection = http.client.HTTPConnection(self.host, self.port, blocksize=self.blocksize)
         connection.default_port = self.default_port  # so that Host names the port when it must
-        connection.response_class = self.response_class
+        connection.response_class = QueuedResponse
         connection.set_debuglevel(self.debuglevel)
         connection.auto_open = 0
         connection.sock = sock

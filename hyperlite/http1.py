@@ -4,19 +4,29 @@ Where ALPN does not choose HTTP/2, http.client's own code does the talking.  Wha
 queue: a request goes out when the response before it was read, or when its own response is asked
 for; then what lies before it is read into memory first.
 
-Rule: `_current` is the one exchange whose response may still be coming in on the socket.
+Rules: `_current` is the one exchange whose response may still be coming in on the socket.  The
+thread that has the baton sends and receives, outside the lock; what it comes upon it keeps in the
+exchange, for the one whose request that is.
 """
 
 import contextlib
+import functools
 import http.client
 import socket
 import threading
+import weakref
 from collections import deque
 from collections.abc import Callable
+from typing import TypeVar
 
+from .baton import Baton, Job
+from .errors import ConnectionLost, StreamReset
+from .http1_response import Kept, QueuedResponse
 from .request import Request
 from .response import HTTP20Response
 from .transport import is_stale
+
+T = TypeVar("T")
 
 
 class Exchange:
@@ -27,15 +37,16 @@ class Exchange:
         request: what is asked for.
     """
 
-    __slots__ = ("connection", "error", "request", "response", "stream_id", "thread")
+    __slots__ = ("connection", "error", "request", "response", "stream_id", "thread", "waiters")
 
     def __init__(self, stream_id: int, request: Request) -> None:
         self.stream_id = stream_id
         self.request = request
         self.thread = threading.get_ident()
-        # -- owned by the lane --
+        self.waiters: list[threading.Lock] = []
+        # -- owned by the lane; `connection` is set when the request was sent --
         self.connection: http.client.HTTPConnection | None = None
-        self.response: HTTP20Response | None = None
+        self.response: QueuedResponse | None = None
         self.error: BaseException | None = None
 
 
@@ -45,22 +56,32 @@ class Lane:
     Args:
         dial: opens a socket to the origin.
         speak: makes an http.client connection of a socket.
-        sock: already open, or None.
+        sock: already open.
+        timeout: seconds that each wait may last, or None.
+        max_buffered: bytes of unread responses to hold so that those behind them can come. Past
+            that, an unread response keeps its connection, and the others get a new one.
     """
 
     def __init__(
         self,
         dial: Callable[[], socket.socket],
         speak: Callable[[socket.socket], http.client.HTTPConnection],
-        sock: socket.socket | None,
+        sock: socket.socket,
+        *,
+        timeout: float | None,
+        max_buffered: int,
     ) -> None:
         self._dial = dial
         self._speak = speak
-        self._lock = threading.RLock()
+        self._timeout = timeout
+        self._max_buffered = max_buffered
+        self._lock = threading.Lock()
         # -- guarded by _lock --
-        self.sock = sock
+        self._baton = Baton(self._lock)
+        self._sock: socket.socket | None = sock
         self._queue: deque[Exchange] = deque()
         self._current: Exchange | None = None
+        self._kept: weakref.WeakSet[Kept] = weakref.WeakSet()  # bodies in memory that nobody has read yet
 
     @property
     def counts(self) -> tuple[int, int]:
@@ -74,19 +95,16 @@ class Lane:
         """
         with self._lock:
             self._queue.append(exchange)
-            if self._current is None:
-                self._advance()
-            while not exchange.request.repeatable and exchange in self._queue:
-                self._advance()
+        if exchange.request.repeatable:
+            self._take_turn()
+            if exchange.error is not None:
+                raise exchange.error
+        else:
+            self._wait(exchange, lambda: exchange.connection, "the request could not be sent")
 
     def response(self, exchange: Exchange) -> HTTP20Response:
         """Return an exchange's response, when its header block has arrived."""
-        with self._lock:
-            while exchange.response is None:
-                if exchange.error is not None:
-                    raise exchange.error
-                self._advance()
-            return exchange.response
+        return self._wait(exchange, lambda: exchange.response, "no response came")
 
     def cancel(self, exchange: Exchange) -> None:
         """Forget a request; if it is on the wire already, the connection is of no further use."""
@@ -94,43 +112,72 @@ class Lane:
             if exchange in self._queue:
                 self._queue.remove(exchange)
             elif exchange is self._current:
-                self._hang_up()
+                self._hang_up_locked()
+            self._fail_locked(
+                exchange, StreamReset("the request was cancelled", stream_id=exchange.stream_id)
+            )
 
     def close(self) -> None:
         """Close the connection. A response that was handed out can still be read."""
         with self._lock:
+            unanswered = [*self._queue]
             self._queue.clear()
-            self._hang_up()
+            if self._current is not None and self._current.response is None:
+                unanswered.append(self._current)
+            self._hang_up_locked()
+            for exchange in unanswered:
+                self._fail_locked(
+                    exchange, ConnectionLost("the connection was closed", stream_id=exchange.stream_id)
+                )
 
-    # -- under the lock ---------------------------------------------------------------------------
+    # -- taking turns -----------------------------------------------------------------------------
 
-    def _advance(self) -> None:
-        """Do the next thing that must be done before what is queued can be answered."""
+    def _wait(self, exchange: Exchange, outcome: Callable[[], T | None], complaint: str) -> T:
+        """Do, or let others do, what must be done before there is an outcome."""
+
+        def attempt() -> T | None:
+            if exchange.error is not None:
+                raise exchange.error
+            return outcome()
+
+        def step(holding: bool) -> Job | None:
+            return self._next_job_locked() if holding else None
+
+        return self._baton.wait((exchange,), attempt, step, self._timeout, complaint)
+
+    def _take_turn(self) -> None:
+        """Send the next request, if nothing is on the wire and nobody is at work."""
+        working = False
+
+        def attempt() -> bool | None:
+            nothing_to_do = not self._queue or self._current is not None
+            return True if nothing_to_do or (self._baton.held and not working) else None
+
+        def step(_holding: bool) -> Job | None:
+            nonlocal working
+            working = True
+            return self._next_job_locked()
+
+        self._baton.wait((), attempt, step, self._timeout, "the request could not be sent")
+
+    def _next_job_locked(self) -> Job:
+        """Choose what must be done next before what is queued can be answered."""
         current = self._current
         if current is None:
-            self._send(self._queue.popleft())
-        elif current.response is None:
-            self._receive(current)
-        else:
-            current.response.buffer()
-            self._current = None
+            self._current = current = self._queue.popleft()
+            return functools.partial(self._send, current)
+        if current.response is None:
+            return functools.partial(self._receive, current)
+        return functools.partial(self._clear, current.response)
 
-    def _hang_up(self) -> None:
-        self._current = None
-        if self.sock is not None:
-            self.sock.close()
-            self.sock = None
+    # -- at work, with the baton ------------------------------------------------------------------
 
-    def _send(self, exchange: Exchange) -> None:
+    def _send(self, exchange: Exchange, _timeout: float | None) -> None:
         request = exchange.request
         try:
-            if self.sock is not None and is_stale(self.sock):
-                self._hang_up()
-            if self.sock is None:
-                self.sock = self._dial()
-            self._current = exchange
-            exchange.connection = self._speak(self.sock)
-            exchange.connection.request(
+            sock = self._ready()
+            connection = self._speak(sock)
+            connection.request(
                 request.method,
                 request.url,
                 request.body if request.repeatable else request.body_argument,
@@ -138,37 +185,88 @@ class Lane:
                 encode_chunked=request.encode_chunked,
             )
         except BaseException as error:
-            self._fail(exchange, error)
-            raise
+            self._give_up(exchange, error)
+            return
+        exchange.connection = connection
 
-    def _receive(self, exchange: Exchange) -> None:
+    def _ready(self) -> socket.socket:
+        """Return the socket, opened anew if the server has closed it since the last response."""
+        sock = self._sock
+        if sock is not None and is_stale(sock):
+            sock.close()
+            sock = None
+        if sock is None:
+            sock = self._dial()
+        self._sock = sock
+        return sock
+
+    def _receive(self, exchange: Exchange, _timeout: float | None) -> None:
         assert exchange.connection is not None
         try:
             response = exchange.connection.getresponse()
         except BaseException as error:
-            self._fail(exchange, error)
-            raise
-        assert isinstance(response, HTTP20Response)
-        response.stream_id = exchange.stream_id
-        exchange.response = response
-        if response.will_close:  # and so http.client has closed the socket, but for the response
-            self._current = self.sock = None
-        elif response.isclosed():
-            self._current = None
-        else:
-            response.when_closed = self._on_closed
+            self._give_up(exchange, error)
+            return
+        assert isinstance(response, QueuedResponse)
+        with self._lock:
+            response.stream_id = exchange.stream_id
+            exchange.response = response
+            if response.will_close:  # and so http.client has closed the socket, but for the response
+                self._current = self._sock = None
+            elif response.isclosed():
+                self._current = None
+            else:
+                response.when_closed = self._on_closed
+            self._baton.wake(exchange)
 
-    def _fail(self, exchange: Exchange, error: BaseException) -> None:
-        """Keep an error for the one whose request it is; the connection is in no known state."""
-        exchange.error = error
-        self._hang_up()
-
-    def _on_closed(self, complete: bool) -> None:
-        """Go on with the next request, now that a response was read or given up."""
+    def _clear(self, response: QueuedResponse, timeout: float | None) -> None:
+        """Read a response into memory, because others wait behind it, or let it have its connection."""
+        budget = self._max_buffered - sum(kept.size for kept in self._kept)
+        made_way, kept = response.make_way(budget, timeout)
+        if not made_way:
+            return
         with self._lock:
             self._current = None
-            if not complete:
-                self._hang_up()
-            if self._queue:
-                with contextlib.suppress(http.client.HTTPException, OSError):
-                    self._send(self._queue.popleft())  # an error is kept for the one who asks
+            if kept is not None:
+                self._kept.add(kept)
+                if kept.has_rest and self._sock is not None:
+                    self._sock.close()  # its file is still open: it goes on reading
+                    self._sock = None
+
+    def _give_up(self, exchange: Exchange, error: BaseException) -> None:
+        """Keep an error for the one whose request it is; the connection is in no known state."""
+        with self._lock:
+            self._fail_locked(exchange, error)
+            if self._current is exchange:
+                self._hang_up_locked()
+        if not isinstance(error, Exception):
+            raise error
+
+    # -- when a response was read -----------------------------------------------------------------
+
+    def _on_closed(self, response: QueuedResponse, complete: bool) -> None:
+        """Go on with the next request, now that a response was read from the wire, or given up."""
+        with self._lock:
+            if self._current is not None and self._current.response is response:
+                self._current = None
+                if not complete:
+                    self._hang_up_locked()
+        self._take_turn()
+
+    # -- under the lock ---------------------------------------------------------------------------
+
+    def _fail_locked(self, exchange: Exchange, error: BaseException) -> None:
+        exchange.error = error
+        self._baton.wake(exchange)
+
+    def _hang_up_locked(self) -> None:
+        """Close the connection; a thread that waits for a response on it is woken by its end."""
+        current, self._current = self._current, None
+        if current is not None and current.response is not None:
+            current.response.when_closed = None
+        sock, self._sock = self._sock, None
+        if sock is not None:
+            if current is not None and current.response is None:
+                with contextlib.suppress(OSError):
+                    sock.shutdown(socket.SHUT_RDWR)
+            sock.close()

@@ -6,8 +6,8 @@ The rules:
   So no two threads are ever inside one SSL object, and nobody holds the lock while the peer takes
   his time.
 - There is no background thread: whoever waits reads for all.  One thread at a time is the reader (it
-  holds the *baton*); the others sleep, each on a lock of its own, until something happened on their
-  stream or the baton is passed to them.  Whoever leaves while nobody reads wakes exactly one sleeper.
+  holds the *baton*, see baton.py); the others sleep until something happened on their stream or the
+  baton is passed to them.
 - Only the reader receives: bytes taken by another thread could be the ones the reader is waiting for.
 - What could not be written stays in `_out`, byte for byte (SSL wants the same bytes again), and
   somebody who waits watches the socket for writing too.  A thread that leaves something behind while
@@ -17,17 +17,18 @@ The rules:
 """
 
 import contextlib
+import functools
 import socket
 import ssl
 import threading
-import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection
 from typing import TypeVar
 
-from .errors import ConnectionLost, HTTP2Error, RequestTimeout
+from .baton import Baton, Job
+from .errors import ConnectionLost, HTTP2Error
 from .stream import Stream
-from .transport import deadline_after, remaining, wait_for
+from .transport import wait_for
 
 T = TypeVar("T")
 
@@ -52,10 +53,9 @@ class Link(ABC):
         self._closed: HTTP2Error | None = None  # why
         self._busy = False
         # -- guarded by _lock: the baton --
-        self._reading = False  # somebody holds it
+        self._baton = Baton(self._lock)
         self._watched = False  # somebody who polls watches for writing
         self._pollers = 0  # threads that poll the socket: the last of them closes it
-        self._sleepers: dict[threading.Lock, None] = {}
 
     # -- what the streams' side does --------------------------------------------------------------
 
@@ -102,7 +102,7 @@ class Link(ABC):
     def pump(self) -> None:
         """Receive what has come and send what can be sent, without waiting."""
         with self._lock:
-            if not self._reading:
+            if not self._baton.held:
                 while self._receive_locked():
                     pass
             self._push_locked()
@@ -116,42 +116,21 @@ class Link(ABC):
         timeout: float | None,
         complaint: str,
     ) -> T:
-        """Try `attempt` until it returns something, reading for everybody or sleeping in between.
+        """Try `attempt`, under the lock, until it returns something, reading for everybody in between.
 
-        `attempt` is called under the lock; `streams` are those whose events may make it succeed.
-        Raises RequestTimeout with the `complaint` after `timeout` seconds.
+        `streams` are those whose events may make it succeed. Raises RequestTimeout with the complaint.
         """
-        deadline: float | None = None
-        started = holding = False
-        try:
-            while True:
-                with self._lock:
-                    result = attempt()
-                    if result is not None:
-                        return result
-                    if not started:
-                        started, deadline = True, deadline_after(timeout)
-                    elif deadline is not None and time.monotonic() >= deadline:
-                        only = next(iter(streams)).stream_id if len(streams) == 1 else None
-                        raise RequestTimeout(f"{complaint} within {timeout:g} s", stream_id=only)
-                    if holding or not self._reading:
-                        holding = self._reading = True
-                        if self._receive_locked():
-                            continue
-                    self._relieve_locked(streams)
-                    watch = bool(self._out) and (holding or not self._watched)
-                if holding or watch:
-                    self._poll(read=holding, write=watch, timeout=remaining(deadline))
-                else:
-                    self._sleep(streams, remaining(deadline))
-        finally:
-            if started:
-                with self._lock:
-                    if holding:
-                        self._reading = False
-                    self._pass_baton_locked()
 
-    def _poll(self, *, read: bool, write: bool, timeout: float | None) -> None:
+        def step(holding: bool) -> Job | None:
+            if holding and self._receive_locked():
+                return _try_again
+            self._relieve_locked(streams)
+            watch = bool(self._out) and (holding or not self._watched)
+            return functools.partial(self._poll, holding, watch) if holding or watch else None
+
+        return self._baton.wait(streams, attempt, step, timeout, complaint)
+
+    def _poll(self, read: bool, write: bool, timeout: float | None) -> None:
         """Wait for the socket, then write what is left to be written."""
         with self._lock:
             if self._closed is not None:
@@ -170,43 +149,12 @@ class Link(ABC):
         with self._lock:
             self._push_locked()
 
-    def _sleep(self, streams: Iterable[Stream], timeout: float | None) -> None:
-        """Sleep until something happens on one of the streams, or the baton is passed to us."""
-        sleeper = threading.Lock()
-        sleeper.acquire()
-        try:
-            with self._lock:
-                self._sleepers[sleeper] = None
-                for stream in streams:
-                    stream.waiters.append(sleeper)
-                if not self._reading or self._closed is not None:
-                    return  # the reader left meanwhile, and could not know of us
-            sleeper.acquire(timeout=-1 if timeout is None else timeout)
-        finally:
-            with self._lock:
-                self._sleepers.pop(sleeper, None)
-                for stream in streams:
-                    if sleeper in stream.waiters:
-                        stream.waiters.remove(sleeper)
-
-    def _pass_baton_locked(self) -> None:
-        """Wake one sleeper, if nobody reads; one that was woken before does the same when it leaves."""
-        if not self._reading:
-            for sleeper in self._sleepers:
-                _wake(sleeper)
-                return
-
-    def _wake_locked(self, stream: Stream) -> None:
-        """Wake those who wait for something to happen on a stream."""
-        for sleeper in tuple(stream.waiters):
-            _wake(sleeper)
-
     def _linger(self) -> None:
         """Stay until what we left behind is written, if the one who reads does not know of it."""
         with self._lock:
-            alone = not self._out or not self._reading or self._watched
+            alone = not self._out or not self._baton.held or self._watched
         if not alone:
-            self._poll(read=False, write=True, timeout=self.timeout)
+            self._poll(False, True, self.timeout)
 
     # -- under the lock: the socket ---------------------------------------------------------------
 
@@ -285,12 +233,10 @@ class Link(ABC):
                 self.sock.unwrap()  # close_notify; it would also wait for the peer's, and does not
         with contextlib.suppress(OSError):
             self.sock.shutdown(socket.SHUT_RDWR)
-        for sleeper in self._sleepers:
-            _wake(sleeper)
+        self._baton.wake_all()
         if not self._pollers:
             self.sock.close()
 
 
-def _wake(sleeper: threading.Lock) -> None:
-    with contextlib.suppress(RuntimeError):  # it was woken before
-        sleeper.release()
+def _try_again(_timeout: float | None) -> None:
+    """Do nothing: something was received, which may be what is waited for."""

@@ -62,7 +62,7 @@ class Mux(Slots):
         Whatever else has come (TLS session tickets, PING, SETTINGS) is dealt with and is no end.
         """
         with self._lock:
-            if not self._streams and not self._reading:
+            if not self._streams and not self._baton.held:
                 while self._receive_locked():
                     pass
             return self.usable

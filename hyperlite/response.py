@@ -11,17 +11,13 @@ such as urllib.request take that away before the body is read.
 import functools
 import http.client
 import io
-from collections.abc import Callable
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from .errors import ConnectionLost, HTTP2Error, IncompleteBody
 from .fields import to_message
 from .mux import Mux
 from .stream import Stream
-
-if TYPE_CHECKING:
-    from _typeshed import WriteableBuffer as Buffer
 
 HTTP_2 = 20  # as http.client has 10 and 11
 
@@ -109,39 +105,6 @@ class Body(io.BufferedIOBase):
         )
 
 
-class Kept(io.BytesIO):
-    """What was read of a body ahead of its reader, and the error that came after it, if one did."""
-
-    def __init__(self, body: bytes, error: Exception | None) -> None:
-        super().__init__(body)
-        self._error = error
-
-    def read(self, size: int | None = -1, /) -> bytes:
-        """Read as a file does; at the end of what there is comes the error."""
-        return super().read(size) or self._fail()
-
-    def read1(self, size: int | None = -1, /) -> bytes:
-        """Read as a file does; at the end of what there is comes the error."""
-        return super().read1(size) or self._fail()
-
-    def readline(self, size: int | None = -1, /) -> bytes:
-        """Read as a file does; at the end of what there is comes the error."""
-        return super().readline(size) or self._fail()
-
-    def readinto(self, buffer: "Buffer", /) -> int:
-        """Read as a file does; at the end of what there is comes the error."""
-        return super().readinto(buffer) or len(self._fail())
-
-    def peek(self, _size: int = 0, /) -> bytes:
-        """Return what comes next without taking it."""
-        return self.getvalue()[self.tell() :]
-
-    def _fail(self) -> bytes:
-        if self._error is not None:
-            raise self._error
-        return b""
-
-
 class HTTP20Response(http.client.HTTPResponse):
     """What a server answered; in all that http.client documents it is `http.client.HTTPResponse`.
 
@@ -154,8 +117,6 @@ class HTTP20Response(http.client.HTTPResponse):
 
     fp: Any  # the file that the inherited methods read from; None at the end
     stream_id: int | None = None
-    # On HTTP/1.1, who waits for the connection to be free; told whether the body was read to its end.
-    when_closed: "Callable[[bool], None] | None" = None
     _stream: Stream | None = None
 
     @classmethod
@@ -174,7 +135,7 @@ class HTTP20Response(http.client.HTTPResponse):
         self.will_close = False
         self.fp = Body(mux, stream)
         if stream.exhausted:
-            self._close_conn()
+            self._close_conn()  # type: ignore[attr-defined]  # as http.client does without a body
         return self
 
     @functools.cached_property
@@ -198,40 +159,6 @@ class HTTP20Response(http.client.HTTPResponse):
         """The 1xx responses that came before this one: (status, header fields) each."""
         seen = self._stream.informational if self._stream else ()
         return [(status, to_message(fields)) for status, fields in seen]
-
-    def buffer(self) -> None:
-        """Read what is left of an HTTP/1.1 body into memory, so that its connection is free.
-
-        An error on the way is kept for the one who reads.
-        """
-        self.when_closed = None
-        if self.fp is None:
-            return
-        error: Exception | None = None
-        try:
-            body = self.read()
-        except http.client.IncompleteRead as incomplete:
-            body, error = incomplete.partial, incomplete
-        except (http.client.HTTPException, OSError) as failure:
-            body, error = b"", failure
-        self.fp = Kept(body, error)
-        self.chunked = False
-        self.length = None if error else len(body)
-
-    def close(self) -> None:
-        """End the response. Before its end, that resets the stream, or on HTTP/1.1 costs the connection."""
-        if self._stream is None and self.fp is not None:
-            self._tell(complete=False)
-        super().close()
-
-    def _close_conn(self) -> None:
-        super()._close_conn()  # type: ignore[misc]
-        self._tell(complete=True)
-
-    def _tell(self, *, complete: bool) -> None:
-        told, self.when_closed = self.when_closed, None
-        if told is not None:
-            told(complete)
 
     def __repr__(self) -> str:
         where = f"HTTP/2 stream {self.stream_id}" if self._stream else "HTTP/1.1"

@@ -147,7 +147,7 @@ class Slots(Link):
             self._finish_locked(stream)
         else:
             self._queue.remove(stream)
-            self._wake_locked(stream)
+            self._baton.wake(stream)
         self._close_if_idle_locked()
 
     def _complete_locked(self, stream: Stream) -> None:
@@ -163,7 +163,7 @@ class Slots(Link):
         self._senders.pop(stream.wire_id, None)
         stream.outgoing = None
         stream.sent = True
-        self._wake_locked(stream)
+        self._baton.wake(stream)
         if self._queue:
             self._start_queued_locked()
 
@@ -172,7 +172,7 @@ class Slots(Link):
         while self._queue:
             stream = self._queue.popleft()
             stream.error = error.for_stream(stream.stream_id, retry_safe=True)
-            self._wake_locked(stream)
+            self._baton.wake(stream)
 
     def _relieve_locked(self, waiting: Collection[Stream]) -> None:
         """Give credit for unread data where a wait depends on it.
@@ -226,7 +226,7 @@ class Slots(Link):
             stream.outgoing = None
             stream.sent = stream.outgoing_last
             del self._senders[wire_id]
-            self._wake_locked(stream)
+            self._baton.wake(stream)
 
     def _consume_locked(self, data: bytes) -> None:
         events = self._engine.receive(data)
@@ -265,7 +265,7 @@ class Slots(Link):
             stream.error = error.for_stream(stream.stream_id, retry_safe=safe)
             stream.outgoing = None
             stream.sent = True
-            self._wake_locked(stream)
+            self._baton.wake(stream)
         self._refuse_queue_locked(error)
         self._close_socket_locked()
 
@@ -283,7 +283,7 @@ class Slots(Link):
             case InformationalReceived(wire_id, status, fields):
                 if stream := self._streams.get(wire_id):
                     stream.informational.append((status, fields))
-                    self._wake_locked(stream)
+                    self._baton.wake(stream)
             case StreamFailed():
                 if stream := self._streams.get(event.wire_id):
                     self._on_stream_failed(stream, event)
@@ -316,7 +316,7 @@ class Slots(Link):
         if ends:
             self._complete_locked(stream)
         else:
-            self._wake_locked(stream)
+            self._baton.wake(stream)
 
     def _on_stream_failed(self, stream: Stream, event: StreamFailed) -> None:
         kind = StreamReset if event.remote else MalformedResponse

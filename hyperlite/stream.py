@@ -1,10 +1,10 @@
 """One request and its response, while they cross one connection or the next.
 
 A `Stream` is made by the connection, driven by `mux` and read by the response.  It outlives a
-socket: a request that the server did not process is submitted again, the same object, elsewhere.
+socket: a request that the server did not process is submitted again, to another mux.
 
-Rule: only slots.py and mux.py change a stream, and only under the lock.  What is read without the lock is read
-after `complete` or `error` was set, when nothing changes any more.
+Rule: only slots.py and mux.py change a stream, and only under the lock.  What is read without the
+lock is read after `complete` or `error` was set, when nothing changes any more.
 """
 
 import threading

@@ -1,0 +1,145 @@
+"""The baton: of the threads that wait on one connection, one works for all and the others sleep.
+
+Each sleeps on a lock of its own, so that it is woken when something happened to what *it* waits for,
+and not with all the others (a shared condition costs milliseconds at 250 threads).  Whoever leaves
+while nobody holds the baton wakes exactly one sleeper, who takes it up.
+
+Rule: everything here is done under the connection's lock, but for working and sleeping.
+"""
+
+import contextlib
+import threading
+import time
+from collections.abc import Callable, Collection, Iterable
+from typing import Protocol, TypeVar
+
+from .errors import RequestTimeout
+from .transport import deadline_after, remaining
+
+T = TypeVar("T")
+# What a thread does outside the lock, given the seconds that are left to it.
+Job = Callable[[float | None], None]
+
+
+class Awaited(Protocol):
+    """What a thread can wait for: a request and its response."""
+
+    stream_id: int
+    waiters: list[threading.Lock]
+
+
+class Baton:
+    """Who works, and who sleeps.
+
+    Args:
+        lock: the connection's.
+
+    Attributes:
+        held: somebody has it.
+    """
+
+    def __init__(self, lock: threading.Lock) -> None:
+        self._lock = lock
+        self.held = False
+        self._sleepers: dict[threading.Lock, None] = {}
+
+    def wait(
+        self,
+        awaited: Collection[Awaited],
+        attempt: Callable[[], T | None],
+        step: Callable[[bool], Job | None],
+        timeout: float | None,
+        complaint: str,
+    ) -> T:
+        """Try `attempt` until it returns something, and work or sleep in between.
+
+        Args:
+            awaited: that which must change for the attempt to succeed.
+            attempt: called under the lock; returns None if it is too early.
+            step: called under the lock, told whether this thread has the baton; returns what is to
+                be done outside the lock, or None to sleep.
+            timeout: seconds for all of it, or None.
+            complaint: what to say when they are over.
+
+        Raises:
+            RequestTimeout: the complaint. And whatever `attempt`, `step` and the job raise.
+        """
+        deadline: float | None = None
+        sleeper: threading.Lock | None = None
+        started = holding = False
+        try:
+            while True:
+                with self._lock:
+                    if sleeper is not None:
+                        self._get_up(sleeper, awaited)
+                        sleeper = None
+                    result = attempt()
+                    if result is not None:
+                        return result
+                    if not started:
+                        started, deadline = True, deadline_after(timeout)
+                    elif deadline is not None and time.monotonic() >= deadline:
+                        raise _timeout(awaited, f"{complaint} within {timeout:g} s")
+                    if not self.held:
+                        holding = self.held = True
+                    job = step(holding)
+                    if job is None:
+                        sleeper = self._lie_down(awaited)
+                if job is not None:
+                    job(remaining(deadline))
+                else:
+                    _sleep(sleeper, remaining(deadline))
+        finally:
+            if started:
+                with self._lock:
+                    if sleeper is not None:
+                        self._get_up(sleeper, awaited)
+                    if holding:
+                        self.held = False
+                    self._pass_on()
+
+    def wake(self, awaited: Awaited) -> None:
+        """Wake those who wait for something to happen to this."""
+        for sleeper in tuple(awaited.waiters):
+            _wake(sleeper)
+
+    def wake_all(self) -> None:
+        """Wake everybody."""
+        for sleeper in self._sleepers:
+            _wake(sleeper)
+
+    def _lie_down(self, awaited: Iterable[Awaited]) -> threading.Lock:
+        """Register a sleeper: in the same breath as the attempt failed, so that no change is missed."""
+        sleeper = threading.Lock()
+        sleeper.acquire()
+        self._sleepers[sleeper] = None
+        for one in awaited:
+            one.waiters.append(sleeper)
+        return sleeper
+
+    def _get_up(self, sleeper: threading.Lock, awaited: Iterable[Awaited]) -> None:
+        del self._sleepers[sleeper]
+        for one in awaited:
+            one.waiters.remove(sleeper)
+
+    def _pass_on(self) -> None:
+        """Wake one sleeper, if nobody has the baton; one that was woken before does so when it leaves."""
+        if not self.held:
+            for sleeper in self._sleepers:
+                _wake(sleeper)
+                return
+
+
+def _timeout(awaited: Collection[Awaited], message: str) -> RequestTimeout:
+    only = next(iter(awaited)).stream_id if len(awaited) == 1 else None
+    return RequestTimeout(message, stream_id=only)
+
+
+def _sleep(sleeper: "threading.Lock | None", timeout: float | None) -> None:
+    assert sleeper is not None
+    sleeper.acquire(timeout=-1 if timeout is None else timeout)
+
+
+def _wake(sleeper: threading.Lock) -> None:
+    with contextlib.suppress(RuntimeError):  # it was woken before
+        sleeper.release()

@@ -1,0 +1,597 @@
+"""A scripted HTTP/2 server: the test says, line by line, what the peer reads and what it sends.
+
+The test's own thread plays both sides.  `conn.request()` returns when the request is written, so the
+peer can read it and answer before anybody waits for the answer::
+
+    with Peer() as peer:
+        conn = peer.connect()
+        stream_id = conn.request("GET", "/")
+        peer.accept()
+        peer.greet(max_concurrent_streams=1)
+        assert peer.want(HeadersFrame).fields[0] == (":method", "GET")
+        peer.send_headers(1, [(":status", "200")])
+        peer.send_data(1, b"hello", end_stream=True)
+        assert conn.getresponse(stream_id).read() == b"hello"
+
+Where a call of the client's waits for what the peer has still to say, `peer.background(call)` runs
+it in a thread and returns a `Task`, whose `result()` is the call's.
+
+Whatever is asked of the peer itself and is not the peer's own is asked of the `Wire` accepted last;
+a test with several connections keeps what `accept()` returned.
+
+Rules:
+
+- Nothing here waits longer than `TIMEOUT` seconds, and nothing is left open at the end.
+- The peer is not a server: it sends what it is told, broken or not, checks nothing, and does only two
+  things by itself: it acknowledges SETTINGS (`auto_ack`), and it reads header blocks in order, so that
+  its HPACK table stays the client's.
+- `EnginePeer` is the same script around an engine, without a socket: what is sent goes into
+  `receive()`, whose events it returns.
+"""
+
+import contextlib
+import select
+import socket
+import ssl
+import struct
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, TypeVar
+
+import hpack
+from hyperframe.frame import (
+    ContinuationFrame,
+    DataFrame,
+    Frame,
+    GoAwayFrame,
+    HeadersFrame,
+    PingFrame,
+    PushPromiseFrame,
+    RstStreamFrame,
+    SettingsFrame,
+    WindowUpdateFrame,
+)
+
+import hyperlite
+from hyperlite.engine import Engine
+from hyperlite.engine.events import Event
+
+# How long the peer, or a task, waits for the client before the test fails.
+TIMEOUT = 5.0
+
+PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+ACK = END_STREAM = 0x1
+END_HEADERS = 0x4
+PADDED = 0x8
+PRIORITY = 0x20
+
+T = TypeVar("T")
+F = TypeVar("F", bound=Frame)
+Text = str | bytes
+Fields = Iterable[tuple[Text, Text]]
+
+OK: Fields = ((":status", "200"),)
+
+# What a client sends at times of its own choosing, and most scripts do not care about.
+_HOUSEKEEPING = (SettingsFrame, WindowUpdateFrame)
+
+_SETTINGS = {
+    "header_table_size": SettingsFrame.HEADER_TABLE_SIZE,
+    "enable_push": SettingsFrame.ENABLE_PUSH,
+    "max_concurrent_streams": SettingsFrame.MAX_CONCURRENT_STREAMS,
+    "initial_window_size": SettingsFrame.INITIAL_WINDOW_SIZE,
+    "max_frame_size": SettingsFrame.MAX_FRAME_SIZE,
+    "max_header_list_size": SettingsFrame.MAX_HEADER_LIST_SIZE,
+}
+
+
+def _octets(text: Text) -> bytes:
+    return text.encode("latin-1") if isinstance(text, str) else text
+
+
+# -- bytes of frames ---------------------------------------------------------------------------------
+
+
+class FrameFactory:
+    """Makes the bytes of frames, valid or not, with one HPACK encoder for all header blocks."""
+
+    def __init__(self) -> None:
+        self.encoder = hpack.Encoder()
+
+    def raw(self, kind: int, flags: int = 0, stream_id: int = 0, payload: bytes = b"") -> bytes:
+        """Return any frame: `stream_id` is written as it is, reserved bit included."""
+        length = len(payload)
+        return struct.pack(">HBBBL", length >> 8, length & 0xFF, kind, flags, stream_id) + payload
+
+    def block(self, fields: Fields, *, huffman: bool = True) -> bytes:
+        """Return a header block, as the client's decoder must see it next."""
+        return self.encoder.encode([(_octets(name), _octets(value)) for name, value in fields], huffman)
+
+    def headers(
+        self,
+        stream_id: int,
+        fields: Fields = OK,
+        *,
+        end_stream: bool = False,
+        end_headers: bool = True,
+        padding: int | None = None,
+        priority: bytes = b"",
+        split: int = 0,
+    ) -> bytes:
+        """Return a header block in frames.
+
+        Args:
+            end_headers: False leaves the block open, for `continuation` or for nothing.
+            padding: bytes of padding, not counting the byte that says how many; None: not padded.
+            priority: the five bytes of a priority, if there is to be one.
+            split: bytes of each frame but the last; the others are CONTINUATION. 0: one frame.
+        """
+        block = self.block(fields)
+        pieces = [block[at : at + split] for at in range(0, len(block), split)] if split else [block]
+        flags = (END_STREAM if end_stream else 0) | (PRIORITY if priority else 0)
+        last = END_HEADERS if end_headers else 0
+        payload = priority + pieces[0]
+        if padding is not None:
+            flags |= PADDED
+            payload = bytes([padding]) + payload + bytes(padding)
+        frames = [self.raw(HeadersFrame.type, flags | (0 if pieces[1:] else last), stream_id, payload)]
+        for piece in pieces[1:-1]:
+            frames.append(self.raw(ContinuationFrame.type, 0, stream_id, piece))
+        if pieces[1:]:
+            frames.append(self.raw(ContinuationFrame.type, last, stream_id, pieces[-1]))
+        return b"".join(frames)
+
+    def continuation(self, stream_id: int, fragment: bytes, *, end_headers: bool = True) -> bytes:
+        """Return a CONTINUATION of a header block that was left open."""
+        return self.raw(ContinuationFrame.type, END_HEADERS if end_headers else 0, stream_id, fragment)
+
+    def data(
+        self, stream_id: int, data: bytes = b"", *, end_stream: bool = False, padding: int | None = None
+    ) -> bytes:
+        """Return a DATA frame; `padding` does not count the byte that says how much of it there is."""
+        flags = END_STREAM if end_stream else 0
+        if padding is not None:
+            flags |= PADDED
+            data = bytes([padding]) + data + bytes(padding)
+        return self.raw(DataFrame.type, flags, stream_id, data)
+
+    def settings(self, settings: Mapping[int, int] | Iterable[tuple[int, int]] = (), **named: int) -> bytes:
+        """Return SETTINGS: by number, or as pairs (which may repeat), or by lower-case name."""
+        pairs = list(settings.items() if isinstance(settings, Mapping) else settings)
+        pairs += [(_SETTINGS[name], value) for name, value in named.items()]
+        return self.raw(SettingsFrame.type, payload=b"".join(struct.pack(">HL", *pair) for pair in pairs))
+
+    def settings_ack(self) -> bytes:
+        """Return the acknowledgement of SETTINGS."""
+        return self.raw(SettingsFrame.type, ACK)
+
+    def rst(self, stream_id: int, code: int = 0) -> bytes:
+        """Return RST_STREAM."""
+        return self.raw(RstStreamFrame.type, 0, stream_id, struct.pack(">L", code))
+
+    def goaway(self, last_stream_id: int, code: int = 0, debug: bytes = b"") -> bytes:
+        """Return GOAWAY."""
+        return self.raw(GoAwayFrame.type, payload=struct.pack(">LL", last_stream_id, code) + debug)
+
+    def ping(self, payload: bytes = b"peerping", *, ack: bool = False) -> bytes:
+        """Return PING."""
+        return self.raw(PingFrame.type, ACK if ack else 0, payload=payload)
+
+    def window_update(self, stream_id: int, increment: int) -> bytes:
+        """Return WINDOW_UPDATE."""
+        return self.raw(WindowUpdateFrame.type, 0, stream_id, struct.pack(">L", increment))
+
+    def push_promise(self, stream_id: int, promised_id: int, fields: Fields) -> bytes:
+        """Return PUSH_PROMISE."""
+        payload = struct.pack(">L", promised_id) + self.block(fields)
+        return self.raw(PushPromiseFrame.type, END_HEADERS, stream_id, payload)
+
+
+class FrameReader:
+    """Makes hyperframe's frames of what a client sent.
+
+    A HEADERS frame is returned when its block is complete, with its decoded `fields`, a list of
+    (name, value) in str; the CONTINUATION frames behind it are swallowed.
+    """
+
+    def __init__(self) -> None:
+        self.decoder = hpack.Decoder()
+        self._input = bytearray()
+        self._greeted = False
+        self._open: HeadersFrame | None = None
+
+    def feed(self, data: bytes) -> None:
+        """Take what came."""
+        self._input += data
+
+    @property
+    def midway(self) -> bool:
+        """Whether the bytes so far end in the middle of something."""
+        return bool(self._input) or self._open is not None
+
+    def next(self) -> Frame | None:
+        """Return the next frame, or None if it has not arrived whole."""
+        if not self._greeted:
+            start = bytes(self._input[: len(PREFACE)])
+            assert PREFACE.startswith(start), f"the client began with {start!r}"
+            if start != PREFACE:
+                return None
+            del self._input[: len(PREFACE)]
+            self._greeted = True
+        while (frame := self._cut()) is not None:
+            if isinstance(frame, HeadersFrame):
+                self._open = frame
+            elif isinstance(frame, ContinuationFrame):
+                assert self._open is not None, f"{frame!r} continues nothing"
+                assert frame.stream_id == self._open.stream_id
+                self._open.data += frame.data
+            else:
+                assert self._open is None, f"{frame!r} in the middle of a header block"
+                return frame
+            if "END_HEADERS" in frame.flags:
+                whole, self._open = self._open, None
+                whole.fields = list(self.decoder.decode(whole.data))
+                return whole
+        return None
+
+    def _cut(self) -> Frame | None:
+        if len(self._input) < 9:
+            return None
+        frame, length = Frame.parse_frame_header(memoryview(bytes(self._input[:9])))
+        if len(self._input) < 9 + length:
+            return None
+        frame.parse_body(memoryview(bytes(self._input[9 : 9 + length])))
+        frame.body_len = length
+        del self._input[: 9 + length]
+        return frame
+
+
+# -- a script ----------------------------------------------------------------------------------------
+
+
+class _Script:
+    """What a peer can say. Every method returns what `send_raw` returns."""
+
+    def __init__(self) -> None:
+        self.frames = FrameFactory()
+        self.seen: list[Frame] = []
+        self.auto_ack = True
+
+    def send_raw(self, data: bytes) -> Any:
+        """Send bytes as they are."""
+        raise NotImplementedError
+
+    def greet(self, settings: Mapping[int, int] | Iterable[tuple[int, int]] = (), **named: int) -> Any:
+        """Send the SETTINGS that a server begins with; for the arguments see `FrameFactory.settings`."""
+        return self.send_raw(self.frames.settings(settings, **named))
+
+    send_settings = greet
+
+    def send_frame(self, kind: int, flags: int = 0, stream_id: int = 0, payload: bytes = b"") -> Any:
+        """Send any frame."""
+        return self.send_raw(self.frames.raw(kind, flags, stream_id, payload))
+
+    def send_headers(self, stream_id: int, fields: Fields = OK, **options: Any) -> Any:
+        """Send a header block; for the options see `FrameFactory.headers`."""
+        return self.send_raw(self.frames.headers(stream_id, fields, **options))
+
+    def send_data(self, stream_id: int, data: bytes = b"", **options: Any) -> Any:
+        """Send one DATA frame, however large; for the options see `FrameFactory.data`."""
+        return self.send_raw(self.frames.data(stream_id, data, **options))
+
+    def send_body(self, stream_id: int, body: bytes, *, end_stream: bool = True, size: int = 16384) -> Any:
+        """Send a body in DATA frames of `size` bytes, without a look at any window."""
+        pieces = [body[at : at + size] for at in range(0, len(body), size)] or [b""]
+        frames = [self.frames.data(stream_id, piece) for piece in pieces[:-1]]
+        frames.append(self.frames.data(stream_id, pieces[-1], end_stream=end_stream))
+        return self.send_raw(b"".join(frames))
+
+    def answer(self, stream_id: int, body: bytes = b"", *, status: int = 200, fields: Fields = ()) -> Any:
+        """Send a whole response, in one write."""
+        block = self.frames.headers(stream_id, [(":status", str(status)), *fields], end_stream=not body)
+        return self.send_raw(block + (self.frames.data(stream_id, body, end_stream=True) if body else b""))
+
+    def rst(self, stream_id: int, code: int = 0) -> Any:
+        """Send RST_STREAM."""
+        return self.send_raw(self.frames.rst(stream_id, code))
+
+    def goaway(self, last_stream_id: int, code: int = 0, debug: bytes = b"") -> Any:
+        """Send GOAWAY."""
+        return self.send_raw(self.frames.goaway(last_stream_id, code, debug))
+
+    def ping(self, payload: bytes = b"peerping", *, ack: bool = False) -> Any:
+        """Send PING."""
+        return self.send_raw(self.frames.ping(payload, ack=ack))
+
+    def window_update(self, stream_id: int, increment: int) -> Any:
+        """Send WINDOW_UPDATE."""
+        return self.send_raw(self.frames.window_update(stream_id, increment))
+
+    def of(self, kind: type[F], stream_id: int | None = None) -> list[F]:
+        """Return the frames of a kind that the client has sent and the peer has read."""
+        return [
+            frame
+            for frame in self.seen
+            if isinstance(frame, kind) and (stream_id is None or frame.stream_id == stream_id)
+        ]
+
+
+class Wire(_Script):
+    """One accepted connection.
+
+    Attributes:
+        seen: every frame of the client's that was read, in order.
+        auto_ack: acknowledge the client's SETTINGS when they are read.
+    """
+
+    def __init__(self, sock: socket.socket) -> None:
+        super().__init__()
+        self.sock = sock
+        self._reader = FrameReader()
+
+    # -- speaking --
+
+    def send_raw(self, data: bytes) -> None:
+        """Send bytes as they are."""
+        self.sock.sendall(data)
+
+    # -- listening --
+
+    def read_frame(self) -> Frame | None:
+        """Return the client's next frame, or None when it has closed (FIN or RST)."""
+        while (frame := self._reader.next()) is None:
+            try:
+                data = self.sock.recv(65536)
+            except TimeoutError:
+                raise AssertionError(f"the client sent nothing more after {self.seen!r}") from None
+            except (ConnectionResetError, ConnectionAbortedError):
+                return None
+            if not data:
+                assert not self._reader.midway, "the client closed in the middle of a frame"
+                return None
+            self._reader.feed(data)
+        self.seen.append(frame)
+        if self.auto_ack and isinstance(frame, SettingsFrame) and "ACK" not in frame.flags:
+            with contextlib.suppress(OSError):  # a client may be gone: its last frames are still to be read
+                self.send_raw(self.frames.settings_ack())
+        return frame
+
+    def want(self, kind: type[F], stream_id: int | None = None) -> F:
+        """Return the client's next frame, which must be of a kind, and on a stream if one is given.
+
+        SETTINGS and the connection's WINDOW_UPDATE are passed over unless they are wanted.
+        """
+        while True:
+            frame = self.read_frame()
+            assert frame is not None, f"the client closed, wanted: {kind.__name__}; seen: {self.seen!r}"
+            if isinstance(frame, kind) and stream_id in (None, frame.stream_id):
+                return frame
+            assert isinstance(frame, _HOUSEKEEPING) and frame.stream_id == 0, (
+                f"wanted {kind.__name__} on stream {stream_id}, got {frame!r}; seen: {self.seen!r}"
+            )
+
+    def want_end(self, stream_id: int) -> bytes:
+        """Return the body of a request whose header block was read, up to its END_STREAM."""
+        body = bytearray()
+        while True:
+            frame = self.want(DataFrame, stream_id)
+            body += frame.data
+            if "END_STREAM" in frame.flags:
+                return bytes(body)
+
+    def want_body(self, stream_id: int, size: int) -> bytes:
+        """Return `size` bytes of a request's body: what the client can send while its window lasts."""
+        body = bytearray()
+        while len(body) < size:
+            body += self.want(DataFrame, stream_id).data
+        assert len(body) == size, f"{len(body)} bytes came, {size} were allowed"
+        return bytes(body)
+
+    def want_eof(self) -> list[Frame]:
+        """Read to the client's end; returns the frames that came before it."""
+        start = len(self.seen)
+        while self.read_frame() is not None:
+            pass
+        return self.seen[start:]
+
+    def requests(self) -> Iterator[tuple[int, dict[str, str], bytes]]:
+        """Yield complete requests as (stream id, fields, body) until the client closes, crediting all."""
+        waiting: dict[int, tuple[dict[str, str], bytearray]] = {}
+        while (frame := self.read_frame()) is not None:
+            if isinstance(frame, HeadersFrame):
+                waiting[frame.stream_id] = (dict(frame.fields), bytearray())
+            elif isinstance(frame, DataFrame):
+                waiting[frame.stream_id][1].extend(frame.data)
+                if frame.body_len:
+                    self.window_update(0, frame.body_len)
+            elif isinstance(frame, RstStreamFrame):
+                waiting.pop(frame.stream_id, None)
+            if isinstance(frame, (HeadersFrame, DataFrame)) and "END_STREAM" in frame.flags:
+                fields, body = waiting.pop(frame.stream_id)
+                yield frame.stream_id, fields, bytes(body)
+
+    def silent(self) -> bool:
+        """Tell whether nothing has come that was not read. Only ever proves that something has."""
+        return self._reader.next() is None and not select.select([self.sock], [], [], 0)[0]
+
+    # -- ending --
+
+    def finish(self) -> None:
+        """Send FIN, and go on listening."""
+        self.sock.shutdown(socket.SHUT_WR)
+
+    def close(self) -> None:
+        """Close the socket: FIN, or RST if something was not read."""
+        self.sock.close()
+
+    def reset_tcp(self) -> None:
+        """Close the socket with a TCP RST."""
+        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        if isinstance(self.sock, ssl.SSLSocket):
+            socket.socket(fileno=self.sock.detach()).close()
+        else:
+            self.sock.close()
+
+
+class EnginePeer(_Script):
+    """The same script around an engine, without a socket.
+
+    What is sent goes into the engine, whose events are returned and kept in `events`; what the
+    engine had to say is read after every call of `want`, `said` or `of`.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        super().__init__()
+        self.engine = engine
+        self.events: list[Event] = []
+        self._reader = FrameReader()
+        self.auto_ack = False
+
+    def send_raw(self, data: bytes) -> list[Event]:
+        """Feed the engine; returns the events that this made."""
+        events = self.engine.receive(data)
+        self.events += events
+        return events
+
+    def said(self) -> list[Frame]:
+        """Return the frames that the engine has put out since it was last asked."""
+        self._reader.feed(self.engine.take())
+        new: list[Frame] = []
+        while (frame := self._reader.next()) is not None:
+            new.append(frame)
+        assert not self._reader.midway, "the engine put out half a frame"
+        self.seen += new
+        return new
+
+    def said_of(self, kind: type[F], stream_id: int | None = None) -> list[F]:
+        """As `said`, but only the frames of a kind, and of a stream if one is given."""
+        return [
+            frame
+            for frame in self.said()
+            if isinstance(frame, kind) and (stream_id is None or frame.stream_id == stream_id)
+        ]
+
+
+# -- a listening peer --------------------------------------------------------------------------------
+
+
+class Task:
+    """A call in a thread of its own."""
+
+    def __init__(self, call: Callable[..., Any], *args: Any, **options: Any) -> None:
+        self._call = lambda: call(*args, **options)
+        self._result: Any = None
+        self._error: BaseException | None = None
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        try:
+            self._result = self._call()
+        except BaseException as error:  # noqa: BLE001  it is raised where the result is asked for
+            self._error = error
+
+    @property
+    def done(self) -> bool:
+        """Whether the call is over."""
+        return not self._thread.is_alive()
+
+    def result(self, timeout: float = TIMEOUT) -> Any:
+        """Return what the call returned, or raise what it raised."""
+        self._thread.join(timeout)
+        assert self.done, f"the call did not return within {timeout:g} s"
+        if self._error is not None:
+            raise self._error
+        return self._result
+
+    def join(self, timeout: float = TIMEOUT) -> bool:
+        """Wait for the end of the call; tell whether it came."""
+        self._thread.join(timeout)
+        return self.done
+
+
+class Peer:
+    """Listens on 127.0.0.1 and plays the server on whatever is accepted.
+
+    Args:
+        tls: the server's context; None for cleartext. The handshake is part of `accept()`, so the
+            client's `connect()` must then run in the background.
+    """
+
+    def __init__(self, *, tls: ssl.SSLContext | None = None) -> None:
+        self._tls = tls
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener.settimeout(TIMEOUT)
+        self.port: int = self._listener.getsockname()[1]
+        self.wires: list[Wire] = []
+        self._connections: list[hyperlite.HTTP20Connection] = []
+        self._tasks: list[Task] = []
+
+    def connect(self, **options: Any) -> hyperlite.HTTP20Connection:
+        """Return a connection to this peer, which connects with its first request.
+
+        It is closed with the peer. The options are HTTP20Connection's.
+        """
+        options = {"secure": self._tls is not None, "timeout": TIMEOUT, **options}
+        host = options.pop("host", "127.0.0.1")
+        conn = hyperlite.HTTP20Connection(host, self.port, **options)
+        self._connections.append(conn)
+        return conn
+
+    def accept(self) -> Wire:
+        """Accept the next connection; it is the one that the peer's other methods now mean."""
+        try:
+            sock, _ = self._listener.accept()
+        except TimeoutError:
+            raise AssertionError("the client did not connect") from None
+        try:
+            sock.settimeout(TIMEOUT)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if self._tls is not None:
+                sock = self._tls.wrap_socket(sock, server_side=True)
+        except BaseException:
+            sock.close()
+            raise
+        self.wires.append(Wire(sock))
+        return self.wires[-1]
+
+    @property
+    def waiting(self) -> bool:
+        """Whether a connection waits to be accepted."""
+        return bool(select.select([self._listener], [], [], 0)[0])
+
+    def stop_listening(self) -> None:
+        """Refuse further connections."""
+        self._listener.close()
+
+    def background(self, call: Callable[..., Any], *args: Any, **options: Any) -> Task:
+        """Run a call in a thread; ask its `result()`."""
+        self._tasks.append(Task(call, *args, **options))
+        return self._tasks[-1]
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        assert self.wires, f"{name}: no connection was accepted yet"
+        return getattr(self.wires[-1], name)
+
+    def __enter__(self) -> "Peer":
+        return self
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        """Close everything. A test that passed must have left nothing of the client's open by itself."""
+        with contextlib.ExitStack() as last:  # which runs all of it, whatever fails
+            if kind is not None:  # the test has failed already: no ResourceWarnings on top of that
+                last.callback(self._close_draining)
+            last.callback(self._join)
+            for thing in (*self.wires, *self._connections, self._listener):
+                last.callback(thing.close)
+
+    def _join(self) -> None:
+        stuck = [task for task in self._tasks if not task.join()]
+        assert not stuck, f"{len(stuck)} background calls are still waiting"
+
+    def _close_draining(self) -> None:
+        for conn in self._connections:
+            for mux in conn._draining:
+                mux.close()
