@@ -26,6 +26,7 @@ from . import transport
 from .engine import make_engine
 from .errors import ConnectionGoingAway, HTTP2Error, RequestTimeout
 from .fields import Headers, authority
+from .forking import watch
 from .http1 import Exchange, Lane
 from .http1_response import QueuedResponse
 from .mux import MAX_BUFFERED, Mux
@@ -39,6 +40,9 @@ from .transport import H2, HTTP11, deadline_after, remaining, resolve_timeout
 MAX_TRIES = 5
 # Seconds before the second try that brought no progress; doubled each time.
 BACKOFF = 0.05
+
+# Seconds in which `as_ready` looks once at each of several connections.
+TURN = 0.02
 
 _GLOBAL_DEFAULT_TIMEOUT = socket._GLOBAL_DEFAULT_TIMEOUT  # type: ignore[attr-defined]
 _Pending = Stream | Exchange
@@ -90,6 +94,7 @@ class HTTP20Connection(http.client.HTTPSConnection):
         self._pending: dict[int, _Pending] = {}  # requests whose response nobody has taken, in order
         self._transport: Mux | Lane | None = None
         self._draining: list[Mux] = []
+        watch(self)
 
     # -- connecting -------------------------------------------------------------------------------
 
@@ -155,7 +160,7 @@ class HTTP20Connection(http.client.HTTPSConnection):
     def _retire(self) -> None:
         """Let go of the current transport: what it has under way it finishes."""
         if isinstance(self._transport, Mux):
-            self._transport.close(when_idle=True)
+            self._transport.drain()
             self._draining.append(self._transport)
         self._draining = [mux for mux in self._draining if not mux.closed]
         self._transport = self.sock = None
@@ -426,9 +431,15 @@ class HTTP20Connection(http.client.HTTPSConnection):
             assert isinstance(self._transport, Lane)
             with contextlib.suppress(http.client.HTTPException, OSError):
                 self._transport.response(first)  # an error is kept, for getresponse to raise
-        elif first.mux is not None:
-            together = [item for item in waiting if isinstance(item, Stream) and item.mux is first.mux]
-            first.mux.wait_any(together, timeout)
+            return
+        streams = [item for item in waiting if isinstance(item, Stream)]
+        muxes = {stream.mux for stream in streams if stream.mux is not None}
+        if len(muxes) == 1:
+            muxes.pop().wait_any(streams, timeout)
+            return
+        # While a connection drains and its successor is in use: each in turn, for a moment.
+        for mux in muxes:
+            mux.wait_any([stream for stream in streams if stream.mux is mux], TURN / len(muxes))
 
     # -- replay -----------------------------------------------------------------------------------
 
@@ -480,10 +491,17 @@ class HTTP20Connection(http.client.HTTPSConnection):
             for item in pending:
                 if isinstance(item, Stream) and item.mux is not None:
                     item.mux.cancel(item)
-            if isinstance(self._transport, Lane):
-                self._transport.close()
+            current = self._transport
             self._retire()
+            if isinstance(current, Lane):
+                current.close()
+            for mux in self._draining:
+                mux.close()
             super().close()
+
+    def after_fork(self) -> None:
+        """In the child: the transports are the parent's, and the next request connects anew."""
+        self._lock = threading.RLock()
 
     def __enter__(self) -> "HTTP20Connection":
         return self

@@ -21,6 +21,7 @@ from typing import TypeVar
 
 from .baton import Baton, Job
 from .errors import ConnectionLost, StreamReset
+from .forking import watch
 from .http1_response import Kept, QueuedResponse
 from .request import Request
 from .response import HTTP20Response
@@ -76,6 +77,7 @@ class Lane:
         self._timeout = timeout
         self._max_buffered = max_buffered
         self._lock = threading.Lock()
+        watch(self)
         # -- guarded by _lock --
         self._baton = Baton(self._lock)
         self._sock: socket.socket | None = sock
@@ -120,15 +122,19 @@ class Lane:
     def close(self) -> None:
         """Close the connection. A response that was handed out can still be read."""
         with self._lock:
-            unanswered = [*self._queue]
-            self._queue.clear()
-            if self._current is not None and self._current.response is None:
-                unanswered.append(self._current)
+            self._fail_unanswered_locked("the connection was closed")
             self._hang_up_locked()
-            for exchange in unanswered:
-                self._fail_locked(
-                    exchange, ConnectionLost("the connection was closed", stream_id=exchange.stream_id)
-                )
+
+    def after_fork(self) -> None:
+        """In the child: the connection is the parent's. See forking.py."""
+        self._lock = threading.Lock()
+        self._baton = Baton(self._lock)
+        with self._lock:
+            self._fail_unanswered_locked("the connection belongs to the parent of this process")
+            self._current = None
+            if self._sock is not None:
+                self._sock.close()
+                self._sock = None
 
     # -- taking turns -----------------------------------------------------------------------------
 
@@ -258,6 +264,14 @@ class Lane:
     def _fail_locked(self, exchange: Exchange, error: BaseException) -> None:
         exchange.error = error
         self._baton.wake(exchange)
+
+    def _fail_unanswered_locked(self, reason: str) -> None:
+        unanswered = [*self._queue]
+        self._queue.clear()
+        if self._current is not None and self._current.response is None:
+            unanswered.append(self._current)
+        for exchange in unanswered:
+            self._fail_locked(exchange, ConnectionLost(reason, stream_id=exchange.stream_id))
 
     def _hang_up_locked(self) -> None:
         """Close the connection; a thread that waits for a response on it is woken by its end."""

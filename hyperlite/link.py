@@ -27,6 +27,7 @@ from typing import TypeVar
 
 from .baton import Baton, Job
 from .errors import ConnectionLost, HTTP2Error
+from .forking import watch
 from .stream import Stream
 from .transport import wait_for
 
@@ -56,6 +57,7 @@ class Link(ABC):
         self._baton = Baton(self._lock)
         self._watched = False  # somebody who polls watches for writing
         self._pollers = 0  # threads that poll the socket: the last of them closes it
+        watch(self)
 
     # -- what the streams' side does --------------------------------------------------------------
 
@@ -82,6 +84,22 @@ class Link(ABC):
     @abstractmethod
     def _relieve_locked(self, waiting: Collection[Stream]) -> None:
         """Do what can be done so that a wait for these streams can end."""
+
+    @abstractmethod
+    def _fail_all_locked(self, error: HTTP2Error) -> None:
+        """Fail what is under way, without a word to the peer."""
+
+    def after_fork(self) -> None:
+        """In the child: the connection is the parent's. See forking.py."""
+        self._lock = threading.Lock()
+        self._baton = Baton(self._lock)
+        self._pollers = 0
+        with self._lock:
+            if self._closed is None:
+                self._closed = ConnectionLost("the connection belongs to the parent of this process")
+                self._fail_all_locked(self._closed)
+            self._out.clear()
+            self.sock.close()
 
     # -- driving it from outside ------------------------------------------------------------------
 

@@ -250,10 +250,19 @@ class Mux(Slots):
             with self._lock:
                 del self._pings[payload]
 
-    def close(self, *, when_idle: bool = False) -> None:
-        """Say GOAWAY and close the socket: at once, or when the last open stream is over."""
+    def drain(self) -> None:
+        """Take no further requests, and close when the last of those under way is over."""
         with self._lock:
             self._draining = True
-            if not when_idle:
-                self._shut_locked(ConnectionLost("the connection was closed"))
+            self._close_if_idle_locked()
+
+    def close(self) -> None:
+        """Give up what was not answered yet, and close when the last response was read."""
+        with self._lock:
+            self._draining = True
+            for stream in [*self._queue, *self._streams.values()]:
+                if not stream.status:
+                    error = ConnectionLost("the connection was closed", stream_id=stream.stream_id)
+                    self._cancel_locked(stream, error)
+            self._push_locked()
             self._close_if_idle_locked()

@@ -51,7 +51,7 @@ class SharedSocket:
 
     def close(self) -> None:
         """Close the connection when the last response is read."""
-        self._mux.close(when_idle=True)
+        self._mux.drain()
 
     def __getattr__(self, name: str) -> Any:
         if name in _DELEGATED:

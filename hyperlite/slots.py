@@ -256,18 +256,23 @@ class Slots(Link):
         if not self._busy:
             self._engine.close()
             self._out += self._engine.take()
+        self._fail_all_locked(error, flushed)
+        self._close_socket_locked()
+
+    def _fail_all_locked(self, error: HTTP2Error, flushed: int | None = None) -> None:
+        """Fail every stream; `flushed` is how many of the bytes written had left this machine."""
         streams = list(self._streams.values())
         self._streams.clear()
         self._senders.clear()
         for stream in streams:
             # What never left this machine cannot have been processed.
-            safe = error.retry_safe or (not stream.status and stream.written_at >= flushed)
+            unsent = flushed is not None and not stream.status and stream.written_at >= flushed
+            safe = error.retry_safe or unsent
             stream.error = error.for_stream(stream.stream_id, retry_safe=safe)
             stream.outgoing = None
             stream.sent = True
             self._baton.wake(stream)
         self._refuse_queue_locked(error)
-        self._close_socket_locked()
 
     def _close_if_idle_locked(self) -> None:
         if self._draining and not self._streams and not self._queue:

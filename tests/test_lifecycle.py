@@ -1,0 +1,258 @@
+"""Interrupts, forks, exits, garbage, other people's patches: what happens to a connection besides requests."""
+
+import gc
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+import warnings
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from h2.settings import SettingCodes
+
+import hyperlite
+from hyperlite.testing.server import Exchange, Server, streaming
+
+from .conftest import ROUTES, Connect, Serve
+
+needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+
+
+@pytest.fixture
+def interrupt_soon() -> Iterator[Callable[[], None]]:
+    """Have KeyboardInterrupt raised in the main thread, as by Ctrl-C, a moment after this is called."""
+
+    def strike(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGALRM, strike)
+    yield lambda: signal.setitimer(signal.ITIMER_REAL, 0.1)
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    signal.signal(signal.SIGALRM, before)
+
+
+class TestKeyboardInterrupt:
+    """In each wait; the connection goes on, and the interrupted request is over."""
+
+    @pytest.fixture(params=["h2", "http/1.1"])
+    def conn(self, request: pytest.FixtureRequest, serve: Serve, connect: Connect) -> Any:
+        over = threading.Event()
+
+        @streaming
+        def silent(exchange: Exchange) -> None:
+            """Take nothing of an upload, and go no further than the beginning of an answer."""
+            exchange.start(200, [])
+            exchange.send(b"beginning")
+            over.wait(30)
+
+        limit = {SettingCodes.MAX_CONCURRENT_STREAMS: 1}
+        conn = connect(
+            serve(routes={**ROUTES, "/silent": silent}, alpn=(request.param,), settings=limit), timeout=20
+        )
+        conn.getresponse(conn.request("GET", "/")).read()
+        yield conn
+        over.set()
+
+    def goes_on(self, conn: hyperlite.HTTP20Connection) -> bool:
+        return conn.getresponse(conn.request("GET", "/")).read() == b"hello"
+
+    def test_while_waiting_for_a_response(
+        self, conn: hyperlite.HTTP20Connection, interrupt_soon: Callable[[], None]
+    ) -> None:
+        stream_id = conn.request("GET", "/slow")
+        interrupt_soon()
+        with pytest.raises(KeyboardInterrupt):
+            conn.getresponse(stream_id)
+        assert self.goes_on(conn)
+
+    def test_while_waiting_for_a_slot(
+        self, conn: hyperlite.HTTP20Connection, interrupt_soon: Callable[[], None]
+    ) -> None:
+        first, second = conn.request("GET", "/slow"), conn.request("GET", "/")
+        interrupt_soon()
+        with pytest.raises(KeyboardInterrupt):
+            conn.getresponse(second)
+        if conn._pending:
+            conn.cancel(first)
+        assert self.goes_on(conn)
+
+    def test_while_reading(
+        self, conn: hyperlite.HTTP20Connection, interrupt_soon: Callable[[], None]
+    ) -> None:
+        response = conn.getresponse(conn.request("GET", "/silent"))
+        interrupt_soon()
+        with pytest.raises(KeyboardInterrupt):
+            response.read()
+        response.close()
+        assert self.goes_on(conn)
+
+    def test_while_uploading(
+        self, conn: hyperlite.HTTP20Connection, interrupt_soon: Callable[[], None]
+    ) -> None:
+        interrupt_soon()
+        with pytest.raises(KeyboardInterrupt):
+            conn.request("POST", "/silent", (b"x" * 65536 for _ in range(2000)))
+        assert self.goes_on(conn)
+
+    def test_in_as_ready(self, conn: hyperlite.HTTP20Connection, interrupt_soon: Callable[[], None]) -> None:
+        stream_id = conn.request("GET", "/slow")
+        interrupt_soon()
+        with pytest.raises(KeyboardInterrupt):
+            list(conn.as_ready([stream_id]))
+        if stream_id in conn._pending:
+            conn.cancel(stream_id)
+        assert self.goes_on(conn)
+
+    def test_in_a_ping(self, serve: Serve, connect: Connect, interrupt_soon: Callable[[], None]) -> None:
+        conn = connect(serve(latency=5.0, secure=False), secure=False, timeout=20)
+        conn.request("GET", "/")
+        interrupt_soon()
+        with pytest.raises(KeyboardInterrupt):
+            conn.ping()
+        assert conn._transport._pings == {}
+
+
+def test_interrupted_in_the_middle_of_a_frame(
+    serve: Serve, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Half a state is none: the connection is closed, and the next request opens another."""
+    server = serve()
+    conn = connect(server)
+    conn.getresponse(conn.request("GET", "/")).read()
+    engine = conn._transport._engine
+    taken, waiting = conn.request("GET", "/late"), conn.request("GET", "/late")
+
+    def strike(_: bytes) -> Any:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(engine, "receive", strike)
+        with pytest.raises(KeyboardInterrupt):
+            conn.getresponse(taken)
+    with pytest.raises(hyperlite.ConnectionLost, match="interrupted"):
+        conn.getresponse(waiting)
+    assert conn.getresponse(conn.request("GET", "/")).read() == b"hello"
+    assert server.connections == 2
+
+
+@needs_fork
+@pytest.mark.parametrize("alpn", ["h2", "http/1.1"])
+def test_fork(serve: Serve, connect: Connect, alpn: str) -> None:
+    """The child opens a connection of its own, and its end does not disturb the parent's."""
+    server = serve(alpn=(alpn,))
+    conn = connect(server)
+    conn.getresponse(conn.request("GET", "/")).read()
+    parents = conn.request("GET", "/late")
+    child = os.fork()
+    if not child:
+        status = 1
+        try:
+            assert conn.getresponse(conn.request("GET", "/")).read() == b"hello"
+            try:
+                conn.getresponse(parents)
+            except hyperlite.ConnectionLost as error:
+                assert "parent" in str(error)
+                status = 0
+            conn.close()
+        finally:
+            os._exit(status)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert conn.getresponse(parents).read() == b"late"
+    assert conn.getresponse(conn.request("GET", "/")).read() == b"hello"
+    assert server.connections == 2
+
+
+@needs_fork
+@pytest.mark.parametrize("alpn", ["h2", "http/1.1"])
+def test_fork_while_another_thread_holds_the_locks(serve: Serve, connect: Connect, alpn: str) -> None:
+    conn = connect(serve(alpn=(alpn,)))
+    conn.getresponse(conn.request("GET", "/")).read()
+    with conn._lock, conn._transport._lock:
+        child = os.fork()
+        if not child:
+            status = 1
+            try:
+                assert conn.getresponse(conn.request("GET", "/")).read() == b"hello"
+                status = 0
+            finally:
+                os._exit(status)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+def run_script(
+    script: str, *arguments: str, options: tuple[str, ...] = ()
+) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, *options, "-c", textwrap.dedent(script), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60)
+
+
+EXIT_SCRIPT = """
+    import sys, hyperlite
+    conn = hyperlite.HTTP20Connection("localhost", int(sys.argv[1]), timeout=20,
+                                      context=hyperlite.create_context(cafile=sys.argv[2]))
+    unread = conn.getresponse(conn.request("GET", "/sized?n=3000000"))
+    untaken = conn.request("GET", "/sized?n=3000000")
+    print(unread.status)
+"""
+
+
+@pytest.mark.parametrize("alpn", ["h2", "http/1.1"])
+def test_exit_with_everything_open(serve: Serve, alpn: str) -> None:
+    server = serve(alpn=(alpn,))
+    done = run_script(EXIT_SCRIPT, str(server.port), server.ca_file)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "200\n", "")
+
+
+@pytest.mark.parametrize("alpn", ["h2", "http/1.1"])
+def test_a_connection_dropped_unclosed_is_warned_of(serve: Serve, alpn: str) -> None:
+    """As http.client's is, by its socket; nothing hangs, nothing else is said."""
+    server = serve(alpn=(alpn,))
+    conn = hyperlite.HTTP20Connection("localhost", server.port, context=server.context(), timeout=10)
+    response = conn.getresponse(conn.request("GET", "/sized?n=3000000"))
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        del conn, response
+        gc.collect()
+    assert [warning.category for warning in caught] == [ResourceWarning]
+    assert "unclosed" in str(caught[0].message)
+
+
+GEVENT_SCRIPT = """
+    from gevent import monkey; monkey.patch_all()
+    import sys, gevent, hyperlite
+    conn = hyperlite.HTTP20Connection("localhost", int(sys.argv[1]), timeout=20,
+                                      context=hyperlite.create_context(cafile=sys.argv[2]))
+    ticks = 0
+    def tick():
+        global ticks
+        while True:
+            gevent.sleep(0.005)
+            ticks += 1
+    gevent.spawn(tick)
+    def fetch(number):
+        for turn in range(5):
+            assert conn.getresponse(conn.request("GET", "/sized?n=%d" % number)).read() == b"x" * number
+    workers = [gevent.spawn(fetch, number) for number in range(50)]
+    gevent.joinall(workers, raise_error=True)
+    response = conn.getresponse(conn.request("GET", "/late"))
+    assert response.read() == b"late" and ticks > 3, ticks
+    with gevent.Timeout(0.1, False):
+        conn.getresponse(conn.request("GET", "/slow"))
+        raise AssertionError("it answered")
+    assert conn.getresponse(conn.request("GET", "/")).read() == b"hello"
+    conn.close()
+    print("done", response.version)
+"""
+
+
+@pytest.mark.parametrize(("alpn", "version"), [("h2", 20), ("http/1.1", 11)])
+def test_under_gevent(serve: Serve, alpn: str, version: int) -> None:
+    """With everything monkey-patched, greenlets share a connection and nobody blocks the hub."""
+    pytest.importorskip("gevent", reason="pip install gevent")
+    server: Server = serve(alpn=(alpn,))
+    done = run_script(GEVENT_SCRIPT, str(server.port), server.ca_file)
+    assert (done.stderr, done.stdout) == ("", f"done {version}\n")

@@ -1,0 +1,24 @@
+"""What the tests of the embedded server share."""
+
+import pytest
+from rawclient import RawClient
+
+from hyperlite.testing.server import Server
+
+
+@pytest.fixture
+def serve():
+    """Make servers with one handler, and clients of them, that end with the test."""
+    opened = []
+
+    def serve(handler, *, credit=True, client_settings=None, **options):
+        server = Server(handler, **options)
+        opened.append(server)
+        secure = options.get("secure", True)
+        client = RawClient(server, secure=secure, credit=credit, settings=client_settings)
+        opened.append(client.socket)
+        return server, client
+
+    yield serve
+    for thing in reversed(opened):
+        thing.close()
