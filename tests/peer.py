@@ -191,7 +191,7 @@ class FrameReader:
     """Makes hyperframe's frames of what a client sent.
 
     A HEADERS frame is returned when its block is complete, with its decoded `fields`, a list of
-    (name, value) in str; the CONTINUATION frames behind it are swallowed.
+    (name, value) in str (Latin-1); the CONTINUATION frames behind it are swallowed.
     """
 
     def __init__(self) -> None:
@@ -230,7 +230,8 @@ class FrameReader:
                 return frame
             if "END_HEADERS" in frame.flags:
                 whole, self._open = self._open, None
-                whole.fields = list(self.decoder.decode(whole.data))
+                decoded = self.decoder.decode(bytes(whole.data), raw=True)
+                whole.fields = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in decoded]
                 return whole
         return None
 
@@ -424,6 +425,12 @@ class Wire(_Script):
         """Close the socket: FIN, or RST if something was not read."""
         self.sock.close()
 
+    def abandon(self) -> None:
+        """Close the socket so that a thread that reads from it notices."""
+        with contextlib.suppress(OSError):
+            self.sock.shutdown(socket.SHUT_RDWR)
+        self.sock.close()
+
     def reset_tcp(self) -> None:
         """Close the socket with a TCP RST."""
         self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -584,7 +591,9 @@ class Peer:
             if kind is not None:  # the test has failed already: no ResourceWarnings on top of that
                 last.callback(self._close_draining)
             last.callback(self._join)
-            for thing in (*self.wires, *self._connections, self._listener):
+            for wire in self.wires:
+                last.callback(wire.abandon)
+            for thing in (*self._connections, self._listener):
                 last.callback(thing.close)
 
     def _join(self) -> None:

@@ -1,0 +1,745 @@
+"""transport.py: TCP, TLS and ALPN on real sockets."""
+
+import errno
+import http.client
+import itertools
+import select
+import socket
+import ssl
+import struct
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trustme
+
+from hyperlite import transport
+from hyperlite.errors import ErrorCode, InadequateSecurity
+from hyperlite.transport import (
+    connect,
+    create_context,
+    deadline_after,
+    default_context,
+    is_stale,
+    remaining,
+    resolve_timeout,
+    wait_for,
+)
+from tests.peer import TIMEOUT, Task
+
+Script = Callable[[socket.socket], Any]
+
+
+class Listener:
+    """A TCP server that plays one script for each connection, in a thread."""
+
+    def __init__(self, script: Script) -> None:
+        self._script = script
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener.settimeout(TIMEOUT)
+        self.port: int = self._listener.getsockname()[1]
+        self._sockets: list[socket.socket] = []
+        self._tasks: list[Task] = []
+
+    def play(self) -> Task:
+        """Accept one connection; the task's result is what the script returns."""
+        self._tasks.append(Task(self._accept))
+        return self._tasks[-1]
+
+    def _accept(self) -> Any:
+        sock, _ = self._listener.accept()
+        self._sockets.append(sock)
+        sock.settimeout(TIMEOUT)
+        return self._script(sock)
+
+    def close(self) -> None:
+        """End everything."""
+        self._listener.close()
+        for sock in self._sockets:
+            with suppress(OSError):
+                sock.shutdown(socket.SHUT_RDWR)  # which wakes a script that reads
+            sock.close()
+        for task in self._tasks:
+            task.join()
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[[Script], Listener]]:
+    with ExitStack() as stack:
+
+        def make(script: Script) -> Listener:
+            listener = Listener(script)
+            stack.callback(listener.close)
+            return listener
+
+        yield make
+
+
+@pytest.fixture
+def keep() -> Iterator[Callable[..., Any]]:
+    """Return what it is given, and close it at the end."""
+    with ExitStack() as stack:
+
+        def keep(sock: Any) -> Any:
+            stack.callback(sock.close)
+            return sock
+
+        yield keep
+
+
+@pytest.fixture(scope="session")
+def ca() -> trustme.CA:
+    return trustme.CA()
+
+
+@pytest.fixture(scope="session")
+def client(ca: trustme.CA) -> Callable[[], ssl.SSLContext]:
+    def make() -> ssl.SSLContext:
+        context = ssl.create_default_context()
+        ca.configure_trust(context)
+        return context
+
+    return make
+
+
+def server_context(ca: trustme.CA, alpn: tuple[str, ...] = (), **certificate: Any) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    certificate.setdefault("key_type", trustme.KeyType.ECDSA)
+    ca.issue_cert("localhost", **certificate).configure_cert(context)
+    if alpn:
+        context.set_alpn_protocols(list(alpn))
+    return context
+
+
+def tls(context: ssl.SSLContext, then: Script = lambda sock: sock.recv(1)) -> Script:
+    """Return a script that shakes hands first."""
+
+    def script(sock: socket.socket) -> Any:
+        with context.wrap_socket(sock, server_side=True) as wrapped:
+            return then(wrapped)
+
+    return script
+
+
+def until_eof(sock: socket.socket) -> bytes:
+    """Read to the end: the client has closed when this returns."""
+    received = b""
+    while data := sock.recv(65536):
+        received += data
+    return received
+
+
+# -- what a client offers ----------------------------------------------------------------------------
+
+
+def offered(sock: socket.socket) -> list[str] | None:
+    """Read a TLS ClientHello and return the protocols in its ALPN extension; None if it has none."""
+    hello = _exactly(sock, struct.unpack_from(">H", _exactly(sock, 5), 3)[0])
+    at = 4 + 2 + 32  # handshake header, version, random
+    at += 1 + hello[at]  # session id
+    at += 2 + int.from_bytes(hello[at : at + 2])  # cipher suites
+    at += 1 + hello[at]  # compression
+    end = at + 2 + int.from_bytes(hello[at : at + 2])
+    at += 2
+    while at < end:
+        kind, length = struct.unpack_from(">HH", hello, at)
+        if kind == 16:
+            names, protocols = hello[at + 6 : at + 4 + length], []
+            while names:
+                protocols.append(names[1 : 1 + names[0]].decode())
+                names = names[1 + names[0] :]
+            return protocols
+        at += 4 + length
+    return None
+
+
+def _exactly(sock: socket.socket, size: int) -> bytes:
+    data = b""
+    while len(data) < size:
+        piece = sock.recv(size - len(data))
+        assert piece, "the client closed"
+        data += piece
+    return data
+
+
+class TestCleartext:
+    def test_it_connects_and_chooses_nothing(self, serve: Any, keep: Any) -> None:
+        listener = serve(lambda sock: sock.recv(5))
+        said = listener.play()
+        sock, protocol = connect("127.0.0.1", listener.port, context=None)
+        keep(sock).sendall(b"hello")
+        assert protocol is None
+        assert said.result() == b"hello"
+
+    def test_small_writes_are_not_delayed(self, serve: Any, keep: Any) -> None:
+        sock, _ = connect("127.0.0.1", serve(until_eof).port, context=None)
+        assert keep(sock).getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+    @pytest.mark.parametrize("timeout", [None, 3.5])
+    def test_it_has_the_timeout(self, serve: Any, keep: Any, timeout: float | None) -> None:
+        sock, _ = connect("127.0.0.1", serve(until_eof).port, context=None, timeout=timeout)
+        assert keep(sock).gettimeout() == timeout
+
+    def test_it_binds_to_the_source_address(self, serve: Any, keep: Any) -> None:
+        listener = serve(lambda sock: sock.getpeername())
+        peer = listener.play()
+        sock, _ = connect("127.0.0.1", listener.port, context=None, source_address=("127.0.0.2", 0))
+        assert peer.result() == keep(sock).getsockname()
+        assert sock.getsockname()[0] == "127.0.0.2"
+
+    def test_nobody_listens(self, serve: Any) -> None:
+        listener = serve(until_eof)
+        listener.close()
+        with pytest.raises(ConnectionRefusedError):
+            connect("127.0.0.1", listener.port, context=None)
+
+
+class TestAddresses:
+    def resolve_to(self, monkeypatch: pytest.MonkeyPatch, *ports: int) -> None:
+        found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port)) for port in ports]
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *_args, **_options: found)
+
+    def closed_port(self) -> int:
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            return listener.getsockname()[1]
+
+    def test_each_is_tried_in_turn(self, serve: Any, keep: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+        listener = serve(until_eof)
+        self.resolve_to(monkeypatch, self.closed_port(), self.closed_port(), listener.port)
+        sock, _ = connect("many.example", 80, context=None)
+        assert keep(sock).getpeername()[1] == listener.port
+
+    def test_none_can_be_reached(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.resolve_to(monkeypatch, self.closed_port(), self.closed_port())
+        with pytest.raises(ConnectionRefusedError):
+            connect("many.example", 80, context=None)
+
+    def test_the_callers_create_connection_is_used_as_http_client_does(self, serve: Any, keep: Any) -> None:
+        """urllib3, and tests, replace `conn._create_connection`."""
+        listener = serve(until_eof)
+        asked = []
+
+        def create_connection(*args: Any) -> socket.socket:
+            asked.append(args)
+            return socket.create_connection(("127.0.0.1", listener.port))
+
+        sock, _ = connect("host.example", 80, context=None, timeout=3, create_connection=create_connection)
+        keep(sock)
+        assert asked == [(("host.example", 80), 3, None)]
+
+
+class Refusing:
+    """A socket that takes no options."""
+
+    closed = False
+
+    def __init__(self, code: int) -> None:
+        self.code = code
+
+    def setsockopt(self, *_: object) -> None:
+        raise OSError(self.code, "no")
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def test_a_socket_without_tcp_options_will_do() -> None:
+    """Such as a Unix socket that somebody put there; http.client does the same."""
+    fake = Refusing(errno.ENOPROTOOPT)
+    assert connect("host", 80, context=None, create_connection=lambda *_: fake) == (fake, None)
+    assert not fake.closed
+
+
+def test_a_socket_that_fails_is_closed() -> None:
+    fake = Refusing(errno.EINVAL)
+    with pytest.raises(OSError, match="no"):
+        connect("host", 80, context=None, create_connection=lambda *_: fake)
+    assert fake.closed
+
+
+class TestAlpn:
+    @pytest.mark.parametrize(
+        ("server", "chosen"),
+        [
+            (("h2", "http/1.1"), "h2"),
+            (("http/1.1", "h2"), "http/1.1"),  # OpenSSL lets the server choose
+            (("h2",), "h2"),
+            (("http/1.1",), "http/1.1"),
+            ((), None),
+            (("spdy/3",), None),
+        ],
+    )
+    def test_what_the_server_chooses(
+        self, serve: Any, keep: Any, ca: trustme.CA, client: Any, server: tuple[str, ...], chosen: str | None
+    ) -> None:
+        listener = serve(tls(server_context(ca, server)))
+        listener.play()
+        sock, protocol = connect("localhost", listener.port, context=client(), timeout=TIMEOUT)
+        assert keep(sock).selected_alpn_protocol() == protocol == chosen
+
+    def test_what_is_offered_by_default(self, serve: Any, client: Any) -> None:
+        listener = serve(offered)
+        offer = listener.play()
+        connecting = Task(connect, "localhost", listener.port, context=client(), timeout=TIMEOUT)
+        assert offer.result() == ["h2", "http/1.1"]
+        listener.close()
+        with pytest.raises(OSError):  # noqa: PT011  whatever: there was no handshake
+            connecting.result()
+
+    def test_what_is_offered_on_demand(self, serve: Any, client: Any) -> None:
+        listener = serve(offered)
+        offer = listener.play()
+        connecting = Task(
+            connect, "localhost", listener.port, context=client(), timeout=TIMEOUT, alpn=("http/1.1",)
+        )
+        assert offer.result() == ["http/1.1"]
+        listener.close()
+        with pytest.raises(OSError):  # noqa: PT011
+            connecting.result()
+
+    def offer_of_http_client(self, serve: Any, context: ssl.SSLContext) -> list[str] | None:
+        """Return what the standard library offers on a context."""
+        listener = serve(offered)
+        offer = listener.play()
+        conn = http.client.HTTPSConnection("localhost", listener.port, context=context, timeout=TIMEOUT)
+        connecting = Task(conn.connect)
+        try:
+            return offer.result()
+        finally:
+            listener.close()
+            with pytest.raises(OSError):  # noqa: PT011
+                connecting.result()
+            conn.close()
+
+    def test_the_callers_context_offers_afterwards_what_it_did(
+        self, serve: Any, keep: Any, ca: trustme.CA, client: Any
+    ) -> None:
+        context = client()
+        before = self.offer_of_http_client(serve, context)
+        listener = serve(tls(server_context(ca, ("h2",))))
+        listener.play()
+        sock, protocol = connect("localhost", listener.port, context=context, timeout=TIMEOUT)
+        keep(sock)
+        assert protocol == "h2"
+        assert self.offer_of_http_client(serve, context) == before is None
+
+    def test_the_callers_context_offers_nothing_while_a_handshake_is_under_way(
+        self, serve: Any, client: Any
+    ) -> None:
+        context = client()
+        arrived = threading.Event()
+        stalling = serve(lambda sock: (offered(sock), arrived.set(), until_eof(sock)))
+        stalling.play()
+        connecting = Task(connect, "localhost", stalling.port, context=context, timeout=TIMEOUT)
+        assert arrived.wait(TIMEOUT)
+        assert self.offer_of_http_client(serve, context) is None
+        stalling.close()
+        with pytest.raises(OSError):  # noqa: PT011
+            connecting.result()
+
+    def test_the_callers_context_offers_nothing_after_a_failure(self, serve: Any, client: Any) -> None:
+        context = client()
+        listener = serve(until_eof)
+        ended = listener.play()
+        with pytest.raises(ValueError, match="server_hostname"):
+            connect(
+                "",
+                0,
+                context=context,
+                create_connection=lambda *_: socket.create_connection(("127.0.0.1", listener.port)),
+            )
+        assert ended.result() == b""  # and the socket is closed
+        assert self.offer_of_http_client(serve, context) is None
+
+    def test_many_threads_share_a_context(self, serve: Any, keep: Any, ca: trustme.CA, client: Any) -> None:
+        """None is left with the offer of another, or with none."""
+        context = client()
+        listener = serve(tls(server_context(ca, ("h2", "http/1.1"))))
+        offers = [("h2",), ("http/1.1",)] * 8
+        for _ in offers:
+            listener.play()
+        tasks = [
+            Task(connect, "localhost", listener.port, context=context, timeout=TIMEOUT, alpn=offer)
+            for offer in offers
+        ]
+        connected = [task.result() for task in tasks]
+        for sock, _ in connected:
+            keep(sock)
+        assert [(protocol,) for _, protocol in connected] == offers
+
+
+class TestHandshake:
+    def test_a_server_that_stalls(self, serve: Any, client: Any) -> None:
+        listener = serve(until_eof)
+        ended = listener.play()
+        start = time.monotonic()
+        with pytest.raises(TimeoutError, match=rf"TLS handshake with localhost:{listener.port} timed out"):
+            connect("localhost", listener.port, context=client(), timeout=0.2)
+        assert 0.2 <= time.monotonic() - start < 2
+        ended.result()  # the socket is closed
+
+    def test_a_server_that_drips(self, serve: Any, client: Any) -> None:
+        """A timeout for each byte would never end it."""
+        enough = threading.Event()
+
+        def drip(sock: socket.socket) -> None:
+            sock.sendall(b"\x16\x03\x03\x40\x00")  # a record of 16 KiB, byte by byte
+            try:
+                while not enough.wait(0.02):
+                    sock.sendall(b"\x02")
+            except OSError:
+                return
+
+        listener = serve(drip)
+        listener.play()
+        start = time.monotonic()
+        try:
+            with pytest.raises(TimeoutError, match="timed out"):
+                connect("localhost", listener.port, context=client(), timeout=0.2)
+        finally:
+            enough.set()
+        assert time.monotonic() - start < 2
+
+    def test_a_server_that_closes(self, serve: Any, client: Any) -> None:
+        listener = serve(lambda sock: (sock.recv(1), sock.close()))
+        listener.play()
+        with pytest.raises((ssl.SSLError, ConnectionError)):
+            connect("localhost", listener.port, context=client(), timeout=TIMEOUT)
+
+    @pytest.mark.parametrize(
+        "answer",
+        [
+            b"HTTP/1.1 400 Bad Request\r\n\r\n",
+            b"HTTP/1.0 400 Bad Request\r\nConnection: close\r\n\r\n<html>",
+            b"\0\0\x12\4\0\0\0\0\0\0\3\0\0\0\x64\0\4\0\1\0\0\0\5\0\xff\xff\xff",  # HTTP/2's SETTINGS
+            b"\0\0\0\4\0\0\0\0\0",
+            b"SSH-2.0-OpenSSH_9.2\r\n",
+            b"220 mail.example ESMTP\r\n",
+        ],
+        ids=["http/1.1", "http/1.0", "h2c", "h2c without settings", "ssh", "smtp"],
+    )
+    def test_a_server_that_speaks_no_tls(self, serve: Any, client: Any, answer: bytes) -> None:
+        listener = serve(lambda sock: (sock.recv(1), sock.sendall(answer), until_eof(sock)))
+        listener.play()
+        with pytest.raises(ssl.SSLError, match="does not speak TLS") as caught:
+            connect("localhost", listener.port, context=client(), timeout=TIMEOUT)
+        assert f"localhost:{listener.port} does not speak TLS (pass secure=False?)" in str(caught.value)
+
+    def test_the_timeout_is_that_of_the_caller_afterwards(
+        self, serve: Any, keep: Any, ca: trustme.CA, client: Any
+    ) -> None:
+        listener = serve(tls(server_context(ca)))
+        listener.play()
+        sock, _ = connect("localhost", listener.port, context=client(), timeout=4.5)
+        assert keep(sock).gettimeout() == 4.5
+
+    def test_without_a_timeout(self, serve: Any, keep: Any, ca: trustme.CA, client: Any) -> None:
+        listener = serve(tls(server_context(ca)))
+        listener.play()
+        sock, _ = connect("localhost", listener.port, context=client())
+        assert keep(sock).gettimeout() is None
+
+
+class TestCertificates:
+    def test_another_host(self, serve: Any, ca: trustme.CA, client: Any) -> None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        ca.issue_cert("other.example").configure_cert(context)
+        listener = serve(tls(context))
+        listener.play()
+        with pytest.raises(ssl.SSLCertVerificationError, match="Hostname mismatch"):
+            connect("localhost", listener.port, context=client(), timeout=TIMEOUT)
+
+    def test_an_authority_that_nobody_knows(self, serve: Any, client: Any) -> None:
+        listener = serve(tls(server_context(trustme.CA())))
+        listener.play()
+        with pytest.raises(ssl.SSLCertVerificationError, match="unable to get local issuer certificate"):
+            connect("localhost", listener.port, context=client(), timeout=TIMEOUT)
+
+    def test_an_unknown_authority_where_nothing_is_verified(
+        self, serve: Any, keep: Any, ca: trustme.CA
+    ) -> None:
+        listener = serve(tls(server_context(ca, ("h2",))))
+        listener.play()
+        context = ssl._create_unverified_context()
+        sock, protocol = connect("localhost", listener.port, context=context, timeout=TIMEOUT)
+        keep(sock)
+        assert protocol == "h2"
+
+
+class TestCiphers:
+    """RFC 9113 section 9.2.2: what HTTP/2 may be used with."""
+
+    def negotiate(
+        self, serve: Any, ca: trustme.CA, client: Any, cipher: str, *, rsa: bool, alpn: str
+    ) -> tuple[ssl.SSLSocket, str | None]:
+        kind = trustme.KeyType.RSA if rsa else trustme.KeyType.ECDSA
+        server = server_context(ca, (alpn,), key_type=kind)
+        context = client()
+        context.maximum_version = ssl.TLSVersion.TLSv1_2
+        context.set_ciphers(cipher)
+        server.set_ciphers(cipher)
+        listener = serve(tls(server, until_eof))
+        self.served = listener.play()
+        return connect("localhost", listener.port, context=context, timeout=TIMEOUT)
+
+    @pytest.mark.parametrize(
+        ("cipher", "rsa"),
+        [
+            pytest.param("ECDHE-ECDSA-AES128-SHA256", False, id="CBC"),
+            pytest.param("ECDHE-RSA-AES256-SHA384", True, id="CBC with RSA"),
+            pytest.param("AES128-GCM-SHA256", True, id="AEAD without forward secrecy"),
+        ],
+    )
+    def test_bad_ones(self, serve: Any, ca: trustme.CA, client: Any, cipher: str, rsa: bool) -> None:
+        with pytest.raises(InadequateSecurity, match=f"TLSv1.2 and cipher {cipher}") as caught:
+            self.negotiate(serve, ca, client, cipher, rsa=rsa, alpn="h2")
+        assert caught.value.error_code == ErrorCode.INADEQUATE_SECURITY
+        assert self.served.join()  # the socket is closed
+
+    @pytest.mark.parametrize(
+        ("cipher", "rsa"),
+        [
+            ("ECDHE-ECDSA-AES128-GCM-SHA256", False),
+            ("ECDHE-ECDSA-CHACHA20-POLY1305", False),
+            ("ECDHE-ECDSA-AES128-CCM", False),
+            ("ECDHE-RSA-AES256-GCM-SHA384", True),
+        ],
+    )
+    def test_good_ones(
+        self, serve: Any, keep: Any, ca: trustme.CA, client: Any, cipher: str, rsa: bool
+    ) -> None:
+        sock, protocol = self.negotiate(serve, ca, client, cipher, rsa=rsa, alpn="h2")
+        assert keep(sock).cipher()[0] == cipher
+        assert protocol == "h2"
+
+    def test_http_1_may_use_any(self, serve: Any, keep: Any, ca: trustme.CA, client: Any) -> None:
+        sock, protocol = self.negotiate(
+            serve, ca, client, "ECDHE-ECDSA-AES128-SHA256", rsa=False, alpn="http/1.1"
+        )
+        keep(sock)
+        assert protocol == "http/1.1"
+
+    def test_tls_1_3_has_only_good_ones(self, serve: Any, keep: Any, ca: trustme.CA, client: Any) -> None:
+        listener = serve(tls(server_context(ca, ("h2",))))
+        listener.play()
+        sock, protocol = connect("localhost", listener.port, context=client(), timeout=TIMEOUT)
+        assert (keep(sock).version(), protocol) == ("TLSv1.3", "h2")
+
+
+class TestDefaultContext:
+    @pytest.fixture(autouse=True)
+    def _forget(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(transport, "_default_contexts", {})
+
+    def test_it_verifies(self) -> None:
+        context = default_context()
+        assert context.verify_mode is ssl.CERT_REQUIRED
+        assert context.check_hostname
+
+    def test_it_knows_the_usual_authorities(self) -> None:
+        """Certifi's, whatever the system has."""
+        assert default_context().cert_store_stats()["x509_ca"] > 50
+
+    def test_it_is_loaded_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        calls = []
+        factory = ssl._create_default_https_context
+        monkeypatch.setattr(ssl, "_create_default_https_context", lambda: (calls.append(1), factory())[1])
+        assert default_context() is default_context()
+        assert calls == [1]
+
+    def test_it_needs_tls_1_2(self) -> None:
+        assert default_context().minimum_version >= ssl.TLSVersion.TLSv1_2
+
+    def test_a_stricter_system_keeps_its_minimum(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        def strict() -> ssl.SSLContext:
+            context = ssl.create_default_context()
+            context.minimum_version = ssl.TLSVersion.TLSv1_3
+            return context
+
+        monkeypatch.setattr(ssl, "_create_default_https_context", strict)
+        assert default_context().minimum_version is ssl.TLSVersion.TLSv1_3
+
+    def test_a_replaced_hook_is_honoured(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """As PEP 476 documents it: the way to switch verification off for a whole program."""
+        verifying = default_context()
+        monkeypatch.setattr(ssl, "_create_default_https_context", ssl._create_unverified_context)
+        context = default_context()
+        assert context is not verifying
+        assert context.verify_mode is ssl.CERT_NONE
+        assert context.cert_store_stats()["x509"] == 0
+
+    def test_a_hook_that_is_put_back_is_honoured_too(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        with monkeypatch.context() as patch:
+            patch.setattr(ssl, "_create_default_https_context", ssl._create_unverified_context)
+            default_context()
+        assert default_context().verify_mode is ssl.CERT_REQUIRED
+
+    def test_ssl_cert_file_is_honoured(
+        self, serve: Any, keep: Any, ca: trustme.CA, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        before = default_context()
+        ca.cert_pem.write_to_path(tmp_path / "ca.pem")
+        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+        assert default_context() is not before
+        listener = serve(tls(server_context(ca, ("h2",))))
+        listener.play()
+        sock, protocol = connect("localhost", listener.port, context=default_context(), timeout=TIMEOUT)
+        keep(sock)
+        assert protocol == "h2"
+
+    def test_http_1_1_servers_may_ask_for_a_certificate_late(self) -> None:
+        assert default_context().post_handshake_auth is True
+
+
+class TestCreateContext:
+    def test_it_is_new_each_time(self) -> None:
+        assert create_context() is not create_context()
+
+    def test_by_default_it_verifies_against_the_usual_authorities(self) -> None:
+        context = create_context()
+        assert (context.verify_mode, context.check_hostname) == (ssl.CERT_REQUIRED, True)
+        assert context.cert_store_stats()["x509_ca"] > 50
+        assert context.minimum_version >= ssl.TLSVersion.TLSv1_2
+
+    @pytest.mark.parametrize("form", ["cafile", "cadata"])
+    def test_with_an_authority_it_trusts_no_other(self, ca: trustme.CA, tmp_path: Path, form: str) -> None:
+        ca.cert_pem.write_to_path(tmp_path / "ca.pem")
+        value = tmp_path / "ca.pem" if form == "cafile" else ca.cert_pem.bytes().decode()
+        context = create_context(**{form: value})
+        assert context.cert_store_stats()["x509_ca"] == 1
+        assert (context.verify_mode, context.check_hostname) == (ssl.CERT_REQUIRED, True)
+        assert context.minimum_version >= ssl.TLSVersion.TLSv1_2
+
+
+class TestIsStale:
+    @pytest.fixture
+    def pair(self) -> Iterator[tuple[socket.socket, socket.socket]]:
+        ours, theirs = socket.socketpair()
+        with ours, theirs:
+            ours.settimeout(7)
+            yield ours, theirs
+
+    def test_an_open_one_is_not(self, pair: tuple[socket.socket, socket.socket]) -> None:
+        assert not is_stale(pair[0])
+
+    def test_a_closed_one_is(self, pair: tuple[socket.socket, socket.socket]) -> None:
+        pair[1].close()
+        assert is_stale(pair[0])
+
+    def test_one_on_which_something_came_unasked_is(self, pair: tuple[socket.socket, socket.socket]) -> None:
+        pair[1].sendall(b"HTTP/1.1 408 Request Timeout\r\n\r\n")
+        assert is_stale(pair[0])
+
+    @pytest.mark.parametrize("ends", [False, True])
+    def test_its_timeout_stays(self, pair: tuple[socket.socket, socket.socket], ends: bool) -> None:
+        if ends:
+            pair[1].close()
+        is_stale(pair[0])
+        assert pair[0].gettimeout() == 7
+
+    def test_one_that_was_reset_is(self, serve: Any, keep: Any) -> None:
+        def reset(sock: socket.socket) -> None:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            sock.close()
+
+        listener = serve(reset)
+        reset_done = listener.play()
+        sock, _ = connect("127.0.0.1", listener.port, context=None, timeout=TIMEOUT)
+        keep(sock)
+        reset_done.result()
+        assert wait_for(sock, read=True, write=False, timeout=TIMEOUT)
+        assert is_stale(sock)
+
+    def test_a_session_ticket_is_no_end(self, serve: Any, keep: Any, ca: trustme.CA, client: Any) -> None:
+        """With TLS 1.3 the server sends them by itself, right after the handshake."""
+        listener = serve(tls(server_context(ca), until_eof))
+        listener.play()
+        sock, _ = connect("localhost", listener.port, context=client(), timeout=TIMEOUT)
+        assert keep(sock).version() == "TLSv1.3"
+        assert wait_for(sock, read=True, write=False, timeout=TIMEOUT)
+        assert not is_stale(sock)
+
+    def test_a_close_notify_is(self, serve: Any, keep: Any, ca: trustme.CA, client: Any) -> None:
+        closed = threading.Event()
+
+        def shut(sock: ssl.SSLSocket) -> None:
+            sock.settimeout(0)
+            with pytest.raises(ssl.SSLWantReadError):
+                sock.unwrap()
+            closed.set()
+
+        listener = serve(tls(server_context(ca), shut))
+        listener.play()
+        sock, _ = connect("localhost", listener.port, context=client(), timeout=TIMEOUT)
+        keep(sock)
+        assert closed.wait(TIMEOUT)
+        assert is_stale(sock)
+
+
+class TestTimeouts:
+    @pytest.mark.parametrize(("given", "expected"), [(None, None), (5, 5.0), (0.5, 0.5), (0, 0.0)])
+    def test_a_number_is_itself(self, given: float | None, expected: float | None) -> None:
+        assert resolve_timeout(given) == expected
+
+    @pytest.mark.parametrize("default", [None, 7.0])
+    def test_http_clients_default_is_the_socket_modules(
+        self, monkeypatch: pytest.MonkeyPatch, default: float | None
+    ) -> None:
+        monkeypatch.setattr(socket, "getdefaulttimeout", lambda: default)
+        sentinel = http.client.HTTPConnection("host").timeout
+        assert resolve_timeout(sentinel) == default
+
+    def test_no_limit(self) -> None:
+        assert deadline_after(None) is None
+        assert remaining(None) is None
+
+    def test_what_is_left_shrinks_to_nothing(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        clock = itertools.count(100)
+        monkeypatch.setattr(transport.time, "monotonic", lambda: float(next(clock)))
+        deadline = deadline_after(3)
+        assert [remaining(deadline) for _ in range(4)] == [2.0, 1.0, 0.0, 0.0]
+
+
+@pytest.mark.parametrize("way", ["poll", "select"])
+class TestWaitFor:
+    @pytest.fixture(autouse=True)
+    def _way(self, way: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        if way == "select":
+            monkeypatch.delattr(select, "poll")
+
+    @pytest.fixture
+    def pair(self) -> Iterator[tuple[socket.socket, socket.socket]]:
+        ours, theirs = socket.socketpair()
+        with ours, theirs:
+            yield ours, theirs
+
+    def test_nothing_to_read(self, pair: tuple[socket.socket, socket.socket]) -> None:
+        start = time.monotonic()
+        assert not wait_for(pair[0], read=True, write=False, timeout=0.05)
+        assert time.monotonic() - start >= 0.05
+
+    @pytest.mark.parametrize("timeout", [0, 5, None])
+    def test_something_to_read(
+        self, pair: tuple[socket.socket, socket.socket], timeout: float | None
+    ) -> None:
+        pair[1].sendall(b"x")
+        assert wait_for(pair[0], read=True, write=False, timeout=timeout)
+
+    def test_the_end_can_be_read(self, pair: tuple[socket.socket, socket.socket]) -> None:
+        pair[1].close()
+        assert wait_for(pair[0], read=True, write=False, timeout=5)
+
+    def test_room_to_write(self, pair: tuple[socket.socket, socket.socket]) -> None:
+        assert wait_for(pair[0], read=False, write=True, timeout=5)
+        assert wait_for(pair[0], read=True, write=True, timeout=5)
+
+    def test_no_room_to_write(self, pair: tuple[socket.socket, socket.socket]) -> None:
+        pair[0].setblocking(False)
+        with pytest.raises(BlockingIOError):
+            while True:
+                pair[0].send(bytes(65536))
+        assert not wait_for(pair[0], read=True, write=True, timeout=0)
