@@ -252,6 +252,7 @@ class HTTP20Connection(http.client.HTTPSConnection):
             numbered = list(zip(ids, requests, strict=True))
             if isinstance(current, Lane):
                 exchanges = [Exchange(stream_id, request) for stream_id, request in numbered]
+                current.submit(exchanges)
                 self._pending.update(zip(ids, exchanges, strict=True))
             else:
                 streams = [Stream(stream_id, request) for stream_id, request in numbered]
@@ -260,7 +261,7 @@ class HTTP20Connection(http.client.HTTPSConnection):
         try:
             if isinstance(current, Lane):
                 for exchange in exchanges:
-                    current.submit(exchange)
+                    current.settle(exchange)
             else:
                 current.settle(streams)
                 for stream in streams:

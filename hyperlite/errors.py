@@ -97,8 +97,6 @@ class HTTP2Error(http.client.HTTPException):
 class ConnectionLost(HTTP2Error, http.client.RemoteDisconnected):
     """The connection ended, by the peer or by the network, while a request was under way."""
 
-    line = ""  # as on every http.client.BadStatusLine: no status line came
-
 
 class ConnectionGoingAway(ConnectionLost):
     """The server announced by GOAWAY that it will not process this request (RFC 9113 section 6.8)."""

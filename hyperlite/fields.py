@@ -32,6 +32,7 @@ is_field_name = re.compile(rb"[!#$%&'*+\-.^_`|~0-9a-z]+").fullmatch
 _is_value = re.compile(rb"[\t\x20-\x7e\x80-\xff]*").fullmatch
 # http.client lets a value be continued on a further line; RFC 9110 has that read as a space.
 _fold = re.compile(rb"\r?\n[ \t]+")
+_is_host_name = re.compile(rb"[0-9A-Za-z._-]+").fullmatch
 _not_in_target = re.compile("[\0-\x20\x7f]").search
 
 # RFC 9113 section 8.2.2: they speak of one HTTP/1.1 connection and mean nothing on HTTP/2.
@@ -42,6 +43,8 @@ CONNECTION_FIELDS = frozenset(
 
 def method_bytes(method: str) -> bytes:
     """Return the method as it goes on the wire; ValueError if it is not a token (RFC 9110 section 9.1)."""
+    if not isinstance(method, str):
+        raise TypeError(f"a method is str, not {type(method).__name__}")
     encoded = method.encode("ascii", "backslashreplace")
     if not _is_token(encoded) or not method.isascii():
         raise ValueError(f"method can't contain control characters or spaces, or be empty. {method!r}")
@@ -68,7 +71,10 @@ def host_bytes(host: str) -> bytes:
     try:
         return host.encode("ascii")
     except UnicodeEncodeError:
-        return host.encode("idna")
+        encoded = host.encode("idna")
+    if not _is_host_name(encoded):  # what looks like a letter can turn into "/", "@" or " ": CVE-2019-9636
+        raise ValueError(f"host {host!r} is {encoded!r} in IDNA, which is no host name")
+    return encoded
 
 
 def authority(host: str, port: int | None, default_port: int) -> bytes:
@@ -81,7 +87,12 @@ def authority(host: str, port: int | None, default_port: int) -> bytes:
 
 def name_bytes(name: str | bytes) -> bytes:
     """Return a field name as HTTP/2 wants it, in lower case; ValueError if it is not a token."""
-    encoded = name.encode("ascii", "backslashreplace") if isinstance(name, str) else bytes(name)
+    if isinstance(name, str):
+        encoded = name.encode("ascii", "backslashreplace")
+    elif isinstance(name, bytes):
+        encoded = name
+    else:
+        raise TypeError(f"a header name is str or bytes, not {type(name).__name__}")
     if not _is_token(encoded):
         raise ValueError(f"Invalid header name {encoded!r}")
     return encoded.lower()
@@ -95,14 +106,14 @@ def value_bytes(value: HeaderValue) -> bytes:
     if isinstance(value, str):
         encoded = value.encode("latin-1")
     elif isinstance(value, int):
-        encoded = b"%d" % value
+        encoded = str(value).encode("ascii")
     elif isinstance(value, bytes):
         encoded = value
     else:
         raise TypeError(f"a header value is str, bytes or int, not {type(value).__name__}")
     encoded = encoded.strip(b" \t")
     if not _is_value(encoded):
-        encoded = _fold.sub(b" ", encoded)
+        encoded = _fold.sub(b" ", encoded).strip(b" \t")
         if not _is_value(encoded):
             raise ValueError(f"Invalid header value {encoded!r}")
     return encoded

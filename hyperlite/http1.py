@@ -9,15 +9,14 @@ thread that has the baton sends and receives, outside the lock; what it comes up
 exchange, for the one whose request that is.
 """
 
-import contextlib
 import functools
 import http.client
 import socket
 import threading
 import weakref
 from collections import deque
-from collections.abc import Callable
-from typing import TypeVar
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
 
 from .baton import Baton, Job
 from .errors import ConnectionLost, StreamReset
@@ -25,7 +24,7 @@ from .forking import watch
 from .http1_response import Kept, QueuedResponse
 from .request import Request
 from .response import HTTP20Response
-from .transport import is_stale
+from .transport import break_off, is_stale
 
 T = TypeVar("T")
 
@@ -83,6 +82,9 @@ class Lane:
         self._sock: socket.socket | None = sock
         self._queue: deque[Exchange] = deque()
         self._current: Exchange | None = None
+        self._closed = False
+        self._working = False  # a thread uses the socket, outside the lock
+        self._doomed: list[socket.socket] = []  # to be closed when it has stopped
         self._kept: weakref.WeakSet[Kept] = weakref.WeakSet()  # bodies in memory that nobody has read yet
 
     @property
@@ -90,13 +92,16 @@ class Lane:
         """How many requests are on the wire, and how many wait for their turn."""
         return int(self._current is not None), len(self._queue)
 
-    def submit(self, exchange: Exchange) -> None:
-        """Send a request now if nothing is before it, otherwise queue it.
-
-        One whose body can be read only once is not queued: what is before it is read into memory.
-        """
+    def submit(self, exchanges: Iterable[Exchange]) -> None:
+        """Queue requests; `settle` sees to it that they are sent."""
         with self._lock:
-            self._queue.append(exchange)
+            self._queue.extend(exchanges)
+
+    def settle(self, exchange: Exchange) -> None:
+        """Send a submitted request if nothing is before it; otherwise it goes when its turn comes.
+
+        One whose body can be read only once is waited for: what is before it is read into memory.
+        """
         if exchange.request.repeatable:
             self._take_turn()
             if exchange.error is not None:
@@ -122,6 +127,7 @@ class Lane:
     def close(self) -> None:
         """Close the connection. A response that was handed out can still be read."""
         with self._lock:
+            self._closed = True
             self._fail_unanswered_locked("the connection was closed")
             self._hang_up_locked()
 
@@ -168,15 +174,26 @@ class Lane:
 
     def _next_job_locked(self) -> Job:
         """Choose what must be done next before what is queued can be answered."""
+        self._working = True
         current = self._current
         if current is None:
             self._current = current = self._queue.popleft()
-            return functools.partial(self._send, current)
+            return functools.partial(self._work, self._send, current)
         if current.response is None:
-            return functools.partial(self._receive, current)
-        return functools.partial(self._clear, current.response)
+            return functools.partial(self._work, self._receive, current)
+        return functools.partial(self._work, self._clear, current.response)
 
     # -- at work, with the baton ------------------------------------------------------------------
+
+    def _work(self, job: Callable[[Any, float | None], None], subject: Any, timeout: float | None) -> None:
+        """Do a job outside the lock, and then close what others wanted closed meanwhile."""
+        try:
+            job(subject, timeout)
+        finally:
+            with self._lock:
+                self._working = False
+                while self._doomed:
+                    self._doomed.pop().close()
 
     def _send(self, exchange: Exchange, _timeout: float | None) -> None:
         request = exchange.request
@@ -193,18 +210,27 @@ class Lane:
         except BaseException as error:
             self._give_up(exchange, error)
             return
-        exchange.connection = connection
+        with self._lock:
+            exchange.connection = connection
+            if self._current is not exchange and self._sock is sock:
+                # Given up while it was sent: an answer may come that nobody expects.
+                self._doomed.append(sock)
+                self._sock = None
 
     def _ready(self) -> socket.socket:
         """Return the socket, opened anew if the server has closed it since the last response."""
         sock = self._sock
-        if sock is not None and is_stale(sock):
-            sock.close()
-            sock = None
-        if sock is None:
-            sock = self._dial()
-        self._sock = sock
-        return sock
+        if sock is not None and not is_stale(sock):
+            return sock
+        fresh = self._dial()
+        with self._lock:
+            if sock is not None:
+                self._doomed.append(sock)
+            if self._closed:
+                self._doomed.append(fresh)
+                raise ConnectionLost("the connection was closed")
+            self._sock = fresh
+        return fresh
 
     def _receive(self, exchange: Exchange, _timeout: float | None) -> None:
         assert exchange.connection is not None
@@ -215,6 +241,9 @@ class Lane:
             return
         assert isinstance(response, QueuedResponse)
         with self._lock:
+            if exchange.error is not None:  # given up meanwhile
+                response.close()
+                return
             response.stream_id = exchange.stream_id
             exchange.response = response
             if response.will_close:  # and so http.client has closed the socket, but for the response
@@ -262,7 +291,8 @@ class Lane:
     # -- under the lock ---------------------------------------------------------------------------
 
     def _fail_locked(self, exchange: Exchange, error: BaseException) -> None:
-        exchange.error = error
+        if exchange.error is None:  # the first reason is the true one
+            exchange.error = error
         self._baton.wake(exchange)
 
     def _fail_unanswered_locked(self, reason: str) -> None:
@@ -274,13 +304,18 @@ class Lane:
             self._fail_locked(exchange, ConnectionLost(reason, stream_id=exchange.stream_id))
 
     def _hang_up_locked(self) -> None:
-        """Close the connection; a thread that waits for a response on it is woken by its end."""
+        """Let go of the connection.
+
+        Where a thread is sending on it, or waits for a response, that thread is interrupted and closes
+        it: of a descriptor that is closed under its hands, the number may be another connection's when
+        it writes on.  A response keeps what it reads from open.
+        """
         current, self._current = self._current, None
         if current is not None and current.response is not None:
             current.response.when_closed = None
         sock, self._sock = self._sock, None
-        if sock is not None:
-            if current is not None and current.response is None:
-                with contextlib.suppress(OSError):
-                    sock.shutdown(socket.SHUT_RDWR)
+        if sock is not None and self._working and (current is None or current.response is None):
+            break_off(sock)
+            self._doomed.append(sock)
+        elif sock is not None:
             sock.close()

@@ -61,6 +61,7 @@ class QueuedResponse(HTTP20Response):
                 error = incomplete
             except (http.client.HTTPException, OSError) as failure:
                 error = failure
+                self.fp.close()  # the error's traceback would keep it open
         if self.fp is not None and error is None:
             rest = HTTP20Response.__new__(HTTP20Response)
             rest.__dict__.update(self.__dict__)

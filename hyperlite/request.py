@@ -67,7 +67,7 @@ class Request:
         if b"content-length" not in names and b"transfer-encoding" not in names and self.pieces is None:
             if self.body is not None:
                 added.append((b"content-length", b"%d" % len(self.body)))
-            elif self.method.upper() in _METHODS_EXPECTING_BODY:
+            elif str(self.method).upper() in _METHODS_EXPECTING_BODY:
                 added.append((b"content-length", b"0"))
         return added + given
 

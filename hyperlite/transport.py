@@ -6,6 +6,7 @@ cleared before the handshake: the socket keeps its offer, the next user of the c
 nothing.  (ALPN that the caller himself had set is lost; http.client would set its own as well.)
 """
 
+import contextlib
 import errno
 import os
 import select
@@ -78,6 +79,13 @@ def is_stale(sock: socket.socket) -> bool:
     finally:
         sock.settimeout(timeout)
     return True
+
+
+def break_off(sock: socket.socket) -> None:
+    """End a connection that another thread may be using: its call returns, its descriptor stays its own."""
+    base: Any = super(ssl.SSLSocket, sock) if isinstance(sock, ssl.SSLSocket) else sock
+    with contextlib.suppress(OSError):
+        base.shutdown(socket.SHUT_RDWR)  # SSLSocket's own would take the TLS state from that thread
 
 
 def create_context(

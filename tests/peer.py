@@ -30,6 +30,7 @@ Rules:
 """
 
 import contextlib
+import itertools
 import select
 import socket
 import ssl
@@ -135,8 +136,7 @@ class FrameFactory:
             flags |= PADDED
             payload = bytes([padding]) + payload + bytes(padding)
         frames = [self.raw(HeadersFrame.type, flags | (0 if pieces[1:] else last), stream_id, payload)]
-        for piece in pieces[1:-1]:
-            frames.append(self.raw(ContinuationFrame.type, 0, stream_id, piece))
+        frames += [self.raw(ContinuationFrame.type, 0, stream_id, piece) for piece in pieces[1:-1]]
         if pieces[1:]:
             frames.append(self.raw(ContinuationFrame.type, last, stream_id, pieces[-1]))
         return b"".join(frames)
@@ -266,7 +266,11 @@ class _Script:
         """Send the SETTINGS that a server begins with; for the arguments see `FrameFactory.settings`."""
         return self.send_raw(self.frames.settings(settings, **named))
 
-    send_settings = greet
+    def send_settings(
+        self, settings: Mapping[int, int] | Iterable[tuple[int, int]] = (), **named: int
+    ) -> Any:
+        """Send further SETTINGS."""
+        return self.send_raw(self.frames.settings(settings, **named))
 
     def send_frame(self, kind: int, flags: int = 0, stream_id: int = 0, payload: bytes = b"") -> Any:
         """Send any frame."""
@@ -322,13 +326,15 @@ class Wire(_Script):
 
     Attributes:
         seen: every frame of the client's that was read, in order.
-        auto_ack: acknowledge the client's SETTINGS when they are read.
+        auto_ack: acknowledge the client's SETTINGS when they are read, and ours are sent.
     """
 
     def __init__(self, sock: socket.socket) -> None:
         super().__init__()
         self.sock = sock
         self._reader = FrameReader()
+        self._greeted = False
+        self._unacknowledged = 0
 
     # -- speaking --
 
@@ -336,7 +342,23 @@ class Wire(_Script):
         """Send bytes as they are."""
         self.sock.sendall(data)
 
+    def greet(self, settings: Mapping[int, int] | Iterable[tuple[int, int]] = (), **named: int) -> None:
+        """Send the SETTINGS that a server begins with; for the arguments see `FrameFactory.settings`."""
+        super().greet(settings, **named)
+        self._greeted = True
+        self._acknowledge()
+
+    def _acknowledge(self) -> None:
+        while self.auto_ack and self._greeted and self._unacknowledged:
+            self._unacknowledged -= 1
+            self.send_raw(self.frames.settings_ack())
+
     # -- listening --
+
+    @property
+    def story(self) -> str:
+        """What the client has sent, in short."""
+        return ", ".join(f"{type(frame).__name__[:-5]}({frame.stream_id})" for frame in self.seen[-20:])
 
     def read_frame(self) -> Frame | None:
         """Return the client's next frame, or None when it has closed (FIN or RST)."""
@@ -344,18 +366,22 @@ class Wire(_Script):
             try:
                 data = self.sock.recv(65536)
             except TimeoutError:
-                raise AssertionError(f"the client sent nothing more after {self.seen!r}") from None
+                raise AssertionError(f"the client sent nothing more after {self.story}") from None
             except (ConnectionResetError, ConnectionAbortedError):
                 return None
             if not data:
                 assert not self._reader.midway, "the client closed in the middle of a frame"
                 return None
             self._reader.feed(data)
-        self.seen.append(frame)
-        if self.auto_ack and isinstance(frame, SettingsFrame) and "ACK" not in frame.flags:
-            with contextlib.suppress(OSError):  # a client may be gone: its last frames are still to be read
-                self.send_raw(self.frames.settings_ack())
+        self._note(frame)
         return frame
+
+    def _note(self, frame: Frame) -> None:
+        self.seen.append(frame)
+        if isinstance(frame, SettingsFrame) and "ACK" not in frame.flags:
+            self._unacknowledged += 1
+            with contextlib.suppress(OSError):  # a client may be gone: its last frames are still to be read
+                self._acknowledge()
 
     def want(self, kind: type[F], stream_id: int | None = None) -> F:
         """Return the client's next frame, which must be of a kind, and on a stream if one is given.
@@ -364,12 +390,11 @@ class Wire(_Script):
         """
         while True:
             frame = self.read_frame()
-            assert frame is not None, f"the client closed, wanted: {kind.__name__}; seen: {self.seen!r}"
+            assert frame is not None, f"the client closed; wanted {kind.__name__}, seen {self.story}"
             if isinstance(frame, kind) and stream_id in (None, frame.stream_id):
                 return frame
-            assert isinstance(frame, _HOUSEKEEPING) and frame.stream_id == 0, (
-                f"wanted {kind.__name__} on stream {stream_id}, got {frame!r}; seen: {self.seen!r}"
-            )
+            housekeeping = isinstance(frame, _HOUSEKEEPING) and frame.stream_id == 0
+            assert housekeeping, f"wanted {kind.__name__} on stream {stream_id}, seen {self.story}"
 
     def want_end(self, stream_id: int) -> bytes:
         """Return the body of a request whose header block was read, up to its END_STREAM."""
@@ -411,9 +436,28 @@ class Wire(_Script):
                 fields, body = waiting.pop(frame.stream_id)
                 yield frame.stream_id, fields, bytes(body)
 
+    def want_requests(self, count: int) -> dict[str, tuple[int, bytes]]:
+        """Read until a number of requests are complete; returns by path their stream ids and bodies."""
+        requests = itertools.islice(self.requests(), count)
+        found = {fields[":path"]: (stream_id, body) for stream_id, fields, body in requests}
+        assert len(found) == count, f"of {count} requests came {found!r}"
+        return found
+
     def silent(self) -> bool:
-        """Tell whether nothing has come that was not read. Only ever proves that something has."""
-        return self._reader.next() is None and not select.select([self.sock], [], [], 0)[0]
+        """Tell whether nothing has come that was not read, SETTINGS and WINDOW_UPDATE(0) excepted.
+
+        It does not wait: it can prove that a client has said something, but not that it never will.
+        """
+        while True:
+            frame = self._reader.next()
+            if frame is None:
+                if not select.select([self.sock], [], [], 0)[0]:
+                    return True
+                frame = self.read_frame()
+            else:
+                self._note(frame)
+            if not isinstance(frame, _HOUSEKEEPING) or frame.stream_id:
+                return False
 
     # -- ending --
 
@@ -495,7 +539,7 @@ class Task:
     def _run(self) -> None:
         try:
             self._result = self._call()
-        except BaseException as error:  # noqa: BLE001  it is raised where the result is asked for
+        except BaseException as error:
             self._error = error
 
     @property
@@ -568,7 +612,9 @@ class Peer:
         return bool(select.select([self._listener], [], [], 0)[0])
 
     def stop_listening(self) -> None:
-        """Refuse further connections."""
+        """Refuse further connections; an `accept()` that waits in a thread fails."""
+        with contextlib.suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
 
     def background(self, call: Callable[..., Any], *args: Any, **options: Any) -> Task:
@@ -593,8 +639,9 @@ class Peer:
             last.callback(self._join)
             for wire in self.wires:
                 last.callback(wire.abandon)
-            for thing in (*self._connections, self._listener):
-                last.callback(thing.close)
+            for conn in self._connections:
+                last.callback(conn.close)
+            last.callback(self.stop_listening)
 
     def _join(self) -> None:
         stuck = [task for task in self._tasks if not task.join()]

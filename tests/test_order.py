@@ -1,8 +1,11 @@
 """Reading in any order makes progress, in bounded memory."""
 
+import socket
 import subprocess
 import sys
+import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 from h2.settings import SettingCodes
@@ -138,3 +141,30 @@ def test_ids_outlive_the_numbers_of_the_wire(
     assert [len(conn.getresponse(stream_id).read()) for stream_id in ids[1:]] == list(range(20))
     assert old.closed
     assert server.connections == 2
+
+
+def test_a_request_cancelled_while_its_connection_opens(serve: Serve, connect: Connect) -> None:
+    """Its answer, if it comes all the same, must not be taken for that of the next."""
+    server = serve(alpn=("http/1.1",), requests_per_connection=1)
+    conn = connect(server)
+    assert conn.getresponse(conn.request("GET", "/")).read() == b"hello"
+    dialling, go_on = threading.Event(), threading.Event()
+    create_connection = conn._create_connection
+
+    def slowly(*args: Any) -> socket.socket:
+        dialling.set()
+        go_on.wait(10)
+        return create_connection(*args)
+
+    def call() -> None:
+        with pytest.raises(hyperlite.StreamReset, match="cancelled"):
+            conn.request("GET", "/sized?n=3")
+
+    conn._create_connection = slowly
+    caller = threading.Thread(target=call)
+    caller.start()
+    assert dialling.wait(10)
+    conn.cancel(3)
+    go_on.set()
+    caller.join(10)
+    assert conn.getresponse(conn.request("GET", "/")).read() == b"hello"

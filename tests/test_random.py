@@ -82,7 +82,7 @@ class Caller:
         for _ in range(STEPS):
             try:
                 self.dice.choice(steps)()
-            except (hyperlite.HTTP2Error, http.client.ResponseNotReady):
+            except (hyperlite.HTTP2Error, http.client.ResponseNotReady, http.client.IncompleteRead):
                 if not self.rough:
                     raise
 
@@ -130,8 +130,9 @@ class Caller:
         assert response.read() == b"%d" % (count * 10_000)
 
     def broken(self) -> None:
-        with pytest.raises((hyperlite.HTTP2Error, http.client.IncompleteRead, ConnectionError)):
-            self.conn.getresponse(self.conn.request("GET", "/reset")).read()
+        errors = (hyperlite.HTTP2Error, http.client.IncompleteRead, ConnectionError)
+        with pytest.raises(errors), self.conn.getresponse(self.conn.request("GET", "/reset")) as response:
+            response.read()
 
     def give_up(self) -> None:
         stream_id = self.conn.request("GET", "/slow")

@@ -9,6 +9,10 @@ bounds memory is the sum of the stream windows.
 STREAM_WINDOW = 1 << 20
 # What a window grows to while its reader waits: 16 MiB fills 1.3 Gbit/s at 100 ms of latency.
 MAX_STREAM_WINDOW = 16 << 20
+# By what factor it grows: two round trips from the first width to the last.
+GROWTH = 4
+# What part of a window is read before the peer is told.
+CREDIT_SHARE = 8
 # Never the narrow place: the stream windows are. Half of what the protocol can express.
 CONNECTION_WINDOW = 1 << 30
 # RFC 9113 section 6.9.2.
@@ -34,11 +38,11 @@ class InboundWindow:
     def consumed(self, size: int) -> int:
         """Take note of what was read; returns the increment to send now, or 0.
 
-        Half a window at a time: one WINDOW_UPDATE for many frames, sent while the peer still has
-        the other half to go on with.
+        An eighth of a window at a time: one WINDOW_UPDATE for many frames, and yet nearly the whole
+        window is always with the peer. What is saved up here is bandwidth lost where latency is high.
         """
         self._pending += size
-        if self._pending * 2 < self.size:
+        if self._pending * CREDIT_SHARE < self.size:
             return 0
         increment, self._pending = self._pending, 0
         self.left += increment
@@ -55,11 +59,11 @@ class InboundWindow:
         return increment
 
     def grow(self, limit: int) -> int:
-        """Double the window, up to `limit`, if a windowful came since it last grew; returns the increment.
+        """Widen the window, up to `limit`, if a windowful came since it last grew; returns the increment.
 
         Called while the reader has nothing to read: then the window, not the reader, is what is slow.
         """
         if self._since_growth < self.size:
             return 0
         self._since_growth = 0
-        return self.widen(min(2 * self.size, limit))
+        return self.widen(min(GROWTH * self.size, limit))

@@ -60,6 +60,7 @@ class Http2Connection:
             events.StreamReset: self._on_reset,
             events.WindowUpdated: self._on_window,
             events.RemoteSettingsChanged: self._on_settings,
+            events.SettingsAcknowledged: self._on_acknowledgement,
             events.ConnectionTerminated: self._on_goaway,
         }
 
@@ -212,6 +213,11 @@ class Http2Connection:
 
     def _on_settings(self, event: events.RemoteSettingsChanged) -> None:
         self._streams.unblock(0)
+
+    def _on_acknowledgement(self, event: events.SettingsAcknowledged) -> None:
+        # What was read of an upload may have been too little to tell the client of, but not for the window
+        # as it is now; and the client may have used that up, so that nothing more comes to remind h2 of it.
+        self._streams.remind()
 
     def _on_goaway(self, event: events.ConnectionTerminated) -> None:
         # h2 does not send anything from here on.

@@ -146,6 +146,11 @@ class Streams:
         stream.owed -= size
         self._h2.acknowledge_received_data(size, stream.id)
 
+    def remind(self) -> None:
+        """Let the client send as many bytes as the windows allow by now."""
+        for number in self._open:
+            self._h2.acknowledge_received_data(0, number)
+
     def reset(self, stream: Stream, error_code: int) -> None:
         """Break a stream off."""
         self._h2.reset_stream(stream.id, error_code)
