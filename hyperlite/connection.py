@@ -173,7 +173,7 @@ class HTTP20Connection(http.client.HTTPSConnection):
                 return current
             if self.sock is not None and current.check():
                 return current
-        if not self.auto_open and current is not None:
+        if not self.auto_open:
             raise http.client.NotConnected("the connection is closed, and auto_open is off")
         self.connect()
         assert self._transport is not None
@@ -487,17 +487,16 @@ class HTTP20Connection(http.client.HTTPSConnection):
         read to its end; the last one closes the socket.
         """
         with self._lock:
-            pending = list(self._pending.values())
-            self._pending.clear()
-            for item in pending:
-                if isinstance(item, Stream) and item.mux is not None:
-                    item.mux.cancel(item)
             current = self._transport
             self._retire()
             if isinstance(current, Lane):
                 current.close()
             for mux in self._draining:
                 mux.close()
+            for item in self._pending.values():  # what was answered, but not taken
+                if isinstance(item, Stream) and item.mux is not None:
+                    item.mux.cancel(item)
+            self._pending.clear()
             super().close()
 
     def after_fork(self) -> None:

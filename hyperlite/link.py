@@ -50,6 +50,8 @@ class Link(ABC):
         # -- guarded by _lock: the socket --
         self._out = bytearray()
         self._written = 0  # bytes that went into _out, ever
+        self._flushed = 0  # of which the socket took so many
+        self._gone = 0  # and so many may have left: TLS writes on while it says that it would block
         self._write_error: OSError | None = None
         self._closed: HTTP2Error | None = None  # why
         self._busy = False
@@ -176,11 +178,6 @@ class Link(ABC):
 
     # -- under the lock: the socket ---------------------------------------------------------------
 
-    @property
-    def _flushed(self) -> int:
-        """How many bytes were written to the socket, ever."""
-        return self._written - len(self._out)
-
     def _check_locked(self) -> bool:
         """Tell whether the connection is open and whole."""
         if self._busy:
@@ -206,6 +203,8 @@ class Link(ABC):
         if self._write_error is not None:
             self._out.clear()
             return False
+        if isinstance(self.sock, ssl.SSLSocket):
+            self._gone = self._flushed + len(self._out)
         try:
             sent = self.sock.send(self._out)
         except _WOULD_BLOCK:
@@ -215,6 +214,8 @@ class Link(ABC):
             self._write_error = error
             self._out.clear()
             return False
+        self._flushed += sent
+        self._gone = max(self._gone, self._flushed)
         del self._out[:sent]
         return True
 

@@ -47,6 +47,7 @@ class Body(io.BufferedIOBase):
         if not wanted:
             return b""
         stream = self._stream
+        before = stream.taken
         to_the_end = wanted == _ALL or (stream.length is not None and stream.taken + wanted >= stream.length)
         parts: list[bytes] = []
         missing = wanted
@@ -59,7 +60,7 @@ class Body(io.BufferedIOBase):
         except BaseException as error:
             so_far = b"".join(parts)
             if to_the_end and isinstance(error, ConnectionLost):
-                raise self._incomplete(so_far, error) from error
+                raise self._incomplete(so_far, before, error) from error
             # Nothing is lost: whoever reads on finds it, and then the same error if it is one that lasts.
             self._mux.put_back(stream, so_far)
             raise
@@ -92,12 +93,12 @@ class Body(io.BufferedIOBase):
         if not self.closed and not self._stream.exhausted:
             self._mux.abandon(self._stream)
 
-    def _incomplete(self, so_far: bytes, error: HTTP2Error) -> IncompleteBody:
-        length = self._stream.length
-        missing = None if length is None else max(0, length - len(so_far))
+    def _incomplete(self, so_far: bytes, before: int, error: HTTP2Error) -> IncompleteBody:
+        length, came = self._stream.length, before + len(so_far)
+        missing = None if length is None else max(0, length - came)
         of = "" if length is None else f" of {length}"
         return IncompleteBody(
-            f"{error} after {len(so_far)}{of} bytes of the body",
+            f"{error} after {came}{of} bytes of the body",
             partial=so_far,
             expected=missing,
             error_code=error.error_code,

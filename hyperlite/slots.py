@@ -182,7 +182,7 @@ class Slots(Link):
         give.  So unread data beyond the windows is taken, up to `max_buffered` bytes.  Where the
         thread that waits is the one who should have read, it would wait for itself for ever: error.
         """
-        if any(stream.wire_id and stream.outgoing is None for stream in waiting):
+        if not waiting or any(stream.wire_id and stream.outgoing is None for stream in waiting):
             return
         me = threading.get_ident()
         deadlocked = bool(self._streams) and not any(stream.wire_id for stream in waiting)
@@ -252,21 +252,21 @@ class Slots(Link):
         if self._closed is not None:
             return
         self._closed = error
-        flushed = self._flushed
+        gone = self._gone
         if not self._busy:
             self._engine.close()
             self._out += self._engine.take()
-        self._fail_all_locked(error, flushed)
+        self._fail_all_locked(error, gone)
         self._close_socket_locked()
 
-    def _fail_all_locked(self, error: HTTP2Error, flushed: int | None = None) -> None:
-        """Fail every stream; `flushed` is how many of the bytes written had left this machine."""
+    def _fail_all_locked(self, error: HTTP2Error, gone: int | None = None) -> None:
+        """Fail every stream; `gone` is how many of the bytes written may have left this machine."""
         streams = list(self._streams.values())
         self._streams.clear()
         self._senders.clear()
         for stream in streams:
             # What never left this machine cannot have been processed.
-            unsent = flushed is not None and not stream.status and stream.written_at >= flushed
+            unsent = gone is not None and not stream.status and stream.written_at >= gone
             safe = error.retry_safe or unsent
             stream.error = error.for_stream(stream.stream_id, retry_safe=safe)
             stream.outgoing = None

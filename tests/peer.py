@@ -256,7 +256,6 @@ class _Script:
     def __init__(self) -> None:
         self.frames = FrameFactory()
         self.seen: list[Frame] = []
-        self.auto_ack = True
 
     def send_raw(self, data: bytes) -> Any:
         """Send bytes as they are."""
@@ -332,6 +331,8 @@ class Wire(_Script):
     def __init__(self, sock: socket.socket) -> None:
         super().__init__()
         self.sock = sock
+        self.auto_ack = True
+        self._sending = threading.Lock()  # a script may speak in one thread and acknowledge in another
         self._reader = FrameReader()
         self._greeted = False
         self._unacknowledged = 0
@@ -340,7 +341,8 @@ class Wire(_Script):
 
     def send_raw(self, data: bytes) -> None:
         """Send bytes as they are."""
-        self.sock.sendall(data)
+        with self._sending:
+            self.sock.sendall(data)
 
     def greet(self, settings: Mapping[int, int] | Iterable[tuple[int, int]] = (), **named: int) -> None:
         """Send the SETTINGS that a server begins with; for the arguments see `FrameFactory.settings`."""
@@ -487,22 +489,18 @@ class Wire(_Script):
 class EnginePeer(_Script):
     """The same script around an engine, without a socket.
 
-    What is sent goes into the engine, whose events are returned and kept in `events`; what the
-    engine had to say is read after every call of `want`, `said` or `of`.
+    What is sent goes into the engine, whose events are returned; `said()` returns the frames that
+    the engine has put out.
     """
 
     def __init__(self, engine: Engine) -> None:
         super().__init__()
         self.engine = engine
-        self.events: list[Event] = []
         self._reader = FrameReader()
-        self.auto_ack = False
 
     def send_raw(self, data: bytes) -> list[Event]:
         """Feed the engine; returns the events that this made."""
-        events = self.engine.receive(data)
-        self.events += events
-        return events
+        return self.engine.receive(data)
 
     def said(self) -> list[Frame]:
         """Return the frames that the engine has put out since it was last asked."""
@@ -635,7 +633,7 @@ class Peer:
         """Close everything. A test that passed must have left nothing of the client's open by itself."""
         with contextlib.ExitStack() as last:  # which runs all of it, whatever fails
             if kind is not None:  # the test has failed already: no ResourceWarnings on top of that
-                last.callback(self._close_draining)
+                last.callback(self._end_draining)
             last.callback(self._join)
             for wire in self.wires:
                 last.callback(wire.abandon)
@@ -647,7 +645,7 @@ class Peer:
         stuck = [task for task in self._tasks if not task.join()]
         assert not stuck, f"{len(stuck)} background calls are still waiting"
 
-    def _close_draining(self) -> None:
+    def _end_draining(self) -> None:
         for conn in self._connections:
             for mux in conn._draining:
-                mux.close()
+                mux.pump()  # which finds the end, for the wires are closed

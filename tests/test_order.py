@@ -30,7 +30,7 @@ def test_a_hundred_mebibytes_in_reverse(serve: Serve, connect: Connect, limit: i
 
 
 def backwards(port: int, max_buffered: int) -> tuple[str, int]:
-    """Read 100 responses of 8 MiB, the last first, in a new process: what came of it, and its growth in MiB."""
+    """Read 100 responses of 8 MiB, the last first, in a new process: the outcome, and the growth in MiB."""
     done = subprocess.run(
         [sys.executable, str(SCRIPT), str(port), str(max_buffered)],
         capture_output=True,
@@ -125,7 +125,7 @@ class TestOnHTTP11:
 def test_ids_outlive_the_numbers_of_the_wire(
     serve: Serve, connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Near 2**31 a connection runs out of stream numbers: it finishes what it has, and a new one takes over."""
+    """Near 2**31 a connection runs out of numbers: it finishes what it has, and a new one takes over."""
     server = serve()
     make = hyperlite.connection.make_engine
     with monkeypatch.context() as patch:

@@ -38,9 +38,7 @@ def in_threads(count: int, work: Callable[[int], None]) -> None:
         raise errors[0]
 
 
-@pytest.mark.parametrize(
-    ("alpn", "limit"), [("h2", 100), ("h2", 3), ("h2", 1), ("http/1.1", 1)], ids=lambda value: str(value)
-)
+@pytest.mark.parametrize(("alpn", "limit"), [("h2", 100), ("h2", 3), ("h2", 1), ("http/1.1", 1)], ids=str)
 def test_250_threads_share_a_connection(serve: Serve, connect: Connect, alpn: str, limit: int) -> None:
     server = serve(routes=mirror, alpn=(alpn,), settings={SettingCodes.MAX_CONCURRENT_STREAMS: limit})
     conn = connect(server, timeout=60)

@@ -11,11 +11,13 @@ h2's habits, and what is done about each:
   rest, and a stream that failed is reset *before* h2 sees the frame that shows it.
 """
 
+import contextlib
 import struct
 from collections.abc import Sequence
 
 import h2.config
 import h2.connection
+import h2.errors
 import h2.events
 import h2.exceptions
 import h2.settings
@@ -40,7 +42,8 @@ from .events import (
 from .windows import CONNECTION_WINDOW, DEFAULT_WINDOW, InboundWindow
 
 FRAME_HEADER = struct.Struct(">HBBBL")  # length (16 + 8 bits), type, flags, stream
-DATA, HEADERS, SETTINGS, PUSH_PROMISE, GOAWAY, CONTINUATION = 0x0, 0x1, 0x4, 0x5, 0x7, 0x9
+DATA, HEADERS, RST_STREAM, SETTINGS, PUSH_PROMISE = 0x0, 0x1, 0x3, 0x4, 0x5
+GOAWAY, WINDOW_UPDATE, CONTINUATION = 0x7, 0x8, 0x9
 END_STREAM, ACK, END_HEADERS, PADDED = 0x1, 0x1, 0x4, 0x8
 
 # RFC 9113 section 6.5.2: what to expect of a peer whose SETTINGS have not come yet.
@@ -49,19 +52,33 @@ MAX_WIRE_ID = 2**31 - 1
 MAX_FRAME = 16384
 
 
+class _CompressionError(h2.exceptions.ProtocolError):
+    """A header block that is no HPACK; h2 would call it a PROTOCOL_ERROR."""
+
+    error_code = h2.errors.ErrorCodes.COMPRESSION_ERROR
+
+
 class _FieldTap(hpack.Decoder):
     """An HPACK decoder that keeps what it decoded and shows h2 only whether it was a 1xx response."""
 
     def __init__(self, max_header_list: int) -> None:
         super().__init__(max_header_list_size=max_header_list)
         self.fields: list[Field] = []
+        self.expected = False  # by a stream that is open
         self.end_stream = False
 
     def decode(self, data: bytes, raw: bool = False) -> list[hpack.HeaderTuple]:
         """Decode a header block into `fields`; returns what h2 is to see of it."""
-        self.fields = [(bytes(name), bytes(value)) for name, value in super().decode(data, raw=True)]
+        try:
+            decoded = super().decode(data, raw=True)
+        except hpack.OversizedHeaderListError:
+            raise  # h2 knows that one
+        except hpack.HPACKError as error:
+            raise _CompressionError(f"Error decoding header block: {error}") from error
+        self.fields = [(bytes(name), bytes(value)) for name, value in decoded]
         informational = (
-            not self.end_stream
+            self.expected
+            and not self.end_stream
             and bool(self.fields)
             and self.fields[0][0] == b":status"
             and self.fields[0][1].startswith(b"1")
@@ -172,7 +189,9 @@ class H2Engine:
     def reset(self, wire_id: int, error_code: int) -> None:
         """Send RST_STREAM and forget the stream; nothing if it is over already."""
         if self._streams.pop(wire_id, None) is not None and not self._failed:
-            self._h2.reset_stream(wire_id, error_code)
+            # Where the last frame ended the stream on both sides, there is nothing left to reset.
+            with contextlib.suppress(h2.exceptions.StreamClosedError):
+                self._h2.reset_stream(wire_id, error_code)
 
     def credit(self, wire_id: int, size: int) -> None:
         """Tell that `size` bytes of a stream's body were consumed."""
@@ -257,12 +276,16 @@ class H2Engine:
             last, code = struct.unpack_from(">LL", frame, 9)
             events.append(GoAwayReceived(last & MAX_WIRE_ID, code, frame[17:]))
             return
+        if reason := self._refusal(kind, flags, wire_id, len(frame) - FRAME_HEADER.size):
+            self._fail(events, *reason)
+            return
         if kind in (HEADERS, PUSH_PROMISE, CONTINUATION):
             self._in_block = not flags & END_HEADERS
         if kind == HEADERS:
             self._tap.end_stream = bool(flags & END_STREAM)
         if stream := self._streams.get(wire_id):
             self._judge_frame(kind, flags, wire_id, stream, frame, events)
+        self._tap.expected = wire_id in self._streams
         try:
             for event in self._h2.receive_data(frame):
                 self._translate(event, events)
@@ -272,6 +295,15 @@ class H2Engine:
             return
         if kind == DATA:
             self._credit_connection()
+
+    def _refusal(self, kind: int, flags: int, wire_id: int, length: int) -> tuple[ErrorCode, str] | None:
+        """Return what is wrong with a frame that h2 lets pass, or gives another name."""
+        if kind == SETTINGS and flags & ACK and length:
+            return ErrorCode.FRAME_SIZE_ERROR, f"an acknowledgement of SETTINGS with {length} bytes"
+        idle = wire_id and (not wire_id % 2 or wire_id >= self._next_wire_id)
+        if idle and kind in (DATA, HEADERS, RST_STREAM, WINDOW_UPDATE) and not self._in_block:
+            return ErrorCode.PROTOCOL_ERROR, f"a frame of type {kind} on stream {wire_id}, which is idle"
+        return None
 
     def _judge_frame(
         self, kind: int, flags: int, wire_id: int, stream: _Stream, frame: bytes, events: list[Event]

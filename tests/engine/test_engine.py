@@ -1,5 +1,6 @@
 """An engine: bytes in, events out; calls in, bytes out. By RFC 9113, whichever engine it is."""
 
+import itertools
 import random
 import struct
 from collections.abc import Callable
@@ -300,7 +301,9 @@ class TestResponses:
             peer.engine.open(GET, end_stream=True)
         for wire_id in (5, 1, 3):
             peer.send_headers(wire_id)
-        events = [event for wire_id in (3, 5, 1, 3, 5, 1) for event in peer.send_data(wire_id, b"%d" % wire_id)]
+        events = [
+            event for wire_id in (3, 5, 1, 3, 5, 1) for event in peer.send_data(wire_id, b"%d" % wire_id)
+        ]
         assert [(event.wire_id, event.data) for event in events] == [
             (wire_id, b"%d" % wire_id) for wire_id in (3, 5, 1, 3, 5, 1)
         ]
@@ -325,7 +328,7 @@ class TestResponses:
 
 
 class TestHeaderBlocks:
-    FIELDS = [(":status", "200"), ("server", "a" * 50), ("x-other", "b" * 50)]
+    FIELDS = ((":status", "200"), ("server", "a" * 50), ("x-other", "b" * 50))
 
     def expected(self, end_stream: bool = False) -> list[Event]:
         fields = [(name.encode(), value.encode()) for name, value in self.FIELDS]
@@ -339,7 +342,9 @@ class TestHeaderBlocks:
         peer.engine.open(GET, end_stream=True)
         block = FrameFactory().block(self.FIELDS)
         split = max(split, len(block) // 50 + 1)  # no more than 50 frames: more are a flood
-        assert peer.send_headers(1, self.FIELDS, split=split, end_stream=end_stream) == self.expected(end_stream)
+        assert peer.send_headers(1, self.FIELDS, split=split, end_stream=end_stream) == self.expected(
+            end_stream
+        )
         if end_stream:
             assert goes_on(peer)
 
@@ -446,7 +451,9 @@ class TestCutting:
                 frames.settings(max_concurrent_streams=50, initial_window_size=100_000),
                 frames.settings_ack(),
                 frames.headers(1, [(":status", "103"), ("link", "</a>")]),
-                frames.headers(1, [(":status", "200"), ("a", "x" * 40)], padding=7, priority=bytes(5), split=11),
+                frames.headers(
+                    1, [(":status", "200"), ("a", "x" * 40)], padding=7, priority=bytes(5), split=11
+                ),
                 frames.ping(b"12345678"),
                 frames.data(1, b"hello", padding=3),
                 frames.headers(3, [(":status", "404"), ("content-length", "0")], end_stream=True),
@@ -509,7 +516,7 @@ class TestCutting:
     def test_at_any_places(self, make: Make, cuts: list[int]) -> None:
         transcript = self.transcript()
         places = [0, *sorted(min(cut, len(transcript)) for cut in cuts), len(transcript)]
-        pieces = [transcript[start:end] for start, end in zip(places, places[1:], strict=False)]
+        pieces = [transcript[start:end] for start, end in itertools.pairwise(places)]
         assert self.play(make, pieces) == self.play(make, [transcript])
 
 
@@ -573,19 +580,32 @@ BREACHES = [
         id="MAX_FRAME_SIZE of 2^24",
     ),
     pytest.param(
-        PushPromiseFrame.type, 4, 1, struct.pack(">L", 2) + b"\x82", ErrorCode.PROTOCOL_ERROR, id="PUSH_PROMISE"
+        PushPromiseFrame.type,
+        4,
+        1,
+        struct.pack(">L", 2) + b"\x82",
+        ErrorCode.PROTOCOL_ERROR,
+        id="PUSH_PROMISE",
     ),
     pytest.param(DataFrame.type, 8, 1, b"\x05abc", ErrorCode.PROTOCOL_ERROR, id="DATA all padding and more"),
     pytest.param(DataFrame.type, 8, 1, b"", ErrorCode.FRAME_SIZE_ERROR, id="DATA without its pad length"),
     pytest.param(HeadersFrame.type, 12, 1, b"\x05\x88", ErrorCode.PROTOCOL_ERROR, id="HEADERS all padding"),
-    pytest.param(HeadersFrame.type, 36, 1, bytes(4), ErrorCode.FRAME_SIZE_ERROR, id="HEADERS with half a priority"),
-    pytest.param(ContinuationFrame.type, 4, 1, b"\x88", ErrorCode.PROTOCOL_ERROR, id="CONTINUATION of nothing"),
+    pytest.param(
+        HeadersFrame.type, 36, 1, bytes(4), ErrorCode.FRAME_SIZE_ERROR, id="HEADERS with half a priority"
+    ),
+    pytest.param(
+        ContinuationFrame.type, 4, 1, b"\x88", ErrorCode.PROTOCOL_ERROR, id="CONTINUATION of nothing"
+    ),
     pytest.param(DataFrame.type, 0, 99, b"x", ErrorCode.PROTOCOL_ERROR, id="DATA on an idle stream"),
     pytest.param(HeadersFrame.type, 4, 99, b"\x88", ErrorCode.PROTOCOL_ERROR, id="HEADERS on an idle stream"),
-    pytest.param(HeadersFrame.type, 4, 1, b"\xff\xff\x7f", ErrorCode.COMPRESSION_ERROR, id="HPACK index 16638"),
+    pytest.param(
+        HeadersFrame.type, 4, 1, b"\xff\xff\x7f", ErrorCode.COMPRESSION_ERROR, id="HPACK index 16638"
+    ),
     pytest.param(HeadersFrame.type, 4, 1, b"\x80", ErrorCode.COMPRESSION_ERROR, id="HPACK index 0"),
     pytest.param(HeadersFrame.type, 4, 1, b"\x00\x05ab", ErrorCode.COMPRESSION_ERROR, id="HPACK cut off"),
-    pytest.param(HeadersFrame.type, 4, 1, b"\x88\x20", ErrorCode.COMPRESSION_ERROR, id="HPACK late size update"),
+    pytest.param(
+        HeadersFrame.type, 4, 1, b"\x88\x20", ErrorCode.COMPRESSION_ERROR, id="HPACK late size update"
+    ),
     pytest.param(
         HeadersFrame.type, 4, 1, b"\x3f\xe2\x1f\x88", ErrorCode.COMPRESSION_ERROR, id="HPACK table above 4096"
     ),
@@ -666,7 +686,9 @@ class TestConnectionErrors:
         peer.engine.open(GET, end_stream=True)
         frames = peer.frames
         events = peer.send_raw(
-            frames.headers(1) + frames.data(1, b"good", end_stream=True) + frames.raw(SettingsFrame.type, 0, 1)
+            frames.headers(1)
+            + frames.data(1, b"good", end_stream=True)
+            + frames.raw(SettingsFrame.type, 0, 1)
         )
         assert [type(event) for event in events] == [ResponseReceived, DataReceived, ConnectionFailed]
 
@@ -680,7 +702,9 @@ class TestConnectionErrors:
         if events := getattr(peer, f"send_{kind}")(1, end_stream=end_stream):
             assert failure(events).error_code == ErrorCode.STREAM_CLOSED
         else:
-            assert {frame.error_code for frame in peer.said_of(RstStreamFrame, 1)} <= {ErrorCode.STREAM_CLOSED}
+            assert {frame.error_code for frame in peer.said_of(RstStreamFrame, 1)} <= {
+                ErrorCode.STREAM_CLOSED
+            }
             assert goes_on(peer)
 
     def test_more_data_than_the_stream_s_window(self, make: Make) -> None:
@@ -830,7 +854,11 @@ class TestStreamErrors:
         wire_id = peer.engine.open(POST, end_stream=False)
         (event,) = peer.window_update(wire_id, LARGEST)
         assert isinstance(event, StreamFailed)
-        assert (event.wire_id, event.error_code, event.remote) == (wire_id, ErrorCode.FLOW_CONTROL_ERROR, False)
+        assert (event.wire_id, event.error_code, event.remote) == (
+            wire_id,
+            ErrorCode.FLOW_CONTROL_ERROR,
+            False,
+        )
         (frame,) = peer.said_of(RstStreamFrame)
         assert (frame.stream_id, frame.error_code) == (wire_id, ErrorCode.FLOW_CONTROL_ERROR)
         assert goes_on(peer)
@@ -942,9 +970,7 @@ class TestReset:
             assert peer.send_raw(late(peer.frames)) == []
         assert goes_on(peer)
 
-    def test_data_under_way_is_credited_to_the_connection(
-        self, connection_window: int, make: Make
-    ) -> None:
+    def test_data_under_way_is_credited_to_the_connection(self, connection_window: int, make: Make) -> None:
         """RFC 9113 section 6.9: or the connection's window would be used up by streams that are gone."""
         peer = make()
         peer.greet()
@@ -1056,7 +1082,10 @@ class TestSending:
         peer.engine.send(wire_id, b"ab", end_stream=False)
         peer.engine.send(wire_id, b"cd", end_stream=True)
         frames = peer.said_of(DataFrame)
-        assert [(frame.data, "END_STREAM" in frame.flags) for frame in frames] == [(b"ab", False), (b"cd", True)]
+        assert [(frame.data, "END_STREAM" in frame.flags) for frame in frames] == [
+            (b"ab", False),
+            (b"cd", True),
+        ]
 
     def test_an_end_without_data(self, peer: EnginePeer) -> None:
         wire_id = self.upload(peer)
@@ -1090,7 +1119,10 @@ class TestSending:
         peer.window_update(wire_id, 300)
         assert peer.engine.send(wire_id, bytes(300), end_stream=True) == 300
         frames = peer.said_of(DataFrame)
-        assert [(len(frame.data), "END_STREAM" in frame.flags) for frame in frames] == [(200, False), (300, True)]
+        assert [(len(frame.data), "END_STREAM" in frame.flags) for frame in frames] == [
+            (200, False),
+            (300, True),
+        ]
 
     def test_the_default_window(self, fresh: EnginePeer) -> None:
         fresh.greet()
@@ -1288,9 +1320,7 @@ class TestReceiving:
             assert sent - connection_window // 2 - MAX_FRAME <= credited <= sent
         assert peer.of(WindowUpdateFrame, 1) == []
 
-    def test_the_connection_s_credit_comes_in_large_pieces(
-        self, connection_window: int, make: Make
-    ) -> None:
+    def test_the_connection_s_credit_comes_in_large_pieces(self, connection_window: int, make: Make) -> None:
         peer = make(stream_window=4 * connection_window)
         peer.greet()
         peer.engine.open(GET, end_stream=True)
@@ -1400,7 +1430,9 @@ class TestIgnored:
             pytest.param(ALTSVC, 0, 1, b'\0\0h2=":443"', id="ALTSVC on a stream"),
             pytest.param(ORIGIN, 0, 0, b"\0\x13https://example.org", id="ORIGIN"),
             pytest.param(PriorityFrame.type, 0, 1, struct.pack(">LB", 0, 10), id="PRIORITY"),
-            pytest.param(PriorityFrame.type, 0, 98, struct.pack(">LB", 0, 10), id="PRIORITY of an idle stream"),
+            pytest.param(
+                PriorityFrame.type, 0, 98, struct.pack(">LB", 0, 10), id="PRIORITY of an idle stream"
+            ),
             pytest.param(0x10, 0, 0, struct.pack(">L", 1) + b"u=1", id="PRIORITY_UPDATE"),
             pytest.param(SettingsFrame.type, 0, 0, pack_settings(0xABCD, 5), id="unknown setting"),
             pytest.param(SettingsFrame.type, 0, 0, pack_settings(8, 1), id="ENABLE_CONNECT_PROTOCOL"),
@@ -1557,7 +1589,16 @@ def tame_step(chance: random.Random) -> Step:
 
 def wild_step(chance: random.Random) -> Step:
     """Return any frame, or the end."""
-    payloads = [b"", b"\x88", b"\x82", b"\xbe", b"\0\1a\1b", b"\x80", b"\x3f", chance.randbytes(chance.randrange(20))]
+    payloads = [
+        b"",
+        b"\x88",
+        b"\x82",
+        b"\xbe",
+        b"\0\1a\1b",
+        b"\x80",
+        b"\x3f",
+        chance.randbytes(chance.randrange(20)),
+    ]
     frame = FrameFactory().raw(
         chance.randrange(14),
         chance.choice([0, 1, 4, 5, 8, 0x20, 0x2D, 0xFF]),
@@ -1588,7 +1629,9 @@ def test_no_frames_raise(make: Make, wild: int) -> None:
     """Good frames in any order on any stream, and then any frames at all."""
     for seed in range(1500):
         chance = random.Random(seed)
-        steps = [tame_step(chance) for _ in range(chance.randrange(12))] + [wild_step(chance) for _ in range(wild)]
+        steps = [tame_step(chance) for _ in range(chance.randrange(12))] + [
+            wild_step(chance) for _ in range(wild)
+        ]
         peer = make()
         peer.greet()
         try:

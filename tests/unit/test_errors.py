@@ -37,7 +37,12 @@ def test_every_class_is_covered_here() -> None:
 
 # What the docstring promises: each class, and what old code catches it as.
 CAUGHT_AS: dict[type[HTTP2Error], tuple[type[BaseException], ...]] = {
-    ConnectionLost: (http.client.RemoteDisconnected, http.client.BadStatusLine, ConnectionResetError, OSError),
+    ConnectionLost: (
+        http.client.RemoteDisconnected,
+        http.client.BadStatusLine,
+        ConnectionResetError,
+        OSError,
+    ),
     ConnectionGoingAway: (ConnectionLost, http.client.RemoteDisconnected, ConnectionResetError, OSError),
     ProtocolError: (),
     NotHTTP2: (ProtocolError,),
@@ -52,11 +57,15 @@ CAUGHT_AS: dict[type[HTTP2Error], tuple[type[BaseException], ...]] = {
 
 @pytest.mark.parametrize(
     ("kind", "old"),
-    [(kind, old) for kind, olds in CAUGHT_AS.items() for old in (HTTP2Error, http.client.HTTPException, *olds)],
+    [
+        (kind, old)
+        for kind, olds in CAUGHT_AS.items()
+        for old in (HTTP2Error, http.client.HTTPException, *olds)
+    ],
     ids=lambda kind: kind.__name__,
 )
 def test_old_except_clauses_catch_it(kind: type[HTTP2Error], old: type[BaseException]) -> None:
-    with pytest.raises(old, match="^what happened$"):
+    with pytest.raises(old, match=r"^what happened$"):
         raise kind("what happened")
 
 
@@ -168,7 +177,12 @@ class TestErrorCodes:
 
     @pytest.mark.parametrize(
         ("code", "name"),
-        [(0, "NO_ERROR"), (0xB, "ENHANCE_YOUR_CALM"), (0xE, "error code 0xe"), (2**32 - 1, "error code 0xffffffff")],
+        [
+            (0, "NO_ERROR"),
+            (0xB, "ENHANCE_YOUR_CALM"),
+            (0xE, "error code 0xe"),
+            (2**32 - 1, "error code 0xffffffff"),
+        ],
     )
     def test_code_name(self, code: int, name: str) -> None:
         assert code_name(code) == name

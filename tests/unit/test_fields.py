@@ -52,7 +52,9 @@ class TestMethod:
     def test_a_token(self, method: str) -> None:
         assert method_bytes(method) == method.encode()
 
-    @pytest.mark.parametrize("method", [text for bad in [*CONTROLS, *LINE_BREAKING, " "] for text in everywhere(bad)])
+    @pytest.mark.parametrize(
+        "method", [text for bad in [*CONTROLS, *LINE_BREAKING, " "] for text in everywhere(bad)]
+    )
     def test_controls_and_spaces(self, method: str) -> None:
         with pytest.raises(ValueError, match="method can't contain control characters"):
             method_bytes(method)
@@ -64,7 +66,7 @@ class TestMethod:
 
 
 class TestTarget:
-    @pytest.mark.parametrize("target", ["/", "/a?b=c&d=%20", "*", "/%E2%82%AC", "/a/../b;p=1", "/\\\"<>^`{|}"])
+    @pytest.mark.parametrize("target", ["/", "/a?b=c&d=%20", "*", "/%E2%82%AC", "/a/../b;p=1", '/\\"<>^`{|}'])
     def test_ascii_is_sent_as_it_is(self, target: str) -> None:
         assert target_bytes(target) == target.encode()
 
@@ -99,14 +101,16 @@ class TestHost:
     def test_names(self, host: str, encoded: bytes) -> None:
         assert host_bytes(host) == encoded
 
-    @pytest.mark.parametrize("host", [text for bad in [*CONTROLS, *LINE_BREAKING, " "] for text in everywhere(bad)])
+    @pytest.mark.parametrize(
+        "host", [text for bad in [*CONTROLS, *LINE_BREAKING, " "] for text in everywhere(bad)]
+    )
     def test_controls_and_spaces(self, host: str) -> None:
         with pytest.raises(http.client.InvalidURL, match="control characters"):
             host_bytes(host)
 
     @pytest.mark.parametrize("host", ["\u2028.example", "x" * 64 + "\xfc.example", "a..\xfc"])
     def test_no_idna_name(self, host: str) -> None:
-        with pytest.raises(ValueError):  # noqa: PT011  UnicodeError, as from http.client
+        with pytest.raises(ValueError):
             host_bytes(host)
 
     @pytest.mark.parametrize(
@@ -125,7 +129,7 @@ class TestHost:
     )
     def test_idna_brings_in_no_delimiters(self, host: str, smuggled: str) -> None:
         """Nameprep turns them into ASCII; urllib.parse refuses these since CVE-2019-9636."""
-        with pytest.raises(ValueError):  # noqa: PT011  InvalidURL or UnicodeError
+        with pytest.raises(ValueError):
             host_bytes(host)
 
 
@@ -162,13 +166,17 @@ class TestName:
     def test_tokens_in_lower_case(self, name: str | bytes, encoded: bytes) -> None:
         assert name_bytes(name) == encoded
 
-    @pytest.mark.parametrize("name", [text for bad in [*CONTROLS, *LINE_BREAKING, " "] for text in everywhere(bad)])
+    @pytest.mark.parametrize(
+        "name", [text for bad in [*CONTROLS, *LINE_BREAKING, " "] for text in everywhere(bad)]
+    )
     @pytest.mark.parametrize("form", [str, str.encode])
     def test_controls_and_spaces(self, name: str, form: Callable[[str], str | bytes]) -> None:
         with pytest.raises(ValueError, match="Invalid header name"):
             name_bytes(form(name))
 
-    @pytest.mark.parametrize("name", ["", b"", "a:b", ":authority", ":path", "a/b", "a\xe9", "a\u20ac", b"a\xe9"])
+    @pytest.mark.parametrize(
+        "name", ["", b"", "a:b", ":authority", ":path", "a/b", "a\xe9", "a\u20ac", b"a\xe9"]
+    )
     def test_what_is_no_token(self, name: str | bytes) -> None:
         with pytest.raises(ValueError, match="Invalid header name"):
             name_bytes(name)
@@ -206,7 +214,8 @@ class TestValue:
         assert value_bytes(value) == b"a"
 
     @pytest.mark.parametrize(
-        "value", [text for bad in CONTROLS if bad != "\t" for text in everywhere(bad)] + ["a\r\nb: c", "a\n\rb"]
+        "value",
+        [text for bad in CONTROLS if bad != "\t" for text in everywhere(bad)] + ["a\r\nb: c", "a\n\rb"],
     )
     @pytest.mark.parametrize("form", [str, str.encode])
     def test_controls(self, value: str, form: Callable[[str], str | bytes]) -> None:
@@ -385,7 +394,9 @@ class TestIncoming:
     def test_names(self, name: bytes) -> None:
         assert is_field_name(name)
 
-    @pytest.mark.parametrize("name", [b"", b"A", b"aB", b"a b", b"a:", b":a", b"a\r", b"a\n", b"a\0", b"\x7f", b"\xe9"])
+    @pytest.mark.parametrize(
+        "name", [b"", b"A", b"aB", b"a b", b"a:", b":a", b"a\r", b"a\n", b"a\0", b"\x7f", b"\xe9"]
+    )
     def test_bad_names(self, name: bytes) -> None:
         assert not is_field_name(name)
 

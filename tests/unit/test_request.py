@@ -224,7 +224,9 @@ class TestFields:
     ) -> None:
         theirs = sent_by_http_client(method, body, headers)
         assert theirs.pop(0) == ("host", "host")
-        ours = [(name.decode(), value.decode("latin-1")) for name, value in make(method, body, headers).fields[4:]]
+        ours = [
+            (name.decode(), value.decode("latin-1")) for name, value in make(method, body, headers).fields[4:]
+        ]
         assert ours == theirs
 
     def test_headers_may_be_an_http_message(self) -> None:

@@ -36,7 +36,10 @@ class TestInbox:
         assert filled(piece).take(16384) is piece
 
     def test_pieces_come_out_in_order(self) -> None:
-        assert drained(filled(b"a" * SMALL_PIECE, b"b" * SMALL_PIECE)) == [b"a" * SMALL_PIECE, b"b" * SMALL_PIECE]
+        assert drained(filled(b"a" * SMALL_PIECE, b"b" * SMALL_PIECE)) == [
+            b"a" * SMALL_PIECE,
+            b"b" * SMALL_PIECE,
+        ]
 
     def test_size_is_what_is_left(self) -> None:
         inbox = filled(b"abc", b"d" * 5000)

@@ -287,7 +287,7 @@ class TestAlpn:
         connecting = Task(connect, "localhost", listener.port, context=client(), timeout=TIMEOUT)
         assert offer.result() == ["h2", "http/1.1"]
         listener.close()
-        with pytest.raises(OSError):  # noqa: PT011  whatever: there was no handshake
+        with pytest.raises(OSError):
             connecting.result()
 
     def test_what_is_offered_on_demand(self, serve: Any, client: Any) -> None:
@@ -298,7 +298,7 @@ class TestAlpn:
         )
         assert offer.result() == ["http/1.1"]
         listener.close()
-        with pytest.raises(OSError):  # noqa: PT011
+        with pytest.raises(OSError):
             connecting.result()
 
     def offer_of_http_client(self, serve: Any, context: ssl.SSLContext) -> list[str] | None:
@@ -311,7 +311,7 @@ class TestAlpn:
             return offer.result()
         finally:
             listener.close()
-            with pytest.raises(OSError):  # noqa: PT011
+            with pytest.raises(OSError):
                 connecting.result()
             conn.close()
 
@@ -338,7 +338,7 @@ class TestAlpn:
         assert arrived.wait(TIMEOUT)
         assert self.offer_of_http_client(serve, context) is None
         stalling.close()
-        with pytest.raises(OSError):  # noqa: PT011
+        with pytest.raises(OSError):
             connecting.result()
 
     def test_the_callers_context_offers_nothing_after_a_failure(self, serve: Any, client: Any) -> None:

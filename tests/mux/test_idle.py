@@ -1,0 +1,120 @@
+"""A connection that was idle is looked at before it is used again."""
+
+import pytest
+from hyperframe.frame import GoAwayFrame, HeadersFrame, PingFrame, SettingsFrame
+
+import hyperlite
+from hyperlite.errors import ErrorCode
+from tests.peer import Peer, Wire
+
+from .conftest import acquaint
+
+CONN = hyperlite.HTTP20Connection
+
+
+@pytest.fixture
+def idle(peer: Peer, conn: CONN) -> Wire:
+    """The peer's end of a connection that has served a request and is idle."""
+    acquaint(peer, conn)
+    return peer.wires[0]
+
+
+def is_replaced(peer: Peer, conn: CONN) -> bool:
+    """Tell whether the next request goes out on a new connection, and is answered."""
+    stream_id = conn.request("POST", "/next", b"body")
+    if not peer.waiting:
+        return False
+    new = peer.accept()
+    new.greet()
+    new.want(HeadersFrame, 1)
+    assert new.want_end(1) == b"body"
+    new.answer(1, b"new")
+    return conn.getresponse(stream_id).read() == b"new"
+
+
+def is_kept(peer: Peer, conn: CONN, idle: Wire) -> bool:
+    """Tell whether the next request goes out on the same connection, and is answered."""
+    stream_id = conn.request("GET", "/next")
+    if peer.waiting:
+        return False
+    while not isinstance(frame := idle.read_frame(), HeadersFrame):
+        assert isinstance(frame, (PingFrame, SettingsFrame)), frame
+    idle.answer(frame.stream_id, b"kept")
+    return conn.getresponse(stream_id).read() == b"kept"
+
+
+@pytest.mark.parametrize("end", ["close", "finish", "reset_tcp"])
+def test_one_that_the_server_closed_is_replaced(peer: Peer, conn: CONN, idle: Wire, end: str) -> None:
+    getattr(idle, end)()
+    assert is_replaced(peer, conn)
+
+
+@pytest.mark.parametrize("end", ["close", "reset_tcp", None])
+@pytest.mark.parametrize("code", [ErrorCode.NO_ERROR, ErrorCode.ENHANCE_YOUR_CALM])
+def test_one_that_is_going_away_is_replaced(
+    peer: Peer, conn: CONN, idle: Wire, end: str | None, code: ErrorCode
+) -> None:
+    idle.goaway(1, code)
+    if end:
+        getattr(idle, end)()
+    assert is_replaced(peer, conn)
+
+
+def test_one_on_which_the_server_broke_the_protocol_is_replaced(peer: Peer, conn: CONN, idle: Wire) -> None:
+    idle.send_frame(PingFrame.type, 0, 0, b"short")
+    assert is_replaced(peer, conn)
+    assert [frame.error_code for frame in idle.want_eof() if isinstance(frame, GoAwayFrame)] == [
+        ErrorCode.FRAME_SIZE_ERROR
+    ]
+
+
+def test_twice(peer: Peer, conn: CONN, idle: Wire) -> None:
+    idle.close()
+    assert is_replaced(peer, conn)
+    peer.wires[1].close()
+    assert is_replaced(peer, conn)
+
+
+@pytest.mark.parametrize(
+    ("kind", "flags", "payload"),
+    [
+        pytest.param(PingFrame.type, 0, bytes(8), id="PING"),
+        pytest.param(PingFrame.type, 1, bytes(8), id="acknowledgement of no PING"),
+        pytest.param(SettingsFrame.type, 0, b"", id="SETTINGS"),
+        pytest.param(SettingsFrame.type, 0, b"\0\3\0\0\0\5", id="SETTINGS with a limit"),
+        pytest.param(0x8, 0, b"\0\0\0\5", id="WINDOW_UPDATE"),
+        pytest.param(0xEE, 0, b"whatever", id="unknown"),
+    ],
+)
+def test_whatever_else_has_come_is_no_end(
+    peer: Peer, conn: CONN, idle: Wire, kind: int, flags: int, payload: bytes
+) -> None:
+    idle.send_frame(kind, flags, 0, payload)
+    assert is_kept(peer, conn, idle)
+
+
+def test_a_ping_that_came_meanwhile_is_answered(peer: Peer, conn: CONN, idle: Wire) -> None:
+    idle.ping(b"12345678")
+    conn.request("GET", "/next")
+    (ack,) = [frame for frame in (idle.want(PingFrame), idle.want(HeadersFrame, 3)) if frame.stream_id == 0]
+    assert ("ACK" in ack.flags, ack.opaque_data) == (True, b"12345678")
+
+
+def test_half_a_frame_is_no_end(peer: Peer, conn: CONN, idle: Wire) -> None:
+    ping = idle.frames.ping(b"12345678")
+    idle.send_raw(ping[:11])
+    stream_id = conn.request("GET", "/next")
+    idle.want(HeadersFrame, 3)
+    idle.send_raw(ping[11:])
+    idle.answer(3, b"kept")
+    assert conn.getresponse(stream_id).read() == b"kept"
+
+
+def test_settings_that_came_meanwhile_hold(peer: Peer, conn: CONN, idle: Wire) -> None:
+    idle.send_settings(max_concurrent_streams=1)
+    ids = [conn.request("GET", "/"), conn.request("GET", "/")]
+    idle.want(HeadersFrame, 3)
+    assert idle.silent()
+    for wire_id, stream_id in zip((3, 5), ids, strict=True):
+        idle.answer(wire_id)
+        assert conn.getresponse(stream_id).status == 200
