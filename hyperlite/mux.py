@@ -16,6 +16,8 @@ from .errors import ConnectionLost, HTTP2Error, RequestTimeout
 from .slots import Slots
 from .stream import Stream
 
+# How often an idle connection is read from before it is used again.
+LOOKS = 16
 # Unread data to be taken beyond the stream windows, where progress needs it.
 MAX_BUFFERED = 64 << 20
 
@@ -63,8 +65,9 @@ class Mux(Slots):
         """
         with self._lock:
             if not self._streams and not self._baton.held:
-                while self._receive_locked():
-                    pass
+                for _ in range(LOOKS):  # and no longer, for a peer that never stops talking
+                    if not self._receive_locked():
+                        break
             return self.usable
 
     # -- requests ---------------------------------------------------------------------------------

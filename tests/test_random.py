@@ -21,6 +21,7 @@ from hyperlite.testing.server import Exchange, Response, Server, streaming
 THREADS = 20
 STEPS = 2
 PATIENCE = 20
+ROUNDS = 500 if os.environ.get("CI") == "true" else 100
 
 
 def content(target: str) -> bytes:
@@ -150,20 +151,21 @@ def pool() -> Iterator[ThreadPoolExecutor]:
         yield pool
 
 
-def seeds(rounds: int) -> range:
+def seeds(share: float) -> range:
+    """Return the seeds of a share of the rounds."""
     if chosen := os.environ.get("HYPERLITE_SEED"):
         return range(int(chosen), int(chosen) + 1)
-    return range(rounds)
+    return range(int(ROUNDS * share))
 
 
 @pytest.mark.parametrize(
-    ("alpn", "limit", "rounds"), [("h2", 100, 200), ("h2", 3, 200), ("h2", 1, 100), ("http/1.1", 1, 150)]
+    ("alpn", "limit", "share"), [("h2", 100, 0.4), ("h2", 3, 0.4), ("h2", 1, 0.2), ("http/1.1", 1, 1)]
 )
-def test_rounds(pool: ThreadPoolExecutor, alpn: str, limit: int, rounds: int) -> None:
+def test_rounds(pool: ThreadPoolExecutor, alpn: str, limit: int, share: float) -> None:
     settings = {SettingCodes.MAX_CONCURRENT_STREAMS: limit, SettingCodes.INITIAL_WINDOW_SIZE: 20_000}
     with Server(Routes({"/reset": reset}), alpn=(alpn,), settings=settings) as server:
         context = server.context()
-        for seed in seeds(rounds):
+        for seed in seeds(share):
             conn = hyperlite.HTTP20Connection("localhost", server.port, context=context, timeout=PATIENCE)
             callers = [
                 Caller(conn, server, f"{seed}/{number}", rough=seed % 5 == 0) for number in range(THREADS)

@@ -39,6 +39,7 @@ from .events import (
     TrailersReceived,
     WindowOpened,
 )
+from .hpack_encoder import BoundedEncoder
 from .windows import CONNECTION_WINDOW, DEFAULT_WINDOW, InboundWindow
 
 FRAME_HEADER = struct.Struct(">HBBBL")  # length (16 + 8 bits), type, flags, stream
@@ -123,6 +124,7 @@ class H2Engine:
             )
         )
         self._h2.decoder = self._tap
+        self._h2.encoder = BoundedEncoder()
         codes = h2.settings.SettingCodes
         self._h2.local_settings = h2.settings.Settings(
             client=True,

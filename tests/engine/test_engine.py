@@ -440,6 +440,18 @@ class TestHeaderBlocks:
         blocks = peer.said_of(HeadersFrame)
         assert [frame.fields[4:] for frame in blocks] == [[("x-a", "1"), ("x-b", str(n))] for n in range(3)]
 
+    def test_the_server_s_table_size_is_no_reason_to_fill_our_memory(self, peer: EnginePeer) -> None:
+        """It may allow 4 GiB; RFC 7541 section 4.2 lets the encoder use less. Go and nghttp2: 4,096."""
+        peer.said()
+        peer.send_settings(header_table_size=2**32 - 1)
+        decoder = peer._reader.decoder
+        decoder.max_allowed_table_size = 2**32 - 1
+        for number in range(200):
+            value = b"%d" % number * 200
+            peer.engine.reset(peer.engine.open(request("GET", (b"x-a", value)), end_stream=True), 8)
+        assert len(peer.said_of(HeadersFrame)) == 200
+        assert decoder.header_table_size <= 65536
+
 
 class TestCutting:
     """TCP keeps no boundaries: the same bytes give the same events, wherever they are cut."""

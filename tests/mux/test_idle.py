@@ -1,11 +1,14 @@
 """A connection that was idle is looked at before it is used again."""
 
+import socket
+import time
+
 import pytest
 from hyperframe.frame import GoAwayFrame, HeadersFrame, PingFrame, SettingsFrame
 
 import hyperlite
 from hyperlite.errors import ErrorCode
-from tests.peer import Peer, Wire
+from tests.peer import FrameFactory, Peer, Wire
 
 from .conftest import acquaint
 
@@ -118,3 +121,31 @@ def test_settings_that_came_meanwhile_hold(peer: Peer, conn: CONN, idle: Wire) -
     for wire_id, stream_id in zip((3, 5), ids, strict=True):
         idle.answer(wire_id)
         assert conn.getresponse(stream_id).status == 200
+
+
+class Talker:
+    """A socket on which there is always something more to be read, for three seconds."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock = sock
+        self._until = time.monotonic() + 3
+
+    def recv(self, _size: int) -> bytes:
+        if time.monotonic() > self._until:
+            raise BlockingIOError
+        return FrameFactory().raw(0xEE, payload=bytes(1000))
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._sock, name)
+
+
+def test_a_server_that_never_stops_talking_does_not_hold_up_a_request(
+    peer: Peer, conn: CONN, idle: Wire
+) -> None:
+    """The look before reuse takes what is there, but it does not wait for an end of it."""
+    conn.sock.settimeout(0.2)
+    conn._transport.sock = Talker(conn._transport.sock)
+    start = time.monotonic()
+    conn.request("GET", "/next")
+    assert time.monotonic() - start < 2
+    assert not idle.silent() or peer.waiting

@@ -61,6 +61,10 @@ class TestBodyInMemory:
         assert (request.body, request.pieces, request.repeatable) == (sent, None, True)
         assert dict(request.fields)[b"content-length"] == b"%d" % len(sent)
 
+    def test_bytes_are_not_copied(self) -> None:
+        body = b"abc"
+        assert make("POST", body).body is body
+
     def test_there_is_none(self) -> None:
         request = make()
         assert (request.body, request.pieces, request.repeatable) == (None, None, True)

@@ -1,5 +1,6 @@
 """stream.py: the inbox, and what of a body may be read."""
 
+import threading
 import tracemalloc
 from collections.abc import Callable
 
@@ -263,6 +264,10 @@ class TestReadable:
 
 
 class TestState:
+    def test_a_new_stream_belongs_to_the_thread_that_asked_for_it(self, stream: Stream) -> None:
+        assert stream.thread == threading.get_ident()
+        assert (stream.tries, stream.answered_before, stream.mux, stream.waiters) == (0, 0, None, [])
+
     def test_a_new_stream_waits(self, stream: Stream) -> None:
         assert (stream.stream_id, stream.wire_id, stream.settled, stream.exhausted) == (5, 0, False, False)
 

@@ -642,7 +642,10 @@ class TestIsStale:
         assert pair[0].gettimeout() == 7
 
     def test_one_that_was_reset_is(self, serve: Any, keep: Any) -> None:
+        connected = threading.Event()
+
         def reset(sock: socket.socket) -> None:
+            assert connected.wait(TIMEOUT)
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             sock.close()
 
@@ -650,6 +653,7 @@ class TestIsStale:
         reset_done = listener.play()
         sock, _ = connect("127.0.0.1", listener.port, context=None, timeout=TIMEOUT)
         keep(sock)
+        connected.set()
         reset_done.result()
         assert wait_for(sock, read=True, write=False, timeout=TIMEOUT)
         assert is_stale(sock)

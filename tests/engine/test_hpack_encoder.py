@@ -1,0 +1,37 @@
+"""The encoder is hpack's own, but for its bounds."""
+
+import hpack
+import pytest
+from hpack.huffman import HuffmanEncoder
+from hpack.huffman_constants import REQUEST_CODES, REQUEST_CODES_LENGTH
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hyperlite.engine.hpack_encoder import MAX_TABLE, BoundedEncoder, LinearHuffman
+
+FIELDS = st.lists(st.tuples(st.binary(min_size=1, max_size=30), st.binary(max_size=300)), max_size=10)
+
+
+@given(st.binary(max_size=500))
+def test_huffman_is_hpack_s(text: bytes) -> None:
+    assert LinearHuffman().encode(text) == HuffmanEncoder(REQUEST_CODES, REQUEST_CODES_LENGTH).encode(text)
+
+
+@given(st.lists(FIELDS, max_size=5))
+def test_blocks_are_hpack_s(blocks: list[list[tuple[bytes, bytes]]]) -> None:
+    ours, theirs = BoundedEncoder(), hpack.Encoder()
+    for fields in blocks:
+        assert ours.encode(fields) == theirs.encode(fields)
+
+
+@pytest.mark.parametrize(
+    ("allowed", "used"), [([2**32 - 1], MAX_TABLE), ([100], 100), ([0], 0), ([0, 8192], MAX_TABLE)]
+)
+def test_the_table_is_as_large_as_allowed_but_no_larger_than_ours(allowed: list[int], used: int) -> None:
+    encoder, decoder = BoundedEncoder(), hpack.Decoder()
+    for size in allowed:
+        encoder.header_table_size = size
+    for number in range(100):
+        field = (b"x-name", b"%d" % number * 30)
+        assert list(decoder.decode(encoder.encode([field]), raw=True)) == [field]
+    assert encoder.header_table_size == decoder.header_table_size == used
