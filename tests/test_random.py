@@ -8,6 +8,7 @@ import gc
 import http.client
 import os
 import random
+import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from typing import Any
@@ -21,7 +22,7 @@ from hyperlite.testing.server import Exchange, Response, Server, streaming
 THREADS = 20
 STEPS = 2
 PATIENCE = 20
-ROUNDS = 500 if os.environ.get("CI") == "true" else 100
+ROUNDS = 500 if os.environ.get("CI") == "true" else 60
 
 
 def content(target: str) -> bytes:
@@ -182,4 +183,6 @@ def test_rounds(pool: ThreadPoolExecutor, alpn: str, limit: int, share: float) -
                 conn.close()  # of a batch that failed, the rest may not have been taken
             with conn:
                 assert conn.getresponse(conn.request("GET", "/body/last/10")).read() == b"/body/last"
-                assert repr(conn).endswith("0 streams, 0 queued, 0 untaken>"), f"seed {seed}: {conn!r}"
+                # Closed, if a late GOAWAY came with the response.
+                idle = re.search(r", (closed|HTTP/\S+ 0 streams, 0 queued), 0 untaken>", repr(conn))
+                assert idle, f"seed {seed}: {conn!r}"

@@ -281,6 +281,15 @@ class TestResponses:
         (response,) = peer.send_headers(1, [(":status", "200"), ("content-length", "5")])
         assert response.length == 5
 
+    @pytest.mark.parametrize("padding", [0, 1, 9, 255])
+    @pytest.mark.parametrize("body", [b"", b"hello"])
+    def test_padding_is_no_part_of_the_content_length(
+        self, peer: EnginePeer, padding: int, body: bytes
+    ) -> None:
+        peer.engine.open(GET, end_stream=True)
+        peer.send_headers(1, [(":status", "200"), ("content-length", str(len(body)))])
+        assert peer.send_data(1, body, padding=padding, end_stream=True) == [DataReceived(1, body, True)]
+
     def test_the_response_to_head_has_no_body(self, peer: EnginePeer) -> None:
         peer.engine.open(request("HEAD"), end_stream=True)
         (response,) = peer.send_headers(1, [(":status", "200"), ("content-length", "5")], end_stream=True)
@@ -1190,6 +1199,27 @@ class TestSending:
         peer.window_update(wire_id, 100_000)
         events = peer.send_settings(initial_window_size=LARGEST)
         assert failure(events).error_code == ErrorCode.FLOW_CONTROL_ERROR
+
+    @pytest.mark.parametrize("way", ["with its end", "end alone", "trailers"])
+    def test_a_stream_that_both_sides_have_ended_is_over(self, peer: EnginePeer, way: str) -> None:
+        wire_id = self.upload(peer)
+        peer.engine.send(wire_id, b"body", end_stream=way == "with its end")
+        if way == "end alone":
+            peer.engine.send(wire_id, b"", end_stream=True)
+        elif way == "trailers":
+            peer.engine.trailers(wire_id, [(b"a", b"b")])
+        peer.answer(wire_id)
+        peer.said()
+        peer.engine.reset(wire_id, ErrorCode.CANCEL)
+        assert peer.said() == []
+
+    def test_a_stream_that_only_the_peer_has_ended_can_be_reset(self, peer: EnginePeer) -> None:
+        wire_id = self.upload(peer)
+        peer.engine.send(wire_id, bytes(100_000), end_stream=True)
+        peer.answer(wire_id)
+        peer.said()
+        peer.engine.reset(wire_id, ErrorCode.NO_ERROR)
+        assert [frame.error_code for frame in peer.said_of(RstStreamFrame, wire_id)] == [ErrorCode.NO_ERROR]
 
     def test_a_window_update_for_a_stream_that_is_over(self, peer: EnginePeer) -> None:
         peer.engine.open(GET, end_stream=True)

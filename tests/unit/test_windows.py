@@ -76,6 +76,11 @@ class TestWiden:
         assert window.widen(150) == 50
         assert (window.size, window.left) == (150, 150)
 
+    def test_by_one(self) -> None:
+        window = InboundWindow(100)
+        assert window.widen(101) == 1
+        assert (window.size, window.left) == (101, 101)
+
     def test_what_was_saved_up_goes_with_it(self) -> None:
         window = InboundWindow(100)
         window.received(12)
