@@ -14,7 +14,7 @@ Lock order: `_lock`, then the transport's own.
 """
 
 import contextlib
-import http.client
+import http.client as http_client
 import socket
 import sys
 import threading
@@ -48,7 +48,7 @@ _GLOBAL_DEFAULT_TIMEOUT = socket._GLOBAL_DEFAULT_TIMEOUT  # type: ignore[attr-de
 _Pending = Stream | Exchange
 
 
-class HTTP20Connection(http.client.HTTPSConnection):
+class HTTP20Connection(http_client.HTTPSConnection):
     """A connection to one origin that speaks HTTP/2, or HTTP/1.1 where the server has no HTTP/2.
 
     Args:
@@ -79,9 +79,9 @@ class HTTP20Connection(http.client.HTTPSConnection):
         blocksize: int = 65536,
         max_buffered: int = MAX_BUFFERED,
     ) -> None:
-        self.default_port = http.client.HTTPS_PORT if secure else http.client.HTTP_PORT
+        self.default_port = http_client.HTTPS_PORT if secure else http_client.HTTP_PORT
         # Not HTTPSConnection's: that would load a context whether one is needed or not.
-        http.client.HTTPConnection.__init__(self, host, port, timeout, source_address, blocksize)
+        http_client.HTTPConnection.__init__(self, host, port, timeout, source_address, blocksize)
         self.source_address = source_address
         self._secure = secure
         self._context = context
@@ -143,13 +143,13 @@ class HTTP20Connection(http.client.HTTPSConnection):
     def _dial(self) -> socket.socket:
         """Open a further socket to an origin that is known to speak HTTP/1.1."""
         if not self.auto_open:
-            raise http.client.NotConnected("the connection is closed, and auto_open is off")
+            raise http_client.NotConnected("the connection is closed, and auto_open is off")
         self.sock, _ = self._open((HTTP11,))
         return self.sock
 
-    def _speak(self, sock: socket.socket) -> http.client.HTTPConnection:
+    def _speak(self, sock: socket.socket) -> http_client.HTTPConnection:
         """Return an http.client connection that talks on `sock`."""
-        connection = http.client.HTTPConnection(self.host, self.port, blocksize=self.blocksize)
+        connection = http_client.HTTPConnection(self.host, self.port, blocksize=self.blocksize)
         connection.default_port = self.default_port  # so that Host names the port when it must
         connection.response_class = QueuedResponse
         connection.set_debuglevel(self.debuglevel)
@@ -174,7 +174,7 @@ class HTTP20Connection(http.client.HTTPSConnection):
             if self.sock is not None and current.check():
                 return current
         if not self.auto_open:
-            raise http.client.NotConnected("the connection is closed, and auto_open is off")
+            raise http_client.NotConnected("the connection is closed, and auto_open is off")
         self.connect()
         assert self._transport is not None
         return self._transport
@@ -268,7 +268,7 @@ class HTTP20Connection(http.client.HTTPSConnection):
                     self._send_body(stream)
         except BaseException:
             for stream_id in ids:  # which the caller will never know
-                with contextlib.suppress(http.client.ResponseNotReady):
+                with contextlib.suppress(http_client.ResponseNotReady):
                     self.cancel(stream_id)
             raise
         return ids
@@ -385,7 +385,7 @@ class HTTP20Connection(http.client.HTTPSConnection):
         """
         mux = self._transport
         if not isinstance(mux, Mux) or mux.closed:
-            raise http.client.NotConnected("PING needs an open HTTP/2 connection")
+            raise http_client.NotConnected("PING needs an open HTTP/2 connection")
         return mux.ping(mux.timeout if timeout is None else timeout)
 
     def _take(self, stream_id: int | None) -> _Pending:
@@ -395,7 +395,7 @@ class HTTP20Connection(http.client.HTTPSConnection):
                 me = threading.get_ident()
                 stream_id = next((key for key, item in self._pending.items() if item.thread == me), None)
                 if stream_id is None:
-                    raise http.client.ResponseNotReady("no request of this thread waits for its response")
+                    raise http_client.ResponseNotReady("no request of this thread waits for its response")
             pending = self._find(stream_id)
             del self._pending[stream_id]
             return pending
@@ -404,7 +404,7 @@ class HTTP20Connection(http.client.HTTPSConnection):
         try:
             return self._pending[stream_id]
         except KeyError:
-            raise http.client.ResponseNotReady(
+            raise http_client.ResponseNotReady(
                 f"no request with id {stream_id!r} waits for its response"
             ) from None
 
@@ -430,7 +430,7 @@ class HTTP20Connection(http.client.HTTPSConnection):
         first = waiting[0]
         if isinstance(first, Exchange):
             assert isinstance(self._transport, Lane)
-            with contextlib.suppress(http.client.HTTPException, OSError):
+            with contextlib.suppress(http_client.HTTPException, OSError):
                 self._transport.response(first)  # an error is kept, for getresponse to raise
             return
         streams = [item for item in waiting if isinstance(item, Stream)]

@@ -21,7 +21,7 @@ and calls out of order CannotSendRequest or ResponseNotReady.
 """
 
 import enum
-import http.client
+import http.client as http_client
 import ssl
 
 
@@ -52,7 +52,7 @@ def code_name(code: int) -> str:
         return f"error code {code:#x}"
 
 
-class HTTP2Error(http.client.HTTPException):
+class HTTP2Error(http_client.HTTPException):
     """The base of every error of hyperlite's own.
 
     Attributes:
@@ -94,7 +94,7 @@ class HTTP2Error(http.client.HTTPException):
         return copy
 
 
-class ConnectionLost(HTTP2Error, http.client.RemoteDisconnected):
+class ConnectionLost(HTTP2Error, http_client.RemoteDisconnected):
     """The connection ended, by the peer or by the network, while a request was under way."""
 
 
@@ -118,7 +118,7 @@ class MalformedResponse(StreamReset):
     """The response broke a rule of HTTP (RFC 9113 section 8.1.1), and its stream was reset."""
 
 
-class IncompleteBody(HTTP2Error, http.client.IncompleteRead):
+class IncompleteBody(HTTP2Error, http_client.IncompleteRead):
     """The body ended before its end.
 
     Attributes:
@@ -137,7 +137,7 @@ class IncompleteBody(HTTP2Error, http.client.IncompleteRead):
         retry_safe: bool = False,
     ) -> None:
         # Not by super(): IncompleteRead's own __init__ takes other arguments.
-        http.client.HTTPException.__init__(self, message)
+        http_client.HTTPException.__init__(self, message)
         self.partial = partial
         self.expected = expected
         self.error_code = error_code

@@ -10,7 +10,7 @@ exchange, for the one whose request that is.
 """
 
 import functools
-import http.client
+import http.client as http_client
 import socket
 import threading
 import weakref
@@ -45,7 +45,7 @@ class Exchange:
         self.thread = threading.get_ident()
         self.waiters: list[threading.Lock] = []
         # -- owned by the lane; `connection` is set when the request was sent --
-        self.connection: http.client.HTTPConnection | None = None
+        self.connection: http_client.HTTPConnection | None = None
         self.response: QueuedResponse | None = None
         self.error: BaseException | None = None
 
@@ -65,7 +65,7 @@ class Lane:
     def __init__(
         self,
         dial: Callable[[], socket.socket],
-        speak: Callable[[socket.socket], http.client.HTTPConnection],
+        speak: Callable[[socket.socket], http_client.HTTPConnection],
         sock: socket.socket,
         *,
         timeout: float | None,

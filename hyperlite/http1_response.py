@@ -1,6 +1,6 @@
 """Responses on a queued HTTP/1.1 connection, which can be read into memory to make way for the next."""
 
-import http.client
+import http.client as http_client
 import io
 import threading
 from collections.abc import Callable
@@ -56,17 +56,17 @@ class QueuedResponse(HTTP20Response):
                 while size <= limit and (piece := super().read(PIECE)):
                     pieces.append(piece)
                     size += len(piece)
-            except http.client.IncompleteRead as incomplete:
+            except http_client.IncompleteRead as incomplete:
                 pieces.append(incomplete.partial)
                 error = incomplete
-            except (http.client.HTTPException, OSError) as failure:
+            except (http_client.HTTPException, OSError) as failure:
                 error = failure
                 self.fp.close()  # the error's traceback would keep it open
         if self.fp is not None and error is None:
             rest = HTTP20Response.__new__(HTTP20Response)
             rest.__dict__.update(self.__dict__)
         elif self.fp is None and self.length and error is None:
-            error = http.client.IncompleteRead(b"", self.length)  # read(n) ends short without a word
+            error = http_client.IncompleteRead(b"", self.length)  # read(n) ends short without a word
         self.fp = kept = Kept(b"".join(pieces), error, rest)
         self.chunked = False
         self.length = None if error or rest else size

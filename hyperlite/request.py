@@ -4,7 +4,7 @@ The rules are those of http.client's `request()`: which header fields it adds by
 takes for a body, and when the length of that is known.
 """
 
-import http.client
+import http.client as http_client
 import io
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -51,6 +51,19 @@ class Request:
         self.encode_chunked = encode_chunked
         self.body, self.pieces = _split_body(body, blocksize)
         self.fields = request_fields(method, url, scheme, authority, self._header_fields(headers))
+
+    @classmethod
+    def from_fields(
+        cls, method: str, url: str, headers: list[Field], *, scheme: bytes, authority: bytes
+    ) -> "Request":
+        """Return a request whose header fields are complete and checked, and whose body is written later."""
+        self = cls.__new__(cls)
+        self.method = method
+        self.url = url
+        self.body = None
+        self.pieces = iter(())
+        self.fields = request_fields(method, url, scheme, authority, headers)
+        return self
 
     @property
     def repeatable(self) -> bool:
@@ -125,4 +138,4 @@ def _pieces(parts: Iterator[Any]) -> Iterator[memoryview]:
 
 
 # http.client's own default is a mutable {}; nobody may change this one.
-NO_HEADERS: Headers = http.client.HTTPMessage()
+NO_HEADERS: Headers = http_client.HTTPMessage()

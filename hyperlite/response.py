@@ -9,7 +9,7 @@ such as urllib.request take that away before the body is read.
 """
 
 import functools
-import http.client
+import http.client as http_client
 import io
 from http import HTTPStatus
 from typing import Any
@@ -106,7 +106,7 @@ class Body(io.BufferedIOBase):
         )
 
 
-class HTTP20Response(http.client.HTTPResponse):
+class HTTP20Response(http_client.HTTPResponse):
     """What a server answered; in all that http.client documents it is `http.client.HTTPResponse`.
 
     Beyond it:
@@ -124,12 +124,17 @@ class HTTP20Response(http.client.HTTPResponse):
     def from_stream(cls, mux: Mux, stream: Stream, method: str) -> "HTTP20Response":
         """Return the response of a stream whose header block has arrived."""
         self = cls.__new__(cls)
+        self.debuglevel = 0
+        self._method = method  # type: ignore[attr-defined]  # http.client's own name; callers read it
+        self._fill(mux, stream)
+        return self
+
+    def _fill(self, mux: Mux, stream: Stream) -> None:
+        """Take over what the header block says, as http.client's `begin()` does."""
         self._stream = stream
         self.stream_id = stream.stream_id
-        self._method = method  # type: ignore[attr-defined]  # http.client's own name; callers read it
-        self.debuglevel = 0
         self.version = HTTP_2
-        self.code = self.status = stream.status  # type: ignore[attr-defined]
+        self.code = self.status = stream.status
         self.reason = _REASONS.get(stream.status, "")
         self.length = stream.length
         self.chunked = False
@@ -137,26 +142,25 @@ class HTTP20Response(http.client.HTTPResponse):
         self.fp = Body(mux, stream)
         if stream.exhausted:
             self._close_conn()  # type: ignore[attr-defined]  # as http.client does without a body
-        return self
 
     @functools.cached_property
-    def headers(self) -> http.client.HTTPMessage:  # type: ignore[override]
+    def headers(self) -> http_client.HTTPMessage:  # type: ignore[override]
         """The header fields: an HTTPMessage, made when it is first asked for."""
         assert self._stream is not None
         return to_message(self._stream.response_fields)
 
     @functools.cached_property
-    def msg(self) -> http.client.HTTPMessage:  # type: ignore[override]
+    def msg(self) -> http_client.HTTPMessage:  # type: ignore[override]
         """The same object as `headers`."""
         return self.headers
 
     @property
-    def trailers(self) -> http.client.HTTPMessage:
+    def trailers(self) -> http_client.HTTPMessage:
         """The trailer fields (RFC 9110 section 6.5), which come after the body: empty before it is read."""
         return to_message(self._stream.trailers if self._stream else ())
 
     @property
-    def informational(self) -> list[tuple[int, http.client.HTTPMessage]]:
+    def informational(self) -> list[tuple[int, http_client.HTTPMessage]]:
         """The 1xx responses that came before this one: (status, header fields) each."""
         seen = self._stream.informational if self._stream else ()
         return [(status, to_message(fields)) for status, fields in seen]

@@ -166,23 +166,56 @@ def connect(
         except OSError as error:
             if error.errno != errno.ENOPROTOOPT:
                 raise
-        if context is None:
-            return sock, None
-        deadline = None
-        if timeout is not None:
-            connected = time.monotonic()
-            # Where one address used up the time, the next one had a clock of its own.
-            deadline = timeout + (start if connected - start < timeout else connected)
-        sock = _wrap(sock, context, host, alpn)
-        _shake_hands(sock, f"{host}:{port}", deadline)
-        sock.settimeout(timeout)
-        protocol = sock.selected_alpn_protocol()
-        if protocol == H2:
-            _check_cipher(sock)
     except BaseException:
         sock.close()
         raise
-    return sock, protocol
+    if context is None:
+        return sock, None
+    return secure(sock, host, context=context, timeout=timeout, start=start, alpn=alpn)
+
+
+def secure(
+    sock: socket.socket,
+    host: str,
+    *,
+    context: ssl.SSLContext,
+    timeout: float | None,
+    start: float,
+    alpn: Sequence[str] = (H2, HTTP11),
+) -> tuple[ssl.SSLSocket, str | None]:
+    """Do the TLS handshake on a connected socket; returns the TLS socket and the protocol that ALPN chose.
+
+    Args:
+        sock: becomes the TLS socket's; it is closed if this fails.
+        host: the name that the certificate must hold.
+        context: the caller's, left as it was.
+        timeout: seconds, since `start` if these are not over.
+        start: the monotonic time at which connecting began.
+        alpn: what to offer, best first.
+
+    Raises:
+        As `connect`.
+    """
+    deadline = None
+    if timeout is not None:
+        now = time.monotonic()
+        # Where one address used up the time, the next one had a clock of its own.
+        deadline = timeout + (start if now - start < timeout else now)
+    try:
+        wrapped = _wrap(sock, context, host, alpn)
+    except BaseException:
+        sock.close()
+        raise
+    try:
+        _shake_hands(wrapped, host, deadline)
+        wrapped.settimeout(timeout)
+        protocol = wrapped.selected_alpn_protocol()
+        if protocol == H2:
+            _check_cipher(wrapped)
+    except BaseException:
+        wrapped.close()
+        raise
+    return wrapped, protocol
 
 
 def _wrap(sock: socket.socket, context: ssl.SSLContext, host: str, alpn: Sequence[str]) -> ssl.SSLSocket:

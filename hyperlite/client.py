@@ -1,0 +1,128 @@
+"""http.client, name for name, whose HTTPSConnection speaks HTTP/2 where the server does.
+
+::
+
+    from hyperlite import client as http_client
+
+The classes are http.client's own, made for HTTP/2 by as little as possible: the state machine (one
+request at a time), the header fields that are added, the checks and the exceptions are those of the
+running Python.  HTTP/2 begins where `HTTPSConnection.connect()` has negotiated it; whoever brings a
+socket of his own has HTTP/1.1.
+
+Names that are not defined here are http.client's, and setting one sets it there: the code that reads
+`_MAXHEADERS` and its like is http.client's.
+"""
+
+import http.client as http_client
+import sys
+import time
+import types
+from typing import Any
+
+from . import transport
+from .engine import make_engine
+from .fields import authority
+from .mux import Mux
+from .response import HTTP20Response
+from .translator import StrictSocket
+from .transport import H2, resolve_timeout
+
+__all__ = list(http_client.__all__)  # whatever the running Python has
+
+
+class HTTPResponse(HTTP20Response):
+    """http.client's HTTPResponse, on HTTP/2 as on HTTP/1.1; see `HTTP20Response` for what is beyond it."""
+
+    def __init__(self, sock: Any, debuglevel: int = 0, method: str | None = None, url: str | None = None):
+        if not isinstance(sock, StrictSocket):
+            super().__init__(sock, debuglevel, method, url)
+            return
+        self.debuglevel = debuglevel
+        self._method = method
+        self.fp = None
+        self._mux = sock.mux
+        self._stream = sock.finish()
+
+    def begin(self) -> None:
+        """Wait for the header block and take over what it says."""
+        if self._stream is None:
+            super().begin()
+            return
+        try:
+            self._mux.wait_head(self._stream)
+        except BaseException:
+            self._mux.cancel(self._stream)
+            raise
+        self._fill(self._mux, self._stream)
+        if self.debuglevel > 0:
+            print("reply:", repr(f"HTTP/2 {self.status} {self.reason}"))
+            for name, value in self.headers.items():
+                print("header:", name + ":", value)
+
+
+class HTTPConnection(http_client.HTTPConnection):
+    """http.client's HTTPConnection: HTTP/1.1 in cleartext, one request at a time."""
+
+    response_class = HTTPResponse
+
+
+class HTTPSConnection(HTTPConnection, http_client.HTTPSConnection):
+    """http.client's HTTPSConnection, which offers the server HTTP/2 and speaks it if that is taken."""
+
+    def connect(self) -> None:
+        """Connect, through the tunnel if one is set, and agree on a protocol."""
+        start = time.monotonic()
+        super(http_client.HTTPSConnection, self).connect()  # TCP, and the tunnel
+        self.sock: Any
+        tunnel: str | None = self._tunnel_host  # type: ignore[attr-defined]
+        host = tunnel or self.host
+        timeout = resolve_timeout(self.timeout)
+        try:
+            self.sock, protocol = transport.secure(
+                self.sock,
+                host,
+                context=self._context,  # type: ignore[attr-defined]
+                timeout=timeout,
+                start=start,
+            )
+        except BaseException:
+            self.sock = None
+            raise
+        if protocol == H2:
+            port = self._tunnel_port if tunnel else self.port  # type: ignore[attr-defined]
+            origin = authority(host, port, self.default_port)
+            self.sock = StrictSocket(Mux(self.sock, make_engine(), timeout=timeout), b"https", origin)
+
+    def putrequest(self, *args: Any, **options: Any) -> None:
+        """Begin a request; on a connection that the server has closed meanwhile, one that opens it again."""
+        if isinstance(self.sock, StrictSocket) and self.auto_open and not self.sock.usable:
+            self.sock.close()
+            self.sock = None
+        super().putrequest(*args, **options)
+
+    def request(self, *args: Any, **options: Any) -> None:
+        """Send a whole request."""
+        super().request(*args, **options)
+        if isinstance(self.sock, StrictSocket):
+            self.sock.flush_request()
+
+
+class _Client(types.ModuleType):
+    """This module: what it does not have is http.client's, and is set there."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(http_client, name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in self.__dict__:
+            super().__setattr__(name, value)
+        else:
+            setattr(http_client, name, value)
+
+    def __dir__(self) -> list[str]:
+        return sorted({*self.__dict__, *dir(http_client)})
+
+
+for _class in (HTTPResponse, HTTPConnection, HTTPSConnection):
+    _class.__module__ = "http.client"  # where pickles, logs and tests look for it
+sys.modules[__name__].__class__ = _Client

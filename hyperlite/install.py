@@ -1,0 +1,40 @@
+"""`hyperlite.install()`: `hyperlite.client` in the place of http.client, for programs that cannot be changed."""
+
+import http
+import sys
+from types import TracebackType
+
+from . import client
+
+
+class Installation:
+    """What `install()` has done; as a context manager it undoes it at the end of the block."""
+
+    def __init__(self) -> None:
+        self._before = sys.modules["http.client"], http.client
+        sys.modules["http.client"] = http.client = client
+
+    def undo(self) -> None:
+        """Put back what was there before."""
+        sys.modules["http.client"], http.client = self._before
+
+    def __enter__(self) -> "Installation":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.undo()
+
+
+def install() -> Installation:
+    """Put `hyperlite.client` in the place of `http.client`.
+
+    From then on `import http.client` and `from http import client` give it, and so does the name
+    `http.client` in modules that had imported it before (`urllib.request`, `xmlrpc.client`, …).  What
+    had been taken out of it by name (`from http.client import HTTPSConnection`) stays as it was.
+
+    Returns:
+        What undoes it: `with hyperlite.install(): …`, or its `undo()`.
+    """
+    return Installation()

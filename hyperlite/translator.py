@@ -1,0 +1,241 @@
+"""From the bytes of an HTTP/1.1 request, as http.client writes them, to a request on HTTP/2.
+
+http.client's `putrequest`, `putheader`, `endheaders`, `send` and `request`, and everything that is
+built on them or patches them, end in bytes for a socket.  On HTTP/2 the socket is a `StrictSocket`,
+which takes those bytes and makes an HTTP/2 request of them: the request line and the header lines
+become fields, chunks become DATA.
+
+Rule: END_STREAM is decided late.  A request without a content-length may still get a body, until its
+response is asked for.
+
+::
+
+    HEAD ── content-length ──> LENGTH ──┐
+     │ ├─── chunked ─────────> CHUNKED ─┼──> DONE ── finish() ──> HEAD
+     │ └─── neither ─────────> OPEN ────┘
+"""
+
+import enum
+import http.client as http_client
+
+from .errors import ConnectionLost
+from .fields import Field, name_bytes, value_bytes
+from .mux import Mux
+from .request import Request
+from .shared_socket import SharedSocket
+from .stream import Stream
+
+
+class _State(enum.Enum):
+    HEAD = "the head is not complete"
+    LENGTH = "so many bytes of the body follow"
+    CHUNKED = "chunks follow"
+    OPEN = "a body may follow, or not"
+    DONE = "the request is complete"
+
+
+class StrictSocket(SharedSocket):
+    """What `sock` is on a strict connection, one request at a time, that speaks HTTP/2.
+
+    Args:
+        mux: the connection.
+        scheme, authority: of the requests whose head does not name another.
+    """
+
+    def __init__(self, mux: Mux, scheme: bytes, authority: bytes) -> None:
+        super().__init__(mux)
+        self.mux = mux
+        self._scheme = scheme
+        self._authority = authority
+        self._next_id = 1
+        self._begin()
+
+    def _begin(self) -> None:
+        self._state = _State.HEAD
+        self._pending = bytearray()  # bytes that are not a whole head, or chunk, yet
+        self._missing = 0  # of the body, or of a chunk
+        self._request: Request | None = None
+        self._stream: Stream | None = None  # once the header block was sent
+
+    @property
+    def usable(self) -> bool:
+        """Whether a new request may be sent; looks whether the peer has closed the connection meanwhile."""
+        return self.mux.check()
+
+    def sendall(self, data: bytes | bytearray | memoryview, _flags: int = 0) -> None:
+        """Take a piece of a request.
+
+        Raises:
+            ValueError, http.client.InvalidURL: what may not be sent on HTTP/2.
+            HTTP2Error: the connection or the stream failed; RequestTimeout: it could not be sent in time.
+        """
+        view = memoryview(data).cast("B")
+        if self._state is _State.HEAD:
+            view = self._take_head(view)
+        if not len(view):
+            return
+        if self._state is _State.CHUNKED:
+            self._take_chunks(view)
+        elif self._state is _State.DONE:
+            raise http_client.CannotSendRequest("more of a body than its content-length announced")
+        else:
+            self._take_body(view)
+
+    def finish(self) -> Stream | None:
+        """End the request, now that its response is asked for; returns its stream, None if there is none.
+
+        Raises:
+            http.client.CannotSendRequest: less of the body was sent than its content-length announced.
+        """
+        if self._state is _State.HEAD:
+            return None
+        if self._state in (_State.LENGTH, _State.CHUNKED):
+            missing = f"{self._missing} bytes" if self._state is _State.LENGTH else "the last chunk"
+            raise http_client.CannotSendRequest(f"the request is not complete: {missing} missing")
+        if self._state is _State.OPEN:
+            self._end()
+        stream = self._stream
+        self._begin()
+        return stream
+
+    def flush_request(self) -> None:
+        """Send what is known to be complete, without waiting for the response to be asked for."""
+        if self._state is _State.OPEN and self._stream is None:
+            self._end()
+
+    # -- the head ---------------------------------------------------------------------------------
+
+    def _take_head(self, view: memoryview) -> memoryview:
+        """Take what belongs to the head; returns the rest."""
+        before = len(self._pending)
+        self._pending += view
+        end = self._pending.find(b"\r\n\r\n", max(0, before - 3))
+        if end < 0:
+            return view[:0]
+        head = bytes(self._pending[:end])
+        self._pending.clear()
+        method, target, headers = _parse_head(head)
+        names = {name for name, _ in headers}
+        self._request = Request.from_fields(
+            method, target, headers, scheme=self._scheme, authority=self._authority
+        )
+        if b"chunked" in dict(headers).get(b"transfer-encoding", b"").lower():
+            self._state = _State.CHUNKED
+            self._missing = -1
+        elif b"content-length" in names:
+            self._missing = _length(headers)
+            self._state = _State.LENGTH
+            if not self._missing:
+                self._end()
+        else:
+            self._state = _State.OPEN
+        if b"expect" in names and self._stream is None:
+            self._open()
+        return view[end + 4 - before :]
+
+    # -- the body ---------------------------------------------------------------------------------
+
+    def _take_body(self, view: memoryview) -> None:
+        if self._state is _State.OPEN:
+            self._write(view)
+            return
+        if len(view) > self._missing:
+            raise http_client.CannotSendRequest("more of a body than its content-length announced")
+        self._missing -= len(view)
+        if self._missing:
+            self._write(view)
+            return
+        if self._stream is None:  # the whole body in one piece, behind its head
+            assert self._request is not None
+            self._request.body = bytes(view)
+            self._end()
+        else:
+            self._write(view, last=True)
+            self._state = _State.DONE
+
+    def _take_chunks(self, view: memoryview) -> None:
+        """Unwrap what a caller has framed by hand (RFC 9112 section 7.1), wherever it is cut."""
+        self._pending += view
+        while self._state is _State.CHUNKED:
+            if self._missing > 0:
+                piece = bytes(self._pending[: self._missing])
+                if not piece:
+                    return
+                del self._pending[: len(piece)]
+                self._missing -= len(piece)
+                self._write(memoryview(piece))
+            elif self._missing == 0:  # the line end behind a chunk
+                if len(self._pending) < 2:
+                    return
+                del self._pending[:2]
+                self._missing = -1
+            elif not self._take_chunk_size():
+                return
+
+    def _take_chunk_size(self) -> bool:
+        line, found, rest = bytes(self._pending).partition(b"\r\n")
+        if not found:
+            return False
+        size = int(line.partition(b";")[0], 16)
+        if size:
+            self._missing = size
+            del self._pending[: len(line) + 2]
+            return True
+        if b"\r\n" not in rest:
+            return False
+        if not rest.startswith(b"\r\n"):
+            raise ValueError("trailer fields behind the last chunk are not sent on HTTP/2")
+        self._pending.clear()
+        self._end()
+        return False
+
+    # -- sending ----------------------------------------------------------------------------------
+
+    def _open(self) -> Stream:
+        """Send the header block."""
+        assert self._request is not None
+        stream = Stream(self._next_id, self._request)
+        if not self.mux.submit([stream]):
+            raise ConnectionLost("the connection is closed", retry_safe=True)
+        self._next_id += 2
+        self._stream = stream
+        self.mux.settle([stream])
+        return stream
+
+    def _write(self, view: memoryview, *, last: bool = False) -> None:
+        # False says that the response is complete: nobody wants the rest, and nobody need know.
+        self.mux.write(self._stream or self._open(), view, last=last)
+
+    def _end(self) -> None:
+        """Complete the request."""
+        if self._stream is not None:
+            self.mux.write(self._stream, b"", last=True)
+        else:
+            assert self._request is not None
+            self._request.pieces = None  # so that the header block, or the body behind it, ends the stream
+            self._open()
+        self._state = _State.DONE
+
+
+def _parse_head(head: bytes) -> tuple[str, str, list[Field]]:
+    """Return method, target and header fields of an HTTP/1.1 head, all of them checked."""
+    request_line, *lines = head.split(b"\r\n")
+    method, _, rest = request_line.partition(b" ")
+    target = rest.rpartition(b" ")[0]
+    headers: list[Field] = []
+    for line in lines:
+        if line[:1] in (b" ", b"\t") and headers:  # http.client joins several values so
+            name, value = headers[-1]
+            headers[-1] = name, value_bytes(value + b" " + line.strip())
+            continue
+        name, _, value = line.partition(b":")
+        headers.append((name_bytes(name), value_bytes(value)))
+    return method.decode("ascii"), target.decode("ascii"), headers
+
+
+def _length(headers: list[Field]) -> int:
+    """Return the content-length that the caller gave."""
+    value = dict(headers)[b"content-length"]
+    if not value.isdigit():
+        raise ValueError(f"content-length {value!r} is no number")
+    return int(value)
