@@ -20,6 +20,7 @@ from .errors import (
     RequestTimeout,
     StreamReset,
 )
+from .install import install
 from .response import HTTP20Response
 from .transport import create_context
 
@@ -41,4 +42,5 @@ __all__ = [
     "RequestTimeout",
     "StreamReset",
     "create_context",
+    "install",
 ]

@@ -1,9 +1,15 @@
-"""The command line: `python -m hyperlite demo` crawls a bookstore over HTTP/2 and over HTTP/1.1."""
+"""The command line.
+
+`python -m hyperlite demo` crawls a bookstore over HTTP/2 and over HTTP/1.1; `python -m hyperlite run
+SCRIPT` runs a script with `hyperlite.client` in the place of http.client.
+"""
 
 import argparse
 import contextlib
 import http.client
 import json
+import os
+import runpy
 import ssl
 import subprocess
 import sys
@@ -13,6 +19,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from .connection import HTTP20Connection
+from .install import install
 from .transport import create_context
 
 LATENCY_MS = 10
@@ -237,6 +244,15 @@ def _protocol(version: int) -> str:
     return "HTTP/2" if version == 20 else f"HTTP/{version / 10:.1f}"
 
 
+def run_script(arguments: argparse.Namespace) -> int:
+    """Run an unmodified script as `python SCRIPT` does, but with `hyperlite.client` for http.client."""
+    sys.argv = [arguments.script, *arguments.arguments]
+    sys.path.insert(0, os.path.dirname(os.path.abspath(arguments.script)))
+    with install():
+        runpy.run_path(arguments.script, run_name="__main__")
+    return 0
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit status."""
     parser = argparse.ArgumentParser(prog="hyperlite", description=__doc__)
@@ -256,6 +272,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         help=f"round trip of the second round ({LATENCY_MS})",
     )
     crawl.set_defaults(run=demo)
+    script = commands.add_parser("run", help="run a script with hyperlite in the place of http.client")
+    script.add_argument("script", help="the path of a Python script")
+    script.add_argument("arguments", nargs=argparse.REMAINDER, help="its arguments")
+    script.set_defaults(run=run_script)
     options = parser.parse_args(arguments)
     status: int = options.run(options)
     return status

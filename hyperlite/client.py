@@ -13,6 +13,7 @@ Names that are not defined here are http.client's, and setting one sets it there
 `_MAXHEADERS` and its like is http.client's.
 """
 
+import functools
 import http.client as http_client
 import sys
 import time
@@ -67,7 +68,18 @@ class HTTPConnection(http_client.HTTPConnection):
 
 
 class HTTPSConnection(HTTPConnection, http_client.HTTPSConnection):
-    """http.client's HTTPSConnection, which offers the server HTTP/2 and speaks it if that is taken."""
+    """http.client's HTTPSConnection, which offers the server HTTP/2 and speaks it if that is taken.
+
+    Without a context it uses one that all share, with certifi's authorities besides the system's:
+    http.client loads one for each connection, which takes 10 ms and more.
+    """
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        # Up to 3.11 the third and fourth argument, and some options, change the context.
+        own = len(args) > 2 or options.keys() & {"context", "key_file", "cert_file", "check_hostname"}
+        if not own or options.get("context", self) is None:
+            options["context"] = transport.default_context()
+        super().__init__(*args, **options)
 
     def connect(self) -> None:
         """Connect, through the tunnel if one is set, and agree on a protocol."""
@@ -91,7 +103,14 @@ class HTTPSConnection(HTTPConnection, http_client.HTTPSConnection):
         if protocol == H2:
             port = self._tunnel_port if tunnel else self.port  # type: ignore[attr-defined]
             origin = authority(host, port, self.default_port)
-            self.sock = StrictSocket(Mux(self.sock, make_engine(), timeout=timeout), b"https", origin)
+            mux = Mux(self.sock, make_engine(trace=self.debuglevel > 0), timeout=timeout)
+            self.sock = StrictSocket(mux, b"https", origin)
+
+    def set_debuglevel(self, level: int) -> None:
+        """Print, above 0, request and response lines, and on HTTP/2 each frame as one line."""
+        super().set_debuglevel(level)
+        if level > 0 and isinstance(self.sock, StrictSocket):
+            self.sock.mux.trace()
 
     def putrequest(self, *args: Any, **options: Any) -> None:
         """Begin a request; on a connection that the server has closed meanwhile, one that opens it again."""
@@ -107,6 +126,10 @@ class HTTPSConnection(HTTPConnection, http_client.HTTPSConnection):
             self.sock.flush_request()
 
 
+_ABSENT = object()
+_patched: dict[str, Any] = {}  # what http.client had before it was set here
+
+
 class _Client(types.ModuleType):
     """This module: what it does not have is http.client's, and is set there."""
 
@@ -117,12 +140,27 @@ class _Client(types.ModuleType):
         if name in self.__dict__:
             super().__setattr__(name, value)
         else:
+            _patched.setdefault(name, getattr(http_client, name, _ABSENT))
             setattr(http_client, name, value)
+
+    def __delattr__(self, name: str) -> None:
+        """Undo a setting: so do those who patch a name that a module has by way of another."""
+        if name not in _patched:
+            super().__delattr__(name)
+            return
+        before = _patched.pop(name)
+        if before is _ABSENT:
+            delattr(http_client, name)
+        else:
+            setattr(http_client, name, before)
 
     def __dir__(self) -> list[str]:
         return sorted({*self.__dict__, *dir(http_client)})
 
 
+# The signatures are those of the running Python.
+functools.update_wrapper(HTTPSConnection.__init__, http_client.HTTPSConnection.__init__)
+functools.update_wrapper(HTTPResponse.__init__, http_client.HTTPResponse.__init__)
 for _class in (HTTPResponse, HTTPConnection, HTTPSConnection):
     _class.__module__ = "http.client"  # where pickles, logs and tests look for it
 sys.modules[__name__].__class__ = _Client

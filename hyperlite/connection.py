@@ -111,7 +111,7 @@ class HTTP20Connection(http_client.HTTPSConnection):
             if protocol == H2 or not self._secure:
                 mux = Mux(
                     sock,
-                    make_engine(),
+                    make_engine(trace=self.debuglevel > 0),
                     timeout=resolve_timeout(self.timeout),
                     max_buffered=self._max_buffered,
                 )
@@ -126,6 +126,12 @@ class HTTP20Connection(http_client.HTTPSConnection):
                     max_buffered=self._max_buffered,
                 )
                 self.sock = sock
+
+    def set_debuglevel(self, level: int) -> None:
+        """Print, above 0: on HTTP/1.1 what http.client prints, on HTTP/2 each frame as one line."""
+        super().set_debuglevel(level)
+        if level > 0 and isinstance(self._transport, Mux):
+            self._transport.trace()
 
     def _open(self, alpn: tuple[str, ...]) -> tuple[socket.socket, str | None]:
         sys.audit("http.client.connect", self, self.host, self.port)

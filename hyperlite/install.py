@@ -1,4 +1,4 @@
-"""`hyperlite.install()`: `hyperlite.client` in the place of http.client, for programs that cannot be changed."""
+"""`hyperlite.client` in the place of http.client, for programs that cannot be changed."""
 
 import http
 import sys

@@ -11,7 +11,7 @@ import struct
 import time
 from collections.abc import Collection, Sequence
 
-from .engine import Engine
+from .engine import Engine, with_trace
 from .errors import ConnectionLost, HTTP2Error, RequestTimeout
 from .slots import Slots
 from .stream import Stream
@@ -252,6 +252,11 @@ class Mux(Slots):
         finally:
             with self._lock:
                 del self._pings[payload]
+
+    def trace(self) -> None:
+        """Print each frame from now on."""
+        with self._lock:
+            self._engine = with_trace(self._engine)
 
     def drain(self) -> None:
         """Take no further requests, and close when the last of those under way is over."""

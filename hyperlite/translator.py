@@ -98,6 +98,13 @@ class StrictSocket(SharedSocket):
         self._begin()
         return stream
 
+    def close(self) -> None:
+        """Give up a request whose response was not asked for; close when the last response is read."""
+        if self._stream is not None:
+            self.mux.cancel(self._stream)
+        self._begin()
+        super().close()
+
     def flush_request(self) -> None:
         """Send what is known to be complete, without waiting for the response to be asked for."""
         if self._state is _State.OPEN and self._stream is None:

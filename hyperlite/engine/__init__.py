@@ -13,7 +13,7 @@ from ..fields import Field
 from .events import Event
 from .windows import MAX_STREAM_WINDOW, STREAM_WINDOW
 
-__all__ = ["Engine", "make_engine"]
+__all__ = ["Engine", "make_engine", "with_trace"]
 
 # Of one header list, by the measure of RFC 9113 section 10.5.1. okhttp 256 KiB, curl 300 KB, Go 10 MB.
 MAX_HEADER_LIST = 256 << 10
@@ -86,6 +86,7 @@ def make_engine(
     max_stream_window: int = MAX_STREAM_WINDOW,
     max_header_list: int = MAX_HEADER_LIST,
     first_wire_id: int = 1,
+    trace: bool = False,
 ) -> Engine:
     """Return the engine that HYPERLITE_ENGINE names, or the default one.
 
@@ -94,6 +95,7 @@ def make_engine(
         max_stream_window: bytes that the window may grow to while its reader waits.
         max_header_list: bytes of one decoded header list (RFC 9113 section 10.5.1).
         first_wire_id: the number of the first stream, odd.
+        trace: print each frame as it passes.
 
     Raises:
         ValueError: HYPERLITE_ENGINE names no engine.
@@ -103,9 +105,17 @@ def make_engine(
         raise ValueError(f"HYPERLITE_ENGINE={name!r} names no engine; there is: h2")
     from .reference import H2Engine  # noqa: PLC0415  here, so that `import hyperlite` does not import h2
 
-    return H2Engine(
+    engine: Engine = H2Engine(
         stream_window=stream_window,
         max_stream_window=max_stream_window,
         max_header_list=max_header_list,
         first_wire_id=first_wire_id,
     )
+    return with_trace(engine) if trace else engine
+
+
+def with_trace(engine: Engine) -> Engine:
+    """Return the engine as one that prints each frame as it passes."""
+    from .trace import TracedEngine  # noqa: PLC0415  seldom needed
+
+    return engine if isinstance(engine, TracedEngine) else TracedEngine(engine)

@@ -1,0 +1,1 @@
+"""hyperlite beneath other libraries."""
