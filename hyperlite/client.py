@@ -103,8 +103,8 @@ class HTTPSConnection(HTTPConnection, http_client.HTTPSConnection):
         if protocol == H2:
             port = self._tunnel_port if tunnel else self.port  # type: ignore[attr-defined]
             origin = authority(host, port, self.default_port)
-            mux = Mux(self.sock, make_engine(trace=self.debuglevel > 0), timeout=timeout)
-            self.sock = StrictSocket(mux, b"https", origin)
+            engine = make_engine(trace=self.debuglevel > 0)
+            self.sock = StrictSocket(Mux(self.sock, engine, timeout=timeout), b"https", origin)
 
     def set_debuglevel(self, level: int) -> None:
         """Print, above 0, request and response lines, and on HTTP/2 each frame as one line."""

@@ -10,7 +10,8 @@ A connection object outlives its sockets.  It has one current transport, a `Mux`
 `Lane` on HTTP/1.1, and as many draining ones as still have streams to finish.  An id is 1, 3, 5, …
 for the life of the object, whatever number the wire knows the stream by.
 
-Lock order: `_lock`, then the transport's own.
+Lock order: `_dialling`, `_lock`, then the transport's own.  Who connects holds `_dialling`, so that no
+two threads do it at once; whoever only asks for a response never needs that lock.
 """
 
 import contextlib
@@ -88,12 +89,14 @@ class HTTP20Connection(http_client.HTTPSConnection):
         self._max_buffered = max_buffered
         self._scheme = b"https" if secure else b"http"
         self._authority = authority(self.host, self.port, self.default_port)
-        self._lock = threading.RLock()
-        # -- guarded by _lock --
-        self._next_id = 1
-        self._pending: dict[int, _Pending] = {}  # requests whose response nobody has taken, in order
+        self._dialling = threading.RLock()
+        # -- guarded by _dialling --
         self._transport: Mux | Lane | None = None
         self._draining: list[Mux] = []
+        self._next_id = 1
+        self._lock = threading.Lock()
+        # -- guarded by _lock --
+        self._pending: dict[int, _Pending] = {}  # requests whose response nobody has taken, in order
         watch(self)
 
     # -- connecting -------------------------------------------------------------------------------
@@ -105,27 +108,28 @@ class HTTP20Connection(http_client.HTTPSConnection):
             OSError, ssl.SSLError: as http.client's `connect()`.
             InadequateSecurity: HTTP/2 was negotiated with a cipher that it forbids.
         """
-        with self._lock:
+        with self._dialling:
             self._retire()
             sock, protocol = self._open((H2, HTTP11))
-            if protocol == H2 or not self._secure:
-                mux = Mux(
-                    sock,
-                    make_engine(trace=self.debuglevel > 0),
-                    timeout=resolve_timeout(self.timeout),
-                    max_buffered=self._max_buffered,
-                )
-                self._transport = mux
-                self.sock = SharedSocket(mux)
-            else:
-                self._transport = Lane(
-                    self._dial,
-                    self._speak,
-                    sock,
-                    timeout=resolve_timeout(self.timeout),
-                    max_buffered=self._max_buffered,
-                )
-                self.sock = sock
+            try:
+                self._talk(sock, http2=protocol == H2 or not self._secure)
+            except BaseException:
+                sock.close()
+                raise
+
+    def _talk(self, sock: socket.socket, *, http2: bool) -> None:
+        """Make a transport of a connected socket."""
+        timeout = resolve_timeout(self.timeout)
+        if http2:
+            engine = make_engine(trace=self.debuglevel > 0)
+            mux = Mux(sock, engine, timeout=timeout, max_buffered=self._max_buffered)
+            self._transport = mux
+            self.sock = SharedSocket(mux)
+        else:
+            self._transport = Lane(
+                self._dial, self._speak, sock, timeout=timeout, max_buffered=self._max_buffered
+            )
+            self.sock = sock
 
     def set_debuglevel(self, level: int) -> None:
         """Print, above 0: on HTTP/1.1 what http.client prints, on HTTP/2 each frame as one line."""
@@ -251,7 +255,7 @@ class HTTP20Connection(http_client.HTTPSConnection):
         )
 
     def _send_all(self, requests: list[Request]) -> list[int]:
-        with self._lock:
+        with self._dialling:
             current = self._usable_transport()
             ids = list(range(self._next_id, self._next_id + 2 * len(requests), 2))
             self._next_id += 2 * len(requests)
@@ -259,11 +263,11 @@ class HTTP20Connection(http_client.HTTPSConnection):
             if isinstance(current, Lane):
                 exchanges = [Exchange(stream_id, request) for stream_id, request in numbered]
                 current.submit(exchanges)
-                self._pending.update(zip(ids, exchanges, strict=True))
+                self._expect(exchanges)
             else:
                 streams = [Stream(stream_id, request) for stream_id, request in numbered]
                 current = self._submit(current, streams)
-                self._pending.update(zip(ids, streams, strict=True))
+                self._expect(streams)
         try:
             if isinstance(current, Lane):
                 for exchange in exchanges:
@@ -278,6 +282,10 @@ class HTTP20Connection(http_client.HTTPSConnection):
                     self.cancel(stream_id)
             raise
         return ids
+
+    def _expect(self, pending: Iterable[_Pending]) -> None:
+        with self._lock:
+            self._pending.update((one.stream_id, one) for one in pending)
 
     def _submit(self, current: Mux | Lane, streams: list[Stream]) -> Mux:
         """Hand streams to a mux: the current one, or its successor if it takes no more."""
@@ -461,10 +469,11 @@ class HTTP20Connection(http_client.HTTPSConnection):
         stuck = stream.tries if mux.answered == stream.answered_before else 0
         if stuck:
             time.sleep(BACKOFF * 2.0 ** (stuck - 1))
-        with self._lock:
+        with self._dialling:
             if stream.mux is not mux or stream.error is not error:
                 return True  # somebody else has done it
-            others = (item for item in self._pending.values() if item is not stream)
+            with self._lock:
+                others = [item for item in self._pending.values() if item is not stream]
             batch = [stream, *(other for other in others if isinstance(other, Stream) and other.mux is mux)]
             batch = [one for one in batch if self._may_replay(one)]
             current = self._usable_transport()
@@ -492,7 +501,7 @@ class HTTP20Connection(http_client.HTTPSConnection):
         Requests whose responses were not taken are cancelled.  A response that was taken can be
         read to its end; the last one closes the socket.
         """
-        with self._lock:
+        with self._dialling, self._lock:
             current = self._transport
             self._retire()
             if isinstance(current, Lane):
@@ -507,7 +516,8 @@ class HTTP20Connection(http_client.HTTPSConnection):
 
     def after_fork(self) -> None:
         """In the child: the transports are the parent's, and the next request connects anew."""
-        self._lock = threading.RLock()
+        self._dialling = threading.RLock()
+        self._lock = threading.Lock()
 
     def __enter__(self) -> "HTTP20Connection":
         return self

@@ -436,7 +436,7 @@ def test_patches_are_undone() -> None:
     before = http.client._MAXLINE
     with unittest.mock.patch.object(client, "_MAXLINE", 5):
         assert http.client._MAXLINE == 5
-    assert http.client._MAXLINE == before
+    assert before == http.client._MAXLINE
     client.brand_new = 1
     assert http.client.brand_new == 1
     del client.brand_new

@@ -382,3 +382,14 @@ class TestOnHTTP2:
         conn.auto_open = 0
         with pytest.raises(http.client.NotConnected, match="auto_open"):
             get(conn, "/")
+
+
+def test_an_engine_that_does_not_exist(
+    serve: Serve, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    conn = connect(serve())
+    with monkeypatch.context() as patch:
+        patch.setenv("HYPERLITE_ENGINE", "steam")
+        with pytest.raises(ValueError, match="steam"):
+            conn.request("GET", "/")
+    assert get(conn, "/").read() == b"hello"

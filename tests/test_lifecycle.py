@@ -169,7 +169,7 @@ def test_fork(serve: Serve, connect: Connect, alpn: str) -> None:
 def test_fork_while_another_thread_holds_the_locks(serve: Serve, connect: Connect, alpn: str) -> None:
     conn = connect(serve(alpn=(alpn,)))
     conn.getresponse(conn.request("GET", "/")).read()
-    with conn._lock, conn._transport._lock:
+    with conn._dialling, conn._lock, conn._transport._lock:
         child = os.fork()
         if not child:
             status = 1

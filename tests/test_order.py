@@ -129,7 +129,7 @@ def test_ids_outlive_the_numbers_of_the_wire(
     server = serve()
     make = hyperlite.connection.make_engine
     with monkeypatch.context() as patch:
-        patch.setattr(hyperlite.connection, "make_engine", lambda: make(first_wire_id=2**31 - 9))
+        patch.setattr(hyperlite.connection, "make_engine", lambda **_: make(first_wire_id=2**31 - 9))
         conn = connect(server)
         ids = [conn.request("GET", "/late")]
     assert ids == [1]

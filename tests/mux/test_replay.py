@@ -376,7 +376,7 @@ class TestExhaustion:
     def _almost_exhausted(self, monkeypatch: pytest.MonkeyPatch) -> None:
         engines = [make_engine(first_wire_id=2**31 - 3)]
         monkeypatch.setattr(
-            hyperlite.connection, "make_engine", lambda: engines.pop() if engines else make_engine()
+            hyperlite.connection, "make_engine", lambda **_: engines.pop() if engines else make_engine()
         )
 
     def test_the_next_request_goes_elsewhere(self, peer: Peer, conn: CONN) -> None:
