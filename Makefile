@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: all demo test check fmt cov clean
+.PHONY: all demo test check fmt cov compat-stdlib compat-callers clean
 .DELETE_ON_ERROR:
 
 all: check test
@@ -40,6 +40,20 @@ cov: $(VENV)/.dev
 	$(BIN)/python -m coverage run -m pytest $(ARGS)
 	$(BIN)/python -m coverage combine --quiet
 	$(BIN)/python -m coverage report
+
+# Python's own tests with hyperlite in http.client's place, on every Python found; ARGS=--only-default for one.
+compat-stdlib: $(VENV)/.dev
+	$(BIN)/python -m compat.stdlib $(ARGS)
+
+# Real libraries that stand on http.client, in an environment of their own, so that none of them is in the tests'.
+$(VENV)/callers/.made: pyproject.toml compat/callers/requirements.txt
+	test -x $(VENV)/callers/bin/python || $(PYTHON) -m venv $(VENV)/callers
+	$(VENV)/callers/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[testing]' \
+		--requirement compat/callers/requirements.txt
+	touch $@
+
+compat-callers: $(VENV)/callers/.made
+	$(VENV)/callers/bin/python -m pytest compat/callers $(ARGS)
 
 clean:
 	rm -rf $(VENV) .coverage .coverage.* .pytest_cache .mypy_cache .ruff_cache .import_linter_cache dist
