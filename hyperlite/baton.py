@@ -24,8 +24,15 @@ Job = Callable[[float | None], None]
 class Awaited(Protocol):
     """What a thread can wait for: a request and its response."""
 
-    stream_id: int
-    waiters: list[threading.Lock]
+    @property
+    def stream_id(self) -> int | None:
+        """The id that callers know it by, where it has one."""
+        ...
+
+    @property
+    def waiters(self) -> list[threading.Lock]:
+        """What those who wait for it sleep on."""
+        ...
 
 
 class Baton:
@@ -84,19 +91,28 @@ class Baton:
                         holding = self.held = True
                     job = step(holding)
                     if job is None:
-                        sleeper = self._lie_down(awaited)
+                        sleeper = threading.Lock()
+                        self._lie_down(sleeper, awaited)
                 if job is not None:
                     job(remaining(deadline))
                 else:
                     _sleep(sleeper, remaining(deadline))
         finally:
             if started:
-                with self._lock:
-                    if sleeper is not None:
-                        self._get_up(sleeper, awaited)
-                    if holding:
-                        self.held = False
-                    self._pass_on()
+                try:
+                    self._leave(sleeper, awaited, holding)
+                except BaseException:  # interrupted: the others must be able to go on all the same
+                    self._leave(sleeper, awaited, holding)
+                    raise
+
+    def _leave(self, sleeper: "threading.Lock | None", awaited: Iterable[Awaited], holding: bool) -> None:
+        """Undo what a wait has done. Doing it twice does no harm."""
+        with self._lock:
+            if sleeper is not None:
+                self._get_up(sleeper, awaited)
+            if holding:
+                self.held = False
+            self._pass_on()
 
     def wake(self, awaited: Awaited) -> None:
         """Wake those who wait for something to happen to this."""
@@ -108,19 +124,18 @@ class Baton:
         for sleeper in self._sleepers:
             _wake(sleeper)
 
-    def _lie_down(self, awaited: Iterable[Awaited]) -> threading.Lock:
+    def _lie_down(self, sleeper: threading.Lock, awaited: Iterable[Awaited]) -> None:
         """Register a sleeper: in the same breath as the attempt failed, so that no change is missed."""
-        sleeper = threading.Lock()
         sleeper.acquire()
         self._sleepers[sleeper] = None
         for one in awaited:
             one.waiters.append(sleeper)
-        return sleeper
 
     def _get_up(self, sleeper: threading.Lock, awaited: Iterable[Awaited]) -> None:
-        del self._sleepers[sleeper]
+        self._sleepers.pop(sleeper, None)
         for one in awaited:
-            one.waiters.remove(sleeper)
+            if sleeper in one.waiters:
+                one.waiters.remove(sleeper)
 
     def _pass_on(self) -> None:
         """Wake one sleeper, if nobody has the baton; one that was woken before does so when it leaves."""
@@ -137,7 +152,7 @@ def _timeout(awaited: Collection[Awaited], message: str) -> RequestTimeout:
 
 def _sleep(sleeper: "threading.Lock | None", timeout: float | None) -> None:
     assert sleeper is not None
-    sleeper.acquire(timeout=-1 if timeout is None else timeout)
+    sleeper.acquire(timeout=-1 if timeout is None else min(timeout, threading.TIMEOUT_MAX))
 
 
 def _wake(sleeper: threading.Lock) -> None:

@@ -172,6 +172,8 @@ class HTTP20Connection(http_client.HTTPSConnection):
         if isinstance(self._transport, Mux):
             self._transport.drain()
             self._draining.append(self._transport)
+        elif isinstance(self._transport, Lane):
+            self._transport.close()
         self._draining = [mux for mux in self._draining if not mux.closed]
         self._transport = self.sock = None
 
@@ -255,7 +257,7 @@ class HTTP20Connection(http_client.HTTPSConnection):
         )
 
     def _send_all(self, requests: list[Request]) -> list[int]:
-        with self._dialling:
+        with self._connecting():
             current = self._usable_transport()
             ids = list(range(self._next_id, self._next_id + 2 * len(requests), 2))
             self._next_id += 2 * len(requests)
@@ -282,6 +284,17 @@ class HTTP20Connection(http_client.HTTPSConnection):
                     self.cancel(stream_id)
             raise
         return ids
+
+    @contextlib.contextmanager
+    def _connecting(self) -> Iterator[None]:
+        """Hold `_dialling`; who dials before us may take no more than our own timeout."""
+        timeout = resolve_timeout(self.timeout)
+        if not self._dialling.acquire(timeout=-1 if timeout is None else min(timeout, threading.TIMEOUT_MAX)):
+            raise RequestTimeout(f"another thread has been connecting for {timeout:g} s", retry_safe=True)
+        try:
+            yield
+        finally:
+            self._dialling.release()
 
     def _expect(self, pending: Iterable[_Pending]) -> None:
         with self._lock:
@@ -324,12 +337,11 @@ class HTTP20Connection(http_client.HTTPSConnection):
         """
         pending = self._take(stream_id)
         if isinstance(pending, Exchange):
-            lane = self._transport
-            assert isinstance(lane, Lane)
+            assert pending.lane is not None
             try:
-                return lane.response(pending)
+                return pending.lane.response(pending)
             except BaseException:
-                lane.cancel(pending)
+                pending.lane.cancel(pending)
                 raise
         try:
             self._await_head(pending)
@@ -384,8 +396,8 @@ class HTTP20Connection(http_client.HTTPSConnection):
         if isinstance(pending, Stream):
             if pending.mux is not None:
                 pending.mux.cancel(pending)
-        elif isinstance(self._transport, Lane):
-            self._transport.cancel(pending)
+        elif pending.lane is not None:
+            pending.lane.cancel(pending)
 
     def ping(self, timeout: float | None = None) -> float:
         """Send PING (RFC 9113 section 6.7) and wait for the answer; returns the round trip in seconds.
@@ -426,11 +438,13 @@ class HTTP20Connection(http_client.HTTPSConnection):
         """Wait for a response's header block, sending the request again where that is safe."""
         while True:
             mux = stream.mux
+            if mux is None:
+                with self._dialling:  # somebody is sending it again
+                    continue
             try:
-                if mux is not None and mux.wait_head(stream):
+                if mux.wait_head(stream):
                     return
             except HTTP2Error as error:
-                assert mux is not None
                 if not self._replay(mux, stream, error):
                     raise
 
@@ -438,17 +452,27 @@ class HTTP20Connection(http_client.HTTPSConnection):
         if isinstance(pending, Exchange):
             return pending.response is not None or pending.error is not None
         mux, error = pending.mux, pending.error
-        return pending.settled and not (error and mux and self._replay(mux, pending, error))
+        if mux is None or not pending.settled:
+            return False
+        if error is None:
+            return True
+        try:
+            return not self._replay(mux, pending, error)
+        except (http_client.HTTPException, OSError):
+            return True  # the failure is the stream's, for getresponse to raise
 
     def _wait_for_one(self, waiting: list[_Pending], timeout: float | None) -> None:
         first = waiting[0]
         if isinstance(first, Exchange):
-            assert isinstance(self._transport, Lane)
+            assert first.lane is not None
             with contextlib.suppress(http_client.HTTPException, OSError):
-                self._transport.response(first)  # an error is kept, for getresponse to raise
+                first.lane.response(first)  # an error is kept, for getresponse to raise
             return
         streams = [item for item in waiting if isinstance(item, Stream)]
         muxes = {stream.mux for stream in streams if stream.mux is not None}
+        if not muxes:
+            with self._dialling:  # somebody is sending them again
+                return
         if len(muxes) == 1:
             muxes.pop().wait_any(streams, timeout)
             return
@@ -480,7 +504,14 @@ class HTTP20Connection(http_client.HTTPSConnection):
             for one in batch:
                 one.tries = 1 if mux.answered > one.answered_before else one.tries + 1
                 one.reset()
-            current = self._submit(current, batch)
+            try:
+                current = self._submit(current, batch)
+            except BaseException as failure:
+                for one in batch:
+                    if one.mux is None:  # in nobody's hands
+                        one.mux, one.error = mux, error.for_stream(one.stream_id, retry_safe=True)
+                        one.error.__cause__ = failure
+                raise
         current.settle(batch)
         return True
 
@@ -502,10 +533,7 @@ class HTTP20Connection(http_client.HTTPSConnection):
         read to its end; the last one closes the socket.
         """
         with self._dialling, self._lock:
-            current = self._transport
             self._retire()
-            if isinstance(current, Lane):
-                current.close()
             for mux in self._draining:
                 mux.close()
             for item in self._pending.values():  # what was answered, but not taken

@@ -21,6 +21,7 @@ and calls out of order CannotSendRequest or ResponseNotReady.
 """
 
 import enum
+import errno
 import http.client as http_client
 import ssl
 
@@ -113,9 +114,13 @@ class NotHTTP2(ProtocolError):
 class StreamReset(HTTP2Error, ConnectionResetError):
     """A stream was reset by RST_STREAM (RFC 9113 section 6.4); other streams are unharmed."""
 
+    errno: int | None = errno.ECONNRESET  # by which xmlrpc.client knows what may be tried again
+
 
 class MalformedResponse(StreamReset):
     """The response broke a rule of HTTP (RFC 9113 section 8.1.1), and its stream was reset."""
+
+    errno = None  # it would only come again
 
 
 class IncompleteBody(HTTP2Error, http_client.IncompleteRead):

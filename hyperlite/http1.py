@@ -9,6 +9,7 @@ thread that has the baton sends and receives, outside the lock; what it comes up
 exchange, for the one whose request that is.
 """
 
+import contextlib
 import functools
 import http.client as http_client
 import socket
@@ -19,7 +20,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 from .baton import Baton, Job
-from .errors import ConnectionLost, StreamReset
+from .errors import ConnectionLost, RequestTimeout, StreamReset
 from .forking import watch
 from .http1_response import Kept, QueuedResponse
 from .request import Request
@@ -37,7 +38,7 @@ class Exchange:
         request: what is asked for.
     """
 
-    __slots__ = ("connection", "error", "request", "response", "stream_id", "thread", "waiters")
+    __slots__ = ("connection", "error", "lane", "request", "response", "stream_id", "thread", "waiters")
 
     def __init__(self, stream_id: int, request: Request) -> None:
         self.stream_id = stream_id
@@ -45,6 +46,7 @@ class Exchange:
         self.thread = threading.get_ident()
         self.waiters: list[threading.Lock] = []
         # -- owned by the lane; `connection` is set when the request was sent --
+        self.lane: Lane | None = None
         self.connection: http_client.HTTPConnection | None = None
         self.response: QueuedResponse | None = None
         self.error: BaseException | None = None
@@ -95,7 +97,9 @@ class Lane:
     def submit(self, exchanges: Iterable[Exchange]) -> None:
         """Queue requests; `settle` sees to it that they are sent."""
         with self._lock:
-            self._queue.extend(exchanges)
+            for exchange in exchanges:
+                exchange.lane = self
+                self._queue.append(exchange)
 
     def settle(self, exchange: Exchange) -> None:
         """Send a submitted request if nothing is before it; otherwise it goes when its turn comes.
@@ -286,7 +290,11 @@ class Lane:
                 self._current = None
                 if not complete:
                     self._hang_up_locked()
-        self._take_turn()
+            # To open a connection is for him who waits for a response: who has read one does not.
+            ready = bool(self._queue) and self._sock is not None and not is_stale(self._sock)
+        if ready:
+            with contextlib.suppress(RequestTimeout):
+                self._take_turn()
 
     # -- under the lock ---------------------------------------------------------------------------
 

@@ -25,16 +25,19 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection
 from typing import TypeVar
 
-from .baton import Baton, Job
-from .errors import ConnectionLost, HTTP2Error
+from .baton import Awaited, Baton, Job
+from .errors import ConnectionLost, ErrorCode, HTTP2Error, ProtocolError
 from .forking import watch
-from .stream import Stream
 from .transport import wait_for
 
 T = TypeVar("T")
 
 # One TLS record at the most comes out of one SSL_read; a plain socket may have more.
 RECEIVE_SIZE = 65536
+# How often one call that may not wait reads what is there.
+LOOKS = 16
+# What may lie unwritten in answer to the peer (PING, SETTINGS) who does not read. Go: 10,000 frames.
+MAX_UNWRITTEN = 8 << 20
 
 _WOULD_BLOCK = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
@@ -52,6 +55,7 @@ class Link(ABC):
         self._written = 0  # bytes that went into _out, ever
         self._flushed = 0  # of which the socket took so many
         self._gone = 0  # and so many may have left: TLS writes on while it says that it would block
+        self._backlog = False  # something could not be written at once
         self._write_error: OSError | None = None
         self._closed: HTTP2Error | None = None  # why
         self._busy = False
@@ -84,7 +88,7 @@ class Link(ABC):
         """Close the connection and fail what is under way on it; nothing if that was done before."""
 
     @abstractmethod
-    def _relieve_locked(self, waiting: Collection[Stream]) -> None:
+    def _relieve_locked(self, waiting: Collection[Awaited]) -> None:
         """Do what can be done so that a wait for these streams can end."""
 
     @abstractmethod
@@ -123,15 +127,16 @@ class Link(ABC):
         """Receive what has come and send what can be sent, without waiting."""
         with self._lock:
             if not self._baton.held:
-                while self._receive_locked():
-                    pass
+                for _ in range(LOOKS):  # and no longer, for a peer that never stops talking
+                    if not self._receive_locked():
+                        break
             self._push_locked()
 
     # -- waiting ----------------------------------------------------------------------------------
 
     def _wait(
         self,
-        streams: Collection[Stream],
+        streams: Collection[Awaited],
         attempt: Callable[[], T | None],
         timeout: float | None,
         complaint: str,
@@ -152,16 +157,18 @@ class Link(ABC):
 
     def _poll(self, read: bool, write: bool, timeout: float | None) -> None:
         """Wait for the socket, then write what is left to be written."""
-        with self._lock:
-            if self._closed is not None:
-                return
-            self._pollers += 1
-            self._watched |= write
+        polling = False
         try:
+            with self._lock:
+                if self._closed is not None:
+                    return
+                polling = True
+                self._pollers += 1
+                self._watched |= write
             wait_for(self.sock, read=read, write=write, timeout=timeout)
         finally:
             with self._lock:
-                self._pollers -= 1
+                self._pollers -= polling
                 if write:
                     self._watched = False
                 if self.closed and not self._pollers:
@@ -196,6 +203,11 @@ class Link(ABC):
             self._out += fresh
             if not self._out or not self._send_locked():
                 break
+        if self._out:
+            self._backlog = True
+        elif self._backlog:
+            self._backlog = False
+            self._baton.wake_all()  # some of them may have waited for just that
         self._busy = False
 
     def _send_locked(self) -> bool:
@@ -203,19 +215,23 @@ class Link(ABC):
         if self._write_error is not None:
             self._out.clear()
             return False
-        if isinstance(self.sock, ssl.SSLSocket):
-            self._gone = self._flushed + len(self._out)
+        before, self._gone = self._gone, self._flushed + len(self._out)
         try:
             sent = self.sock.send(self._out)
         except _WOULD_BLOCK:
+            if not isinstance(self.sock, ssl.SSLSocket):
+                self._gone = before
             return False
         except OSError as error:
+            if not isinstance(self.sock, ssl.SSLSocket):
+                self._gone = before
             # What the peer said before it closed may still be there to be read: an answer, or GOAWAY.
             self._write_error = error
             self._out.clear()
             return False
         self._flushed += sent
-        self._gone = max(self._gone, self._flushed)
+        if not isinstance(self.sock, ssl.SSLSocket):
+            self._gone = self._flushed
         del self._out[:sent]
         return True
 
@@ -237,14 +253,20 @@ class Link(ABC):
             self._consume_locked(data)
             self._busy = False
             self._push_locked()
+            if len(self._out) > MAX_UNWRITTEN:
+                self._shut_locked(
+                    ProtocolError(
+                        f"the peer does not read: {len(self._out)} bytes in answer to it lie unwritten",
+                        error_code=ErrorCode.ENHANCE_YOUR_CALM,
+                    )
+                )
         else:
             self._busy = False
             self._ended_locked(self._write_error)
         return True
 
     def _close_socket_locked(self) -> None:
-        """Send what can still be sent and close; a thread that polls is woken, and the last one closes."""
-        self._send_locked()
+        """Close; a thread that polls is woken, and the last one closes the descriptor."""
         self._out.clear()
         self._busy = False
         with contextlib.suppress(OSError, ValueError):

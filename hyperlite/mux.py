@@ -13,11 +13,10 @@ from collections.abc import Collection, Sequence
 
 from .engine import Engine, with_trace
 from .errors import ConnectionLost, HTTP2Error, RequestTimeout
-from .slots import Slots
+from .link import LOOKS
+from .slots import Ping, Slots
 from .stream import Stream
 
-# How often an idle connection is read from before it is used again.
-LOOKS = 16
 # Unread data to be taken beyond the stream windows, where progress needs it.
 MAX_BUFFERED = 64 << 20
 
@@ -235,23 +234,25 @@ class Mux(Slots):
             RequestTimeout: none came within `timeout` seconds. HTTP2Error: the connection ended.
         """
         start = time.monotonic()
-        payload = struct.pack(">Q", time.monotonic_ns())
         with self._lock:
-            self._pings[payload] = None
+            self._pinged += 1
+            ping = self._pings[struct.pack(">Q", self._pinged)] = Ping()
             if self._check_locked():
-                self._engine.ping(payload)
+                self._busy = True
+                self._engine.ping(struct.pack(">Q", self._pinged))
+                self._busy = False
                 self._push_locked()
 
         def attempt() -> float | None:
             if self._closed is not None:
                 raise self._closed
-            return self._pings[payload]
+            return ping.answered
 
         try:
-            return self._wait((), attempt, timeout, "the PING was not acknowledged") - start
+            return self._wait((ping,), attempt, timeout, "the PING was not acknowledged") - start
         finally:
             with self._lock:
-                del self._pings[payload]
+                self._pings = {payload: one for payload, one in self._pings.items() if one is not ping}
 
     def trace(self) -> None:
         """Print each frame from now on."""

@@ -85,8 +85,10 @@ class Body(io.BufferedIOBase):
         """End the stream, if it has not ended: it is reset, and what lies unread is dropped."""
         if not self.closed:
             super().close()
-            if not self._stream.exhausted:
-                self._mux.cancel(self._stream)
+            stream = self._stream
+            # All that was announced is read: its end, and trailers perhaps, are only on their way.
+            if not stream.exhausted and (stream.length is None or stream.taken < stream.length):
+                self._mux.cancel(stream)
 
     def __del__(self) -> None:
         """Have the stream reset by the next one who uses the connection: a finalizer may not wait."""

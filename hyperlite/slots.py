@@ -16,6 +16,7 @@ import time
 from collections import deque
 from collections.abc import Collection
 
+from .baton import Awaited
 from .engine import Engine
 from .engine.events import (
     ConnectionFailed,
@@ -52,6 +53,16 @@ BODY_TURN = 64 << 10
 DEBUG_SHOWN = 200
 
 
+class Ping:
+    """A PING whose acknowledgement is waited for."""
+
+    stream_id: int | None = None
+
+    def __init__(self) -> None:
+        self.answered: float | None = None  # when
+        self.waiters: list[threading.Lock] = []
+
+
 class Slots(Link):
     """The streams that are open on a connection, and those that wait to be."""
 
@@ -68,7 +79,8 @@ class Slots(Link):
         self._abandoned: deque[Stream] = deque()  # garbage, to be reset by the next one who comes by
         self._unread = 0  # bytes in all inboxes
         self._advanced = 0  # of which were credited before they were read
-        self._pings: dict[bytes, float | None] = {}  # payload: when it came back
+        self._pings: dict[bytes, Ping] = {}  # by payload
+        self._pinged = 0
         self.answered = 0  # responses that have come
         self._going_away: GoAwayReceived | None = None
         self._draining = False  # takes no further requests, and closes when the last stream is over
@@ -109,7 +121,9 @@ class Slots(Link):
         if request.body:
             stream.outgoing, stream.outgoing_last = memoryview(request.body), True
         stream.sent = not request.body and request.pieces is None
+        busy, self._busy = self._busy, True  # an interrupt here would leave HPACK in no known state
         stream.wire_id = self._engine.open(request.fields, end_stream=stream.sent)
+        self._busy = busy
         self._streams[stream.wire_id] = stream
         if stream.outgoing is not None:
             self._senders[stream.wire_id] = stream
@@ -123,7 +137,7 @@ class Slots(Link):
         stream.advanced -= prepaid
         self._advanced -= prepaid
         if size > prepaid and stream.wire_id in self._streams:
-            self._engine.credit(stream.wire_id, size - prepaid)
+            self._credit_locked(stream, size - prepaid)
             self._push_locked()
         if self._queue:
             self._start_queued_locked()
@@ -143,12 +157,20 @@ class Slots(Link):
             "the request was cancelled", error_code=ErrorCode.CANCEL, stream_id=stream.stream_id
         )
         if stream.wire_id:
+            busy, self._busy = self._busy, True
             self._engine.reset(stream.wire_id, ErrorCode.CANCEL)
             self._finish_locked(stream)
+            self._busy = busy
         else:
-            self._queue.remove(stream)
+            if stream in self._queue:
+                self._queue.remove(stream)
             self._baton.wake(stream)
         self._close_if_idle_locked()
+
+    def _credit_locked(self, stream: Stream, size: int) -> None:
+        busy, self._busy = self._busy, True
+        self._engine.credit(stream.wire_id, size)
+        self._busy = busy
 
     def _complete_locked(self, stream: Stream) -> None:
         """End a stream whose response is whole: the rest of its request is of no use (RFC 9113, 8.1)."""
@@ -174,7 +196,7 @@ class Slots(Link):
             stream.error = error.for_stream(stream.stream_id, retry_safe=True)
             self._baton.wake(stream)
 
-    def _relieve_locked(self, waiting: Collection[Stream]) -> None:
+    def _relieve_locked(self, waiting: Collection[Awaited]) -> None:
         """Give credit for unread data where a wait depends on it.
 
         A stream that waits for a slot waits for its siblings to end, and one that waits to send may
@@ -182,16 +204,17 @@ class Slots(Link):
         give.  So unread data beyond the windows is taken, up to `max_buffered` bytes.  Where the
         thread that waits is the one who should have read, it would wait for itself for ever: error.
         """
-        if not waiting or any(stream.wire_id and stream.outgoing is None for stream in waiting):
+        streams = [stream for stream in waiting if isinstance(stream, Stream)]
+        if not streams or any(stream.wire_id and stream.outgoing is None for stream in streams):
             return
         me = threading.get_ident()
-        deadlocked = bool(self._streams) and not any(stream.wire_id for stream in waiting)
+        deadlocked = bool(self._streams) and not any(stream.wire_id for stream in streams)
         for sibling in self._streams.values():
             held = sibling.inbox.size - sibling.advanced
             if held > 0 and not sibling.waiters and self._advanced + held <= self._max_buffered:
                 sibling.advanced += held
                 self._advanced += held
-                self._engine.credit(sibling.wire_id, held)
+                self._credit_locked(sibling, held)
             if self._engine.window_left(sibling.wire_id) > 0 or sibling.thread != me or sibling.waiters:
                 deadlocked = False
         self._push_locked()
@@ -214,14 +237,20 @@ class Slots(Link):
 
     def _feed_bodies_locked(self) -> None:
         """Make frames of the bodies to be sent, each stream in turn."""
+        ahead = 0
         for wire_id, stream in list(self._senders.items()):
+            if len(self._out) + ahead >= WRITE_AHEAD:
+                return
             outgoing = stream.outgoing
             assert outgoing is not None
             turn = outgoing[:BODY_TURN]
             last = stream.outgoing_last and len(turn) == len(outgoing)
             sent = self._engine.send(wire_id, turn, end_stream=last)
+            ahead += sent
             if sent < len(outgoing):
                 stream.outgoing = outgoing[sent:]
+                if sent:  # the others have their turn first
+                    self._senders[wire_id] = self._senders.pop(wire_id)
                 continue
             stream.outgoing = None
             stream.sent = stream.outgoing_last
@@ -252,11 +281,11 @@ class Slots(Link):
         if self._closed is not None:
             return
         self._closed = error
-        gone = self._gone
         if not self._busy:
             self._engine.close()
             self._out += self._engine.take()
-        self._fail_all_locked(error, gone)
+            self._send_locked()
+        self._fail_all_locked(error, self._gone)
         self._close_socket_locked()
 
     def _fail_all_locked(self, error: HTTP2Error, gone: int | None = None) -> None:
@@ -295,8 +324,9 @@ class Slots(Link):
             case SettingsReceived():
                 self._start_queued_locked()
             case PingAcknowledged(payload):
-                if payload in self._pings:
-                    self._pings[payload] = time.monotonic()
+                if ping := self._pings.get(payload):
+                    ping.answered = time.monotonic()
+                    self._baton.wake(ping)
             case GoAwayReceived():
                 self._on_going_away(event)
             case ConnectionFailed(code, reason, not_http2):

@@ -123,12 +123,12 @@ class Stream:
         self.tries = 0  # how often it was sent again without the server having answered anything
         self.answered_before = 0  # what its mux had had answered when it was submitted
         # -- guarded by the mux's lock --
-        self.mux: Mux | None = None
         self.waiters: list[threading.Lock] = []
         self.reset()
 
     def reset(self) -> None:
         """Forget what happened on the last connection: the request is to be sent on another."""
+        self.mux: Mux | None = None
         self.wire_id = 0  # 0: not started
         self.written_at = 0  # how many bytes went into the mux before the header block
         self.outgoing: memoryview | None = None  # what of the body is still to be sent

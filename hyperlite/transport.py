@@ -24,6 +24,9 @@ from .errors import ErrorCode, InadequateSecurity
 H2 = "h2"
 HTTP11 = "http/1.1"
 
+# In milliseconds: poll takes a C int.
+LONGEST_POLL = 2**31 - 1
+
 _alpn_lock = threading.Lock()
 _default_contexts: dict[tuple[Any, ...], ssl.SSLContext] = {}
 
@@ -57,7 +60,7 @@ def wait_for(sock: socket.socket, *, read: bool, write: bool, timeout: float | N
     if hasattr(select, "poll"):
         poller = select.poll()
         poller.register(sock, (select.POLLIN if read else 0) | (select.POLLOUT if write else 0))
-        return bool(poller.poll(None if timeout is None else int(timeout * 1000) + 1))
+        return bool(poller.poll(None if timeout is None else min(int(timeout * 1000) + 1, LONGEST_POLL)))
     ready = select.select([sock] if read else [], [sock] if write else [], [], timeout)
     return any(ready)
 
@@ -216,6 +219,16 @@ def secure(
         wrapped.close()
         raise
     return wrapped, protocol
+
+
+def _renew_lock() -> None:
+    """Forget, in a child, that another thread of its parent held the lock."""
+    global _alpn_lock  # noqa: PLW0603  as global as the contexts are
+    _alpn_lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_lock)
 
 
 def _wrap(sock: socket.socket, context: ssl.SSLContext, host: str, alpn: Sequence[str]) -> ssl.SSLSocket:

@@ -168,3 +168,29 @@ def test_a_request_cancelled_while_its_connection_opens(serve: Serve, connect: C
     go_on.set()
     caller.join(10)
     assert conn.getresponse(conn.request("GET", "/")).read() == b"hello"
+
+
+def test_reading_a_response_does_not_wait_for_the_next_connection(serve: Serve, connect: Connect) -> None:
+    """HTTP/1.1: the server closed after the first of two, and cannot be reached again."""
+    server = serve(alpn=("http/1.1",), requests_per_connection=1)
+    conn = connect(server, timeout=5)
+    first, second = conn.request("GET", "/chunks?n=5000"), conn.request("GET", "/")
+    response = conn.getresponse(first)
+
+    def unreachable(*_: Any) -> socket.socket:
+        raise ConnectionRefusedError("nobody there")
+
+    conn._create_connection = unreachable
+    assert len(response.read()) == 50_000
+    with pytest.raises(ConnectionRefusedError):
+        conn.getresponse(second)
+
+
+def test_connect_gives_up_what_was_not_taken(serve: Serve, connect: Connect) -> None:
+    conn = connect(serve(alpn=("http/1.1",)))
+    untaken = [conn.request("GET", "/") for _ in range(2)]
+    conn.connect()
+    for stream_id in untaken:
+        with pytest.raises(hyperlite.ConnectionLost):
+            conn.getresponse(stream_id)
+    assert conn.getresponse(conn.request("GET", "/")).read() == b"hello"

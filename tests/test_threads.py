@@ -1,7 +1,9 @@
 """Many threads on one connection."""
 
 import http.client
+import socket
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -146,3 +148,61 @@ def test_close_while_others_wait(serve: Serve, connect: Connect, alpn: str) -> N
 
     in_threads(6, work)
     assert conn.getresponse(conn.request("GET", "/")).read() == b"hello"
+
+
+def test_who_waits_for_another_s_handshake_has_a_timeout_too() -> None:
+    """A server that never shakes hands: who comes second does not wait for all who came first."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        conn = hyperlite.HTTP20Connection("127.0.0.1", silent.getsockname()[1], timeout=0.3)
+
+        def work(_: int) -> None:
+            start = time.monotonic()
+            with pytest.raises(TimeoutError):
+                conn.request("GET", "/")
+            assert time.monotonic() - start < 0.3 * 2 + 1
+
+        in_threads(6, work)
+
+
+def test_a_ping_beside_another_thread_that_reads(serve: Serve, connect: Connect) -> None:
+    conn = connect(serve(), timeout=20)
+    slow = conn.request("GET", "/slow")
+    reading = threading.Barrier(2)
+
+    def work(number: int) -> None:
+        if number:
+            reading.wait()
+            with pytest.raises(hyperlite.RequestTimeout):
+                list(conn.as_ready([slow], timeout=2))
+        else:
+            reading.wait()
+            assert all(conn.ping(10) < 1.5 for _ in range(5))
+
+    in_threads(2, work)
+    conn.cancel(slow)
+
+
+def test_uploads_side_by_side_do_not_stall(serve: Serve, connect: Connect) -> None:
+    """Whose bytes another thread writes learns of it."""
+    conn = connect(serve(), timeout=10)
+    slow = conn.request("GET", "/slow")
+    over = threading.Event()
+
+    def read_for_all() -> None:
+        while not over.is_set():
+            with pytest.raises(hyperlite.RequestTimeout):
+                list(conn.as_ready([slow], timeout=0.5))
+
+    reader = threading.Thread(target=read_for_all)
+    reader.start()
+
+    def work(_: int) -> None:
+        pieces = (b"u" * 50_000 for _ in range(40))
+        assert conn.getresponse(conn.request("POST", "/count", pieces)).read() == b"2000000"
+
+    start = time.monotonic()
+    in_threads(6, work)
+    assert time.monotonic() - start < 9
+    over.set()
+    reader.join()
+    conn.cancel(slow)

@@ -1,0 +1,1 @@
+"""Libraries that stand on http.client, with hyperlite in its place: README.md has the table."""
