@@ -88,11 +88,13 @@ class HTTPSConnection(HTTPConnection, http_client.HTTPSConnection):
         self.sock: Any
         tunnel: str | None = self._tunnel_host  # type: ignore[attr-defined]
         host = tunnel or self.host
+        port = self._tunnel_port if tunnel else self.port  # type: ignore[attr-defined]
         timeout = resolve_timeout(self.timeout)
         try:
             self.sock, protocol = transport.secure(
                 self.sock,
                 host,
+                port,
                 context=self._context,  # type: ignore[attr-defined]
                 timeout=timeout,
                 start=start,
@@ -101,7 +103,6 @@ class HTTPSConnection(HTTPConnection, http_client.HTTPSConnection):
             self.sock = None
             raise
         if protocol == H2:
-            port = self._tunnel_port if tunnel else self.port  # type: ignore[attr-defined]
             origin = authority(host, port, self.default_port)
             engine = make_engine(trace=self.debuglevel > 0)
             self.sock = StrictSocket(Mux(self.sock, engine, timeout=timeout), b"https", origin)

@@ -174,12 +174,13 @@ def connect(
         raise
     if context is None:
         return sock, None
-    return secure(sock, host, context=context, timeout=timeout, start=start, alpn=alpn)
+    return secure(sock, host, port, context=context, timeout=timeout, start=start, alpn=alpn)
 
 
 def secure(
     sock: socket.socket,
     host: str,
+    port: int,
     *,
     context: ssl.SSLContext,
     timeout: float | None,
@@ -190,7 +191,7 @@ def secure(
 
     Args:
         sock: becomes the TLS socket's; it is closed if this fails.
-        host: the name that the certificate must hold.
+        host, port: of the origin; the certificate must hold the name.
         context: the caller's, left as it was.
         timeout: seconds, since `start` if these are not over.
         start: the monotonic time at which connecting began.
@@ -210,7 +211,7 @@ def secure(
         sock.close()
         raise
     try:
-        _shake_hands(wrapped, host, deadline)
+        _shake_hands(wrapped, f"{host}:{port}", deadline)
         wrapped.settimeout(timeout)
         protocol = wrapped.selected_alpn_protocol()
         if protocol == H2:

@@ -131,15 +131,10 @@ def resetting(error_code: ErrorCodes) -> StreamingHandler:
     return handler
 
 
-NO_ERRNO = "hyperlite's StreamReset is a ConnectionResetError without errno: xmlrpc.client goes by ECONNRESET"
-
-
 @pytest.mark.parametrize(
     "error_code", [ErrorCodes.INTERNAL_ERROR, ErrorCodes.REFUSED_STREAM], ids=["internal", "refused"]
 )
-@pytest.mark.parametrize(
-    "client", [pytest.param("hyperlite", marks=pytest.mark.xfail(reason=NO_ERRNO)), "stock"]
-)
+@pytest.mark.parametrize("client", ["hyperlite", "stock"])
 def test_a_call_that_was_reset(run: Run, serve: Serve, client: str, error_code: ErrorCodes) -> None:
     outcome = run("call_xmlrpc_client", serve(resetting(error_code)), client, count=5)
     assert outcome.result["sums"] == list(range(1, 6))
