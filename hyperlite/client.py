@@ -49,6 +49,8 @@ class HTTPResponse(HTTP20Response):
         if self._stream is None:
             super().begin()
             return
+        if "status" in vars(self):
+            return  # begun already
         try:
             self._mux.wait_head(self._stream)
         except BaseException:
@@ -160,7 +162,8 @@ class _Client(types.ModuleType):
 
 
 # The signatures are those of the running Python.
-functools.update_wrapper(HTTPSConnection.__init__, http_client.HTTPSConnection.__init__)
+for _name in ("__init__", "putrequest", "request"):
+    functools.update_wrapper(vars(HTTPSConnection)[_name], getattr(http_client.HTTPSConnection, _name))
 functools.update_wrapper(HTTPResponse.__init__, http_client.HTTPResponse.__init__)
 for _class in (HTTPResponse, HTTPConnection, HTTPSConnection):
     _class.__module__ = "http.client"  # where pickles, logs and tests look for it

@@ -142,8 +142,6 @@ class HTTP20Response(http_client.HTTPResponse):
         self.chunked = False
         self.will_close = False
         self.fp = Body(mux, stream)
-        if stream.exhausted:
-            self._close_conn()  # type: ignore[attr-defined]  # as http.client does without a body
 
     @functools.cached_property
     def headers(self) -> http_client.HTTPMessage:  # type: ignore[override]

@@ -183,7 +183,10 @@ class StrictSocket(SharedSocket):
         line, found, rest = bytes(self._pending).partition(b"\r\n")
         if not found:
             return False
-        size = int(line.partition(b";")[0], 16)
+        digits = line.partition(b";")[0].strip()
+        if not digits or digits.strip(b"0123456789abcdefABCDEF"):
+            raise ValueError(f"chunk size {digits!r} is no hexadecimal number")
+        size = int(digits, 16)
         if size:
             self._missing = size
             del self._pending[: len(line) + 2]

@@ -182,6 +182,28 @@ class TestRequestsByParts:
         assert conn.getresponse().status == 417
         conn.close()
 
+    def test_a_chunk_size_that_is_no_number(self, h2: client.HTTPSConnection) -> None:
+        h2.putrequest("POST", "/report")
+        h2.putheader("Transfer-Encoding", "chunked")
+        h2.endheaders()
+        with pytest.raises(ValueError, match="no hexadecimal number"):
+            h2.send(b"+3\r\nabc\r\n0\r\n\r\n")
+
+    def test_begun_twice(self, conn: client.HTTPSConnection) -> None:
+        response = get(conn)
+        response.begin()
+        assert response.read() == b"hello"
+
+    def test_an_unread_response_without_a_body_is_still_the_one_before(
+        self, conn: client.HTTPSConnection
+    ) -> None:
+        response = get(conn, "/nothing")
+        conn.request("GET", "/")
+        with pytest.raises(http.client.ResponseNotReady):
+            conn.getresponse()
+        assert response.read() == b""
+        assert conn.getresponse().read() == b"hello"
+
     def test_connection_fields_are_dropped(self, h2: client.HTTPSConnection) -> None:
         headers = {"Connection": "close", "Keep-Alive": "5", "TE": "gzip", "Upgrade": "x", "X-Kept": "y"}
         h2.request("GET", "/report", headers=headers)
