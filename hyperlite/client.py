@@ -43,6 +43,8 @@ class HTTPResponse(HTTP20Response):
         self.fp = None
         self._mux = sock.mux
         self._stream = sock.finish()
+        if self._stream is None:
+            raise http_client.ResponseNotReady("no request was sent")
 
     def begin(self) -> None:
         """Wait for the header block and take over what it says."""

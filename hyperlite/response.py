@@ -12,12 +12,15 @@ import functools
 import http.client as http_client
 import io
 from http import HTTPStatus
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .errors import ConnectionLost, HTTP2Error, IncompleteBody
 from .fields import to_message
 from .mux import Mux
 from .stream import Stream
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer as Buffer
 
 HTTP_2 = 20  # as http.client has 10 and 11
 
@@ -76,6 +79,19 @@ class Body(io.BufferedIOBase):
         if piece:
             self._mux.put_back(self._stream, piece)
         return piece
+
+    def readline(self, size: int | None = -1, /) -> bytes:
+        """Read a line, at most `size` bytes of it."""
+        limit = _ALL if size is None or size < 0 else size
+        line = bytearray()
+        try:
+            while len(line) < limit and not line.endswith(b"\n") and (ahead := self.peek()):
+                length = ahead.find(b"\n") + 1 or len(ahead)
+                line += self._mux.read(self._stream, min(length, limit - len(line)))
+        except BaseException:
+            self._mux.put_back(self._stream, bytes(line))
+            raise
+        return bytes(line)
 
     def fileno(self) -> int:
         """Return the descriptor of the socket, which other streams share."""
@@ -153,6 +169,23 @@ class HTTP20Response(http_client.HTTPResponse):
     def msg(self) -> http_client.HTTPMessage:  # type: ignore[override]
         """The same object as `headers`."""
         return self.headers
+
+    def read(self, amt: int | None = None) -> bytes:
+        """Read as http.client does."""
+        data = super().read(amt)
+        self._close_at_end(amt is not None and len(data) < amt)
+        return data
+
+    def readinto(self, b: "Buffer") -> int:
+        """Read as http.client does."""
+        count = super().readinto(b)
+        self._close_at_end(count < len(memoryview(b)))
+        return count
+
+    def _close_at_end(self, short: bool) -> None:
+        """Close after a short read, as chunks on HTTP/1.1 do: the end is known without asking again."""
+        if short and self._stream is not None and self.fp is not None and self._stream.exhausted:
+            self._close_conn()  # type: ignore[attr-defined]
 
     @property
     def trailers(self) -> http_client.HTTPMessage:

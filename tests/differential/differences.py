@@ -1,0 +1,193 @@
+"""Every call whose outcome on HTTP/2 is not that on HTTP/1.1, with the reason; docs/differences.md shows it.
+
+What differs and is not here is a defect, and its test fails.
+"""
+
+from typing import NamedTuple
+
+
+class Group(NamedTuple):
+    """Cases that differ for one reason."""
+
+    old: str
+    new: str
+    reason: str
+    cases: tuple[str, ...]
+
+
+_STALE_VALUES = ("CRLF", "LF", "CR", "trailing CRLF", "beyond Latin-1", "None", "float", "list")
+_STALE_NAMES = ("''", "' X'", "':X'", "'X:Y'", "'X\\n'", "'X\\r\\nY'", "'\\xe9'", "'\\u20ac'", "':path'")
+_CUT = ("read()", "read(5)", "readline", "readinto", "iteration")
+
+GROUPS = (
+    Group(
+        "`version` is 11; `chunked` says how the body was framed",
+        "`version` is 20; `chunked` is False",
+        "It is another protocol, and HTTP/2 has no chunks (RFC 9113 section 8.2.2).",
+        ("version", "chunked"),
+    ),
+    Group(
+        "`Connection: close`, of either side, makes `will_close` true and `sock` None",
+        "the connection stays open",
+        "The field speaks of an HTTP/1.1 connection and is not sent on HTTP/2 (RFC 9113 section 8.2.2).",
+        ("Connection: 'close'", "response /close", "order: sock after will_close"),
+    ),
+    Group(
+        "sends what is no token as a method",
+        "ValueError, or InvalidURL where a space splits it",
+        "RFC 9110 section 9.1; an intermediary that speaks HTTP/1.1 might read something else.",
+        ("method '' str", "method ' ' str", "method 'A B' str", "method 'G(T' str", "method 'GET:' str"),
+    ),
+    Group(
+        "an absolute target is sent as it is",
+        "its scheme and authority are sent as `:scheme` and `:authority`, its path as `:path`",
+        "RFC 9113 section 8.3.1.",
+        ("target 'http://other.test/a?b' str", "target 'http://other.test' str"),
+    ),
+    Group(
+        "CONNECT has a target, and the server's own host",
+        "CONNECT has `:authority` and no `:path`",
+        "RFC 9113 section 8.5.",
+        ("CONNECT host:port",),
+    ),
+    Group(
+        "several values, or folded ones, are sent on several lines, which servers may refuse",
+        "they are joined by a space on one line",
+        "HTTP/2 has no lines, and RFC 9112 section 5.2 gives the space as their meaning.",
+        (
+            "header value folded",
+            "header value folded with tab",
+            "header value folded with LF",
+            "header value folded, with a colon",
+            "putheader with two values",
+            "putheader with mixed values",
+        ),
+    ),
+    Group(
+        "sends CR before a space, and other control characters, in a header value",
+        "ValueError",
+        "RFC 9110 section 5.5 forbids them; the next hop may be HTTP/1.1 (RFC 9113 section 10.3).",
+        ("header value CR before space", "header value NUL", "header value BEL", "header value DEL"),
+    ),
+    Group(
+        "sends what is no token as a header name",
+        "ValueError",
+        "RFC 9113 section 8.2.1 forbids such names.",
+        tuple(f"header name {name} str" for name in ("'X '", "'X Y'", "'X\\x00'", "'X(Y)'", "'X/Y'")),
+    ),
+    Group(
+        "after an unfinished request and `close()`, the next one is sent behind what was left of it: a 400",
+        "ValueError when the next request is sent",
+        "http.client's `close()` does not empty its buffer; what it then sends is no request.",
+        (
+            *(f"header value {kind}" for kind in _STALE_VALUES),
+            *(f"header name {name} str" for name in _STALE_NAMES),
+            "putheader with bad second values",
+            "body str beyond Latin-1",
+            "body str beyond Latin-1, chunked",
+            "order: putrequest twice",
+            "order: putrequest, request",
+            "order: putrequest, getresponse",
+            "order: putrequest, close, request",
+            "order: bad header, close, request",
+        ),
+    ),
+    Group(
+        "sends any `TE`",
+        "sends `TE: trailers` only",
+        "RFC 9113 section 8.2.2 allows no other value.",
+        ("TE: 'gzip'", "TE: 'trailers, deflate'"),
+    ),
+    Group(
+        "two `Host` fields are two lines; with `skip_host` there is none",
+        "the last is `:authority`; without one it is the connection's host",
+        "A request has exactly one `:authority` (RFC 9113 section 8.3.1).",
+        ("putheader Host twice", "skip_host"),
+    ),
+    Group(
+        "sends a body that is shorter or longer than its content-length: the server waits, or takes the rest "
+        "for a request",
+        "CannotSendRequest",
+        "Such a request is malformed (RFC 9113 section 8.1.1).",
+        (
+            "body bytes, content-length '9'",
+            "body bytes, content-length '3'",
+            "content-length put, too little sent",
+            "content-length put, too much sent",
+        ),
+    ),
+    Group(
+        "sends a content-length that is no number",
+        "ValueError",
+        "The body could not be told from its length, here or at the next hop.",
+        tuple(f"body bytes, content-length {value!r}" for value in ("-1", "five", "5, 5", "+5")),
+    ),
+    Group(
+        "a body without a length is no body to the server",
+        "it is sent as the body",
+        "END_STREAM ends a body; HTTP/2 needs no length.",
+        ("no length put, body sent",),
+    ),
+    Group(
+        "`Transfer-Encoding: chunked` with chunks that are malformed or unfinished is sent as it is",
+        "CannotSendRequest where chunks are missing or too many, else ValueError",
+        "The chunks are unwrapped, for HTTP/2 has none: what they say must make sense.",
+        (
+            "chunks by hand, without the last",
+            "chunks by hand, no chunks at all",
+            "chunks by hand, size not a number",
+            "chunks by hand, negative size",
+            "chunks by hand, signed size",
+            "chunks by hand, longer than it says",
+            "chunks by hand, more after the last",
+            "body bytes, chunked said and not done",
+            "body generator, chunked said and not done",
+            "body array of 16 bits, chunked",  # http.client counts its items, not its bytes
+        ),
+    ),
+    Group(
+        "trailer fields behind hand-made chunks are sent",
+        "ValueError",
+        "They are not sent by hyperlite; dropping them silently would be worse.",
+        ("chunks by hand, with trailers",),
+    ),
+    Group(
+        "`peek()` on an empty body that was not read waits for bytes that never come",
+        'returns b""',
+        "http.client asks the socket without looking at the length; a stream knows its end.",
+        ("/empty by peek",),
+    ),
+    Group(
+        "a chunked response that is closed early spoils the connection (BadStatusLine)",
+        "the next request is answered",
+        "Only the stream is reset.",
+        ("/pieces by context manager", "/pieces by close() early", "/pieces by close() twice"),
+    ),
+    Group(
+        "a body that is cut off raises IncompleteRead, or just ends, and spoils the connection",
+        "StreamReset (a ConnectionResetError and HTTPException); what had come can be read with `read1()`; "
+        "the next request is answered",
+        "The server has reset the stream and given a code; the connection is unharmed.",
+        tuple(f"/cut-{kind} by {style}" for kind in ("sized", "chunked") for style in _CUT),
+    ),
+    Group(
+        "no response: RemoteDisconnected",
+        "no response: StreamReset, a ConnectionResetError as well, but no BadStatusLine",
+        "The server has reset the stream; it is not disconnected, and `sock` stays.",
+        ("response /cut-before", "order: sock after a cut"),
+    ),
+    Group(
+        "a 103 is taken for the response",
+        "it is in `informational`, and the response is the final one",
+        "RFC 9110 section 15.2: a 1xx response is followed by the final one.",
+        ("response /hints",),
+    ),
+)
+
+DIFFERENCES = {case: group.reason for group in GROUPS for case in group.cases}
+
+
+def row(group: Group) -> str:
+    """Return the group's row of the table in docs/differences.md."""
+    cases = ", ".join(f"`{case}`" for case in group.cases)
+    return f"| {group.old} | {group.new} | {group.reason} | {cases} |"

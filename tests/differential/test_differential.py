@@ -1,0 +1,106 @@
+"""The same calls on http.client, and on hyperlite.client over HTTP/1.1 and HTTP/2: the outcomes agree.
+
+A case that fails here and is not in `differences` is a defect of hyperlite.
+"""
+
+import http.client
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from hyperlite import client
+from hyperlite.testing.server import Server
+
+from .cases import CASES, READS
+from .differences import DIFFERENCES, GROUPS, row
+from .observe import Case, run
+from .service import ROUTES
+
+DOCUMENT = Path(__file__).parents[2] / "docs" / "differences.md"
+
+
+class Ways(NamedTuple):
+    """The three ways in which a case is run."""
+
+    old: Any
+    new_http1: Any
+    new_http2: Any
+
+
+@pytest.fixture(scope="module")
+def ways() -> Iterator[Ways]:
+    with Server(ROUTES, alpn=("http/1.1",)) as http1, Server(ROUTES) as http2:
+
+        def way(module: Any, server: Server) -> Any:
+            context = server.context()
+
+            def make(case: Case) -> Any:
+                connection = module.HTTPSConnection(
+                    "localhost", server.port, context=context, timeout=case.timeout
+                )
+                return run(case, connection)
+
+            return make
+
+        yield Ways(way(http.client, http1), way(client, http1), way(client, http2))
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_agrees(case: Case, ways: Ways) -> None:
+    expected = ways.old(case)
+    assert ways.new_http1(case) == expected
+    if case.name in DIFFERENCES:
+        assert ways.new_http2(case) != expected, "no difference any more: take it from differences.py"
+    else:
+        assert ways.new_http2(case) == expected
+
+
+def test_the_servers_speak_the_protocols_meant(ways: Ways) -> None:
+    case = next(case for case in CASES if case.name == "version")
+    assert [way(case)["result"] for way in ways] == [11, 11, 20]
+
+
+def test_no_response_to_a_request_that_was_refused() -> None:
+    with Server(ROUTES) as server:
+        context = server.context()
+        with closing(
+            client.HTTPSConnection("localhost", server.port, context=context, timeout=5)
+        ) as connection:
+            with pytest.raises(ValueError, match="method"):
+                connection.request("G(T", "/")
+            with pytest.raises(http.client.ImproperConnectionState):
+                connection.getresponse()
+
+
+@pytest.mark.parametrize("style", ["read()", "read(5)", "readinto", "readline", "iteration"])
+def test_what_came_of_a_body_that_was_cut_off_is_not_lost(style: str) -> None:
+    with Server(ROUTES) as server:
+        context = server.context()
+        with closing(
+            client.HTTPSConnection("localhost", server.port, context=context, timeout=5)
+        ) as connection:
+            connection.request("GET", "/cut-sized")
+            response = connection.getresponse()
+            with pytest.raises(ConnectionResetError):
+                READS[style](response)
+            assert response.read1() == b"half"
+            response.close()
+
+
+def test_list_is_long_and_its_names_are_unique() -> None:
+    names = [case.name for case in CASES]
+    assert len(names) == len(set(names)) >= 200
+
+
+def test_every_difference_is_a_case_and_has_one_reason() -> None:
+    listed = [case for group in GROUPS for case in group.cases]
+    assert len(listed) == len(set(listed))
+    assert set(listed) <= {case.name for case in CASES}
+
+
+@pytest.mark.parametrize("group", GROUPS, ids=lambda group: group.reason)
+def test_every_difference_is_documented(group: Any) -> None:
+    assert row(group) in DOCUMENT.read_text(encoding="utf-8").splitlines()
