@@ -7,6 +7,7 @@
 
 from .connection import HTTP20Connection
 from .errors import (
+    BodyReset,
     BufferLimitExceeded,
     ConnectionGoingAway,
     ConnectionLost,
@@ -14,6 +15,7 @@ from .errors import (
     HTTP2Error,
     InadequateSecurity,
     IncompleteBody,
+    MalformedBody,
     MalformedResponse,
     NotHTTP2,
     ProtocolError,
@@ -27,6 +29,7 @@ from .transport import create_context
 __version__ = "0.1.0"
 
 __all__ = [
+    "BodyReset",
     "BufferLimitExceeded",
     "ConnectionGoingAway",
     "ConnectionLost",
@@ -36,6 +39,7 @@ __all__ = [
     "HTTP20Response",
     "InadequateSecurity",
     "IncompleteBody",
+    "MalformedBody",
     "MalformedResponse",
     "NotHTTP2",
     "ProtocolError",

@@ -12,6 +12,8 @@ standard library has a class for the same trouble, it is that class too::
         ├── StreamReset               is a ConnectionResetError: one stream ended, its siblings live on
         │   └── MalformedResponse     the response broke HTTP; we reset its stream
         ├── IncompleteBody            is an IncompleteRead: the body ended before its end
+        │   └── BodyReset             is a StreamReset: because its stream was reset
+        │       └── MalformedBody     is a MalformedResponse: because it broke HTTP
         ├── RequestTimeout            is a TimeoutError
         ├── BufferLimitExceeded       more lies unread than max_buffered allows
         └── InadequateSecurity        is an ssl.SSLError: HTTP/2 over a cipher that RFC 9113 forbids
@@ -153,6 +155,14 @@ class IncompleteBody(HTTP2Error, http_client.IncompleteRead):
         return f"{type(self).__name__}({str(self)!r}, {len(self.partial)} bytes read)"
 
     __str__ = HTTP2Error.__str__
+
+
+class BodyReset(IncompleteBody, StreamReset):
+    """The stream was reset before the body's end; `partial` has what `read()` had collected."""
+
+
+class MalformedBody(BodyReset, MalformedResponse):
+    """The body, or what followed it, broke a rule of HTTP; `partial` has what `read()` had collected."""
 
 
 class RequestTimeout(HTTP2Error, TimeoutError):

@@ -133,7 +133,7 @@ def request_fields(
     scheme and authority; what belongs to an HTTP/1.1 connection is dropped.  `headers` have been
     through `header_fields`.
     """
-    host = default_authority
+    host, hosts = default_authority, 0
     path = target_bytes(target or "/")
     if path.startswith((b"http://", b"https://")):
         parts = urlsplit(path)
@@ -143,7 +143,9 @@ def request_fields(
     for field in headers:
         name, value = field
         if name == b"host":
-            host = value
+            host, hosts = value, hosts + 1
+            if hosts > 1:  # RFC 9112 section 3.2 has them refused: servers differ in which one counts
+                raise ValueError("more than one Host among the headers")
         elif name == b"te":
             if value.lower() == b"trailers":  # the one value that RFC 9113 section 8.2.2 allows
                 regular.append(field)

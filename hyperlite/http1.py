@@ -207,7 +207,7 @@ class Lane:
             connection.request(
                 request.method,
                 request.url,
-                request.body if request.repeatable else request.body_argument,
+                request.http1_body,
                 request.headers,  # type: ignore[arg-type]
                 encode_chunked=request.encode_chunked,
             )

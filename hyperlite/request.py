@@ -9,6 +9,7 @@ import io
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from .chunks import unwrap
 from .fields import Field, Headers, header_fields, request_fields
 
 # bytes and str are sent as they are; a file is read, an iterable asked, piece by piece.
@@ -26,11 +27,11 @@ class Request:
         fields: the HTTP/2 field list.
         body: the whole body, where it is in memory; such a request can be sent again.
         pieces: the body piece by piece, where it is a file or an iterable; it can be sent once.
-        body_argument: the body as the caller gave it, for HTTP/1.1.
+        http1_body: the body as HTTP/1.1 is to have it: in chunks, where the caller framed them by hand.
         encode_chunked: as in http.client's `request()`; HTTP/2 has no such thing.
     """
 
-    __slots__ = ("body", "body_argument", "encode_chunked", "fields", "headers", "method", "pieces", "url")
+    __slots__ = ("body", "encode_chunked", "fields", "headers", "http1_body", "method", "pieces", "url")
 
     def __init__(
         self,
@@ -47,10 +48,16 @@ class Request:
         self.method = method
         self.url = url
         self.headers = headers
-        self.body_argument = body
         self.encode_chunked = encode_chunked
         self.body, self.pieces = _split_body(body, blocksize)
-        self.fields = request_fields(method, url, scheme, authority, self._header_fields(headers))
+        self.http1_body = body if self.body is None else self.body
+        given = header_fields(headers)
+        if not encode_chunked and is_chunked(given):  # http.client: then the caller has done it
+            if self.body is not None:
+                self.body = b"".join(unwrap([self.body]))
+            elif self.pieces is not None:
+                self.pieces = unwrap(self.pieces)
+        self.fields = request_fields(method, url, scheme, authority, self._added(given) + given)
 
     @classmethod
     def from_fields(
@@ -70,9 +77,8 @@ class Request:
         """Whether the request can be sent more than once."""
         return self.pieces is None
 
-    def _header_fields(self, headers: Headers) -> list[Field]:
-        """Return the fields that http.client would send, those that it adds by itself first."""
-        given = header_fields(headers)
+    def _added(self, given: list[Field]) -> list[Field]:
+        """Return the fields that http.client adds by itself."""
         names = {name for name, _ in given}
         added: list[Field] = []
         if b"accept-encoding" not in names:
@@ -82,7 +88,12 @@ class Request:
                 added.append((b"content-length", b"%d" % len(self.body)))
             elif str(self.method).upper() in _METHODS_EXPECTING_BODY:
                 added.append((b"content-length", b"0"))
-        return added + given
+        return added
+
+
+def is_chunked(headers: list[Field]) -> bool:
+    """Tell whether a request's header fields announce chunks."""
+    return any(name == b"transfer-encoding" and b"chunked" in value.lower() for name, value in headers)
 
 
 def _split_body(body: Any, blocksize: int) -> tuple[bytes | None, Iterator[bytes | memoryview] | None]:

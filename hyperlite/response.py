@@ -14,7 +14,15 @@ import io
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from .errors import ConnectionLost, HTTP2Error, IncompleteBody
+from .errors import (
+    BodyReset,
+    ConnectionLost,
+    HTTP2Error,
+    IncompleteBody,
+    MalformedBody,
+    MalformedResponse,
+    StreamReset,
+)
 from .fields import to_message
 from .mux import Mux
 from .stream import Stream
@@ -43,8 +51,10 @@ class Body(io.BufferedIOBase):
         """Read `size` bytes, fewer only at the end; all that is left with -1 or None.
 
         Raises:
-            IncompleteBody: the connection was lost before the end; it carries what had come.
-            StreamReset: the stream ended before its time. RequestTimeout: nothing came in time.
+            IncompleteBody: the end was asked for and the connection was lost before it, or the stream
+                was reset (BodyReset) or broke HTTP (MalformedBody); it carries what had come.
+            HTTP2Error: a part was asked for, and the stream failed; RequestTimeout: nothing came in
+                time. What had come is not lost: it is what is read next.
         """
         wanted = _ALL if size is None or size < 0 else size
         if not wanted:
@@ -62,7 +72,7 @@ class Body(io.BufferedIOBase):
                 missing -= len(piece)
         except BaseException as error:
             so_far = b"".join(parts)
-            if to_the_end and isinstance(error, ConnectionLost):
+            if to_the_end and isinstance(error, ConnectionLost | StreamReset):
                 raise self._incomplete(so_far, before, error) from error
             # Nothing is lost: whoever reads on finds it, and then the same error if it is one that lasts.
             self._mux.put_back(stream, so_far)
@@ -115,7 +125,10 @@ class Body(io.BufferedIOBase):
         length, came = self._stream.length, before + len(so_far)
         missing = None if length is None else max(0, length - came)
         of = "" if length is None else f" of {length}"
-        return IncompleteBody(
+        kind = IncompleteBody
+        if isinstance(error, StreamReset):
+            kind = MalformedBody if isinstance(error, MalformedResponse) else BodyReset
+        return kind(
             f"{error} after {came}{of} bytes of the body",
             partial=so_far,
             expected=missing,

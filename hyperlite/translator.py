@@ -18,10 +18,11 @@ response is asked for.
 import enum
 import http.client as http_client
 
+from .chunks import Dechunker
 from .errors import ConnectionLost
 from .fields import Field, name_bytes, value_bytes
 from .mux import Mux
-from .request import Request
+from .request import Request, is_chunked
 from .shared_socket import SharedSocket
 from .stream import Stream
 
@@ -52,8 +53,9 @@ class StrictSocket(SharedSocket):
 
     def _begin(self) -> None:
         self._state = _State.HEAD
-        self._pending = bytearray()  # bytes that are not a whole head, or chunk, yet
-        self._missing = 0  # of the body, or of a chunk
+        self._pending = bytearray()  # bytes that are not a whole head yet
+        self._missing = 0  # of the body
+        self._chunks = Dechunker()
         self._request: Request | None = None
         self._stream: Stream | None = None  # once the header block was sent
 
@@ -126,9 +128,9 @@ class StrictSocket(SharedSocket):
         self._request = Request.from_fields(
             method, target, headers, scheme=self._scheme, authority=self._authority
         )
-        if b"chunked" in dict(headers).get(b"transfer-encoding", b"").lower():
+        if is_chunked(headers):
             self._state = _State.CHUNKED
-            self._missing = -1
+            self._chunks = Dechunker()
         elif b"content-length" in names:
             self._missing = _length(headers)
             self._state = _State.LENGTH
@@ -161,43 +163,11 @@ class StrictSocket(SharedSocket):
             self._state = _State.DONE
 
     def _take_chunks(self, view: memoryview) -> None:
-        """Unwrap what a caller has framed by hand (RFC 9112 section 7.1), wherever it is cut."""
-        self._pending += view
-        while self._state is _State.CHUNKED:
-            if self._missing > 0:
-                piece = bytes(self._pending[: self._missing])
-                if not piece:
-                    return
-                del self._pending[: len(piece)]
-                self._missing -= len(piece)
-                self._write(memoryview(piece))
-            elif self._missing == 0:  # the line end behind a chunk
-                if len(self._pending) < 2:
-                    return
-                del self._pending[:2]
-                self._missing = -1
-            elif not self._take_chunk_size():
-                return
-
-    def _take_chunk_size(self) -> bool:
-        line, found, rest = bytes(self._pending).partition(b"\r\n")
-        if not found:
-            return False
-        digits = line.partition(b";")[0].strip()
-        if not digits or digits.strip(b"0123456789abcdefABCDEF"):
-            raise ValueError(f"chunk size {digits!r} is no hexadecimal number")
-        size = int(digits, 16)
-        if size:
-            self._missing = size
-            del self._pending[: len(line) + 2]
-            return True
-        if b"\r\n" not in rest:
-            return False
-        if not rest.startswith(b"\r\n"):
-            raise ValueError("trailer fields behind the last chunk are not sent on HTTP/2")
-        self._pending.clear()
-        self._end()
-        return False
+        """Unwrap what a caller has framed by hand."""
+        for piece in self._chunks.feed(view):
+            self._write(memoryview(piece))
+        if self._chunks.done:
+            self._end()
 
     # -- sending ----------------------------------------------------------------------------------
 
@@ -230,8 +200,10 @@ class StrictSocket(SharedSocket):
 def _parse_head(head: bytes) -> tuple[str, str, list[Field]]:
     """Return method, target and header fields of an HTTP/1.1 head, all of them checked."""
     request_line, *lines = head.split(b"\r\n")
-    method, _, rest = request_line.partition(b" ")
-    target = rest.rpartition(b" ")[0]
+    words = request_line.split(b" ")
+    if len(words) != 3:  # the next hop would read something else than http.client's caller meant
+        raise ValueError(f"a method or target with a space in it, or without a character: {request_line!r}")
+    method, target, _ = words
     headers: list[Field] = []
     for line in lines:
         if line[:1] in (b" ", b"\t") and headers:  # http.client joins several values so

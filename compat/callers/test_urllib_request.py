@@ -49,7 +49,6 @@ def half(exchange: Exchange) -> None:
     exchange.reset()
 
 
-@pytest.mark.xfail(reason="hyperlite raises StreamReset where http.client has an IncompleteRead")
 def test_a_body_that_is_reset(compare: Run, serve: Serve) -> None:
     outcome = compare("call_urllib_request", serve({"/half": half}), broken=True)
     assert outcome.protocols == {"h2"}

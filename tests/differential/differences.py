@@ -34,7 +34,7 @@ GROUPS = (
     ),
     Group(
         "sends what is no token as a method",
-        "ValueError, or InvalidURL where a space splits it",
+        "ValueError",
         "RFC 9110 section 9.1; an intermediary that speaks HTTP/1.1 might read something else.",
         ("method '' str", "method ' ' str", "method 'A B' str", "method 'G(T' str", "method 'GET:' str"),
     ),
@@ -100,8 +100,9 @@ GROUPS = (
     ),
     Group(
         "two `Host` fields are two lines; with `skip_host` there is none",
-        "the last is `:authority`; without one it is the connection's host",
-        "A request has exactly one `:authority` (RFC 9113 section 8.3.1).",
+        "ValueError; without one, `:authority` is the connection's host",
+        "A request has exactly one `:authority` (RFC 9113 section 8.3.1); servers differ in which of two "
+        "they believe.",
         ("putheader Host twice", "skip_host"),
     ),
     Group(
@@ -165,7 +166,8 @@ GROUPS = (
     ),
     Group(
         "a body that is cut off raises IncompleteRead, or just ends, and spoils the connection",
-        "StreamReset (a ConnectionResetError and HTTPException); what had come can be read with `read1()`; "
+        "StreamReset (a ConnectionResetError and HTTPException); from `read()` to the end it is an "
+        "IncompleteRead as well, with what had come in `partial`; else that is read next, with `read1()`; "
         "the next request is answered",
         "The server has reset the stream and given a code; the connection is unharmed.",
         tuple(f"/cut-{kind} by {style}" for kind in ("sized", "chunked") for style in _CUT),

@@ -93,3 +93,14 @@ def run(case: Case, conn: Any) -> dict[str, Any]:
         seen["after close()"] = attempt(lambda: _another(conn))
     conn.close()
     return seen
+
+
+def summary(seen: dict[str, Any]) -> list[str]:
+    """Return what matters of an outcome, in few words: what was raised or answered, and what came next."""
+    result = seen["result"]
+    words = str(result)
+    if isinstance(result, dict):
+        body = result["body"]
+        came = f"{body['method']} {body['target']} of {body['authority']}" if isinstance(body, dict) else body
+        words = f"{result['head']['status']}: {came}"
+    return [words, *(f"{key}: {seen[key]}" for key in ("next request", "after close()") if key in seen)]

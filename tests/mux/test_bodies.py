@@ -12,9 +12,11 @@ import hyperlite
 import hyperlite.engine.reference
 from hyperlite.engine.windows import STREAM_WINDOW
 from hyperlite.errors import (
+    BodyReset,
     ConnectionLost,
     ErrorCode,
     IncompleteBody,
+    MalformedBody,
     MalformedResponse,
     NotHTTP2,
     ProtocolError,
@@ -211,10 +213,26 @@ class TestTheStreamEnds:
         response = respond(peer, conn, body=b"abcd")
         peer.rst(1, ErrorCode.INTERNAL_ERROR)
         with pytest.raises(StreamReset):
-            response.read()
+            response.read(5)
         assert response.read(4) == b"abcd"
         with pytest.raises(StreamReset):
             response.read(1)
+
+    def test_read_to_the_end_carries_what_had_come(self, peer: Peer, conn: CONN) -> None:
+        response = respond(peer, conn, length=10, body=b"abcd")
+        peer.rst(1, ErrorCode.INTERNAL_ERROR)
+        with pytest.raises(http.client.IncompleteRead) as caught:
+            response.read()
+        assert isinstance(caught.value, BodyReset)
+        assert (caught.value.partial, caught.value.expected) == (b"abcd", 6)
+        assert caught.value.error_code == ErrorCode.INTERNAL_ERROR
+
+    def test_so_does_a_body_that_breaks_http(self, peer: Peer, conn: CONN) -> None:
+        response = respond(peer, conn, length=10, body=b"abcd")
+        peer.send_data(1, b"", end_stream=True)
+        with pytest.raises(MalformedBody, match="4 of 10") as caught:
+            response.read()
+        assert caught.value.partial == b"abcd"
 
     def test_with_less_than_was_announced(self, peer: Peer, conn: CONN) -> None:
         response = respond(peer, conn, length=10, body=b"abcd")

@@ -9,6 +9,7 @@ import pytest
 
 from hyperlite import errors
 from hyperlite.errors import (
+    BodyReset,
     BufferLimitExceeded,
     ConnectionGoingAway,
     ConnectionLost,
@@ -16,6 +17,7 @@ from hyperlite.errors import (
     HTTP2Error,
     InadequateSecurity,
     IncompleteBody,
+    MalformedBody,
     MalformedResponse,
     NotHTTP2,
     ProtocolError,
@@ -49,6 +51,8 @@ CAUGHT_AS: dict[type[HTTP2Error], tuple[type[BaseException], ...]] = {
     StreamReset: (ConnectionResetError, ConnectionError, OSError),
     MalformedResponse: (StreamReset, ConnectionResetError, OSError),
     IncompleteBody: (http.client.IncompleteRead,),
+    BodyReset: (IncompleteBody, http.client.IncompleteRead, StreamReset, ConnectionResetError),
+    MalformedBody: (BodyReset, http.client.IncompleteRead, MalformedResponse, OSError),
     RequestTimeout: (TimeoutError, OSError),
     BufferLimitExceeded: (),
     InadequateSecurity: (ssl.SSLError, OSError),

@@ -294,6 +294,10 @@ class TestRequestFields:
         headers["Cookie"] = "b=2"
         assert fields_of(headers)[4:] == [(b"cookie", b"a=1"), (b"cookie", b"b=2")]
 
+    def test_two_hosts(self) -> None:
+        with pytest.raises(ValueError, match="more than one Host"):
+            fields_of({"Host": "a", "host": "b"})
+
     @pytest.mark.parametrize("name", ["Host", "HOST", b"host"])
     def test_host_becomes_the_authority(self, name: str | bytes) -> None:
         assert fields_of({name: "other:8080", "a": "b"}) == [

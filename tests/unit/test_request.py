@@ -6,7 +6,7 @@ import io
 import mmap
 import tempfile
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -198,7 +198,7 @@ class TestContentLength:
         assert [value for key, value in fields if key == b"content-length"] == [b"3"]
 
     def test_a_caller_who_says_chunked_means_no_length(self) -> None:
-        fields = dict(make("POST", b"abc", {"Transfer-Encoding": "chunked"}).fields)
+        fields = dict(make("POST", b"abc", {"Transfer-Encoding": "chunked"}, encode_chunked=True).fields)
         assert b"content-length" not in fields
         assert b"transfer-encoding" not in fields
 
@@ -275,9 +275,36 @@ def test_the_caller_s_own_arguments_are_kept_for_http_1() -> None:
     body = io.BytesIO(b"abc")
     headers = {"A": "b"}
     request = make("POST", body, headers, url="/p", encode_chunked=True)
-    assert request.body_argument is body
+    assert request.http1_body is body
     assert request.headers is headers
     assert (request.method, request.url, request.encode_chunked) == ("POST", "/p", True)
+
+
+class TestChunksByHand:
+    """http.client takes `Transfer-Encoding: chunked` without `encode_chunked` for done by the caller."""
+
+    CHUNKS = b"5\r\nhello\r\n0\r\n\r\n"
+    HEADERS: ClassVar = {"Transfer-Encoding": "chunked"}
+
+    def test_bytes(self) -> None:
+        request = make("POST", self.CHUNKS, self.HEADERS)
+        assert request.body == b"hello"
+        assert request.http1_body == self.CHUNKS
+
+    @pytest.mark.parametrize("kind", [iter, lambda pieces: io.BytesIO(b"".join(pieces))])
+    def test_pieces(self, kind: Any) -> None:
+        request = make("POST", kind([self.CHUNKS[:7], self.CHUNKS[7:]]), self.HEADERS)
+        assert b"".join(request.pieces or ()) == b"hello"
+
+    def test_what_is_no_chunks(self) -> None:
+        with pytest.raises(ValueError, match="last chunk"):
+            make("POST", b"hello", self.HEADERS)
+
+    def test_with_encode_chunked_it_is_the_body(self) -> None:
+        assert make("POST", b"hello", self.HEADERS, encode_chunked=True).body == b"hello"
+
+    def test_no_body(self) -> None:
+        assert make("GET", None, self.HEADERS).body is None
 
 
 def test_nobody_can_put_a_header_into_the_default() -> None:
