@@ -116,8 +116,9 @@ class Baton:
 
     def wake(self, awaited: Awaited) -> None:
         """Wake those who wait for something to happen to this."""
-        for sleeper in tuple(awaited.waiters):
-            _wake(sleeper)
+        if awaited.waiters:
+            for sleeper in tuple(awaited.waiters):
+                _wake(sleeper)
 
     def wake_all(self) -> None:
         """Wake everybody."""

@@ -257,19 +257,21 @@ class HTTP20Connection(http_client.HTTPSConnection):
         )
 
     def _send_all(self, requests: list[Request]) -> list[int]:
-        with self._connecting():
+        self._take_dialling()
+        try:
             current = self._usable_transport()
-            ids = list(range(self._next_id, self._next_id + 2 * len(requests), 2))
-            self._next_id += 2 * len(requests)
-            numbered = list(zip(ids, requests, strict=True))
+            first, self._next_id = self._next_id, self._next_id + 2 * len(requests)
+            ids = list(range(first, self._next_id, 2))
             if isinstance(current, Lane):
-                exchanges = [Exchange(stream_id, request) for stream_id, request in numbered]
+                exchanges = list(map(Exchange, ids, requests))
                 current.submit(exchanges)
                 self._expect(exchanges)
             else:
-                streams = [Stream(stream_id, request) for stream_id, request in numbered]
+                streams = list(map(Stream, ids, requests))
                 current = self._submit(current, streams)
                 self._expect(streams)
+        finally:
+            self._dialling.release()
         try:
             if isinstance(current, Lane):
                 for exchange in exchanges:
@@ -277,7 +279,8 @@ class HTTP20Connection(http_client.HTTPSConnection):
             else:
                 current.settle(streams)
                 for stream in streams:
-                    self._send_body(stream)
+                    if stream.request.pieces is not None:
+                        self._send_body(stream)
         except BaseException:
             for stream_id in ids:  # which the caller will never know
                 with contextlib.suppress(http_client.ResponseNotReady):
@@ -285,16 +288,13 @@ class HTTP20Connection(http_client.HTTPSConnection):
             raise
         return ids
 
-    @contextlib.contextmanager
-    def _connecting(self) -> Iterator[None]:
-        """Hold `_dialling`; who dials before us may take no more than our own timeout."""
+    def _take_dialling(self) -> None:
+        """Acquire `_dialling`; who dials before us may take no more than our own timeout."""
+        if self._dialling.acquire(blocking=False):
+            return
         timeout = resolve_timeout(self.timeout)
         if not self._dialling.acquire(timeout=-1 if timeout is None else min(timeout, threading.TIMEOUT_MAX)):
             raise RequestTimeout(f"another thread has been connecting for {timeout:g} s", retry_safe=True)
-        try:
-            yield
-        finally:
-            self._dialling.release()
 
     def _expect(self, pending: Iterable[_Pending]) -> None:
         with self._lock:
@@ -312,9 +312,8 @@ class HTTP20Connection(http_client.HTTPSConnection):
 
     def _send_body(self, stream: Stream) -> None:
         """Send a body that comes in pieces, until the server has enough of it."""
-        if stream.request.pieces is None:
-            return
         assert stream.mux is not None
+        assert stream.request.pieces is not None
         for piece in stream.request.pieces:
             if len(piece) and not stream.mux.write(stream, piece, last=False):
                 return

@@ -6,6 +6,7 @@ and what is smuggled there is a request of its own (RFC 9113 section 10.3).  Wha
 refuses is refused here with the same class of exception; where RFC 9113 is stricter, so are we.
 """
 
+import functools
 import re
 from collections.abc import Iterable, Mapping
 from http.client import HTTPMessage, InvalidURL
@@ -33,6 +34,8 @@ _is_value = re.compile(rb"[\t\x20-\x7e\x80-\xff]*").fullmatch
 # http.client lets a value be continued on a further line; RFC 9110 has that read as a space.
 _fold = re.compile(rb"\r?\n[ \t]+")
 _is_host_name = re.compile(rb"[0-9A-Za-z._-]+").fullmatch
+# Methods and field names that were found in order: a program uses few, and uses them often.
+REMEMBERED = 256
 _not_in_target = re.compile("[\0-\x20\x7f]").search
 
 # RFC 9113 section 8.2.2: they speak of one HTTP/1.1 connection and mean nothing on HTTP/2.
@@ -41,6 +44,7 @@ CONNECTION_FIELDS = frozenset(
 )
 
 
+@functools.lru_cache(REMEMBERED)
 def method_bytes(method: str) -> bytes:
     """Return the method as it goes on the wire; ValueError if it is not a token (RFC 9110 section 9.1)."""
     if not isinstance(method, str):
@@ -85,6 +89,7 @@ def authority(host: str, port: int | None, default_port: int) -> bytes:
     return encoded if port is None or port == default_port else b"%b:%d" % (encoded, port)
 
 
+@functools.lru_cache(REMEMBERED)
 def name_bytes(name: str | bytes) -> bytes:
     """Return a field name as HTTP/2 wants it, in lower case; ValueError if it is not a token."""
     if isinstance(name, str):
@@ -124,6 +129,11 @@ def header_fields(headers: Headers) -> list[Field]:
     return [(name_bytes(name), value_bytes(value)) for name, value in headers.items()]
 
 
+@functools.lru_cache(REMEMBERED)
+def _pseudo_fields(method: str, scheme: bytes, host: bytes) -> tuple[Field, ...]:
+    return (b":method", method_bytes(method)), (b":scheme", scheme), (b":authority", host)
+
+
 def request_fields(
     method: str, target: str, scheme: bytes, default_authority: bytes, headers: Iterable[Field]
 ) -> list[Field]:
@@ -153,13 +163,7 @@ def request_fields(
             regular.append(field)
     if method == "CONNECT":
         return [(b":method", b"CONNECT"), (b":authority", path), *regular]
-    pseudo = [
-        (b":method", method_bytes(method)),
-        (b":scheme", scheme),
-        (b":authority", host),
-        (b":path", path),
-    ]
-    return pseudo + regular
+    return [*_pseudo_fields(method, scheme, host), (b":path", path), *regular]
 
 
 def is_response_value(value: bytes) -> bool:

@@ -56,6 +56,7 @@ class Link(ABC):
         self._flushed = 0  # of which the socket took so many
         self._gone = 0  # and so many may have left: TLS writes on while it says that it would block
         self._backlog = False  # something could not be written at once
+        self._dry = False  # there was nothing to receive: who wants more polls first
         self._write_error: OSError | None = None
         self._closed: HTTP2Error | None = None  # why
         self._busy = False
@@ -78,6 +79,10 @@ class Link(ABC):
     @abstractmethod
     def _consume_locked(self, data: bytes) -> None:
         """Take what was received."""
+
+    @abstractmethod
+    def _idle_locked(self) -> bool:
+        """Tell whether nothing is expected of the peer."""
 
     @abstractmethod
     def _ended_locked(self, cause: OSError | None) -> None:
@@ -127,9 +132,7 @@ class Link(ABC):
         """Receive what has come and send what can be sent, without waiting."""
         with self._lock:
             if not self._baton.held:
-                for _ in range(LOOKS):  # and no longer, for a peer that never stops talking
-                    if not self._receive_locked():
-                        break
+                self._receive_all_locked()
             self._push_locked()
 
     # -- waiting ----------------------------------------------------------------------------------
@@ -147,7 +150,7 @@ class Link(ABC):
         """
 
         def step(holding: bool) -> Job | None:
-            if holding and self._receive_locked():
+            if holding and not self._dry and self._receive_all_locked():
                 return _try_again
             self._relieve_locked(streams)
             watch = bool(self._out) and (holding or not self._watched)
@@ -169,12 +172,15 @@ class Link(ABC):
         finally:
             with self._lock:
                 self._pollers -= polling
+                if read:
+                    self._dry = False
                 if write:
                     self._watched = False
-                if self.closed and not self._pollers:
+                if self._closed is not None and not self._pollers:
                     self.sock.close()
-        with self._lock:
-            self._push_locked()
+        if self._out:
+            with self._lock:
+                self._push_locked()
 
     def _linger(self) -> None:
         """Stay until what we left behind is written, if the one who reads does not know of it."""
@@ -235,6 +241,20 @@ class Link(ABC):
         del self._out[:sent]
         return True
 
+    def _receive_all_locked(self) -> bool:
+        """Take what has come, and no more than `LOOKS` times: a peer may never stop talking."""
+        for look in range(LOOKS):
+            if not self._receive_locked():
+                return look > 0
+            if self._idle_locked():  # one look less: nothing is to come
+                break
+        return True
+
+    def _look_locked(self) -> bool:
+        """Take what has come unasked for, while nobody reads; tell whether that was anything."""
+        self._dry = self._closed is not None or not wait_for(self.sock, read=True, write=False, timeout=0)
+        return not self._dry and self._receive_all_locked()
+
     def _receive_locked(self) -> bool:
         """Take what the socket has; false if that is nothing."""
         if not self._check_locked():
@@ -244,6 +264,7 @@ class Link(ABC):
             data = self.sock.recv(RECEIVE_SIZE)
         except _WOULD_BLOCK:
             self._busy = False
+            self._dry = True
             return False
         except OSError as error:
             self._busy = False

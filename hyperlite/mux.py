@@ -6,6 +6,7 @@ waits in `link.py`.
 Lock order: the connection's lock, then `_lock`.
 """
 
+import functools
 import socket
 import struct
 import time
@@ -13,7 +14,6 @@ from collections.abc import Collection, Sequence
 
 from .engine import Engine, with_trace
 from .errors import ConnectionLost, HTTP2Error, RequestTimeout
-from .link import LOOKS
 from .slots import Ping, Slots
 from .stream import Stream
 
@@ -64,9 +64,7 @@ class Mux(Slots):
         """
         with self._lock:
             if not self._streams and not self._baton.held:
-                for _ in range(LOOKS):  # and no longer, for a peer that never stops talking
-                    if not self._receive_locked():
-                        break
+                self._look_locked()
             return self.usable
 
     # -- requests ---------------------------------------------------------------------------------
@@ -148,18 +146,20 @@ class Mux(Slots):
         Raises:
             HTTP2Error: what became of the stream instead; RequestTimeout if nothing did.
         """
-
-        def attempt() -> bool | None:
-            if stream.status:
-                return True
-            if stream.mux is not self:
-                return False
-            if stream.error is not None:
-                raise stream.error
-            self._want_locked((stream,))
-            return None
-
+        if stream.status:
+            return True
+        attempt = functools.partial(self._head_locked, stream)
         return self._wait((stream,), attempt, self.timeout, "no response came")
+
+    def _head_locked(self, stream: Stream) -> bool | None:
+        if stream.status:
+            return True
+        if stream.mux is not self:
+            return False
+        if stream.error is not None:
+            raise stream.error
+        self._want_locked((stream,))
+        return None
 
     def wait_any(self, streams: Collection[Stream], timeout: float | None) -> None:
         """Wait until the response or the failure of at least one stream is there, or `timeout` is over."""
@@ -181,22 +181,25 @@ class Mux(Slots):
         Raises:
             HTTP2Error: the stream failed, and what had arrived before was read.
         """
-
-        def attempt() -> bytes | None:
-            if readable := stream.readable:
-                return self._take_locked(stream, min(limit, readable))
-            if stream.complete:
-                return b""
-            if stream.error is not None:
-                raise stream.error
-            self._engine.grow(stream.wire_id)
-            self._push_locked()
-            return None
-
-        data = self._wait((stream,), attempt, self.timeout, "no more of the body came")
+        with self._lock:  # mostly it is there already
+            data = self._read_locked(stream, limit)
+        if data is None:
+            attempt = functools.partial(self._read_locked, stream, limit)
+            data = self._wait((stream,), attempt, self.timeout, "no more of the body came")
         if self._out:
             self._linger()
         return data
+
+    def _read_locked(self, stream: Stream, limit: int) -> bytes | None:
+        if readable := stream.readable:
+            return self._take_locked(stream, min(limit, readable))
+        if stream.complete:
+            return b""
+        if stream.error is not None:
+            raise stream.error
+        self._engine.grow(stream.wire_id)
+        self._push_locked()
+        return None
 
     def put_back(self, stream: Stream, data: bytes) -> None:
         """Undo a read: the bytes are the next to be read again. Their credit stays given."""

@@ -19,6 +19,9 @@ BodyLike = bytes | bytearray | memoryview | str | io.IOBase | Iterable[bytes] | 
 _METHODS_EXPECTING_BODY = frozenset({"PATCH", "POST", "PUT"})
 
 
+_ACCEPT_ENCODING = (b"accept-encoding", b"identity")
+
+
 class Request:
     """One request to one origin.
 
@@ -82,7 +85,7 @@ class Request:
         names = {name for name, _ in given}
         added: list[Field] = []
         if b"accept-encoding" not in names:
-            added.append((b"accept-encoding", b"identity"))
+            added.append(_ACCEPT_ENCODING)
         if b"content-length" not in names and b"transfer-encoding" not in names and self.pieces is None:
             if self.body is not None:
                 added.append((b"content-length", b"%d" % len(self.body)))

@@ -14,7 +14,8 @@ import socket
 import threading
 import time
 from collections import deque
-from collections.abc import Collection
+from collections.abc import Callable, Collection
+from typing import Any
 
 from .baton import Awaited
 from .engine import Engine
@@ -29,6 +30,7 @@ from .engine.events import (
     SettingsReceived,
     StreamFailed,
     TrailersReceived,
+    WindowOpened,
 )
 from .errors import (
     BufferLimitExceeded,
@@ -262,9 +264,12 @@ class Slots(Link):
         if events and type(events[-1]) is ConnectionFailed:
             self._draining = True  # nothing may be started by what came before it
         for event in events:
-            self._on_event(event)
+            _HANDLERS[type(event)](self, event)
         self._busy = False  # the engine is whole again
         self._close_if_idle_locked()
+
+    def _idle_locked(self) -> bool:
+        return not self._streams and not self._pings
 
     def _ended_locked(self, cause: OSError | None) -> None:
         reason, code = "the server closed the connection", None
@@ -309,51 +314,58 @@ class Slots(Link):
 
     # -- under the lock: what the peer did --------------------------------------------------------
 
-    def _on_event(self, event: Event) -> None:
-        match event:
-            case DataReceived() | ResponseReceived() | TrailersReceived():
-                if stream := self._streams.get(event.wire_id):
-                    self._on_message(stream, event)
-            case InformationalReceived(wire_id, status, fields):
-                if stream := self._streams.get(wire_id):
-                    stream.informational.append((status, fields))
-                    self._baton.wake(stream)
-            case StreamFailed():
-                if stream := self._streams.get(event.wire_id):
-                    self._on_stream_failed(stream, event)
-            case SettingsReceived():
-                self._start_queued_locked()
-            case PingAcknowledged(payload):
-                if ping := self._pings.get(payload):
-                    ping.answered = time.monotonic()
-                    self._baton.wake(ping)
-            case GoAwayReceived():
-                self._on_going_away(event)
-            case ConnectionFailed(code, reason, not_http2):
-                self._busy = False  # the engine is whole: it has its GOAWAY to send
-                self._shut_locked((NotHTTP2 if not_http2 else ProtocolError)(reason, error_code=code))
-            # WindowOpened: bodies are fed with every push, and one follows.
+    def _on_informational(self, event: InformationalReceived) -> None:
+        if stream := self._streams.get(event.wire_id):
+            stream.informational.append((event.status, event.fields))
+            self._baton.wake(stream)
 
-    def _on_message(self, stream: Stream, event: DataReceived | ResponseReceived | TrailersReceived) -> None:
-        match event:
-            case DataReceived(_, data, ends):
-                if data:
-                    stream.inbox.put(data)
-                    self._unread += len(data)
-            case ResponseReceived(_, status, fields, length, ends):
-                stream.response_fields = fields
-                stream.length = length
-                stream.status = status
-                self.answered += 1
-            case TrailersReceived(_, fields):
-                stream.trailers = fields
-                ends = True
+    def _on_response(self, event: ResponseReceived) -> None:
+        if stream := self._streams.get(event.wire_id):
+            stream.response_fields = event.fields
+            stream.length = event.length
+            stream.status = event.status  # the last: `settled` is asked without the lock
+            self.answered += 1
+            self._advance_locked(stream, event.end_stream)
+
+    def _on_data(self, event: DataReceived) -> None:
+        if stream := self._streams.get(event.wire_id):
+            if event.data:
+                stream.inbox.put(event.data)
+                self._unread += len(event.data)
+            self._advance_locked(stream, event.end_stream)
+
+    def _on_trailers(self, event: TrailersReceived) -> None:
+        if stream := self._streams.get(event.wire_id):
+            stream.trailers = event.fields
+            self._advance_locked(stream, True)
+
+    def _advance_locked(self, stream: Stream, ends: bool) -> None:
+        """Tell those who wait for a stream; `ends`: that was the end of its response."""
         if ends:
             self._complete_locked(stream)
         else:
             self._baton.wake(stream)
 
-    def _on_stream_failed(self, stream: Stream, event: StreamFailed) -> None:
+    def _on_settings(self, _event: SettingsReceived) -> None:
+        self._start_queued_locked()
+
+    def _on_window(self, _event: WindowOpened) -> None:
+        """Do nothing: bodies are fed with every push, and one follows."""
+
+    def _on_ping(self, event: PingAcknowledged) -> None:
+        if ping := self._pings.get(event.payload):
+            ping.answered = time.monotonic()
+            self._baton.wake(ping)
+
+    def _on_connection_failed(self, event: ConnectionFailed) -> None:
+        self._busy = False  # the engine is whole: it has its GOAWAY to send
+        kind = NotHTTP2 if event.not_http2 else ProtocolError
+        self._shut_locked(kind(event.reason, error_code=event.error_code))
+
+    def _on_stream_failed(self, event: StreamFailed) -> None:
+        stream = self._streams.get(event.wire_id)
+        if stream is None:
+            return
         kind = StreamReset if event.remote else MalformedResponse
         refused = event.remote and event.error_code == ErrorCode.REFUSED_STREAM and not stream.status
         stream.error = kind(
@@ -375,6 +387,20 @@ class Slots(Link):
                 stream.error = error.for_stream(stream.stream_id)
                 self._finish_locked(stream)
         self._refuse_queue_locked(error)
+
+
+_HANDLERS: dict[type[Event], Callable[[Slots, Any], None]] = {
+    ResponseReceived: Slots._on_response,
+    DataReceived: Slots._on_data,
+    TrailersReceived: Slots._on_trailers,
+    InformationalReceived: Slots._on_informational,
+    StreamFailed: Slots._on_stream_failed,
+    WindowOpened: Slots._on_window,
+    SettingsReceived: Slots._on_settings,
+    PingAcknowledged: Slots._on_ping,
+    GoAwayReceived: Slots._on_going_away,
+    ConnectionFailed: Slots._on_connection_failed,
+}
 
 
 def _going_away_reason(event: GoAwayReceived) -> str:

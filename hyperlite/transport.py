@@ -8,6 +8,7 @@ nothing.  (ALPN that the caller himself had set is lost; http.client would set i
 
 import contextlib
 import errno
+import math
 import os
 import select
 import socket
@@ -60,7 +61,10 @@ def wait_for(sock: socket.socket, *, read: bool, write: bool, timeout: float | N
     if hasattr(select, "poll"):
         poller = select.poll()
         poller.register(sock, (select.POLLIN if read else 0) | (select.POLLOUT if write else 0))
-        return bool(poller.poll(None if timeout is None else min(int(timeout * 1000) + 1, LONGEST_POLL)))
+        # Rounded up: who wakes too early only has to sleep again. But 0 is "do not wait".
+        return bool(
+            poller.poll(min(math.ceil(timeout * 1000), LONGEST_POLL) if timeout is not None else None)
+        )
     ready = select.select([sock] if read else [], [sock] if write else [], [], timeout)
     return any(ready)
 
