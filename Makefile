@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: all demo test check fmt cov compat-stdlib compat-callers clean
+.PHONY: all demo test check fmt cov compat-stdlib compat-callers profile clean
 .DELETE_ON_ERROR:
 
 all: check test
@@ -54,6 +54,18 @@ $(VENV)/callers/.made: pyproject.toml compat/callers/requirements.txt
 
 compat-callers: $(VENV)/callers/.made
 	$(VENV)/callers/bin/python -m pytest compat/callers $(ARGS)
+
+# What hyperlite is measured beside, one by one: what cannot be installed is left out, and make bench says so.
+$(VENV)/bench/.made $(VENV)/bench-niquests/.made: $(VENV)/%/.made: pyproject.toml tests/benchmarks/%.txt
+	test -x $(VENV)/$*/bin/python || $(PYTHON) -m venv $(VENV)/$*
+	grep -v '^#' tests/benchmarks/$*.txt | while read -r one; do \
+		$(VENV)/$*/bin/python -m pip install --quiet --disable-pip-version-check $$one || echo "left out: $$one"; \
+	done
+	touch $@
+
+# Where a small request's time goes; ARGS="--server nghttpd --files different".
+profile: $(VENV)/bench/.made
+	$(VENV)/bench/bin/python -m tests.benchmarks.layers $(ARGS)
 
 clean:
 	rm -rf $(VENV) .coverage .coverage.* .pytest_cache .mypy_cache .ruff_cache .import_linter_cache dist

@@ -1,0 +1,162 @@
+"""What crossed a connection once, kept, to be had again without the server, TLS or a socket.
+
+A tape is cut into chunks: what the client wrote for the chunk's requests, and the pieces in which their
+responses came out of TLS.  `record` makes one, `TapeSocket` plays one to hyperlite inside this process, and
+`play` to a client over TLS, from a process of its own.
+"""
+
+import multiprocessing
+import socket
+import ssl
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+
+import hyperlite
+from hyperlite.testing.certificates import certificates
+from tests.real.servers import Site
+
+PATIENCE = 10.0
+
+
+@dataclass
+class Chunk:
+    """The requests of one chunk, and their responses."""
+
+    paths: list[str]
+    written: list[bytes] = field(default_factory=list)
+    """What each call of send took."""
+    read: list[bytes] = field(default_factory=list)
+    """What each call of recv returned."""
+
+
+def record(site: Site, paths: Sequence[str], chunk: int, *, many: bool) -> list[Chunk]:
+    """Fetch the paths in chunks, by `request_many()` or by `request()`, and keep every byte."""
+    tape: list[Chunk] = []
+
+    class Recorder(ssl.SSLSocket):
+        def send(self, data, flags=0):
+            sent = super().send(data, flags)
+            tape[-1].written.append(bytes(data[:sent]))
+            return sent
+
+        def recv(self, size=1024, flags=0):
+            data = super().recv(size, flags)
+            tape[-1].read.append(data)
+            return data
+
+        def recv_into(self, buffer, nbytes=None, flags=0):
+            count = super().recv_into(buffer, nbytes, flags)
+            tape[-1].read.append(bytes(memoryview(buffer)[:count]))
+            return count
+
+    context = site.context()
+    context.sslsocket_class = Recorder
+    with hyperlite.HTTP20Connection("localhost", site.port, context=context, timeout=PATIENCE) as conn:
+        for start in range(0, len(paths), chunk):
+            tape.append(Chunk(list(paths[start : start + chunk])))
+            fetch(conn, tape[-1].paths, many=many)
+        tape.append(Chunk([]))  # for what is said at the end
+    return tape[:-1]
+
+
+def fetch(conn: hyperlite.HTTP20Connection, paths: Sequence[str], *, many: bool) -> None:
+    """Fetch one chunk."""
+    if many:
+        ids = conn.request_many(("GET", path) for path in paths)
+    else:
+        ids = [conn.request("GET", path) for path in paths]
+    for stream_id in ids:
+        response = conn.getresponse(stream_id)
+        assert response.read()
+        assert (response.status, response.version) == (200, 20)
+
+
+class TapeSocket:
+    """A socket in the place of a real one: it swallows what is sent and returns what was recorded.
+
+    The responses of a chunk are there from `release()` on, not before.
+    """
+
+    def __init__(self, tape: Sequence[Chunk]) -> None:
+        self._chunks = iter(tape)
+        self._ready: list[bytes] = []
+        # Something to poll, in vain: a client that does so misses something, and times out.
+        self._ends = socket.socketpair()
+
+    def release(self) -> None:
+        """Let the responses of the next chunk arrive."""
+        self._ready = self._ready[::-1] + next(self._chunks).read
+        self._ready.reverse()
+
+    def send(self, data, _flags=0) -> int:
+        return len(data)
+
+    def recv(self, size: int, _flags=0) -> bytes:
+        if not self._ready:
+            raise BlockingIOError
+        piece = self._ready.pop()
+        if len(piece) > size:
+            self._ready.append(piece[size:])
+        return piece[:size]
+
+    def recv_into(self, buffer, nbytes=0, _flags=0) -> int:
+        data = self.recv(nbytes or len(buffer))
+        memoryview(buffer)[: len(data)] = data
+        return len(data)
+
+    def fileno(self) -> int:
+        return self._ends[0].fileno()
+
+    def close(self) -> None:
+        for end in self._ends:
+            end.close()
+
+    def setblocking(self, _flag) -> None: ...
+    def settimeout(self, _seconds) -> None: ...
+    def setsockopt(self, *_) -> None: ...
+    def shutdown(self, _how) -> None: ...
+
+
+@contextmanager
+def play(tape: Sequence[Chunk]) -> Iterator[int]:
+    """Serve a tape over TLS, from another process, once; yields the port."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        player = multiprocessing.get_context("fork").Process(target=_play, args=(listener, tape), daemon=True)
+        player.start()
+        try:
+            yield listener.getsockname()[1]
+        finally:
+            player.terminate()
+            player.join()
+
+
+def _play(listener: socket.socket, tape: Sequence[Chunk]) -> None:
+    sock, _ = listener.accept()
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    with closing(certificates().server_context(["h2"]).wrap_socket(sock, server_side=True)) as secure:
+        for chunk in tape:
+            missing = sum(map(len, chunk.written))
+            while missing:
+                missing -= len(secure.recv(min(missing, 65536)))
+            for piece in chunk.read:
+                secure.sendall(piece)
+        secure.recv(1)  # until the client goes
+
+
+def call(port: int) -> ssl.SSLSocket:
+    """Return a connection to a player."""
+    sock = socket.create_connection(("localhost", port), PATIENCE)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    sock.settimeout(None)  # with one, Python would poll before each call
+    return certificates().client_context().wrap_socket(sock, server_hostname="localhost")
+
+
+def floor(sock: ssl.SSLSocket, chunks: Sequence[Chunk]) -> None:
+    """Write and read the same bytes by bare calls, and look at none of them."""
+    for chunk in chunks:
+        for data in chunk.written:
+            sock.send(data)
+        missing = sum(map(len, chunk.read))
+        while missing > 0:
+            missing -= len(sock.recv(65536))
