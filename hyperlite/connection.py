@@ -140,15 +140,60 @@ class HTTP20Connection(http_client.HTTPSConnection):
     def _open(self, alpn: tuple[str, ...]) -> tuple[socket.socket, str | None]:
         sys.audit("http.client.connect", self, self.host, self.port)
         context = (self._context or transport.default_context()) if self._secure else None
-        return transport.connect(
+        timeout = resolve_timeout(self.timeout)
+        start = time.monotonic()
+        sock, protocol = transport.connect(
             self.host,
             self.port,
-            context=context,
-            timeout=resolve_timeout(self.timeout),
+            context=None if self._tunnelled else context,
+            timeout=timeout,
             source_address=self.source_address,
             alpn=alpn,
             create_connection=self._create_connection,  # type: ignore[attr-defined]
         )
+        if not self._tunnelled:
+            return sock, protocol
+        host, port = self._origin
+        self._pass_proxy(sock)
+        if context is None:
+            return sock, None
+        return transport.secure(sock, host, port, context=context, timeout=timeout, start=start, alpn=alpn)
+
+    def _pass_proxy(self, sock: socket.socket) -> None:
+        """Have the proxy at the other end of a socket connect it to the origin (RFC 9110 section 9.3.6)."""
+        proxy = http_client.HTTPConnection(self.host, self.port)
+        proxy.set_debuglevel(self.debuglevel)
+        proxy.set_tunnel(*self._origin, self._tunnel_headers)  # type: ignore[attr-defined]
+        proxy.sock = sock
+        try:
+            proxy._tunnel()  # type: ignore[attr-defined]  # http.client's own code talks to the proxy
+        except BaseException:
+            sock.close()
+            raise
+
+    def set_tunnel(self, host: str, port: int | None = None, headers: Any = None) -> None:
+        """Connect through the proxy that the constructor named, as in http.client; TLS and ALPN are inside.
+
+        Args:
+            host, port: the origin; requests are for it from now on.
+            headers: a mapping of header fields for the proxy, such as `Proxy-Authorization`.
+
+        Raises:
+            RuntimeError: the connection is open already.
+        """
+        super().set_tunnel(host, port, headers)
+        self._authority = authority(*self._origin, self.default_port)
+
+    @property
+    def _tunnelled(self) -> bool:
+        return self._tunnel_host is not None  # type: ignore[attr-defined]
+
+    @property
+    def _origin(self) -> tuple[str, int]:
+        """The host and the port that requests are for: the tunnel's far end where there is one."""
+        if self._tunnelled:
+            return self._tunnel_host, self._tunnel_port  # type: ignore[attr-defined]
+        return self.host, self.port
 
     def _dial(self) -> socket.socket:
         """Open a further socket to an origin that is known to speak HTTP/1.1."""
@@ -159,7 +204,7 @@ class HTTP20Connection(http_client.HTTPSConnection):
 
     def _speak(self, sock: socket.socket) -> http_client.HTTPConnection:
         """Return an http.client connection that talks on `sock`."""
-        connection = http_client.HTTPConnection(self.host, self.port, blocksize=self.blocksize)
+        connection = http_client.HTTPConnection(*self._origin, blocksize=self.blocksize)
         connection.default_port = self.default_port  # so that Host names the port when it must
         connection.response_class = QueuedResponse
         connection.set_debuglevel(self.debuglevel)

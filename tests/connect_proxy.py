@@ -1,0 +1,83 @@
+"""A small forward proxy for tests: CONNECT, and http:// targets in absolute form."""
+
+import contextlib
+import selectors
+import socket
+import threading
+from typing import Self
+
+
+class Proxy:
+    """Listens on a free port until its end; `seen` has the first line and the header lines of each request."""
+
+    def __init__(self, *, refuse: bytes | None = None) -> None:
+        """`refuse`: what to answer to every request, such as b"407 Proxy Authentication Required"."""
+        self.seen: list[list[str]] = []
+        self._refuse = refuse
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listener.getsockname()[1]
+        self._open: list[socket.socket] = []
+        self._threads = [threading.Thread(target=self._accept, daemon=True)]
+        self._threads[0].start()
+
+    def url(self, credentials: str = "") -> str:
+        """Return what to give as a proxy's URL."""
+        return f"http://{credentials + '@' if credentials else ''}127.0.0.1:{self.port}"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for sock in (self._listener, *self._open):
+            with contextlib.suppress(OSError):
+                sock.shutdown(socket.SHUT_RDWR)
+            sock.close()
+        for thread in self._threads:
+            thread.join(5)
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                sock = self._listener.accept()[0]
+                self._open.append(sock)
+                self._threads.append(threading.Thread(target=self._serve, args=[sock], daemon=True))
+                self._threads[-1].start()
+
+    def _serve(self, sock: socket.socket) -> None:
+        with contextlib.suppress(OSError), sock:
+            head = b""
+            while not head.endswith(b"\r\n\r\n"):
+                byte = sock.recv(1)
+                if not byte:
+                    return
+                head += byte
+            lines = head.decode().split("\r\n")[:-2]
+            self.seen.append(lines)
+            method, target, _ = lines[0].split(" ")
+            if self._refuse:
+                sock.sendall(b"HTTP/1.1 %b\r\ncontent-length: 0\r\n\r\n" % self._refuse)
+                return
+            if method == "CONNECT":
+                host, _, port = target.rpartition(":")
+                first, answer = b"", b"HTTP/1.1 200 Connection established\r\n\r\n"
+            else:
+                netloc, _, path = target.removeprefix("http://").partition("/")
+                host, _, port = netloc.partition(":")
+                first, answer = f"{method} /{path} HTTP/1.1\r\n".encode() + head.partition(b"\r\n")[2], b""
+            with socket.create_connection((host.strip("[]"), int(port or 80))) as far:
+                self._open.append(far)
+                far.sendall(first)
+                sock.sendall(answer)
+                _relay(sock, far)
+
+
+def _relay(one: socket.socket, other: socket.socket) -> None:
+    with selectors.DefaultSelector() as selector:
+        selector.register(one, selectors.EVENT_READ, other)
+        selector.register(other, selectors.EVENT_READ, one)
+        while True:
+            for key, _ in selector.select():
+                data = key.fileobj.recv(65536)
+                if not data:
+                    return
+                key.data.sendall(data)
