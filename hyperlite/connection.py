@@ -17,25 +17,21 @@ two threads do it at once; whoever only asks for a response never needs that loc
 import contextlib
 import http.client as http_client
 import socket
-import sys
 import threading
 import time
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from . import transport
-from .engine import make_engine
+from .dialling import DiallingConnection
 from .errors import ConnectionGoingAway, HTTP2Error, RequestTimeout
 from .fields import Headers, authority
 from .forking import watch
 from .http1 import Exchange, Lane
-from .http1_response import QueuedResponse
 from .mux import MAX_BUFFERED, Mux
 from .request import NO_HEADERS, Request
 from .response import HTTP20Response
-from .shared_socket import SharedSocket
 from .stream import Stream
-from .transport import H2, HTTP11, deadline_after, remaining, resolve_timeout
+from .transport import deadline_after, remaining
 
 # Sent again after the server refused it unprocessed. Go gives up after 6 tries.
 MAX_TRIES = 5
@@ -49,7 +45,7 @@ _GLOBAL_DEFAULT_TIMEOUT = socket._GLOBAL_DEFAULT_TIMEOUT  # type: ignore[attr-de
 _Pending = Stream | Exchange
 
 
-class HTTP20Connection(http_client.HTTPSConnection):
+class HTTP20Connection(DiallingConnection):
     """A connection to one origin that speaks HTTP/2, or HTTP/1.1 where the server has no HTTP/2.
 
     Args:
@@ -98,143 +94,6 @@ class HTTP20Connection(http_client.HTTPSConnection):
         # -- guarded by _lock --
         self._pending: dict[int, _Pending] = {}  # requests whose response nobody has taken, in order
         watch(self)
-
-    # -- connecting -------------------------------------------------------------------------------
-
-    def connect(self) -> None:
-        """Connect now; `request()` does it by itself.
-
-        Raises:
-            OSError, ssl.SSLError: as http.client's `connect()`.
-            InadequateSecurity: HTTP/2 was negotiated with a cipher that it forbids.
-        """
-        with self._dialling:
-            self._retire()
-            sock, protocol = self._open((H2, HTTP11))
-            try:
-                self._talk(sock, http2=protocol == H2 or not self._secure)
-            except BaseException:
-                sock.close()
-                raise
-
-    def _talk(self, sock: socket.socket, *, http2: bool) -> None:
-        """Make a transport of a connected socket."""
-        timeout = resolve_timeout(self.timeout)
-        if http2:
-            engine = make_engine(trace=self.debuglevel > 0)
-            mux = Mux(sock, engine, timeout=timeout, max_buffered=self._max_buffered)
-            self._transport = mux
-            self.sock = SharedSocket(mux)
-        else:
-            self._transport = Lane(
-                self._dial, self._speak, sock, timeout=timeout, max_buffered=self._max_buffered
-            )
-            self.sock = sock
-
-    def set_debuglevel(self, level: int) -> None:
-        """Print, above 0: on HTTP/1.1 what http.client prints, on HTTP/2 each frame as one line."""
-        super().set_debuglevel(level)
-        if level > 0 and isinstance(self._transport, Mux):
-            self._transport.trace()
-
-    def _open(self, alpn: tuple[str, ...]) -> tuple[socket.socket, str | None]:
-        sys.audit("http.client.connect", self, self.host, self.port)
-        context = (self._context or transport.default_context()) if self._secure else None
-        timeout = resolve_timeout(self.timeout)
-        start = time.monotonic()
-        sock, protocol = transport.connect(
-            self.host,
-            self.port,
-            context=None if self._tunnelled else context,
-            timeout=timeout,
-            source_address=self.source_address,
-            alpn=alpn,
-            create_connection=self._create_connection,  # type: ignore[attr-defined]
-        )
-        if not self._tunnelled:
-            return sock, protocol
-        host, port = self._origin
-        self._pass_proxy(sock)
-        if context is None:
-            return sock, None
-        return transport.secure(sock, host, port, context=context, timeout=timeout, start=start, alpn=alpn)
-
-    def _pass_proxy(self, sock: socket.socket) -> None:
-        """Have the proxy at the other end of a socket connect it to the origin (RFC 9110 section 9.3.6)."""
-        proxy = http_client.HTTPConnection(self.host, self.port)
-        proxy.set_debuglevel(self.debuglevel)
-        proxy.set_tunnel(*self._origin, self._tunnel_headers)  # type: ignore[attr-defined]
-        proxy.sock = sock
-        try:
-            proxy._tunnel()  # type: ignore[attr-defined]  # http.client's own code talks to the proxy
-        except BaseException:
-            sock.close()
-            raise
-
-    def set_tunnel(self, host: str, port: int | None = None, headers: Any = None) -> None:
-        """Connect through the proxy that the constructor named, as in http.client; TLS and ALPN are inside.
-
-        Args:
-            host, port: the origin; requests are for it from now on.
-            headers: a mapping of header fields for the proxy, such as `Proxy-Authorization`.
-
-        Raises:
-            RuntimeError: the connection is open already.
-        """
-        super().set_tunnel(host, port, headers)
-        self._authority = authority(*self._origin, self.default_port)
-
-    @property
-    def _tunnelled(self) -> bool:
-        return self._tunnel_host is not None  # type: ignore[attr-defined]
-
-    @property
-    def _origin(self) -> tuple[str, int]:
-        """The host and the port that requests are for: the tunnel's far end where there is one."""
-        if self._tunnelled:
-            return self._tunnel_host, self._tunnel_port  # type: ignore[attr-defined]
-        return self.host, self.port
-
-    def _dial(self) -> socket.socket:
-        """Open a further socket to an origin that is known to speak HTTP/1.1."""
-        if not self.auto_open:
-            raise http_client.NotConnected("the connection is closed, and auto_open is off")
-        self.sock, _ = self._open((HTTP11,))
-        return self.sock
-
-    def _speak(self, sock: socket.socket) -> http_client.HTTPConnection:
-        """Return an http.client connection that talks on `sock`."""
-        connection = http_client.HTTPConnection(*self._origin, blocksize=self.blocksize)
-        connection.default_port = self.default_port  # so that Host names the port when it must
-        connection.response_class = QueuedResponse
-        connection.set_debuglevel(self.debuglevel)
-        connection.auto_open = 0
-        connection.sock = sock
-        return connection
-
-    def _retire(self) -> None:
-        """Let go of the current transport: what it has under way it finishes."""
-        if isinstance(self._transport, Mux):
-            self._transport.drain()
-            self._draining.append(self._transport)
-        elif isinstance(self._transport, Lane):
-            self._transport.close()
-        self._draining = [mux for mux in self._draining if not mux.closed]
-        self._transport = self.sock = None
-
-    def _usable_transport(self) -> Mux | Lane:
-        """Return the current transport, connecting anew where it takes no more requests."""
-        current = self._transport
-        if current is not None:
-            if isinstance(current, Lane):
-                return current
-            if self.sock is not None and current.check():
-                return current
-        if not self.auto_open:
-            raise http_client.NotConnected("the connection is closed, and auto_open is off")
-        self.connect()
-        assert self._transport is not None
-        return self._transport
 
     # -- requests ---------------------------------------------------------------------------------
 
@@ -332,14 +191,6 @@ class HTTP20Connection(http_client.HTTPSConnection):
                     self.cancel(stream_id)
             raise
         return ids
-
-    def _take_dialling(self) -> None:
-        """Acquire `_dialling`; who dials before us may take no more than our own timeout."""
-        if self._dialling.acquire(blocking=False):
-            return
-        timeout = resolve_timeout(self.timeout)
-        if not self._dialling.acquire(timeout=-1 if timeout is None else min(timeout, threading.TIMEOUT_MAX)):
-            raise RequestTimeout(f"another thread has been connecting for {timeout:g} s", retry_safe=True)
 
     def _expect(self, pending: Iterable[_Pending]) -> None:
         with self._lock:

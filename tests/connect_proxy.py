@@ -8,7 +8,7 @@ from typing import Self
 
 
 class Proxy:
-    """Listens on a free port until its end; `seen` has the first line and the header lines of each request."""
+    """Listens on a free port until its end; `seen` has the first line and the headers of each request."""
 
     def __init__(self, *, refuse: bytes | None = None) -> None:
         """`refuse`: what to answer to every request, such as b"407 Proxy Authentication Required"."""
