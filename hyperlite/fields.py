@@ -129,6 +129,29 @@ def header_fields(headers: Headers) -> list[Field]:
     return [(name_bytes(name), value_bytes(value)) for name, value in headers.items()]
 
 
+# RFC 9110 section 6.5.1: what frames, routes or authenticates a message comes before its body.
+_NO_TRAILERS = CONNECTION_FIELDS | {
+    b"authorization",
+    b"content-encoding",
+    b"content-length",
+    b"content-range",
+    b"content-type",
+    b"expect",
+    b"host",
+    b"te",
+    b"trailer",
+}
+
+
+def trailer_fields(trailers: Headers) -> list[Field]:
+    """Return the caller's trailer fields, checked; ValueError for one that may not come after the body."""
+    fields = header_fields(trailers)
+    for name, _ in fields:
+        if name in _NO_TRAILERS:
+            raise ValueError(f"{name.decode()!r} may not be a trailer field (RFC 9110 section 6.5.1)")
+    return fields
+
+
 @functools.lru_cache(REMEMBERED)
 def _pseudo_fields(method: str, scheme: bytes, host: bytes) -> tuple[Field, ...]:
     return (b":method", method_bytes(method)), (b":scheme", scheme), (b":authority", host)

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from .chunks import unwrap
-from .fields import Field, Headers, header_fields, request_fields
+from .fields import Field, Headers, header_fields, request_fields, trailer_fields
 
 # bytes and str are sent as they are; a file is read, an iterable asked, piece by piece.
 BodyLike = bytes | bytearray | memoryview | str | io.IOBase | Iterable[bytes] | None
@@ -19,6 +19,12 @@ BodyLike = bytes | bytearray | memoryview | str | io.IOBase | Iterable[bytes] | 
 _METHODS_EXPECTING_BODY = frozenset({"PATCH", "POST", "PUT"})
 
 
+# A request's timeout that is the connection's.
+UNSET: Any = object()
+# How urgent a response is (RFC 9218): 0 (most) to 7, by itself or with whether it is of use in pieces.
+Priority = int | tuple[int, bool]
+
+_CONTINUE = b"100-continue"
 _ACCEPT_ENCODING = (b"accept-encoding", b"identity")
 
 
@@ -32,9 +38,28 @@ class Request:
         pieces: the body piece by piece, where it is a file or an iterable; it can be sent once.
         http1_body: the body as HTTP/1.1 is to have it: in chunks, where the caller framed them by hand.
         encode_chunked: as in http.client's `request()`; HTTP/2 has no such thing.
+        open: the body is to come by `send()`, and its end by `end()`.
+        expects: the body is to wait for 100 Continue (RFC 9110 section 10.1.1).
+        trailers: the fields that are sent behind the body.
+        timeout: seconds that each step may last, None for no limit; `UNSET`: the connection's.
+        deadline: the monotonic time by which all of the exchange must be over, or None.
     """
 
-    __slots__ = ("body", "encode_chunked", "fields", "headers", "http1_body", "method", "pieces", "url")
+    __slots__ = (
+        "body",
+        "deadline",
+        "encode_chunked",
+        "expects",
+        "fields",
+        "headers",
+        "http1_body",
+        "method",
+        "open",
+        "pieces",
+        "timeout",
+        "trailers",
+        "url",
+    )
 
     def __init__(
         self,
@@ -47,6 +72,11 @@ class Request:
         authority: bytes,
         blocksize: int,
         encode_chunked: bool = False,
+        end_stream: bool = True,
+        trailers: Headers | None = None,
+        priority: Priority | None = None,
+        timeout: Any = UNSET,
+        deadline: float | None = None,
     ) -> None:
         self.method = method
         self.url = url
@@ -60,6 +90,19 @@ class Request:
                 self.body = b"".join(unwrap([self.body]))
             elif self.pieces is not None:
                 self.pieces = unwrap(self.pieces)
+        if priority is not None:
+            given.append((b"priority", priority_value(priority)))
+        self.open = not end_stream
+        self.expects = False
+        if self.open:
+            if body is not None:
+                raise ValueError("with end_stream=False the body is what send() is given, not an argument")
+            self.pieces = iter(())
+        elif body is not None:
+            self.expects = any(name == b"expect" and value.lower() == _CONTINUE for name, value in given)
+        self.trailers = trailer_fields(trailers) if trailers is not None else []
+        self.timeout = timeout
+        self.deadline = deadline
         self.fields = request_fields(method, url, scheme, authority, self._added(given) + given)
 
     @classmethod
@@ -72,6 +115,11 @@ class Request:
         self.url = url
         self.body = None
         self.pieces = iter(())
+        self.open = True
+        self.expects = False
+        self.trailers = []
+        self.timeout = UNSET
+        self.deadline = None
         self.fields = request_fields(method, url, scheme, authority, headers)
         return self
 
@@ -92,6 +140,16 @@ class Request:
             elif str(self.method).upper() in _METHODS_EXPECTING_BODY:
                 added.append((b"content-length", b"0"))
         return added
+
+
+def priority_value(priority: Priority) -> bytes:
+    """Return the value of the `priority` field (RFC 9218 section 4); ValueError for an urgency above 7."""
+    urgency, incremental = priority if isinstance(priority, tuple) else (priority, False)
+    if not isinstance(urgency, int):
+        raise TypeError(f"an urgency is int, not {type(urgency).__name__}")
+    if not 0 <= urgency <= 7:
+        raise ValueError(f"urgency {urgency} is not between 0 and 7 (RFC 9218 section 4.1)")
+    return b"u=%d%b" % (urgency, b", i" if incremental else b"")
 
 
 def is_chunked(headers: list[Field]) -> bool:
