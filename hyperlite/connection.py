@@ -19,22 +19,21 @@ import http.client as http_client
 import socket
 import threading
 import time
+import weakref
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from .dialling import DiallingConnection
-from .errors import ConnectionGoingAway, HTTP2Error, RequestTimeout
-from .fields import Headers, authority
+from .errors import HTTP2Error, RequestTimeout
+from .fields import authority
 from .forking import watch
 from .http1 import Exchange, Lane
 from .mux import MAX_BUFFERED, Mux
-from .request import NO_HEADERS, Request
+from .requesting import MAX_TRIES, Pending, RequestingConnection
 from .response import HTTP20Response
+from .slots import KEEPALIVE_IDLE, PING_TIMEOUT
 from .stream import Stream
 from .transport import deadline_after, remaining
 
-# Sent again after the server refused it unprocessed. Go gives up after 6 tries.
-MAX_TRIES = 5
 # Seconds before the second try that brought no progress; doubled each time.
 BACKOFF = 0.05
 
@@ -42,10 +41,9 @@ BACKOFF = 0.05
 TURN = 0.02
 
 _GLOBAL_DEFAULT_TIMEOUT = socket._GLOBAL_DEFAULT_TIMEOUT  # type: ignore[attr-defined]
-_Pending = Stream | Exchange
 
 
-class HTTP20Connection(DiallingConnection):
+class HTTP20Connection(RequestingConnection):
     """A connection to one origin that speaks HTTP/2, or HTTP/1.1 where the server has no HTTP/2.
 
     Args:
@@ -60,6 +58,12 @@ class HTTP20Connection(DiallingConnection):
         blocksize: bytes that are read at a time of a file that is sent.
         max_buffered: bytes of responses to hold unread, beyond the streams' flow-control windows
             of 1 MiB and more each, where progress needs it.
+        deadline: seconds that each exchange may last altogether, from `request()` to the end of the
+            response's body; None: no limit.
+        keepalive_idle: seconds of silence after which the next request brings a PING along; None: never.
+        ping_timeout: seconds of waiting in which the server must then say something; otherwise the
+            connection is given up, and what is safe to repeat (GET, HEAD, OPTIONS, TRACE) is sent
+            again on another.
     """
 
     response_class = HTTP20Response
@@ -75,6 +79,9 @@ class HTTP20Connection(DiallingConnection):
         context: Any = None,
         blocksize: int = 65536,
         max_buffered: int = MAX_BUFFERED,
+        deadline: float | None = None,
+        keepalive_idle: float | None = KEEPALIVE_IDLE,
+        ping_timeout: float = PING_TIMEOUT,
     ) -> None:
         self.default_port = http_client.HTTPS_PORT if secure else http_client.HTTP_PORT
         # Not HTTPSConnection's: that would load a context whether one is needed or not.
@@ -82,7 +89,9 @@ class HTTP20Connection(DiallingConnection):
         self.source_address = source_address
         self._secure = secure
         self._context = context
+        self.deadline = deadline
         self._max_buffered = max_buffered
+        self._mux_options = {"keepalive_idle": keepalive_idle, "ping_timeout": ping_timeout}
         self._scheme = b"https" if secure else b"http"
         self._authority = authority(self.host, self.port, self.default_port)
         self._dialling = threading.RLock()
@@ -92,128 +101,9 @@ class HTTP20Connection(DiallingConnection):
         self._next_id = 1
         self._lock = threading.Lock()
         # -- guarded by _lock --
-        self._pending: dict[int, _Pending] = {}  # requests whose response nobody has taken, in order
+        self._pending: dict[int, Pending] = {}  # requests whose response nobody has taken, in order
+        self._sending: weakref.WeakValueDictionary[int, Stream] = weakref.WeakValueDictionary()
         watch(self)
-
-    # -- requests ---------------------------------------------------------------------------------
-
-    def request(  # type: ignore[override]  # http.client returns None
-        self,
-        method: str,
-        url: str,
-        body: Any = None,
-        headers: Headers = NO_HEADERS,
-        *,
-        encode_chunked: bool = False,
-    ) -> int:
-        """Send a request; returns its stream id, to ask `getresponse` for its response.
-
-        When it returns, the request was sent, or, where the server takes no further stream now,
-        queued.  One whose body is a file or an iterable is not queued but waited for.
-
-        Args:
-            method, url, body, headers, encode_chunked: as in http.client.
-
-        Raises:
-            ValueError, http.client.InvalidURL: something that may not be sent; nothing was.
-            RequestTimeout: the server did not let it be sent in time.
-            HTTP2Error, OSError: connecting failed, or the connection while the body was sent.
-        """
-        return self._send_all([self._make_request(method, url, body, headers, encode_chunked)])[0]
-
-    def request_many(self, requests: Iterable[tuple[Any, ...]]) -> list[int]:
-        """Send many requests with one write; returns their stream ids in order.
-
-        Args:
-            requests: of each the arguments of `request()`: (method, url), (method, url, body) or
-                (method, url, body, headers).  All are checked before the first is sent.
-
-        Raises:
-            As `request()`; ValueError for a body that is a file or an iterable.
-        """
-        made = []
-        for arguments in requests:
-            request = self._make_request(*arguments)
-            if not request.repeatable:
-                raise ValueError(
-                    "request_many() takes bytes or str for a body: a file would hold up the others"
-                )
-            made.append(request)
-        return self._send_all(made)
-
-    def _make_request(
-        self,
-        method: str,
-        url: str,
-        body: Any = None,
-        headers: Headers = NO_HEADERS,
-        encode_chunked: bool = False,
-    ) -> Request:
-        return Request(
-            method,
-            url,
-            body,
-            headers,
-            scheme=self._scheme,
-            authority=self._authority,
-            blocksize=self.blocksize,
-            encode_chunked=encode_chunked,
-        )
-
-    def _send_all(self, requests: list[Request]) -> list[int]:
-        self._take_dialling()
-        try:
-            current = self._usable_transport()
-            first, self._next_id = self._next_id, self._next_id + 2 * len(requests)
-            ids = list(range(first, self._next_id, 2))
-            if isinstance(current, Lane):
-                exchanges = list(map(Exchange, ids, requests))
-                current.submit(exchanges)
-                self._expect(exchanges)
-            else:
-                streams = list(map(Stream, ids, requests))
-                current = self._submit(current, streams)
-                self._expect(streams)
-        finally:
-            self._dialling.release()
-        try:
-            if isinstance(current, Lane):
-                for exchange in exchanges:
-                    current.settle(exchange)
-            else:
-                current.settle(streams)
-                for stream in streams:
-                    if stream.request.pieces is not None:
-                        self._send_body(stream)
-        except BaseException:
-            for stream_id in ids:  # which the caller will never know
-                with contextlib.suppress(http_client.ResponseNotReady):
-                    self.cancel(stream_id)
-            raise
-        return ids
-
-    def _expect(self, pending: Iterable[_Pending]) -> None:
-        with self._lock:
-            self._pending.update((one.stream_id, one) for one in pending)
-
-    def _submit(self, current: Mux | Lane, streams: list[Stream]) -> Mux:
-        """Hand streams to a mux: the current one, or its successor if it takes no more."""
-        for _ in range(MAX_TRIES):
-            if isinstance(current, Mux) and current.submit(streams):
-                return current
-            current = self._usable_transport()
-        raise ConnectionGoingAway(
-            "the server closes each connection before it takes a request", retry_safe=True
-        )
-
-    def _send_body(self, stream: Stream) -> None:
-        """Send a body that comes in pieces, until the server has enough of it."""
-        assert stream.mux is not None
-        assert stream.request.pieces is not None
-        for piece in stream.request.pieces:
-            if len(piece) and not stream.mux.write(stream, piece, last=False):
-                return
-        stream.mux.write(stream, b"", last=True)
 
     # -- responses --------------------------------------------------------------------------------
 
@@ -279,21 +169,6 @@ class HTTP20Connection(DiallingConnection):
                 raise RequestTimeout(f"{len(waiting)} responses did not come within {timeout:g} s")
             self._wait_for_one(list(waiting.values()), left)
 
-    def cancel(self, stream_id: int) -> None:
-        """Give up a request whose response was not yet taken: its stream is reset, its id spent.
-
-        A response that was taken is given up by its own `close()`.
-
-        Raises:
-            http.client.ResponseNotReady: there is no such request, or its response was taken.
-        """
-        pending = self._take(stream_id)
-        if isinstance(pending, Stream):
-            if pending.mux is not None:
-                pending.mux.cancel(pending)
-        elif pending.lane is not None:
-            pending.lane.cancel(pending)
-
     def ping(self, timeout: float | None = None) -> float:
         """Send PING (RFC 9113 section 6.7) and wait for the answer; returns the round trip in seconds.
 
@@ -309,26 +184,6 @@ class HTTP20Connection(DiallingConnection):
             raise http_client.NotConnected("PING needs an open HTTP/2 connection")
         return mux.ping(mux.timeout if timeout is None else timeout)
 
-    def _take(self, stream_id: int | None) -> _Pending:
-        """Return a pending request; from now on nobody else can have it."""
-        with self._lock:
-            if stream_id is None:
-                me = threading.get_ident()
-                stream_id = next((key for key, item in self._pending.items() if item.thread == me), None)
-                if stream_id is None:
-                    raise http_client.ResponseNotReady("no request of this thread waits for its response")
-            pending = self._find(stream_id)
-            del self._pending[stream_id]
-            return pending
-
-    def _find(self, stream_id: int) -> _Pending:
-        try:
-            return self._pending[stream_id]
-        except KeyError:
-            raise http_client.ResponseNotReady(
-                f"no request with id {stream_id!r} waits for its response"
-            ) from None
-
     def _await_head(self, stream: Stream) -> None:
         """Wait for a response's header block, sending the request again where that is safe."""
         while True:
@@ -343,7 +198,7 @@ class HTTP20Connection(DiallingConnection):
                 if not self._replay(mux, stream, error):
                     raise
 
-    def _is_ready(self, pending: _Pending) -> bool:
+    def _is_ready(self, pending: Pending) -> bool:
         if isinstance(pending, Exchange):
             return pending.response is not None or pending.error is not None
         mux, error = pending.mux, pending.error
@@ -356,7 +211,7 @@ class HTTP20Connection(DiallingConnection):
         except (http_client.HTTPException, OSError):
             return True  # the failure is the stream's, for getresponse to raise
 
-    def _wait_for_one(self, waiting: list[_Pending], timeout: float | None) -> None:
+    def _wait_for_one(self, waiting: list[Pending], timeout: float | None) -> None:
         first = waiting[0]
         if isinstance(first, Exchange):
             assert first.lane is not None

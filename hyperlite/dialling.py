@@ -18,7 +18,7 @@ from .http1 import Lane
 from .http1_response import QueuedResponse
 from .mux import Mux
 from .shared_socket import SharedSocket
-from .transport import H2, HTTP11, resolve_timeout
+from .transport import H2, HTTP11, remaining, resolve_timeout
 
 
 class DiallingConnection(http_client.HTTPSConnection):
@@ -28,11 +28,13 @@ class DiallingConnection(http_client.HTTPSConnection):
     _secure: bool
     _context: Any
     _max_buffered: int
+    _mux_options: dict[str, Any]
     _authority: bytes  # of the origin, as requests name it
     _dialling: threading.RLock
     # -- guarded by _dialling --
     _transport: Mux | Lane | None
     _draining: list[Mux]
+    _dial_by: float | None = None  # when the exchange for which one dials must be over
 
     # -- connecting -------------------------------------------------------------------------------
 
@@ -57,7 +59,7 @@ class DiallingConnection(http_client.HTTPSConnection):
         timeout = resolve_timeout(self.timeout)
         if http2:
             engine = make_engine(trace=self.debuglevel > 0)
-            mux = Mux(sock, engine, timeout=timeout, max_buffered=self._max_buffered)
+            mux = Mux(sock, engine, timeout=timeout, max_buffered=self._max_buffered, **self._mux_options)
             self._transport = mux
             self.sock = SharedSocket(mux)
         else:
@@ -75,8 +77,13 @@ class DiallingConnection(http_client.HTTPSConnection):
     def _open(self, alpn: tuple[str, ...]) -> tuple[socket.socket, str | None]:
         sys.audit("http.client.connect", self, self.host, self.port)
         context = (self._context or transport.default_context()) if self._secure else None
-        timeout = resolve_timeout(self.timeout)
         start = time.monotonic()
+        usual = timeout = resolve_timeout(self.timeout)
+        if self._dial_by is not None:
+            left = self._dial_by - start
+            if left <= 0:
+                raise RequestTimeout("not connected before the deadline", retry_safe=True)
+            timeout = left if timeout is None else min(timeout, left)
         sock, protocol = transport.connect(
             self.host,
             self.port,
@@ -86,13 +93,15 @@ class DiallingConnection(http_client.HTTPSConnection):
             alpn=alpn,
             create_connection=self._create_connection,  # type: ignore[attr-defined]
         )
-        if not self._tunnelled:
-            return sock, protocol
-        host, port = self._origin
-        self._pass_proxy(sock)
-        if context is None:
-            return sock, None
-        return transport.secure(sock, host, port, context=context, timeout=timeout, start=start, alpn=alpn)
+        if self._tunnelled:
+            self._pass_proxy(sock)
+            if context is not None:
+                host, port = self._origin
+                sock, protocol = transport.secure(
+                    sock, host, port, context=context, timeout=timeout, start=start, alpn=alpn
+                )
+        sock.settimeout(usual)
+        return sock, protocol
 
     def _pass_proxy(self, sock: socket.socket) -> None:
         """Have the proxy at the other end of a socket connect it to the origin (RFC 9110 section 9.3.6)."""
@@ -171,10 +180,13 @@ class DiallingConnection(http_client.HTTPSConnection):
         assert self._transport is not None
         return self._transport
 
-    def _take_dialling(self) -> None:
-        """Acquire `_dialling`; who dials before us may take no more than our own timeout."""
+    def _take_dialling(self, deadline: float | None) -> None:
+        """Acquire `_dialling`; who dials before us may take no more than our own timeout, or deadline."""
         if self._dialling.acquire(blocking=False):
             return
         timeout = resolve_timeout(self.timeout)
+        left = remaining(deadline)
+        if timeout is None or (left is not None and left < timeout):
+            timeout = left
         if not self._dialling.acquire(timeout=-1 if timeout is None else min(timeout, threading.TIMEOUT_MAX)):
             raise RequestTimeout(f"another thread has been connecting for {timeout:g} s", retry_safe=True)

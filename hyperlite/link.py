@@ -21,6 +21,7 @@ import functools
 import socket
 import ssl
 import threading
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection
 from typing import TypeVar
@@ -57,6 +58,9 @@ class Link(ABC):
         self._gone = 0  # and so many may have left: TLS writes on while it says that it would block
         self._backlog = False  # something could not be written at once
         self._dry = False  # there was nothing to receive: who wants more polls first
+        # -- guarded by _lock: is the peer alive --
+        self._heard = time.monotonic()  # when it last said something
+        self._grace: float | None = None  # seconds of polling in which it must say something
         self._write_error: OSError | None = None
         self._closed: HTTP2Error | None = None  # why
         self._busy = False
@@ -87,6 +91,10 @@ class Link(ABC):
     @abstractmethod
     def _ended_locked(self, cause: OSError | None) -> None:
         """Take note that the socket ended."""
+
+    @abstractmethod
+    def _unresponsive_locked(self) -> None:
+        """Take note that the peer gave no sign of life."""
 
     @abstractmethod
     def _shut_locked(self, error: HTTP2Error) -> None:
@@ -160,7 +168,7 @@ class Link(ABC):
 
     def _poll(self, read: bool, write: bool, timeout: float | None) -> None:
         """Wait for the socket, then write what is left to be written."""
-        polling = False
+        polling, grace, ready, start = False, None, True, 0.0
         try:
             with self._lock:
                 if self._closed is not None:
@@ -168,12 +176,18 @@ class Link(ABC):
                 polling = True
                 self._pollers += 1
                 self._watched |= write
-            wait_for(self.sock, read=read, write=write, timeout=timeout)
+            grace = self._grace if read else None
+            if grace is not None:
+                timeout = grace if timeout is None else min(timeout, grace)
+            start = time.monotonic()
+            ready = wait_for(self.sock, read=read, write=write, timeout=timeout)
         finally:
             with self._lock:
                 self._pollers -= polling
                 if read:
                     self._dry = False
+                if grace is not None and self._grace is not None and not ready:
+                    self._use_up_grace_locked(time.monotonic() - start)
                 if write:
                     self._watched = False
                 if self._closed is not None and not self._pollers:
@@ -181,6 +195,16 @@ class Link(ABC):
         if self._out:
             with self._lock:
                 self._push_locked()
+
+    def _use_up_grace_locked(self, seconds: float) -> None:
+        """Take note of a poll in which the peer, which has been asked for a sign of life, said nothing.
+
+        Only polling counts: a program that does something else for a minute has not heard the answer.
+        """
+        assert self._grace is not None
+        self._grace -= seconds
+        if self._grace <= 0:
+            self._unresponsive_locked()
 
     def _linger(self) -> None:
         """Stay until what we left behind is written, if the one who reads does not know of it."""
@@ -271,6 +295,8 @@ class Link(ABC):
             self._ended_locked(error)
             return True
         if data:
+            self._heard = time.monotonic()
+            self._grace = None
             self._consume_locked(data)
             self._busy = False
             self._push_locked()

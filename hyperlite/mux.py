@@ -10,15 +10,21 @@ import functools
 import socket
 import struct
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
+from typing import TypeVar
 
 from .engine import Engine, with_trace
 from .errors import ConnectionLost, HTTP2Error, RequestTimeout
-from .slots import Ping, Slots
+from .request import UNSET
+from .slots import KEEPALIVE_IDLE, PING_TIMEOUT, Ping, Slots
 from .stream import Stream
+
+T = TypeVar("T")
 
 # Unread data to be taken beyond the stream windows, where progress needs it.
 MAX_BUFFERED = 64 << 20
+# Seconds to wait for 100 Continue before the body is sent all the same. curl waits 1 s.
+EXPECT_WAIT = 1.0
 
 
 class Mux(Slots):
@@ -29,6 +35,8 @@ class Mux(Slots):
         engine: fresh; its preface is sent with the first request.
         timeout: seconds that each wait may last, or None.
         max_buffered: bytes of unread data to take beyond the stream windows where progress needs it.
+        keepalive_idle: seconds of silence after which a request brings a PING along; None: never.
+        ping_timeout: seconds of waiting in which the peer must then say something.
     """
 
     def __init__(
@@ -38,8 +46,17 @@ class Mux(Slots):
         *,
         timeout: float | None = None,
         max_buffered: int = MAX_BUFFERED,
+        keepalive_idle: float | None = KEEPALIVE_IDLE,
+        ping_timeout: float = PING_TIMEOUT,
     ) -> None:
-        super().__init__(sock, engine, timeout=timeout, max_buffered=max_buffered)
+        super().__init__(
+            sock,
+            engine,
+            timeout=timeout,
+            max_buffered=max_buffered,
+            keepalive_idle=keepalive_idle,
+            ping_timeout=ping_timeout,
+        )
 
     # -- state ------------------------------------------------------------------------------------
 
@@ -135,10 +152,69 @@ class Mux(Slots):
             return True if self._flushed >= mark else None
 
         try:
-            self._wait((stream,), attempt, self.timeout, "the request could not be sent")
+            self._wait_for(stream, attempt, "the request could not be sent")
         except BaseException as error:
             self.cancel(stream, error if isinstance(error, HTTP2Error) else None)
             raise
+
+    def wait_continue(self, stream: Stream) -> bool:
+        """Wait until the peer wants the body of a request that expects 100 Continue; false if it does not.
+
+        It need not say so: after a while the body is sent unasked (RFC 9110 section 10.1.1).
+        """
+
+        def attempt() -> bool | None:
+            if stream.error is not None:
+                raise stream.error
+            if stream.status:
+                return stream.status < 300
+            if any(status == 100 for status, _ in stream.informational):
+                return True
+            self._want_locked((stream,))
+            return None
+
+        try:
+            return self._wait_for(stream, attempt, "no 100 Continue came", EXPECT_WAIT)
+        except RequestTimeout:
+            return True
+
+    def _wait_for(
+        self, stream: Stream, attempt: Callable[[], T | None], complaint: str, limit: float | None = None
+    ) -> T:
+        """Wait for something to happen on one stream, for as long as its request allows, and `limit`."""
+        request, now = stream.request, time.monotonic()
+        timeout = self.timeout if request.timeout is UNSET else request.timeout
+        if limit is not None and (timeout is None or limit < timeout):
+            timeout = limit
+        if request.deadline is not None and (timeout is None or request.deadline - now < timeout):
+            timeout = max(0.0, request.deadline - now)
+        try:
+            return self._wait((stream,), attempt, timeout, complaint)
+        except RequestTimeout as error:
+            if limit is None:
+                self._distrust(time.monotonic() - now)
+            if _is_late(stream):
+                raise self._expire(stream, complaint) from error
+            raise
+
+    def _expire(self, stream: Stream, complaint: str) -> RequestTimeout:
+        """End a stream whose deadline is over: all of it has taken too long, not only this step."""
+        error = RequestTimeout(f"{complaint} before the deadline", stream_id=stream.stream_id)
+        self.cancel(stream, error)
+        return error
+
+    def _distrust(self, waited: float) -> None:
+        """After a time-out: a connection that was mostly silent takes no further requests.
+
+        It may be dead, and who comes next would wait for nothing too.  What it still has under way it
+        may finish.
+        """
+        with self._lock:
+            silent = time.monotonic() - self._heard > waited / 2
+            if silent and not self._draining and self._closed is None:
+                self._draining = True
+                error = ConnectionLost("a request timed out on a silent connection", retry_safe=True)
+                self._refuse_queue_locked(error)
 
     def wait_head(self, stream: Stream) -> bool:
         """Wait for a response's header block; false if the stream was moved to another mux meanwhile.
@@ -149,7 +225,7 @@ class Mux(Slots):
         if stream.status:
             return True
         attempt = functools.partial(self._head_locked, stream)
-        return self._wait((stream,), attempt, self.timeout, "no response came")
+        return self._wait_for(stream, attempt, "no response came")
 
     def _head_locked(self, stream: Stream) -> bool | None:
         if stream.status:
@@ -181,11 +257,13 @@ class Mux(Slots):
         Raises:
             HTTP2Error: the stream failed, and what had arrived before was read.
         """
+        if not stream.complete and stream.error is None and _is_late(stream):
+            raise self._expire(stream, "the body did not end")
         with self._lock:  # mostly it is there already
             data = self._read_locked(stream, limit)
         if data is None:
             attempt = functools.partial(self._read_locked, stream, limit)
-            data = self._wait((stream,), attempt, self.timeout, "no more of the body came")
+            data = self._wait_for(stream, attempt, "no more of the body came")
         if self._out:
             self._linger()
         return data
@@ -278,3 +356,8 @@ class Mux(Slots):
                     self._cancel_locked(stream, error)
             self._push_locked()
             self._close_if_idle_locked()
+
+
+def _is_late(stream: Stream) -> bool:
+    deadline = stream.request.deadline
+    return deadline is not None and time.monotonic() >= deadline

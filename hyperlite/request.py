@@ -82,7 +82,7 @@ class Request:
         self.url = url
         self.headers = headers
         self.encode_chunked = encode_chunked
-        self.body, self.pieces = _split_body(body, blocksize)
+        self.body, self.pieces = split_body(body, blocksize)
         self.http1_body = body if self.body is None else self.body
         given = header_fields(headers)
         if not encode_chunked and is_chunked(given):  # http.client: then the caller has done it
@@ -157,7 +157,7 @@ def is_chunked(headers: list[Field]) -> bool:
     return any(name == b"transfer-encoding" and b"chunked" in value.lower() for name, value in headers)
 
 
-def _split_body(body: Any, blocksize: int) -> tuple[bytes | None, Iterator[bytes | memoryview] | None]:
+def split_body(body: Any, blocksize: int) -> tuple[bytes | None, Iterator[bytes | memoryview] | None]:
     """Return a body as (bytes, None) or (None, pieces); (None, None) if there is none."""
     if body is None:
         return None, None

@@ -58,7 +58,7 @@ class Body(io.BufferedIOBase):
         """
         wanted = _ALL if size is None or size < 0 else size
         if not wanted:
-            return b""
+            return self._nothing()
         stream = self._stream
         before = stream.taken
         to_the_end = wanted == _ALL or (stream.length is not None and stream.taken + wanted >= stream.length)
@@ -81,7 +81,13 @@ class Body(io.BufferedIOBase):
 
     def read1(self, size: int = -1, /) -> bytes:
         """Read what has arrived, at most `size` bytes; waits only if that is nothing."""
-        return self._mux.read(self._stream, _ALL if size < 0 else size) if size else b""
+        return self._mux.read(self._stream, _ALL if size < 0 else size) if size else self._nothing()
+
+    def _nothing(self) -> bytes:
+        """Return nothing; where that is the whole body, not before the stream's end has confirmed it."""
+        if self._stream.length == 0:
+            self._mux.read(self._stream, 1)
+        return b""
 
     def peek(self, _size: int = 0, /) -> bytes:
         """Return what comes next without taking it; b"" only at the end."""

@@ -14,7 +14,7 @@ import socket
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Container
 from typing import Any
 
 from .baton import Awaited
@@ -53,6 +53,15 @@ WRITE_AHEAD = 256 << 10
 BODY_TURN = 64 << 10
 # What of a GOAWAY's debug data goes into an error message.
 DEBUG_SHOWN = 200
+# Seconds after which an idle connection is no longer taken for alive unasked: a NAT or a load balancer
+# may have forgotten it, and says nothing. okhttp pings an idle one after 1 s, Go after 15 if told to.
+KEEPALIVE_IDLE = 30.0
+# Seconds of waiting for the answer. Go waits 15 s.
+PING_TIMEOUT = 5.0
+# The payload of that PING; those of `ping()` are numbers.
+_SIGN_OF_LIFE = b"alive?\0\0"
+# What may be sent again when nobody knows whether it was processed (RFC 9110 section 9.2.1: safe methods).
+_SAFE_TO_REPEAT = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 
 
 class Ping:
@@ -69,11 +78,20 @@ class Slots(Link):
     """The streams that are open on a connection, and those that wait to be."""
 
     def __init__(
-        self, sock: socket.socket, engine: Engine, *, timeout: float | None, max_buffered: int
+        self,
+        sock: socket.socket,
+        engine: Engine,
+        *,
+        timeout: float | None,
+        max_buffered: int,
+        keepalive_idle: float | None,
+        ping_timeout: float,
     ) -> None:
         super().__init__(sock, timeout)
         self._engine = engine
         self._max_buffered = max_buffered
+        self._keepalive_idle = keepalive_idle
+        self._ping_timeout = ping_timeout
         # -- guarded by _lock --
         self._streams: dict[int, Stream] = {}  # by wire id: those that hold a slot
         self._queue: deque[Stream] = deque()  # those that wait for one
@@ -117,12 +135,23 @@ class Slots(Link):
             self._draining = True
             self._refuse_queue_locked(ConnectionGoingAway("the connection's stream numbers are used up"))
 
+    def _ask_for_life_locked(self) -> None:
+        """Have a PING go out with the first request after a silence: no round trip of its own, no thread."""
+        silent = time.monotonic() - self._heard
+        if self._keepalive_idle is not None and silent > self._keepalive_idle and self._grace is None:
+            busy, self._busy = self._busy, True
+            self._engine.ping(_SIGN_OF_LIFE)
+            self._busy = busy
+            self._grace = self._ping_timeout
+
     def _start_locked(self, stream: Stream) -> None:
+        self._ask_for_life_locked()
         stream.written_at = self._written
         request = stream.request
-        if request.body:
-            stream.outgoing, stream.outgoing_last = memoryview(request.body), True
-        stream.sent = not request.body and request.pieces is None
+        waits = request.expects and not stream.tries  # the body does, for 100 Continue
+        if (request.body or request.trailers) and request.pieces is None and not waits:
+            stream.outgoing, stream.outgoing_last = memoryview(request.body or b""), True
+        stream.sent = stream.outgoing is None and request.pieces is None and not waits
         busy, self._busy = self._busy, True  # an interrupt here would leave HPACK in no known state
         stream.wire_id = self._engine.open(request.fields, end_stream=stream.sent)
         self._busy = busy
@@ -246,14 +275,17 @@ class Slots(Link):
             outgoing = stream.outgoing
             assert outgoing is not None
             turn = outgoing[:BODY_TURN]
+            trailers = stream.request.trailers
             last = stream.outgoing_last and len(turn) == len(outgoing)
-            sent = self._engine.send(wire_id, turn, end_stream=last)
+            sent = self._engine.send(wire_id, turn, end_stream=last and not trailers)
             ahead += sent
             if sent < len(outgoing):
                 stream.outgoing = outgoing[sent:]
                 if sent:  # the others have their turn first
                     self._senders[wire_id] = self._senders.pop(wire_id)
                 continue
+            if last and trailers:
+                self._engine.trailers(wire_id, trailers)
             stream.outgoing = None
             stream.sent = stream.outgoing_last
             del self._senders[wire_id]
@@ -282,7 +314,12 @@ class Slots(Link):
         error.__cause__ = cause
         self._shut_locked(error)
 
-    def _shut_locked(self, error: HTTP2Error) -> None:
+    def _unresponsive_locked(self) -> None:
+        self._shut_locked(
+            ConnectionLost(f"no answer to a PING within {self._ping_timeout:g} s"), repeat=_SAFE_TO_REPEAT
+        )
+
+    def _shut_locked(self, error: HTTP2Error, repeat: Container[str] = ()) -> None:
         if self._closed is not None:
             return
         self._closed = error
@@ -290,18 +327,27 @@ class Slots(Link):
             self._engine.close()
             self._out += self._engine.take()
             self._send_locked()
-        self._fail_all_locked(error, self._gone)
+        self._fail_all_locked(error, self._gone, repeat)
         self._close_socket_locked()
 
-    def _fail_all_locked(self, error: HTTP2Error, gone: int | None = None) -> None:
-        """Fail every stream; `gone` is how many of the bytes written may have left this machine."""
+    def _fail_all_locked(
+        self, error: HTTP2Error, gone: int | None = None, repeat: Container[str] = ()
+    ) -> None:
+        """Fail every stream.
+
+        Args:
+            error: what is to be raised.
+            gone: how many of the bytes written may have left this machine.
+            repeat: methods that may be repeated although the server may have processed them.
+        """
         streams = list(self._streams.values())
         self._streams.clear()
         self._senders.clear()
         for stream in streams:
             # What never left this machine cannot have been processed.
             unsent = gone is not None and not stream.status and stream.written_at >= gone
-            safe = error.retry_safe or unsent
+            repeatable = not stream.status and stream.request.method in repeat
+            safe = error.retry_safe or unsent or repeatable
             stream.error = error.for_stream(stream.stream_id, retry_safe=safe)
             stream.outgoing = None
             stream.sent = True

@@ -50,6 +50,7 @@ def test_a_pump_writes_what_was_left_over(peer: Peer, conn: CONN) -> None:
     peer.window_update(0, 2**30)
     conn._transport.pump()
     assert not conn._transport.wants_write
+    conn.request("GET", "/")  # for which the connection stays open
     conn.timeout = conn._transport.timeout = 0.2
     with pytest.raises(TimeoutError):
         conn.request("POST", "/", bytes(20_000_000))  # which nobody reads

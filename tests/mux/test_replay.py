@@ -7,6 +7,7 @@ from hyperframe.frame import GoAwayFrame, HeadersFrame, RstStreamFrame
 
 import hyperlite
 import hyperlite.connection
+import hyperlite.dialling
 from hyperlite.engine import make_engine
 from hyperlite.errors import ConnectionGoingAway, ConnectionLost, ErrorCode, StreamReset
 from tests.peer import Peer
@@ -376,7 +377,7 @@ class TestExhaustion:
     def _almost_exhausted(self, monkeypatch: pytest.MonkeyPatch) -> None:
         engines = [make_engine(first_wire_id=2**31 - 3)]
         monkeypatch.setattr(
-            hyperlite.connection, "make_engine", lambda **_: engines.pop() if engines else make_engine()
+            hyperlite.dialling, "make_engine", lambda **_: engines.pop() if engines else make_engine()
         )
 
     def test_the_next_request_goes_elsewhere(self, peer: Peer, conn: CONN) -> None:

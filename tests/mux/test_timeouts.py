@@ -97,7 +97,8 @@ class TestHeaders:
             conn.getresponse(ids[1])
         peer.answer(3, b"one")
         assert conn.getresponse(ids[0]).read() == b"one"
-        assert peer.silent()  # the second was never sent
+        peer.want_eof()
+        assert [frame.stream_id for frame in peer.of(HeadersFrame)] == [1, 3]  # the second was never sent
 
 
 class TestBody:

@@ -1,0 +1,279 @@
+"""The requests of a connection object: from the caller's arguments to the transport.
+
+Rule: an id is given out when the request is in a transport's hands; whoever gets an exception has
+nothing under way.
+"""
+
+import contextlib
+import http.client as http_client
+import threading
+import time
+import weakref
+from collections.abc import Iterable
+from typing import Any
+
+from .dialling import DiallingConnection
+from .errors import ConnectionGoingAway
+from .fields import Headers, trailer_fields
+from .http1 import Exchange, Lane
+from .mux import Mux
+from .request import NO_HEADERS, UNSET, Priority, Request, split_body
+from .stream import Stream
+
+# Sent again after the server refused it unprocessed. Go gives up after 6 tries.
+MAX_TRIES = 5
+
+Pending = Stream | Exchange
+
+
+class RequestingConnection(DiallingConnection):
+    """What `HTTP20Connection` does to send; for the arguments see there."""
+
+    deadline: float | None
+    _scheme: bytes
+    _next_id: int  # guarded by _dialling
+    _lock: threading.Lock
+    # -- guarded by _lock --
+    _pending: dict[int, Pending]
+    _sending: weakref.WeakValueDictionary[int, Stream]
+
+    def request(  # type: ignore[override]  # http.client returns None
+        self,
+        method: str,
+        url: str,
+        body: Any = None,
+        headers: Headers = NO_HEADERS,
+        *,
+        encode_chunked: bool = False,
+        end_stream: bool = True,
+        trailers: Headers | None = None,
+        priority: Priority | None = None,
+        timeout: float | None = UNSET,
+        deadline: float | None = None,
+    ) -> int:
+        """Send a request; returns its stream id, to ask `getresponse` for its response.
+
+        When it returns, the request was sent, or, where the server takes no further stream now,
+        queued.  One whose body is a file or an iterable is not queued but waited for.  With a body and
+        `Expect: 100-continue` among the headers, the body waits for the server's 100, for a second.
+
+        Args:
+            method, url, body, headers, encode_chunked: as in http.client.
+            end_stream: false: the body is what `send()` is given, until `end()`.
+            trailers: header fields to be sent behind the body (RFC 9110 section 6.5).
+            priority: how urgent the response is (RFC 9218): 0, most, to 7, or (urgency, incremental).
+            timeout: seconds that each step of this exchange may last, None for no limit; by default
+                the connection's.
+            deadline: seconds for all of it, from now to the end of the response's body, however slowly
+                that drips; by default the connection's.
+
+        Raises:
+            ValueError, http.client.InvalidURL: something that may not be sent; nothing was.
+            RequestTimeout: the server did not let it be sent in time.
+            HTTP2Error, OSError: connecting failed, or the connection while the body was sent.
+        """
+        request = self._make_request(
+            method,
+            url,
+            body,
+            headers,
+            encode_chunked=encode_chunked,
+            end_stream=end_stream,
+            trailers=trailers,
+            priority=priority,
+            timeout=timeout,
+            deadline=deadline,
+        )
+        return self._send_all([request])[0]
+
+    def request_many(self, requests: Iterable[tuple[Any, ...]]) -> list[int]:
+        """Send many requests with one write; returns their stream ids in order.
+
+        Args:
+            requests: of each the arguments of `request()`: (method, url), (method, url, body) or
+                (method, url, body, headers).  All are checked before the first is sent.
+
+        Raises:
+            As `request()`; ValueError for a body that is a file or an iterable.
+        """
+        made = []
+        for arguments in requests:
+            request = self._make_request(*arguments)
+            if not request.repeatable:
+                raise ValueError(
+                    "request_many() takes bytes or str for a body: a file would hold up the others"
+                )
+            made.append(request)
+        return self._send_all(made)
+
+    def _make_request(
+        self,
+        method: str,
+        url: str,
+        body: Any = None,
+        headers: Headers = NO_HEADERS,
+        *,
+        deadline: float | None = None,
+        **options: Any,
+    ) -> Request:
+        seconds = self.deadline if deadline is None else deadline
+        return Request(
+            method,
+            url,
+            body,
+            headers,
+            scheme=self._scheme,
+            authority=self._authority,
+            blocksize=self.blocksize,
+            deadline=None if seconds is None else time.monotonic() + seconds,
+            **options,
+        )
+
+    def _send_all(self, requests: list[Request]) -> list[int]:
+        deadline = requests[0].deadline if requests else None
+        self._take_dialling(deadline)
+        try:
+            self._dial_by = deadline
+            current = self._usable_transport()
+            first, self._next_id = self._next_id, self._next_id + 2 * len(requests)
+            ids = list(range(first, self._next_id, 2))
+            if isinstance(current, Lane):
+                exchanges = list(map(Exchange, ids, requests))
+                current.submit(exchanges)
+                self._expect(exchanges)
+            else:
+                streams = list(map(Stream, ids, requests))
+                current = self._submit(current, streams)
+                self._expect(streams)
+                if requests[0].open:
+                    self._sending[ids[0]] = streams[0]
+        finally:
+            self._dial_by = None
+            self._dialling.release()
+        try:
+            if isinstance(current, Lane):
+                for exchange in exchanges:
+                    current.settle(exchange)
+            else:
+                current.settle(streams)
+                for stream in streams:
+                    if stream.request.pieces is not None or stream.request.expects:
+                        self._send_body(stream)
+        except BaseException:
+            for stream_id in ids:  # which the caller will never know
+                with contextlib.suppress(http_client.ResponseNotReady):
+                    self.cancel(stream_id)
+            raise
+        return ids
+
+    def _expect(self, pending: Iterable[Pending]) -> None:
+        with self._lock:
+            self._pending.update((one.stream_id, one) for one in pending)
+
+    def _submit(self, current: Mux | Lane, streams: list[Stream]) -> Mux:
+        """Hand streams to a mux: the current one, or its successor if it takes no more."""
+        for _ in range(MAX_TRIES):
+            if isinstance(current, Mux) and current.submit(streams):
+                return current
+            current = self._usable_transport()
+        raise ConnectionGoingAway(
+            "the server closes each connection before it takes a request", retry_safe=True
+        )
+
+    def _send_body(self, stream: Stream) -> None:
+        """Send a body that is not sent with its header block, until the server has enough of it."""
+        request, mux = stream.request, stream.mux
+        assert mux is not None
+        if request.open or (request.expects and not mux.wait_continue(stream)):
+            return
+        for piece in request.pieces if request.pieces is not None else (request.body or b"",):
+            if len(piece) and not mux.write(stream, piece, last=False):
+                return
+        mux.write(stream, b"", last=True)
+
+    def send(self, data: Any, stream_id: int | None = None) -> None:
+        """Send a piece of the body of a request that was made with `end_stream=False`.
+
+        Returns when it is written, and waits for the server's window.  Where the server has answered
+        completely it wants no more of the body, and the piece is dropped.
+
+        Args:
+            data: bytes-like, str, a file or an iterable of bytes, as a body in http.client.
+            stream_id: what `request()` returned; by default the latest such request of this thread.
+
+        Raises:
+            http.client.CannotSendRequest: there is no such request, or its end was sent.
+            HTTP2Error: the stream failed; RequestTimeout: the window did not open in time.
+        """
+        stream = self._find_sending(stream_id)
+        body, pieces = split_body(data, self.blocksize)
+        assert stream.mux is not None
+        for piece in pieces if pieces is not None else (body or b"",):
+            if len(piece):
+                stream.mux.write(stream, piece, last=False)
+
+    def end(self, stream_id: int | None = None, trailers: Headers | None = None) -> None:
+        """Complete a request that was made with `end_stream=False`.
+
+        Args:
+            stream_id: what `request()` returned; by default the latest such request of this thread.
+            trailers: header fields to be sent behind the body, besides those given to `request()`.
+
+        Raises:
+            ValueError: a trailer field that may not be sent; the request is still open.
+            Otherwise as `send()`.
+        """
+        stream = self._find_sending(stream_id)
+        if trailers is not None:
+            stream.request.trailers += trailer_fields(trailers)
+        assert stream.mux is not None
+        stream.mux.write(stream, b"", last=True)
+        self._sending.pop(stream.stream_id, None)
+
+    def _find_sending(self, stream_id: int | None) -> Stream:
+        """Return a stream whose body is not complete."""
+        if stream_id is None:
+            me = threading.get_ident()
+            mine = [stream for stream in list(self._sending.values()) if stream.thread == me]
+            stream = mine[-1] if mine else None
+        else:
+            stream = self._sending.get(stream_id)
+        if stream is None:
+            which = "no request of this thread" if stream_id is None else f"no request with id {stream_id!r}"
+            raise http_client.CannotSendRequest(f"{which} takes more of a body")
+        return stream
+
+    def cancel(self, stream_id: int) -> None:
+        """Give up a request whose response was not yet taken: its stream is reset, its id spent.
+
+        A response that was taken is given up by its own `close()`.
+
+        Raises:
+            http.client.ResponseNotReady: there is no such request, or its response was taken.
+        """
+        pending = self._take(stream_id)
+        if isinstance(pending, Stream):
+            if pending.mux is not None:
+                pending.mux.cancel(pending)
+        elif pending.lane is not None:
+            pending.lane.cancel(pending)
+
+    def _take(self, stream_id: int | None) -> Pending:
+        """Return a pending request; from now on nobody else can have it."""
+        with self._lock:
+            if stream_id is None:
+                me = threading.get_ident()
+                stream_id = next((key for key, item in self._pending.items() if item.thread == me), None)
+                if stream_id is None:
+                    raise http_client.ResponseNotReady("no request of this thread waits for its response")
+            pending = self._find(stream_id)
+            del self._pending[stream_id]
+            return pending
+
+    def _find(self, stream_id: int) -> Pending:
+        try:
+            return self._pending[stream_id]
+        except KeyError:
+            raise http_client.ResponseNotReady(
+                f"no request with id {stream_id!r} waits for its response"
+            ) from None

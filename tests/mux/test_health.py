@@ -1,0 +1,254 @@
+"""Is the peer still there: deadlines, time-outs on a silent connection, PING after a silence."""
+
+import contextlib
+import socket
+import time
+from collections.abc import Iterator
+
+import pytest
+from hyperframe.frame import DataFrame, HeadersFrame, PingFrame, RstStreamFrame
+
+import hyperlite
+from tests.peer import Peer
+
+from .conftest import acquaint, begin
+
+CONN = hyperlite.HTTP20Connection
+
+
+@contextlib.contextmanager
+def late(at_least: float = 0.0) -> Iterator[None]:
+    """Expect a time-out, not before its time and not long after it."""
+    start = time.monotonic()
+    with pytest.raises(hyperlite.RequestTimeout):
+        yield
+    assert at_least <= time.monotonic() - start < at_least + 2
+
+
+class TestDeadline:
+    def test_no_response(self, peer: Peer, conn: CONN) -> None:
+        acquaint(peer, conn)
+        stream_id = conn.request("GET", "/", deadline=0.1)
+        peer.want(HeadersFrame, 3)
+        with late(0.1):
+            conn.getresponse(stream_id)
+        assert peer.want(RstStreamFrame, 3).error_code == 8
+
+    def test_a_body_that_drips(self, peer: Peer, conn: CONN) -> None:
+        acquaint(peer, conn)
+        stream_id = conn.request("GET", "/", deadline=0.2)
+        peer.want(HeadersFrame, 3)
+        peer.send_headers(3)
+        response = conn.getresponse(stream_id)
+        start = time.monotonic()
+        with pytest.raises(hyperlite.RequestTimeout, match="deadline"):
+            while True:
+                peer.send_data(3, b"x")
+                assert response.read1() == b"x"
+        assert time.monotonic() - start < 2
+        assert peer.want(RstStreamFrame, 3).error_code == 8
+
+    def test_read_to_the_end(self, peer: Peer, conn: CONN) -> None:
+        acquaint(peer, conn)
+        stream_id = conn.request("GET", "/", deadline=0.1)
+        peer.want(HeadersFrame, 3)
+        peer.send_headers(3)
+        peer.send_data(3, b"half")
+        with late():
+            conn.getresponse(stream_id).read()
+
+    def test_an_upload(self, peer: Peer, conn: CONN) -> None:
+        acquaint(peer, conn)
+        with late(0.1):
+            conn.request("POST", "/", [bytes(1 << 20)], deadline=0.1)
+        peer.want(HeadersFrame, 3)
+        assert len(peer.want_body(3, 65535)) == 65535
+        assert peer.want(RstStreamFrame, 3).error_code == 8
+
+    def test_waiting_for_a_slot_counts(self, peer: Peer, conn: CONN) -> None:
+        acquaint(peer, conn, max_concurrent_streams=1)
+        conn.request("GET", "/1")
+        queued = conn.request("GET", "/2", deadline=0.1)
+        with late():
+            conn.getresponse(queued)
+        conn.close()
+
+    def test_what_came_in_time_can_be_read_later(self, peer: Peer, conn: CONN) -> None:
+        acquaint(peer, conn)
+        stream_id = conn.request("GET", "/", deadline=0.1)
+        peer.want(HeadersFrame, 3)
+        peer.answer(3, b"whole")
+        response = conn.getresponse(stream_id)
+        ping = peer.background(conn.ping)
+        peer.ping(peer.want(PingFrame).opaque_data, ack=True)
+        ping.result()
+        time.sleep(0.1)  # for the deadline to pass
+        assert response.read() == b"whole"
+
+    def test_siblings_are_unharmed(self, peer: Peer, conn: CONN) -> None:
+        acquaint(peer, conn)
+        hasty, patient = conn.request("GET", "/1", deadline=0.05), conn.request("GET", "/2")
+        peer.want(HeadersFrame, 3)
+        with late():
+            conn.getresponse(hasty)
+        peer.answer(5, b"here")
+        assert conn.getresponse(patient).read() == b"here"
+
+    def test_of_the_connection(self, peer: Peer) -> None:
+        conn = peer.connect(deadline=0.1)
+        stream_id = begin(peer, conn)
+        with late():
+            conn.getresponse(stream_id)
+
+    def test_connecting_counts(self) -> None:
+        with socket.create_server(("127.0.0.1", 0), backlog=0) as listener:  # takes no TLS hello
+            conn = CONN("127.0.0.1", listener.getsockname()[1], timeout=30)
+            start = time.monotonic()
+            with pytest.raises(TimeoutError):
+                conn.request("GET", "/", deadline=0.1)
+            assert time.monotonic() - start < 2
+            conn.close()
+
+
+class TestTimeoutOfARequest:
+    def test_it_is_the_request_s_own(self, peer: Peer, conn: CONN) -> None:
+        acquaint(peer, conn)
+        stream_id = conn.request("GET", "/", timeout=0.1)
+        with late(0.1):
+            conn.getresponse(stream_id)
+
+    def test_none_is_no_limit(self, peer: Peer) -> None:
+        conn = peer.connect(timeout=0.1)
+        acquaint(peer, conn)
+        stream_id = conn.request("GET", "/", timeout=None)
+        task = peer.background(conn.getresponse, stream_id)
+        assert not task.join(0.3)
+        peer.answer(3)
+        task.result().read()
+
+
+class TestASilentConnection:
+    def test_is_not_used_again_after_a_time_out(self, peer: Peer, conn: CONN) -> None:
+        acquaint(peer, conn)
+        first = peer.wires[-1]
+        stream_id = conn.request("GET", "/", timeout=0.1)
+        with late():
+            conn.getresponse(stream_id)
+        stream_id = conn.request("GET", "/again")
+        second = peer.accept()
+        assert second is not first
+        second.greet()
+        second.answer(1, b"here")
+        assert conn.getresponse(stream_id).read() == b"here"
+        first.want_eof()
+
+    def test_what_waits_for_a_slot_there_moves(self, peer: Peer, conn: CONN) -> None:
+        acquaint(peer, conn, max_concurrent_streams=1)
+        stuck = conn.request("GET", "/1", timeout=0.1)
+        queued = conn.request("GET", "/2")
+        with late():
+            conn.getresponse(stuck)
+        task = peer.background(conn.getresponse, queued)
+        peer.accept()
+        peer.greet()
+        peer.answer(1, b"moved")
+        assert task.result().read() == b"moved"
+
+    def test_one_that_talks_is(self, peer: Peer, conn: CONN) -> None:
+        acquaint(peer, conn)
+        slow, other = conn.request("GET", "/1", timeout=0.3), conn.request("GET", "/2")
+        task = peer.background(conn.getresponse, slow)
+        while not task.join(0.05):
+            peer.send_headers(5, [(":status", "103")])
+        with pytest.raises(hyperlite.RequestTimeout):
+            task.result()
+        peer.answer(5)
+        conn.getresponse(other).read()
+        again = conn.request("GET", "/3")
+        assert len(peer.wires) == 1
+        conn.cancel(again)
+
+
+class TestPingAfterASilence:
+    def connect(self, peer: Peer, **options: float) -> CONN:
+        """Return a connection that has been silent for long."""
+        conn = peer.connect(**options)
+        acquaint(peer, conn)
+        conn._transport._heard -= 100
+        return conn
+
+    def test_it_goes_with_the_request(self, peer: Peer) -> None:
+        conn = self.connect(peer)
+        stream_id = conn.request("GET", "/")
+        ping = peer.want(PingFrame)
+        peer.want(HeadersFrame, 3)
+        peer.ping(ping.opaque_data, ack=True)
+        peer.answer(3, b"alive")
+        assert conn.getresponse(stream_id).read() == b"alive"
+
+    def test_any_answer_will_do(self, peer: Peer) -> None:
+        conn = self.connect(peer, ping_timeout=0.2)
+        stream_id = conn.request("GET", "/")
+        peer.want(PingFrame)
+        peer.want(HeadersFrame, 3)
+        task = peer.background(conn.getresponse, stream_id)
+        peer.send_headers(3, [(":status", "103")])
+        assert not task.join(0.4)  # no sign of life is asked for any more
+        peer.answer(3)
+        task.result().read()
+
+    def test_no_answer_and_what_is_safe_goes_elsewhere(self, peer: Peer) -> None:
+        conn = self.connect(peer, ping_timeout=0.1)
+        first = peer.wires[-1]
+        stream_id = conn.request("GET", "/")
+        task = peer.background(conn.getresponse, stream_id)
+        peer.accept()
+        peer.greet()
+        peer.answer(1, b"elsewhere")
+        assert task.result().read() == b"elsewhere"
+        first.want_eof()
+
+    def test_no_answer_to_a_post_is_an_error(self, peer: Peer) -> None:
+        conn = self.connect(peer, ping_timeout=0.1)
+        stream_id = conn.request("POST", "/", b"once")
+        with pytest.raises(hyperlite.ConnectionLost, match="PING") as caught:
+            conn.getresponse(stream_id)
+        assert not caught.value.retry_safe
+        assert not peer.waiting
+
+    def test_only_waiting_counts(self, peer: Peer) -> None:
+        conn = self.connect(peer, ping_timeout=0.5)
+        stream_id = conn.request("GET", "/")
+        ping = peer.want(PingFrame)
+        peer.want(HeadersFrame, 3)
+        time.sleep(0.6)  # the program does something else
+        peer.ping(ping.opaque_data, ack=True)
+        peer.answer(3, b"alive")
+        assert conn.getresponse(stream_id).read() == b"alive"
+        assert len(peer.wires) == 1
+
+    def test_none_without_a_silence(self, peer: Peer) -> None:
+        conn = peer.connect()
+        acquaint(peer, conn)
+        conn.request("GET", "/")
+        peer.want(HeadersFrame, 3)
+        assert not peer.of(PingFrame)
+        conn.close()
+
+    def test_none_where_it_is_turned_off(self, peer: Peer) -> None:
+        conn = peer.connect(keepalive_idle=None)
+        acquaint(peer, conn)
+        conn._transport._heard -= 1e6
+        conn.request("GET", "/")
+        peer.want(HeadersFrame, 3)
+        conn.close()
+
+
+def test_a_body_of_no_bytes_is_not_complete_before_its_end(peer: Peer, conn: CONN) -> None:
+    stream_id = begin(peer, conn)
+    peer.send_headers(1, [(":status", "200"), ("content-length", "0")])
+    response = conn.getresponse(stream_id)
+    peer.send_data(1, b"smuggled", end_stream=True)
+    with pytest.raises(hyperlite.MalformedResponse, match="more body than content-length"):
+        response.read()
+    assert not peer.of(DataFrame)
