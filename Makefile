@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: all demo test check fmt cov compat-stdlib compat-callers profile clean
+.PHONY: all demo test check fmt cov compat-stdlib compat-callers bench profile clean
 .DELETE_ON_ERROR:
 
 all: check test
@@ -62,6 +62,10 @@ $(VENV)/bench/.made $(VENV)/bench-niquests/.made: $(VENV)/%/.made: pyproject.tom
 		$(VENV)/$*/bin/python -m pip install --quiet --disable-pip-version-check $$one || echo "left out: $$one"; \
 	done
 	touch $@
+
+# hyperlite and its peers, side by side: a quarter of an hour, into docs/benchmarks; ARGS selects, see --help.
+bench: $(VENV)/bench/.made $(VENV)/bench-niquests/.made
+	$(VENV)/bench/bin/python -m tests.benchmarks $(ARGS)
 
 # Where a small request's time goes; ARGS="--server nghttpd --files different".
 profile: $(VENV)/bench/.made

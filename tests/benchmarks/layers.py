@@ -66,7 +66,7 @@ def main() -> None:
                 way: profile(site, paths, options.chunk, options.rounds, many=way == "request_many")
                 for way in ("request", "request_many")
             }
-            tape = record(site, paths, options.chunk, many=False)
+            tape = record(site.port, site.context(), paths, options.chunk, many=False)
     except Missing as error:
         parser.error(str(error))
     engine = os.environ.get("HYPERLITE_ENGINE", "default")
@@ -84,7 +84,7 @@ WIDTHS = [("request", 12), ("request_many", 16)]
 
 def profile(site: Site, paths: Sequence[str], chunk: int, rounds: int, *, many: bool) -> Figures:
     """Return the medians of all rows, in microseconds a request."""
-    tape = record(site, paths, chunk, many=many)
+    tape = record(site.port, site.context(), paths, chunk, many=many)
     taken: list[Figures] = []
     for _ in range(rounds):
         figures: Figures = {

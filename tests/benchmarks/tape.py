@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 
 import hyperlite
 from hyperlite.testing.certificates import certificates
-from tests.real.servers import Site
 
 PATIENCE = 10.0
 
@@ -30,7 +29,9 @@ class Chunk:
     """What each call of recv returned."""
 
 
-def record(site: Site, paths: Sequence[str], chunk: int, *, many: bool) -> list[Chunk]:
+def record(
+    port: int, context: ssl.SSLContext, paths: Sequence[str], chunk: int, *, many: bool
+) -> list[Chunk]:
     """Fetch the paths in chunks, by `request_many()` or by `request()`, and keep every byte."""
     tape: list[Chunk] = []
 
@@ -50,9 +51,8 @@ def record(site: Site, paths: Sequence[str], chunk: int, *, many: bool) -> list[
             tape[-1].read.append(bytes(memoryview(buffer)[:count]))
             return count
 
-    context = site.context()
     context.sslsocket_class = Recorder
-    with hyperlite.HTTP20Connection("localhost", site.port, context=context, timeout=PATIENCE) as conn:
+    with hyperlite.HTTP20Connection("localhost", port, context=context, timeout=PATIENCE) as conn:
         for start in range(0, len(paths), chunk):
             tape.append(Chunk(list(paths[start : start + chunk])))
             fetch(conn, tape[-1].paths, many=many)
@@ -121,6 +121,7 @@ class TapeSocket:
 @contextmanager
 def play(tape: Sequence[Chunk]) -> Iterator[int]:
     """Serve a tape over TLS, from another process, once; yields the port."""
+    certificates()  # both processes are to have the same
     with socket.create_server(("127.0.0.1", 0)) as listener:
         player = multiprocessing.get_context("fork").Process(target=_play, args=(listener, tape), daemon=True)
         player.start()
@@ -154,9 +155,10 @@ def call(port: int) -> ssl.SSLSocket:
 
 def floor(sock: ssl.SSLSocket, chunks: Sequence[Chunk]) -> None:
     """Write and read the same bytes by bare calls, and look at none of them."""
+    buffer = bytearray(65536)
     for chunk in chunks:
         for data in chunk.written:
             sock.send(data)
         missing = sum(map(len, chunk.read))
         while missing > 0:
-            missing -= len(sock.recv(65536))
+            missing -= sock.recv_into(buffer)

@@ -1,0 +1,199 @@
+"""One client, one workload, in a process of its own: `python -m tests.benchmarks.measure '{…}'`."""
+
+# ruff: noqa: PLC0415  some environments have no hyperlite
+
+import contextlib
+import gc
+import json
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from .clients import Client, Floor, Target, Unfit, make
+
+ORDER = {"title": "a small order", "items": [1, 2, 3], "paid": True}
+IDLE_CONNECTIONS = 50
+FIRST_REQUESTS = 10  # one in ten is the warm-up before the growth of the memory is measured
+
+
+def main() -> None:
+    """Print what was measured, or why that was not possible."""
+    task = json.loads(sys.argv[1])
+    try:
+        client = make(task["client"], Target(task["port"], task["ca"], task["chunk"]))
+        print(json.dumps(KINDS[task["kind"]](client, task)))
+    except (ImportError, Unfit) as error:
+        print(json.dumps({"left out": f"{type(error).__name__}: {error}"}))
+
+
+class Clock:
+    """What a `with` block took, for each of `n`: microseconds of CPU (user and system) and of wall time."""
+
+    def __init__(self, n: int) -> None:
+        self._n = n
+
+    def __enter__(self) -> "Clock":
+        gc.collect()
+        self._start = time.perf_counter(), time.process_time()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        wall, cpu = time.perf_counter() - self._start[0], time.process_time() - self._start[1]
+        self.figures = {"cpu": cpu / self._n * 1e6, "wall": wall / self._n * 1e6}
+
+
+def check(body: bytes) -> None:
+    assert body
+
+
+def paths_of(task: dict[str, Any], n: int) -> list[str]:
+    return [task["path"].format(k % 3000) for k in range(n)]
+
+
+def gets(client: Client, task: dict[str, Any]) -> dict[str, float]:
+    """Fetch n files; the first chunk is not counted, unless connecting is to be."""
+    paths = paths_of(task, task["n"])
+    warm_up = [] if task["latency"] else paths[: task["chunk"]]
+    if isinstance(client, Floor):
+        run: Callable[[], None] = client.prepare(warm_up, paths)
+    else:
+        client.get(warm_up, check)
+
+        def run() -> None:
+            client.get(paths, check)
+
+    with Clock(task["n"]) as clock:
+        run()
+    return clock.figures
+
+
+def posts(client: Client, task: dict[str, Any]) -> dict[str, float]:
+    bodies = [json.dumps({"number": k, **ORDER}).encode() for k in range(task["n"])]
+    client.post(task["path"], bodies[: task["chunk"]])
+    with Clock(len(bodies)) as clock:
+        client.post(task["path"], bodies)
+    return clock.figures
+
+
+def download(client: Client, task: dict[str, Any]) -> dict[str, float]:
+    client.download("/mebibyte")
+    with Clock(1) as clock:
+        assert client.download(task["path"]) == task["size"]
+    return clock.figures
+
+
+def upload(client: Client, task: dict[str, Any]) -> dict[str, float]:
+    client.upload(task["path"], 1 << 16)
+    with Clock(1) as clock:
+        client.upload(task["path"], task["size"])
+    return clock.figures
+
+
+def bookstore(client: Client, task: dict[str, Any]) -> dict[str, float]:
+    """Read the list, then the books, and parse them."""
+    found: list[Any] = []
+    client.get(["/"], lambda body: found.extend(json.loads(body)))
+    paths = [task["path"].format(number) for number in found[: task["n"]]]
+    books: list[Any] = []
+    with Clock(len(paths)) as clock:
+        client.get(paths, lambda body: books.append(json.loads(body)))
+    assert [book["id"] for book in books] == found[: task["n"]]
+    return clock.figures
+
+
+def threads(client: Client, task: dict[str, Any]) -> dict[str, float]:
+    """Let many threads use one connection at once, each for one request after the other."""
+    paths = paths_of(task, task["n"])
+    client.get(paths[:1], check)
+    count = task["threads"]
+    failures: list[BaseException] = []
+
+    def work(own: list[str]) -> None:
+        try:
+            client.get(own, check)
+        except BaseException as error:
+            failures.append(error)
+
+    workers = [threading.Thread(target=work, args=(paths[number::count],)) for number in range(count)]
+    with Clock(len(paths)) as clock:
+        for worker in workers:
+            worker.start()
+        for worker in workers:
+            worker.join()
+    if failures:
+        raise failures[0]
+    return clock.figures
+
+
+def resident() -> int:
+    """Return the bytes of memory that this process occupies."""
+    gc.collect()
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * 4096
+
+
+def memory(client: Any, task: dict[str, Any]) -> dict[str, float]:
+    """Return bytes: of an idle connection, of an open stream, and the growth over n requests."""
+    import tracemalloc
+
+    import hyperlite
+
+    if not sys.platform.startswith("linux"):
+        raise Unfit("a process's memory is read from Linux's /proc")
+    paths, chunk = paths_of(task, task["n"]), task["chunk"]
+    client.get(paths[:chunk], check)
+    client.get(paths[: len(paths) // FIRST_REQUESTS], check)
+    before = resident()
+    client.get(paths, check)
+    growth = resident() - before
+
+    # Beside as many others, which have used up what was free in the memory of this process.
+    with connections(client, IDLE_CONNECTIONS):
+        before = resident()
+        with connections(client, IDLE_CONNECTIONS):
+            connection = (resident() - before) / IDLE_CONNECTIONS
+
+    tracemalloc.start()
+    with hyperlite.HTTP20Connection("localhost", client.target.port, context=client.target.context()) as conn:
+        conn.request("GET", paths[0])
+        conn.getresponse().read()
+        before, _ = tracemalloc.get_traced_memory()
+        ids = [conn.request("GET", path) for path in paths[:chunk]]
+        stream = (tracemalloc.get_traced_memory()[0] - before) / len(ids)
+        for stream_id in ids:
+            conn.getresponse(stream_id).read()
+    return {"connection": connection, "stream": stream, "growth": growth, "requests": task["n"]}
+
+
+@contextlib.contextmanager
+def connections(client: Any, count: int) -> Iterator[None]:
+    """Open connections, use each once, and leave them idle."""
+    import hyperlite
+
+    context = client.target.context()
+    opened = [
+        hyperlite.HTTP20Connection("localhost", client.target.port, context=context) for _ in range(count)
+    ]
+    for conn in opened:
+        conn.request("GET", "/small")
+        conn.getresponse().read()
+    yield
+    for conn in opened:
+        conn.close()
+
+
+KINDS: dict[str, Callable[[Any, dict[str, Any]], dict[str, float]]] = {
+    "gets": gets,
+    "posts": posts,
+    "download": download,
+    "upload": upload,
+    "bookstore": bookstore,
+    "threads": threads,
+    "memory": memory,
+}
+
+
+if __name__ == "__main__":
+    main()
