@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: all demo test check fmt cov compat-stdlib compat-callers bench profile clean
+.PHONY: all demo test hostile check fmt cov compat-stdlib compat-callers bench profile clean
 .DELETE_ON_ERROR:
 
 all: check test
@@ -24,6 +24,10 @@ demo: $(VENV)/.demo
 
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest $(ARGS)
+
+# What hostile and broken servers do, case by case; ARGS="flood one-byte" for some of them.
+hostile: $(VENV)/.dev
+	$(BIN)/python -m tests.hostile $(ARGS)
 
 check: $(VENV)/.dev
 	$(BIN)/ruff format --check .

@@ -1,0 +1,24 @@
+"""All cases, and how they combine with engines and transports."""
+
+from collections.abc import Iterator
+
+from tests.engine.conftest import ENGINES
+
+from . import (  # noqa: F401  the cases declare themselves
+    cases_baseline,
+    cases_connection,
+    cases_flood,
+    cases_flow,
+    cases_frames,
+    cases_headers,
+    cases_message,
+)
+from .case import CASES, Case
+
+
+def combinations(cases: dict[str, Case] | None = None) -> Iterator[tuple[Case, str, str]]:
+    """Yield what is to be run: (case, engine, transport)."""
+    for engine in ENGINES:
+        for case in (cases or CASES).values():
+            for over in case.over:
+                yield case, engine, over

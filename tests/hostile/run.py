@@ -1,0 +1,293 @@
+"""Runs a case over one engine and one transport, and judges it."""
+
+import contextlib
+import gc
+import http.client
+import os
+import threading
+import time
+import traceback
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from hyperframe.frame import GoAwayFrame, HeadersFrame, RstStreamFrame
+
+import hyperlite
+from hyperlite.errors import HTTP2Error, code_name
+from hyperlite.testing.certificates import certificates
+
+from .case import Case, pattern
+from .line import AFTER, Line, Stage
+
+# How far over its timeout a call may be.
+SLACK = 2.0
+# What is read at a time of a body that is not small.
+PIECE = 65536
+
+
+@dataclass
+class Outcome:
+    """What became of one request."""
+
+    kind: str  # ok, error, timeout, wrong, foreign, hang
+    detail: str
+    seconds: float = 0.0
+    retry_safe: bool = False
+
+    def satisfies(self, expected: frozenset[str]) -> bool:
+        """Tell whether it is one of those expected."""
+        kinds = {self.kind}
+        if self.kind in {"error", "timeout"}:
+            kinds.add("bounded")
+        if self.kind == "ok" or (self.kind == "error" and self.retry_safe):
+            kinds.add("retry")
+        return bool(kinds & expected)
+
+
+@dataclass
+class Run:
+    """A case that was run.
+
+    Attributes:
+        outcomes: of each request.
+        after: of the further request at the end.
+        lines: the connections that the client opened.
+        seconds, growth: how long it took, and by how many MiB the process grew meanwhile, server included.
+        problems: what was wrong; empty if nothing was.
+    """
+
+    case: Case
+    outcomes: list[Outcome] = field(default_factory=list)
+    after: Outcome | None = None
+    lines: list[Line] = field(default_factory=list)
+    seconds: float = 0.0
+    growth: float = 0.0
+    problems: list[str] = field(default_factory=list)
+
+    @property
+    def summary(self) -> str:
+        """What happened, in a few words."""
+        kinds = [outcome.kind for outcome in self.outcomes]
+        if len(set(kinds)) == 1:
+            return kinds[0]
+        return ", ".join(f"{kinds.count(kind)} {kind}" for kind in dict.fromkeys(kinds))
+
+    def sent(self, kind: type, stream_id: int | None = None) -> list:
+        """Return the frames of a kind that the client sent on its first connection."""
+        return self.lines[0].of(kind, stream_id) if self.lines else []
+
+    # -- judging ----------------------------------------------------------------------------------
+
+    def judge(self) -> None:
+        """Fill in `problems`."""
+        case = self.case
+        for index, outcome in enumerate(self.outcomes):
+            if not outcome.satisfies(case.expected_of(index)):
+                self.problems.append(f"request {index}: {outcome.kind} ({outcome.detail})")
+        limit = case.timeout * len(self.outcomes) + SLACK
+        if case.expected != "ok" and self.seconds > limit:
+            self.problems.append(f"took {self.seconds:.1f} s, {limit:.1f} are allowed")
+        if self.growth > case.memory:
+            self.problems.append(f"grew by {self.growth:.0f} MiB")
+        if self.after is not None and self.after.kind != "ok":
+            self.problems.append(f"the request after it: {self.after.kind} ({self.after.detail})")
+        self._judge_wire()
+        if case.check is not None and not self.problems:
+            try:
+                case.check(self)
+            except AssertionError as error:
+                self.problems.append(f"on the wire: {error}")
+
+    def _judge_wire(self) -> None:
+        case = self.case
+        if case.rst:
+            codes = {frame.error_code for frame in self.sent(RstStreamFrame, 1)}
+            if not codes & set(case.rst):
+                self.problems.append(f"RST_STREAM {_names(codes)}, not {_names(case.rst)}")
+            if left := {frame.error_code for frame in self.sent(GoAwayFrame)} - {0}:
+                self.problems.append(f"GOAWAY {_names(left)} for a stream error")
+        if case.goaway:
+            codes = {frame.error_code for frame in self.sent(GoAwayFrame)}
+            if not codes & set(case.goaway):
+                self.problems.append(f"GOAWAY {_names(codes)}, not {_names(case.goaway)}")
+        alive = True if case.rst else False if case.goaway else case.alive
+        if alive is not None and self.after is not None and self.after.kind == "ok":
+            used = [path for _, path in self.lines[0].requests_seen.values()] if self.lines else []
+            if alive != ("/after" in used):
+                self.problems.append("the connection was " + ("not used again" if alive else "used again"))
+        for line in self.lines:
+            frames = line.seen
+            ends = [at for at, frame in enumerate(frames) if isinstance(frame, GoAwayFrame)]
+            if ends and any(isinstance(frame, HeadersFrame) for frame in frames[ends[0] :]):
+                self.problems.append("HEADERS after GOAWAY")
+
+
+def _names(codes: object) -> str:
+    return "/".join(sorted(code_name(code) for code in codes)) or "none"  # type: ignore[attr-defined]
+
+
+# -- the client's side -------------------------------------------------------------------------------
+
+
+class Client:
+    """Makes a case's requests."""
+
+    def __init__(self, case: Case, conn: hyperlite.HTTP20Connection, gate: threading.Event) -> None:
+        self.case = case
+        self.gate = gate
+        self.conn = conn
+        self.outcomes: list[Outcome] = []
+        self.after: Outcome | None = None
+
+    def run(self) -> None:
+        """Make the requests, and the one after them."""
+        try:
+            if self.case.together:
+                self._together()
+            else:
+                for number in range(self.case.count):
+                    if number and self.case.gated:
+                        self.gate.wait(self.case.timeout)
+                    self._one(number)
+        finally:
+            if self.case.after and len(self.outcomes) == self.case.count:
+                self.after = Outcome("hang", "did not return")
+                self.after = self._attempt(lambda: self._finish(self._ask("GET", "/after"), 200, AFTER))
+
+    def _one(self, number: int) -> None:
+        self.outcomes.append(Outcome("hang", "did not return"))
+        self.outcomes[-1] = self._attempt(lambda: self._finish(self._send(number)))
+
+    def _together(self) -> None:
+        ids: list[int | Outcome] = []
+        for number in range(self.case.count):
+            try:
+                ids.append(self._send(number))
+            except (http.client.HTTPException, OSError) as error:
+                ids.append(_failure(error))
+        for one in ids:
+            self.outcomes.append(Outcome("hang", "did not return"))
+            self.outcomes[-1] = (
+                one if isinstance(one, Outcome) else self._attempt(lambda one=one: self._finish(one))
+            )
+
+    def _send(self, number: int) -> int:
+        method = "POST" if self.case.upload and self.case.method == "GET" else self.case.method
+        body = pattern(self.case.upload) if self.case.upload else None
+        return self._ask(method, f"/{number}", body)
+
+    def _ask(self, method: str, path: str, body: bytes | None = None) -> int:
+        return self.conn.request(method, path, body=body)
+
+    def _attempt(self, call: object) -> Outcome:
+        start = time.monotonic()
+        try:
+            outcome = call()  # type: ignore[operator]
+        except BaseException as error:
+            outcome = _failure(error)
+        outcome.seconds = time.monotonic() - start
+        return outcome
+
+    def _finish(self, stream_id: int, status: int | None = None, body: bytes | int | None = None) -> Outcome:
+        """Take a response and compare it with what it should be."""
+        status = self.case.status if status is None else status
+        body = self.case.body if body is None else body
+        response = self.conn.getresponse(stream_id)
+        if self.case.method == "HEAD" and body is not AFTER:
+            body = b""
+        come = 0
+        exact = True
+        if isinstance(body, bytes):
+            data = response.read()
+            come, exact = len(data), data == body
+        else:
+            while piece := response.read(PIECE):
+                exact = exact and piece == pattern(len(piece), come)
+                come += len(piece)
+            exact = exact and come == body
+        if response.status != status:
+            return Outcome("wrong", f"status {response.status}, not {status}")
+        return Outcome("ok", f"{come} bytes") if exact else Outcome("wrong", f"a body of {come} bytes")
+
+
+def _failure(error: BaseException) -> Outcome:
+    detail = f"{type(error).__name__}: {error}"[:300]
+    if isinstance(error, TimeoutError):
+        return Outcome("timeout", detail)
+    if isinstance(error, (http.client.HTTPException, OSError)):
+        return Outcome("error", detail, retry_safe=isinstance(error, HTTP2Error) and error.retry_safe)
+    where = traceback.extract_tb(error.__traceback__)[-1]
+    return Outcome("foreign", f"{detail} at {where.filename}:{where.lineno}")
+
+
+# -- running -----------------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def engine(name: str) -> Iterator[None]:
+    """Have connections made by an engine."""
+    before = os.environ.get("HYPERLITE_ENGINE")
+    os.environ["HYPERLITE_ENGINE"] = name
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["HYPERLITE_ENGINE"]
+        else:
+            os.environ["HYPERLITE_ENGINE"] = before
+
+
+class Memory:
+    """The peak of this process's resident memory, above what it was; 0 where that cannot be known."""
+
+    def __init__(self) -> None:
+        gc.collect()
+        try:
+            Path("/proc/self/clear_refs").write_text("5")  # the peak starts anew
+        except OSError:
+            self._start = None
+        else:
+            self._start = self._peak()
+
+    def _peak(self) -> float:
+        lines = Path("/proc/self/status").read_text().splitlines()
+        return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1024
+
+    @property
+    def growth(self) -> float:
+        """MiB."""
+        return 0.0 if self._start is None else max(0.0, self._peak() - self._start)
+
+
+def run(case: Case, engine_name: str, over: str) -> Run:
+    """Run a case; what was wrong is in `problems`."""
+    result = Run(case)
+    context = certificates().client_context() if over == "tls" else None
+    memory = Memory()
+    stage = Stage(case, tls=over == "tls")
+    with contextlib.ExitStack() as stack:
+        stack.callback(stage.close)
+        stack.enter_context(engine(engine_name))
+        conn = hyperlite.HTTP20Connection(
+            "127.0.0.1", stage.port, secure=over == "tls", context=context, timeout=case.timeout
+        )
+        client = Client(case, conn, stage.gate)
+        thread = threading.Thread(target=client.run, daemon=True)
+        start = time.monotonic()
+        thread.start()
+        # A good response may take its time; whatever else happens is bounded by the timeouts.
+        thread.join(case.timeout * (case.count + 1) + SLACK + 20 * (case.expected == "ok"))
+        if thread.is_alive():
+            result.problems.append("the client hangs")
+            stage.close()
+            thread.join(10)
+        result.seconds = sum(outcome.seconds for outcome in client.outcomes) or time.monotonic() - start
+        result.growth = memory.growth
+        conn.close()
+        stage.join()
+        result.outcomes, result.after = client.outcomes, client.after
+        result.lines = stage.lines
+        result.problems += [f"the script failed: {failure!r}" for failure in stage.failures]
+    result.judge()
+    return result
