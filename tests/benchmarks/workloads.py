@@ -74,7 +74,7 @@ WORKLOADS = [
     Workload(
         "download",
         f"one download of {LARGE // MEBIBYTE} MiB",
-        [*PLAIN, "pycurl", "http.client", "aiohttp", "requests", "httpx"],
+        [*PLAIN, "pycurl", "http.client", "aiohttp", "requests", "httpx", "floor"],
         kind="download",
         path="/large",
         n=1,
