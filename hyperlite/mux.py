@@ -204,13 +204,13 @@ class Mux(Slots):
         return error
 
     def _distrust(self, waited: float) -> None:
-        """After a time-out: a connection that was mostly silent takes no further requests.
+        """After a time-out: a connection on which hardly anything moved takes no further requests.
 
-        It may be dead, and who comes next would wait for nothing too.  What it still has under way it
-        may finish.
+        It may be dead, or a byte may drip from it now and then; who comes next would wait for nothing
+        too.  What it still has under way it may finish.
         """
         with self._lock:
-            silent = time.monotonic() - self._heard > waited / 2
+            silent = time.monotonic() - self._moved > waited / 2
             if silent and not self._draining and self._closed is None:
                 self._draining = True
                 error = ConnectionLost("a request timed out on a silent connection", retry_safe=True)

@@ -102,6 +102,7 @@ class Slots(Link):
         self._pings: dict[bytes, Ping] = {}  # by payload
         self._pinged = 0
         self.answered = 0  # responses that have come
+        self._moved = self._heard  # when something last came that was of use
         self._going_away: GoAwayReceived | None = None
         self._draining = False  # takes no further requests, and closes when the last stream is over
 
@@ -293,6 +294,8 @@ class Slots(Link):
 
     def _consume_locked(self, data: bytes) -> None:
         events = self._engine.receive(data)
+        if events:
+            self._moved = self._heard
         if events and type(events[-1]) is ConnectionFailed:
             self._draining = True  # nothing may be started by what came before it
         for event in events:

@@ -3,21 +3,9 @@
 A case that is listed and passes fails the suite: whoever mends something strikes it off.
 """
 
-_REUSED = "a connection on which a request timed out is used again unseen"
 _NO_COUNTER = "nothing counts frames without progress: the connection goes on being used"
 
 KNOWN: dict[str, str] = {
-    **dict.fromkeys(
-        (
-            "stale-blackhole",
-            "stale-blackhole-reuse",
-            "stall-mid-frame",
-            "stall-mid-frame-header",
-            "stall-mid-header-block",
-            "stall-head-drip",
-        ),
-        _REUSED,
-    ),
     **dict.fromkeys(
         (
             "ping-flood",
@@ -48,7 +36,6 @@ KNOWN: dict[str, str] = {
         _NO_COUNTER,
     ),
     "reserved-bit-window-update": "the reserved bit of an increment is not ignored",
-    "cl-zero-with-body": "what follows a content-length of 0 is not waited for",
 }
 
 
