@@ -2,8 +2,10 @@
 
 from collections.abc import Iterable, Iterator
 
+from .fields import Field, trailer_fields
+
 _HEXADECIMAL = frozenset(b"0123456789abcdefABCDEF")
-# Of one chunk's size with its extensions, or one trailer line. http.client reads 65,536 of a line.
+# Of one chunk's size with its extensions, or of all trailer fields. http.client reads 65,536 of a line.
 MAX_LINE = 65536
 
 
@@ -12,10 +14,12 @@ class Dechunker:
 
     Attributes:
         done: the last chunk, and the end behind it, have come.
+        trailers: the fields that came behind the last chunk (RFC 9112 section 7.1.2).
     """
 
     def __init__(self) -> None:
         self.done = False
+        self.trailers: list[Field] = []
         self._pending = bytearray()  # bytes that are not a whole line yet
         self._missing = -1  # bytes of the current chunk; 0: the line end behind it; -1: a size comes next
 
@@ -23,7 +27,8 @@ class Dechunker:
         """Yield the bytes of the body among these.
 
         Raises:
-            ValueError: they are no chunks, or something follows the last one.
+            ValueError: they are no chunks, or something follows the last one; or a trailer field that
+                may not be sent.
         """
         self._pending += data
         while self._pending:
@@ -56,19 +61,34 @@ class Dechunker:
             self._missing = size
             del self._pending[: len(line) + 2]
             return True
-        if len(rest) < 2:
+        return self._take_trailers(len(line) + 2)
+
+    def _take_trailers(self, start: int) -> bool:
+        """Take what follows the last chunk's size, which ends at `start`: trailer fields, an empty line."""
+        end = self._pending.find(b"\r\n\r\n", start - 2)
+        if end < 0:
+            if len(self._pending) > start + MAX_LINE:
+                raise ValueError(f"more than {MAX_LINE} bytes of trailer fields")
             return False
-        if not rest.startswith(b"\r\n"):
-            raise ValueError("trailer fields behind hand-made chunks are not sent on HTTP/2")
-        del self._pending[: len(line) + 4]
+        for line in bytes(self._pending[start:end]).split(b"\r\n") if end > start else ():
+            name, colon, value = line.partition(b":")
+            if not colon:
+                raise ValueError(f"trailer field {line[:20]!r} has no colon")
+            self.trailers += trailer_fields({name: value})
+        del self._pending[: end + 4]
         self.done = True
         return True
 
 
-def unwrap(pieces: Iterable[bytes | memoryview]) -> Iterator[bytes]:
-    """Yield what is in the chunks of a body; ValueError if they are none, or the last is missing."""
+def unwrap(pieces: Iterable[bytes | memoryview], trailers: list[Field]) -> Iterator[bytes]:
+    """Yield what is in the chunks of a body, and add the fields behind them to `trailers`.
+
+    Raises:
+        ValueError: they are no chunks, or the last is missing.
+    """
     chunks = Dechunker()
     for piece in pieces:
         yield from chunks.feed(piece)
+    trailers += chunks.trailers
     if not chunks.done:
         raise ValueError("the body is said to be chunked, and its last chunk is missing")

@@ -85,11 +85,12 @@ class Request:
         self.body, self.pieces = split_body(body, blocksize)
         self.http1_body = body if self.body is None else self.body
         given = header_fields(headers)
+        self.trailers = trailer_fields(trailers) if trailers is not None else []
         if not encode_chunked and is_chunked(given):  # http.client: then the caller has done it
             if self.body is not None:
-                self.body = b"".join(unwrap([self.body]))
+                self.body = b"".join(unwrap([self.body], self.trailers))
             elif self.pieces is not None:
-                self.pieces = unwrap(self.pieces)
+                self.pieces = unwrap(self.pieces, self.trailers)
         if priority is not None:
             given.append((b"priority", priority_value(priority)))
         self.open = not end_stream
@@ -100,7 +101,6 @@ class Request:
             self.pieces = iter(())
         elif body is not None:
             self.expects = any(name == b"expect" and value.lower() == _CONTINUE for name, value in given)
-        self.trailers = trailer_fields(trailers) if trailers is not None else []
         self.timeout = timeout
         self.deadline = deadline
         self.fields = request_fields(method, url, scheme, authority, self._added(given) + given)

@@ -167,6 +167,8 @@ class StrictSocket(SharedSocket):
         for piece in self._chunks.feed(view):
             self._write(memoryview(piece))
         if self._chunks.done:
+            assert self._request is not None
+            self._request.trailers = self._chunks.trailers
             self._end()
 
     # -- sending ----------------------------------------------------------------------------------

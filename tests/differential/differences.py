@@ -147,12 +147,6 @@ GROUPS = (
         ),
     ),
     Group(
-        "trailer fields behind hand-made chunks are sent",
-        "ValueError",
-        "They are not sent by hyperlite; dropping them silently would be worse.",
-        ("chunks by hand, with trailers",),
-    ),
-    Group(
         "`peek()` on an empty body that was not read waits for bytes that never come",
         'returns b""',
         "http.client asks the socket without looking at the length; a stream knows its end.",

@@ -10,11 +10,11 @@ WHOLE = b'5\r\nhello\r\n6;name="a b"\r\n world\r\n0\r\n\r\n'
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 100])
 def test_cut_anywhere(size: int) -> None:
     pieces = [WHOLE[at : at + size] for at in range(0, len(WHOLE), size)]
-    assert b"".join(unwrap(pieces)) == b"hello world"
+    assert b"".join(unwrap(pieces, [])) == b"hello world"
 
 
 def test_a_memoryview() -> None:
-    assert b"".join(unwrap([memoryview(WHOLE)])) == b"hello world"
+    assert b"".join(unwrap([memoryview(WHOLE)], [])) == b"hello world"
 
 
 def test_done_is_told_at_the_end_and_not_before() -> None:
@@ -23,6 +23,15 @@ def test_done_is_told_at_the_end_and_not_before() -> None:
     assert not chunks.done
     assert list(chunks.feed(WHOLE[-1:])) == []
     assert chunks.done
+
+
+@pytest.mark.parametrize("size", [1, 2, 5, 100])
+def test_trailers(size: int) -> None:
+    whole = b"3\r\nabc\r\n0\r\nA: 1\r\nB:2 \r\n\r\n"
+    trailers: list[tuple[bytes, bytes]] = []
+    pieces = [whole[at : at + size] for at in range(0, len(whole), size)]
+    assert b"".join(unwrap(pieces, trailers)) == b"abc"
+    assert trailers == [(b"a", b"1"), (b"b", b"2")]
 
 
 @pytest.mark.parametrize(
@@ -38,7 +47,10 @@ def test_done_is_told_at_the_end_and_not_before() -> None:
         (b"5\r\nhello\r\n", "last chunk is missing"),
         (b"5\r\nhel", "last chunk is missing"),
         (b"0\r\n", "last chunk is missing"),
-        (b"0\r\nname: value\r\n\r\n", "trailer"),
+        (b"0\r\nname\r\n\r\n", "no colon"),
+        (b"0\r\nna me: value\r\n\r\n", "header name"),
+        (b"0\r\nHost: value\r\n\r\n", "'host' may not be a trailer"),
+        (b"0\r\nname: " + b"x" * MAX_LINE, "bytes of trailer"),
         (b"0\r\n\r\nmore", "behind its last chunk"),
         (b"", "last chunk is missing"),
         (b"5;" + b"x" * MAX_LINE, "last chunk is missing"),
@@ -48,4 +60,4 @@ def test_done_is_told_at_the_end_and_not_before() -> None:
 )
 def test_nonsense(body: bytes, complaint: str) -> None:
     with pytest.raises(ValueError, match=complaint):
-        b"".join(unwrap([body]))
+        b"".join(unwrap([body], []))
