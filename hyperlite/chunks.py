@@ -50,7 +50,7 @@ class Dechunker:
                 return
 
     def _take_size(self) -> bool:
-        line, found, rest = bytes(self._pending[:MAX_LINE]).partition(b"\r\n")
+        line, found, _ = bytes(self._pending[:MAX_LINE]).partition(b"\r\n")
         digits = line.partition(b";")[0].strip()
         if not found and len(line) < MAX_LINE:
             return False

@@ -4,13 +4,13 @@ import http
 import sys
 from types import TracebackType
 
-from . import client
-
 
 class Installation:
     """What `install()` has done; as a context manager it undoes it at the end of the block."""
 
     def __init__(self) -> None:
+        from . import client  # noqa: PLC0415  who imports hyperlite need not want this
+
         self._before = sys.modules["http.client"], http.client
         sys.modules["http.client"] = http.client = client
 

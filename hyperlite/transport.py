@@ -18,8 +18,6 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import certifi
-
 from .errors import ErrorCode, InadequateSecurity
 
 H2 = "h2"
@@ -110,7 +108,7 @@ def create_context(
         context = ssl.create_default_context(cafile=cafile, capath=capath, cadata=cadata)
     else:
         context = ssl.create_default_context()
-        context.load_verify_locations(certifi.where())
+        _trust_certifi(context)
     _harden(context)
     return context
 
@@ -127,11 +125,17 @@ def default_context() -> ssl.SSLContext:
     if context is None:
         context = factory()
         if context.verify_mode != ssl.CERT_NONE:
-            context.load_verify_locations(certifi.where())
+            _trust_certifi(context)
         _harden(context)
         _default_contexts.clear()  # the environment changes in tests, not in production
         _default_contexts[key] = context
     return context
+
+
+def _trust_certifi(context: ssl.SSLContext) -> None:
+    import certifi  # noqa: PLC0415  importlib.resources comes with it, which takes longer than all of ours
+
+    context.load_verify_locations(certifi.where())
 
 
 def _harden(context: ssl.SSLContext) -> None:
