@@ -55,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
                         task = {"port": port, "ca": certificates().ca_file, "size": LARGE}
                         measure(workload, server, task, options, results)
         except Missing as error:
-            results.left_out.append(f"{server}: {error}")
+            results.left_out.setdefault(f"{server}: {error}", [])
     print(write(results, chosen, options))
 
 
@@ -119,7 +119,7 @@ def measure(
                     python, "-m", "tests.benchmarks.measure", json.dumps(task | describe(workload, name))
                 )
             if reason := figures.get("left out"):
-                results.left_out.append(f"{name}, {workload.name} on {server}: {reason}")
+                results.left_out.setdefault(f"{name}: {reason}", []).append(f"{workload.name} on {server}")
                 names.remove(name)
             else:
                 rounds.setdefault(name, []).append(figures)

@@ -140,7 +140,7 @@ def resident() -> int:
 
 
 def memory(client: Any, task: dict[str, Any]) -> dict[str, float]:
-    """Return bytes: of an idle connection, of an open stream, and the growth over n requests."""
+    """Return bytes: of an idle connection, of an open stream, and the growth over n requests, twice."""
     import tracemalloc
 
     import hyperlite
@@ -150,9 +150,10 @@ def memory(client: Any, task: dict[str, Any]) -> dict[str, float]:
     paths, chunk = paths_of(task, task["n"]), task["chunk"]
     client.get(paths[:chunk], check)
     client.get(paths[: len(paths) // FIRST_REQUESTS], check)
-    before = resident()
-    client.get(paths, check)
-    growth = resident() - before
+    sizes = [resident()]
+    for _ in range(2):
+        client.get(paths, check)
+        sizes.append(resident())
 
     # Beside as many others, which have used up what was free in the memory of this process.
     with connections(client, IDLE_CONNECTIONS):
@@ -169,7 +170,12 @@ def memory(client: Any, task: dict[str, Any]) -> dict[str, float]:
         stream = (tracemalloc.get_traced_memory()[0] - before) / len(ids)
         for stream_id in ids:
             conn.getresponse(stream_id).read()
-    return {"connection": connection, "stream": stream, "growth": growth, "requests": task["n"]}
+    return {
+        "connection": connection,
+        "stream": stream,
+        "first": sizes[1] - sizes[0],
+        "second": sizes[2] - sizes[1],
+    }
 
 
 @contextlib.contextmanager

@@ -11,6 +11,7 @@ mpl.rcParams["svg.hashsalt"] = "hyperlite"  # the same figures, the same file
 mpl.rcParams["svg.fonttype"] = "none"  # text, not outlines
 
 import matplotlib.pyplot as plt  # noqa: E402
+from matplotlib.ticker import NullLocator  # noqa: E402
 
 PANELS = [
     ("same", "one file"),
@@ -41,6 +42,7 @@ def draw(results: Results, file: Path) -> None:
         drawn = axis.barh(labels, [cost for cost, _ in found], color=[colour(client) for _, client in found])
         axis.bar_label(drawn, fmt="{:,.0f}", padding=2, fontsize=7)
         axis.set_xscale("log")
+        axis.xaxis.set_minor_locator(NullLocator())
         axis.set_xlim(right=max(cost for cost, _ in found) * 2.5)
         axis.invert_yaxis()
         axis.tick_params(labelsize=7)

@@ -36,7 +36,8 @@ class Results:
 
     rounds: int
     figures: dict[tuple[str, str, str], dict[str, float]] = field(default_factory=dict)
-    left_out: list[str] = field(default_factory=list)
+    left_out: dict[str, list[str]] = field(default_factory=dict)
+    """By the reason: where."""
 
     def own(self, name: str, workload: str, server: str) -> str:
         """Return the client that `plain` or `many` stands for: the native engine's where it exists."""
@@ -58,7 +59,8 @@ def write(results: Results, workloads: Sequence[Workload], options: argparse.Nam
     for workload in workloads:
         lines += ["", *table(results, workload)]
     if results.left_out:
-        lines += ["", "## Left out", "", *(f"- {line}" for line in results.left_out)]
+        lines += ["", "## Left out", ""]
+        lines += [f"- {reason} ({', '.join(where)})" for reason, where in results.left_out.items()]
     text = "\n".join(lines) + "\n"
     if options.output:
         options.output.mkdir(parents=True, exist_ok=True)
@@ -125,11 +127,12 @@ def processor() -> str:
 
 
 def commit() -> str:
+    """Return the last commit that changed hyperlite, and whether something was changed since."""
     told = [
         subprocess.run(
             ["git", *command], capture_output=True, text=True, check=False, cwd=Path(__file__).parent
         )
-        for command in (["rev-parse", "--short", "HEAD"], ["status", "--porcelain", ":/hyperlite"])
+        for command in (["log", "-1", "--format=%h", ":/hyperlite"], ["status", "--porcelain", ":/hyperlite"])
     ]
     return (told[0].stdout.strip() or "unknown") + (" with changes" if told[1].stdout.strip() else "")
 
@@ -244,18 +247,20 @@ def cell(results: Results, workload: str, server: str, client: str, unit: int) -
 
 def memory(results: Results, workload: Workload) -> list[str]:
     """Return the table of what is held in memory."""
-    rows = [
-        f"| {LABELS[client].partition(',')[0]} | {figures['connection'] / 1024:,.0f} KiB "
-        f"| {figures['stream']:,.0f} B | {figures['growth'] / 1024:,.0f} KiB |"
-        for (name, _, client), figures in results.figures.items()
-        if name == workload.name
-    ]
+    rows = []
+    for (name, _, client), figures in results.figures.items():
+        if name == workload.name:
+            connection, first, second = (
+                f"{figures[key] / 1024:,.0f} KiB" for key in ("connection", "first", "second")
+            )
+            label = LABELS[client].partition(",")[0]
+            rows.append(f"| {label} | {connection} | {figures['stream']:,.0f} B | {first} | {second} |")
     return [
         "## Memory",
         "",
-        f"Growth: of the process, over {workload.n:,} requests that follow a tenth as many.",
+        f"Growth: of the process, over {workload.n:,} requests on one connection, and over as many again.",
         "",
-        "| client | an idle connection, TLS included | an open stream | growth |",
-        "|---|---|---|---|",
+        "| client | an idle connection, TLS included | an open stream | growth | growth after that |",
+        "|---|---|---|---|---|",
         *rows,
     ]

@@ -165,5 +165,7 @@ def version(name: str) -> str:
     program = shutil.which(name, path="/usr/bin:/usr/sbin:/usr/local/bin:/usr/local/sbin:/opt/homebrew/bin")
     if program is None:
         return "not installed"
-    told = subprocess.run([program, "-v"], capture_output=True, text=True, check=False)
+    told = subprocess.run(
+        [program, "-v" if name == "nginx" else "--version"], capture_output=True, text=True, check=False
+    )
     return (told.stdout + told.stderr).strip().splitlines()[0]
