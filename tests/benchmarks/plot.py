@@ -27,6 +27,8 @@ NAMES = {
     "floor-many": "floor: bare ssl, one write",
     "floor": "floor: bare ssl",
 }
+# Every panel has the same scale: bars that begin anywhere could not be compared.
+FROM, TO = 1, 2000
 OURS, THEIRS, FLOOR = "#2a6f97", "#b0b0b0", "#d9a441"
 
 
@@ -43,7 +45,7 @@ def draw(results: Results, file: Path) -> None:
         axis.bar_label(drawn, fmt="{:,.0f}", padding=2, fontsize=7)
         axis.set_xscale("log")
         axis.xaxis.set_minor_locator(NullLocator())
-        axis.set_xlim(right=max(cost for cost, _ in found) * 2.5)
+        axis.set_xlim(FROM, TO)
         axis.invert_yaxis()
         axis.tick_params(labelsize=7)
         axis.set_title(title, fontsize=9)
