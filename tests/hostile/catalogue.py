@@ -11,6 +11,7 @@ from . import (  # noqa: F401  the cases declare themselves
     cases_flow,
     cases_frames,
     cases_headers,
+    cases_http1,
     cases_message,
 )
 from .case import CASES, Case

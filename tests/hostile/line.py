@@ -283,6 +283,25 @@ class Line(Wire):
             head += data
         return bytes(head)
 
+    def flood_raw(self, chunk: bytes, seconds: float = FLOOD) -> None:
+        """Send without end, and do not read, until the client goes."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            self.send_raw(chunk)
+
+    def pause_raw(self, seconds: float) -> None:
+        """Wait; Gone if the client closes meanwhile. What it says is lost."""
+        if select.select([self.sock], [], [], seconds)[0] and not self.sock.recv(65536):
+            raise Gone
+
+    def close_tls(self) -> Never:
+        """Close the connection as TLS wants it, with close_notify, and end the script."""
+        if isinstance(self.sock, ssl.SSLSocket):
+            self.sock.settimeout(0.05)  # the client's own is not waited for
+            with contextlib.suppress(OSError):
+                self.sock.unwrap()
+        self.hang_up()
+
     def behave_http1(self) -> None:
         """Answer HTTP/1.1 requests as a server should, until the client goes."""
         while True:
