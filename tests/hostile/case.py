@@ -10,6 +10,7 @@ case differ, by ",":
 - `bounded`: an exception of either kind within timeout + 2 s, although bytes keep coming.
 """
 
+import ssl
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -52,6 +53,9 @@ class Case:
         check: looks at the whole run, at what came over the wire above all.
         protocol: what ALPN chooses: "h2", "http/1.1", or None for no ALPN at all.
         over: the transports.
+        host: by which name the client connects; it is 127.0.0.1 all the same.
+        server_tls, client_tls: make the contexts; by default those of the embedded server.
+        handshake: whether the server does its TLS handshake before the script.
         memory: MiB that the process may grow by.
         later: what this case waits for.
     """
@@ -78,6 +82,10 @@ class Case:
     check: "Callable[[Run], None] | None" = None
     protocol: str | None = "h2"
     over: tuple[str, ...] = BOTH
+    host: str = "127.0.0.1"
+    server_tls: Callable[[], ssl.SSLContext] | None = None
+    client_tls: Callable[[], ssl.SSLContext] | None = None
+    handshake: bool = True
     memory: float = 64
     later: str = ""
 

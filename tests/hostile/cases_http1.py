@@ -4,6 +4,8 @@ import itertools
 import random
 from collections.abc import Callable
 
+from hyperlite.errors import ErrorCode
+
 from .case import BODY, TLS, Section
 from .line import Gone, Line
 from .scripts import LATER, MB
@@ -60,7 +62,7 @@ def _(line: Line) -> None:
         line.send_raw(bytes([byte]))
 
 
-@fallback.case("alpn-h11-speaks-h2", "error", "framing follows ALPN only")
+@fallback.case("alpn-h11-speaks-h2", "error", "framing follows ALPN only", every=True, after=False)
 def _(line: Line) -> None:
     line.send_raw(line.frames.settings(max_concurrent_streams=100))
     line.read_head()
@@ -69,7 +71,7 @@ def _(line: Line) -> None:
     raise Gone
 
 
-@fallback.case("alpn-h11-speaks-h2-and-closes", "error", "as alpn-h11-speaks-h2")
+@fallback.case("alpn-h11-speaks-h2-and-closes", "error", "as alpn-h11-speaks-h2", every=True, after=False)
 def _(line: Line) -> None:
     line.send_raw(line.frames.settings(max_concurrent_streams=100))
     line.read_head()
@@ -195,7 +197,7 @@ for name, field in (
         b"HTTP/1.1 200 OK\r\n" + LENGTH + field + b"\r\n\r\n" + BODY,
     )
 
-# Where http.client's parser stops at a line that is none, what follows must not be lost: the length above all.
+# Where http.client's parser stops at a line that is none, what follows is lost: the length above all.
 reply(
     "h1-length-after-nonsense",
     "ok|error",

@@ -13,6 +13,7 @@ from . import (  # noqa: F401  the cases declare themselves
     cases_headers,
     cases_http1,
     cases_message,
+    cases_tls,
 )
 from .case import CASES, Case
 

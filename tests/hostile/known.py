@@ -90,6 +90,7 @@ KNOWN: dict[str, str] = {
     ),
     "h1-length-after-nonsense": "http.client's parser drops all fields after a line that is none",
     "h1-header-injected-by-bare-cr": "http.client's parser ends lines at a bare CR",
+    "tls-cn-only": "Python's contexts fall back to the common name",
     "alpn-h11-speaks-h2": "http.client waits for the end of a status line that does not begin as one",
 }
 

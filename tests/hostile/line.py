@@ -311,6 +311,12 @@ class Line(Wire):
             self.send_raw(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body))
 
 
+def _server_context(case: Case) -> ssl.SSLContext:
+    if case.server_tls is not None:
+        return case.server_tls()
+    return certificates().server_context([case.protocol] if case.protocol else [])
+
+
 class Stage:
     """Listens, and plays a case on what is accepted.
 
@@ -324,9 +330,7 @@ class Stage:
         self.lines: list[Line] = []
         self.failures: list[BaseException] = []
         self.gate = threading.Event()
-        self._context = (
-            certificates().server_context([case.protocol] if case.protocol else []) if tls else None
-        )
+        self.context = _server_context(case) if tls else None
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
         self._sockets: list[socket.socket] = []
@@ -348,8 +352,8 @@ class Stage:
         sock.settimeout(TIMEOUT)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         try:
-            if self._context is not None:
-                sock = self._context.wrap_socket(sock, server_side=True, suppress_ragged_eofs=False)
+            if self.context is not None and (number or self.case.handshake):
+                sock = self.context.wrap_socket(sock, server_side=True, suppress_ragged_eofs=False)
                 self._sockets.append(sock)
             line = Line(sock, self.case, self.gate)
             self.lines.append(line)

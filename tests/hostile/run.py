@@ -4,6 +4,7 @@ import contextlib
 import gc
 import http.client
 import os
+import socket
 import threading
 import time
 import traceback
@@ -263,15 +264,17 @@ class Memory:
 def run(case: Case, engine_name: str, over: str) -> Run:
     """Run a case; what was wrong is in `problems`."""
     result = Run(case)
-    context = certificates().client_context() if over == "tls" else None
+    make_context = case.client_tls or certificates().client_context
+    context = make_context() if over == "tls" else None
     memory = Memory()
     stage = Stage(case, tls=over == "tls")
     with contextlib.ExitStack() as stack:
         stack.callback(stage.close)
         stack.enter_context(engine(engine_name))
         conn = hyperlite.HTTP20Connection(
-            "127.0.0.1", stage.port, secure=over == "tls", context=context, timeout=case.timeout
+            case.host, stage.port, secure=over == "tls", context=context, timeout=case.timeout
         )
+        conn._create_connection = lambda _, *rest: socket.create_connection(("127.0.0.1", stage.port), *rest)
         client = Client(case, conn, stage.gate)
         thread = threading.Thread(target=client.run, daemon=True)
         start = time.monotonic()
