@@ -6,6 +6,7 @@ from tests.engine.conftest import ENGINES
 
 from . import (  # noqa: F401  the cases declare themselves
     cases_baseline,
+    cases_coding,
     cases_connection,
     cases_flood,
     cases_flow,
