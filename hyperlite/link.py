@@ -50,6 +50,7 @@ class Link(ABC):
         sock.setblocking(False)
         self.sock = sock
         self.timeout = timeout
+        self._secure = isinstance(sock, ssl.SSLSocket)
         self._lock = threading.Lock()
         # -- guarded by _lock: the socket --
         self._out = bytearray()
@@ -77,8 +78,8 @@ class Link(ABC):
         """Do what was put off, before anything is sent."""
 
     @abstractmethod
-    def _produce_locked(self) -> bytes:
-        """Return further bytes to be sent, knowing that `_out` holds what was not sent yet."""
+    def _produce_locked(self) -> tuple[bytes, bool]:
+        """Return further bytes to be sent, and whether there may be more when these are gone."""
 
     @abstractmethod
     def _consume_locked(self, data: bytes) -> None:
@@ -224,14 +225,15 @@ class Link(ABC):
     def _push_locked(self) -> None:
         """Hand to the socket what it takes of what there is to send."""
         self._tidy_locked()
-        if not self._check_locked():
+        if (self._busy or self._closed is not None) and not self._check_locked():
             return
         self._busy = True
         while True:
-            fresh = self._produce_locked()
-            self._written += len(fresh)
-            self._out += fresh
-            if not self._out or not self._send_locked():
+            fresh, more = self._produce_locked()
+            if fresh:
+                self._written += len(fresh)
+                self._out += fresh
+            if not self._out or not self._send_locked() or not more:
                 break
         if self._out:
             self._backlog = True
@@ -241,28 +243,31 @@ class Link(ABC):
         self._busy = False
 
     def _send_locked(self) -> bool:
-        """Send from `_out`; true if the socket may take more."""
+        """Send from `_out`, all of it if the socket takes it; false if that may take no more now."""
         if self._write_error is not None:
             self._out.clear()
             return False
-        before, self._gone = self._gone, self._flushed + len(self._out)
+        out = self._out
         try:
-            sent = self.sock.send(self._out)
+            while out:
+                # TLS writes on while it says that it would block; a plain socket does not.
+                before, self._gone = self._gone, self._flushed + len(out)
+                sent = self.sock.send(out)
+                self._flushed += sent
+                if not self._secure:
+                    self._gone = self._flushed
+                del out[:sent]
         except _WOULD_BLOCK:
-            if not isinstance(self.sock, ssl.SSLSocket):
+            if not self._secure:
                 self._gone = before
             return False
         except OSError as error:
-            if not isinstance(self.sock, ssl.SSLSocket):
+            if not self._secure:
                 self._gone = before
             # What the peer said before it closed may still be there to be read: an answer, or GOAWAY.
             self._write_error = error
-            self._out.clear()
+            out.clear()
             return False
-        self._flushed += sent
-        if not isinstance(self.sock, ssl.SSLSocket):
-            self._gone = self._flushed
-        del self._out[:sent]
         return True
 
     def _receive_all_locked(self) -> bool:

@@ -79,10 +79,11 @@ class Mux(Slots):
 
         Whatever else has come (TLS session tickets, PING, SETTINGS) is dealt with and is no end.
         """
-        with self._lock:
-            if not self._streams and not self._baton.held:
-                self._look_locked()
-            return self.usable
+        if not self._streams:  # or else somebody reads, and sees it
+            with self._lock:
+                if not self._streams and not self._baton.held:
+                    self._look_locked()
+        return self.usable
 
     # -- requests ---------------------------------------------------------------------------------
 

@@ -82,28 +82,32 @@ class Request:
         self.url = url
         self.headers = headers
         self.encode_chunked = encode_chunked
-        self.body, self.pieces = split_body(body, blocksize)
+        self.body, self.pieces = (None, None) if body is None else split_body(body, blocksize)
         self.http1_body = body if self.body is None else self.body
-        given = header_fields(headers)
-        self.trailers = trailer_fields(trailers) if trailers is not None else []
-        if not encode_chunked and is_chunked(given):  # http.client: then the caller has done it
-            if self.body is not None:
-                self.body = b"".join(unwrap([self.body], self.trailers))
-            elif self.pieces is not None:
-                self.pieces = unwrap(self.pieces, self.trailers)
-        if priority is not None:
-            given.append((b"priority", priority_value(priority)))
+        self.trailers = [] if trailers is None else trailer_fields(trailers)
         self.open = not end_stream
         self.expects = False
+        self.timeout = timeout
+        self.deadline = deadline
+        given = [] if headers is NO_HEADERS else header_fields(headers)
+        if priority is not None:
+            given.append((b"priority", priority_value(priority)))
         if self.open:
             if body is not None:
                 raise ValueError("with end_stream=False the body is what send() is given, not an argument")
             self.pieces = iter(())
-        elif body is not None:
-            self.expects = any(name == b"expect" and value.lower() == _CONTINUE for name, value in given)
-        self.timeout = timeout
-        self.deadline = deadline
+        elif given and body is not None:
+            self._mind(given)
         self.fields = request_fields(method, url, scheme, authority, self._added(given) + given)
+
+    def _mind(self, given: list[Field]) -> None:
+        """Do what the caller's header fields say of the body."""
+        if not self.encode_chunked and is_chunked(given):  # http.client: then the caller has done it
+            if self.body is not None:
+                self.body = b"".join(unwrap([self.body], self.trailers))
+            elif self.pieces is not None:
+                self.pieces = unwrap(self.pieces, self.trailers)
+        self.expects = any(name == b"expect" and value.lower() == _CONTINUE for name, value in given)
 
     @classmethod
     def from_fields(
@@ -130,6 +134,8 @@ class Request:
 
     def _added(self, given: list[Field]) -> list[Field]:
         """Return the fields that http.client adds by itself."""
+        if not given and self.body is None and str(self.method).upper() not in _METHODS_EXPECTING_BODY:
+            return [_ACCEPT_ENCODING]
         names = {name for name, _ in given}
         added: list[Field] = []
         if b"accept-encoding" not in names:

@@ -72,17 +72,20 @@ class RequestingConnection(DiallingConnection):
             RequestTimeout: the server did not let it be sent in time.
             HTTP2Error, OSError: connecting failed, or the connection while the body was sent.
         """
-        request = self._make_request(
+        request = Request(
             method,
             url,
             body,
             headers,
+            scheme=self._scheme,
+            authority=self._authority,
+            blocksize=self.blocksize,
             encode_chunked=encode_chunked,
             end_stream=end_stream,
             trailers=trailers,
             priority=priority,
             timeout=timeout,
-            deadline=deadline,
+            deadline=self._due(deadline),
         )
         return self._send_all([request])[0]
 
@@ -107,16 +110,8 @@ class RequestingConnection(DiallingConnection):
         return self._send_all(made)
 
     def _make_request(
-        self,
-        method: str,
-        url: str,
-        body: Any = None,
-        headers: Headers = NO_HEADERS,
-        *,
-        deadline: float | None = None,
-        **options: Any,
+        self, method: str, url: str, body: Any = None, headers: Headers = NO_HEADERS
     ) -> Request:
-        seconds = self.deadline if deadline is None else deadline
         return Request(
             method,
             url,
@@ -125,9 +120,14 @@ class RequestingConnection(DiallingConnection):
             scheme=self._scheme,
             authority=self._authority,
             blocksize=self.blocksize,
-            deadline=None if seconds is None else time.monotonic() + seconds,
-            **options,
+            deadline=self._due(None),
         )
+
+    def _due(self, seconds: float | None) -> float | None:
+        """Return when an exchange that begins now must be over."""
+        if seconds is None:
+            seconds = self.deadline
+        return None if seconds is None else time.monotonic() + seconds
 
     def _send_all(self, requests: list[Request]) -> list[int]:
         deadline = requests[0].deadline if requests else None

@@ -262,10 +262,11 @@ class Slots(Link):
         while self._abandoned:
             self._cancel_locked(self._abandoned.popleft(), None)
 
-    def _produce_locked(self) -> bytes:
+    def _produce_locked(self) -> tuple[bytes, bool]:
         if self._senders and len(self._out) < WRITE_AHEAD:
             self._feed_bodies_locked()
-        return self._engine.take()
+            return self._engine.take(), True
+        return self._engine.take(), False
 
     def _feed_bodies_locked(self) -> None:
         """Make frames of the bodies to be sent, each stream in turn."""
