@@ -37,6 +37,8 @@ T = TypeVar("T")
 RECEIVE_SIZE = 65536
 # How often one call that may not wait reads what is there.
 LOOKS = 16
+# Seconds without a word that tell who has nothing to say from who never stops.
+PAUSE = 0.01
 # What may lie unwritten in answer to the peer (PING, SETTINGS) who does not read. Go: 10,000 frames.
 MAX_UNWRITTEN = 8 << 20
 
@@ -92,6 +94,10 @@ class Link(ABC):
     @abstractmethod
     def _ended_locked(self, cause: OSError | None) -> None:
         """Take note that the socket ended."""
+
+    @abstractmethod
+    def _paused_locked(self) -> None:
+        """Take note that the peer was silent for a while before what comes next."""
 
     @abstractmethod
     def _unresponsive_locked(self) -> None:
@@ -187,8 +193,11 @@ class Link(ABC):
                 self._pollers -= polling
                 if read:
                     self._dry = False
+                waited = time.monotonic() - start
                 if grace is not None and self._grace is not None and not ready:
-                    self._use_up_grace_locked(time.monotonic() - start)
+                    self._use_up_grace_locked(waited)
+                if polling and read and waited > PAUSE:
+                    self._paused_locked()
                 if write:
                     self._watched = False
                 if self._closed is not None and not self._pollers:

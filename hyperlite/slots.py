@@ -318,6 +318,9 @@ class Slots(Link):
         error.__cause__ = cause
         self._shut_locked(error)
 
+    def _paused_locked(self) -> None:
+        self._engine.pause()
+
     def _unresponsive_locked(self) -> None:
         self._shut_locked(
             ConnectionLost(f"no answer to a PING within {self._ping_timeout:g} s"), repeat=_SAFE_TO_REPEAT

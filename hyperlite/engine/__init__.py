@@ -6,7 +6,7 @@ under its lock.
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from ..fields import Field
@@ -63,8 +63,16 @@ class Engine(Protocol):
         """Tell that a stream's reader waits with nothing to read: its window may be too narrow."""
         ...
 
+    def prioritize(self, wire_id: int, value: bytes) -> None:
+        """Send PRIORITY_UPDATE (RFC 9218 section 7.1) with a value of the `priority` field."""
+        ...
+
     def ping(self, payload: bytes) -> None:
         """Send a PING of eight bytes."""
+        ...
+
+    def pause(self) -> None:
+        """Tell that the peer has paused before what comes next: it does not flood."""
         ...
 
     def receive(self, data: bytes) -> list[Event]:
@@ -100,18 +108,26 @@ def make_engine(
     Raises:
         ValueError: HYPERLITE_ENGINE names no engine.
     """
-    name = os.environ.get("HYPERLITE_ENGINE", "h2")
-    if name != "h2":
-        raise ValueError(f"HYPERLITE_ENGINE={name!r} names no engine; there is: h2")
-    from .reference import H2Engine  # noqa: PLC0415  here, so that `import hyperlite` does not import h2
-
-    engine: Engine = H2Engine(
+    engine = _kind(os.environ.get("HYPERLITE_ENGINE", "native"))(
         stream_window=stream_window,
         max_stream_window=max_stream_window,
         max_header_list=max_header_list,
         first_wire_id=first_wire_id,
     )
     return with_trace(engine) if trace else engine
+
+
+def _kind(name: str) -> Callable[..., Engine]:
+    """Return the class of an engine, imported here so that `import hyperlite` does not import h2."""
+    if name == "native":
+        from .native import NativeEngine  # noqa: PLC0415
+
+        return NativeEngine
+    if name == "h2":
+        from .reference import H2Engine  # noqa: PLC0415
+
+        return H2Engine
+    raise ValueError(f"HYPERLITE_ENGINE={name!r} names no engine; there are: native, h2")
 
 
 def with_trace(engine: Engine) -> Engine:

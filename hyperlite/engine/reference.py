@@ -3,7 +3,7 @@
 h2's habits, and what is done about each:
 
 - A bad frame makes `receive_data` drop the good events before it: h2 is fed frame by frame.
-- It checks a frame's length after buffering the frame: we check the nine bytes that announce it.
+- It checks a frame's length after buffering the frame: guard.py checks the nine bytes that announce it.
 - After GOAWAY it refuses the frames of streams that may still finish: GOAWAY is read here and never
   fed to it.
 - A malformed message kills the whole connection, though RFC 9113 section 8.1.1 makes it a stream's
@@ -39,18 +39,37 @@ from .events import (
     TrailersReceived,
     WindowOpened,
 )
+from .frames import (
+    CONCURRENT_BEFORE_SETTINGS,
+    CONTINUATION,
+    DATA,
+    END_STREAM,
+    FRAME_HEADER,
+    GOAWAY,
+    HEADER_SIZE,
+    HEADERS,
+    MAX_WIRE_ID,
+    PRIORITY_UPDATE,
+    RST_STREAM,
+    WINDOW_UPDATE,
+    frame,
+)
+from .guard import (
+    COST,
+    FRAME_EARNS,
+    HEAD_EARNS,
+    PAUSE_EARNS,
+    USEFUL,
+    Guard,
+    Violation,
+    check_greeting,
+    data_size,
+    increment_of,
+)
 from .hpack_encoder import BoundedEncoder
 from .windows import CONNECTION_WINDOW, DEFAULT_WINDOW, InboundWindow
 
-FRAME_HEADER = struct.Struct(">HBBBL")  # length (16 + 8 bits), type, flags, stream
-DATA, HEADERS, RST_STREAM, SETTINGS, PUSH_PROMISE = 0x0, 0x1, 0x3, 0x4, 0x5
-GOAWAY, WINDOW_UPDATE, CONTINUATION = 0x7, 0x8, 0x9
-END_STREAM, ACK, END_HEADERS, PADDED = 0x1, 0x1, 0x4, 0x8
-
-# RFC 9113 section 6.5.2: what to expect of a peer whose SETTINGS have not come yet.
-CONCURRENT_BEFORE_SETTINGS = 100
-MAX_WIRE_ID = 2**31 - 1
-MAX_FRAME = 16384
+_WORD = struct.Struct(">L")
 
 
 class _CompressionError(h2.exceptions.ProtocolError):
@@ -108,10 +127,11 @@ class H2Engine:
         self._max_stream_window = max_stream_window
         self._next_wire_id = first_wire_id
         self._streams: dict[int, _Stream] = {}
-        self._input = bytearray()
+        self._pending = b""  # what came of a frame that is not complete
+        self._out = b""  # what is to be sent before what h2 has to send
         self._greeted = False  # the peer's SETTINGS came
-        self._in_block = False  # between HEADERS and the CONTINUATION that ends the block
         self._failed = False
+        self._guard = Guard(max_header_list)
         self._tap = _FieldTap(max_header_list)
         self._h2 = h2.connection.H2Connection(
             h2.config.H2Configuration(
@@ -176,6 +196,7 @@ class H2Engine:
         while sent < allowed:
             piece = view[sent : min(sent + frame_size, allowed)]
             sent += len(piece)
+            self._guard.earn(FRAME_EARNS)
             self._h2.send_data(wire_id, piece, end_stream=end_stream and sent == total)
         if end_stream and not total:
             self._h2.end_stream(wire_id)
@@ -190,7 +211,9 @@ class H2Engine:
 
     def reset(self, wire_id: int, error_code: int) -> None:
         """Send RST_STREAM and forget the stream; nothing if it is over already."""
-        if self._streams.pop(wire_id, None) is not None and not self._failed:
+        stream = self._streams.pop(wire_id, None)
+        if stream is not None and not self._failed:
+            self._guard.cut_short(wire_id, stream.window.left)
             # Where the last frame ended the stream on both sides, there is nothing left to reset.
             with contextlib.suppress(h2.exceptions.StreamClosedError):
                 self._h2.reset_stream(wire_id, error_code)
@@ -209,13 +232,23 @@ class H2Engine:
         if stream := self._streams.get(wire_id):
             self._window_update(wire_id, stream.window.grow(self._max_stream_window))
 
+    def prioritize(self, wire_id: int, value: bytes) -> None:
+        """Send PRIORITY_UPDATE (RFC 9218 section 7.1) with a value of the `priority` field."""
+        if not self._failed:  # h2 does not know this frame
+            self._out += self._h2.data_to_send() + frame(PRIORITY_UPDATE, 0, 0, _WORD.pack(wire_id) + value)
+
+    def pause(self) -> None:
+        """Tell that the peer has paused before what comes next: it does not flood."""
+        self._guard.earn(PAUSE_EARNS)
+
     def ping(self, payload: bytes) -> None:
         """Send a PING of eight bytes."""
         self._h2.ping(payload)
 
     def take(self) -> bytes:
         """Return the bytes to be sent, and forget them."""
-        return self._h2.data_to_send()
+        data, self._out = self._out + self._h2.data_to_send(), b""
+        return data
 
     def close(self, error_code: int = 0) -> None:
         """Send GOAWAY: the connection takes no more part."""
@@ -238,91 +271,93 @@ class H2Engine:
     def receive(self, data: bytes) -> list[Event]:
         """Take what came from the socket and tell what it meant."""
         events: list[Event] = []
-        self._input += data
-        start = 0
-        while not self._failed and len(self._input) - start >= FRAME_HEADER.size:
-            high, low, kind, flags, wire_id = FRAME_HEADER.unpack_from(self._input, start)
-            length = high << 8 | low
-            if not self._greeted and not self._check_greeting(kind, flags, start, events):
-                break
-            if length > MAX_FRAME:
-                self._fail(
-                    events, ErrorCode.FRAME_SIZE_ERROR, f"a frame of {length} bytes, {MAX_FRAME} are allowed"
-                )
-                break
-            end = start + FRAME_HEADER.size + length
-            if len(self._input) < end:
-                break
-            self._receive_frame(kind, flags, wire_id & MAX_WIRE_ID, bytes(self._input[start:end]), events)
-            start = end
         if self._failed:
-            self._input.clear()
-        else:
-            del self._input[:start]
+            return events
+        data = self._pending + data
+        at = 0
+        try:
+            while not self._failed and len(data) - at >= HEADER_SIZE:
+                head, flags, wire_id = FRAME_HEADER.unpack_from(data, at)
+                kind, length = head & 0xFF, head >> 8
+                wire_id &= MAX_WIRE_ID
+                if not self._greeted:
+                    check_greeting(kind, flags, data[at : at + 64])
+                self._guard.check_header(kind, flags, wire_id, length, self._next_wire_id)
+                end = at + HEADER_SIZE + length
+                if len(data) < end:
+                    break
+                self._receive_frame(kind, flags, wire_id, data[at:end], events)
+                at = end
+        except Violation as violation:
+            self.close(violation.code)
+            reason = f"{violation.reason} ({code_name(violation.code)})"
+            events.append(ConnectionFailed(violation.code, reason, violation.not_http2))
+        self._pending = data[at:]
         return events
 
-    def _check_greeting(self, kind: int, flags: int, start: int, events: list[Event]) -> bool:
-        """Check that the peer begins with SETTINGS (RFC 9113 section 3.4), and say so if it is no HTTP/2."""
-        if kind == SETTINGS and not flags & ACK:
-            return True
-        beginning = bytes(self._input[start : start + 64])
-        reason = f"the peer did not begin with SETTINGS but with {beginning!r}"
-        if beginning.startswith(b"HTTP/"):
-            line = beginning.partition(b"\r\n")[0].decode("latin-1")
-            reason = f"the peer answered in HTTP/1 on an HTTP/2 connection: {line}"
-        self._fail(events, ErrorCode.PROTOCOL_ERROR, reason, not_http2=True)
-        return False
-
-    def _receive_frame(self, kind: int, flags: int, wire_id: int, frame: bytes, events: list[Event]) -> None:
-        if kind == GOAWAY and wire_id == 0 and len(frame) >= 17 and not self._in_block:
-            last, code = struct.unpack_from(">LL", frame, 9)
-            events.append(GoAwayReceived(last & MAX_WIRE_ID, code, frame[17:]))
+    def _receive_frame(self, kind: int, flags: int, wire_id: int, whole: bytes, events: list[Event]) -> None:
+        payload = whole[HEADER_SIZE:]
+        late = wire_id != 0 and wire_id not in self._streams
+        if kind == DATA:
+            self._judge_data(flags, wire_id, payload, events)
+        elif kind in (HEADERS, CONTINUATION):
+            self._judge_block(kind, flags, wire_id, payload, events)
+        else:
+            self._guard.spend(COST.get(kind, 1))
+        if kind == GOAWAY:
+            last, code = struct.unpack_from(">LL", payload)
+            events.append(GoAwayReceived(last & MAX_WIRE_ID, code, payload[8:]))
             return
-        if reason := self._refusal(kind, flags, wire_id, len(frame) - FRAME_HEADER.size):
-            self._fail(events, *reason)
-            return
-        if kind in (HEADERS, PUSH_PROMISE, CONTINUATION):
-            self._in_block = not flags & END_HEADERS
-        if kind == HEADERS:
-            self._tap.end_stream = bool(flags & END_STREAM)
-        if stream := self._streams.get(wire_id):
-            self._judge_frame(kind, flags, wire_id, stream, frame, events)
+        if kind == WINDOW_UPDATE:  # without the reserved bit, which RFC 9113 section 6.9 has ignored
+            whole = frame(WINDOW_UPDATE, 0, wire_id, _WORD.pack(increment_of(payload)))
+        if late and kind in (RST_STREAM, WINDOW_UPDATE):
+            return  # nothing is left of the stream that they could change
         self._tap.expected = wire_id in self._streams
+        self._feed_h2(whole, wire_id, events)
+        if kind == DATA:
+            self._credit_connection()
+
+    def _feed_h2(self, whole: bytes, wire_id: int, events: list[Event]) -> None:
+        if late := wire_id != 0 and wire_id not in self._streams:
+            self._out += self._h2.data_to_send()
         try:
-            for event in self._h2.receive_data(frame):
+            for event in self._h2.receive_data(whole):
                 self._translate(event, events)
         except h2.exceptions.ProtocolError as error:
             self._failed = True  # h2 has written GOAWAY
             events.append(ConnectionFailed(int(error.error_code), f"{error} ({code_name(error.error_code)})"))
             return
-        if kind == DATA:
-            self._credit_connection()
+        if late:  # h2 answers each late frame by one more RST_STREAM; its WINDOW_UPDATE is wanted
+            self._out += _without_resets(self._h2.data_to_send())
 
-    def _refusal(self, kind: int, flags: int, wire_id: int, length: int) -> tuple[ErrorCode, str] | None:
-        """Return what is wrong with a frame that h2 lets pass, or gives another name."""
-        if kind == SETTINGS and flags & ACK and length:
-            return ErrorCode.FRAME_SIZE_ERROR, f"an acknowledgement of SETTINGS with {length} bytes"
-        idle = wire_id and (not wire_id % 2 or wire_id >= self._next_wire_id)
-        if idle and kind in (DATA, HEADERS, RST_STREAM, WINDOW_UPDATE) and not self._in_block:
-            return ErrorCode.PROTOCOL_ERROR, f"a frame of type {kind} on stream {wire_id}, which is idle"
-        return None
+    def _judge_data(self, flags: int, wire_id: int, payload: bytes, events: list[Event]) -> None:
+        """Reset the stream before h2 sees DATA that would make it close the connection."""
+        size = data_size(flags, len(payload), payload[0] if payload else 0)
+        stream = self._streams.get(wire_id)
+        if stream is None:
+            self._guard.late_data(wire_id, len(payload))
+            return
+        if size >= USEFUL:
+            self._guard.earn(size // USEFUL)
+        elif not flags & END_STREAM:
+            self._guard.spend(1)
+        try:
+            stream.message.data(size, end_stream=bool(flags & END_STREAM))
+        except MalformedResponse as error:
+            self._fail_stream(wire_id, error, events)
+            self._guard.late_data(wire_id, len(payload))
 
-    def _judge_frame(
-        self, kind: int, flags: int, wire_id: int, stream: _Stream, frame: bytes, events: list[Event]
-    ) -> None:
-        """Reset the stream before h2 sees a frame that would make it close the connection."""
-        if kind == DATA:
-            padding = 1 + frame[9] if flags & PADDED and len(frame) > 9 else 0
-            size = len(frame) - FRAME_HEADER.size - padding
-            if size < 0:
-                return  # a connection error, and h2 says so
+    def _judge_block(self, kind: int, flags: int, wire_id: int, payload: bytes, events: list[Event]) -> None:
+        """Reset the stream before h2 sees a header block that would make it close the connection."""
+        stream = self._streams.get(wire_id)
+        if kind == HEADERS:
+            self._tap.end_stream = bool(flags & END_STREAM)
+            if stream is None:
+                self._guard.late_headers(wire_id, len(payload))
+        take = self._guard.begin_block if kind == HEADERS else self._guard.continue_block
+        if take(wire_id, flags, payload) is not None and stream is not None:
             try:
-                stream.message.data(size, end_stream=bool(flags & END_STREAM))
-            except MalformedResponse as error:
-                self._fail_stream(wire_id, error, events)
-        elif kind == HEADERS:
-            try:
-                stream.message.check_block(end_stream=bool(flags & END_STREAM))
+                stream.message.check_block(end_stream=self._guard.block_ends_stream)
             except MalformedResponse as error:
                 self._fail_stream(wire_id, error, events)
 
@@ -341,7 +376,8 @@ class H2Engine:
             ):
                 self._header_block(wire_id, events)
             case h2.events.StreamReset(stream_id=wire_id, error_code=code, remote_reset=remote):
-                if self._streams.pop(wire_id, None):
+                if stream := self._streams.pop(wire_id, None):
+                    self._guard.cut_short(wire_id, stream.window.left)
                     reason = "reset by the peer" if remote else "the peer overflowed our sending window"
                     events.append(StreamFailed(wire_id, int(code), f"{reason}: {code_name(code)}", remote))
             case h2.events.RemoteSettingsChanged():
@@ -361,10 +397,12 @@ class H2Engine:
             self._fail_stream(wire_id, error, events)
             return
         if block is Block.RESPONSE:
+            self._guard.earn(HEAD_EARNS)
             events.append(ResponseReceived(wire_id, message.status, fields, message.length, end_stream))
         elif block is Block.TRAILERS:
             events.append(TrailersReceived(wire_id, fields))
         else:
+            self._guard.spend(1)
             events.append(InformationalReceived(wire_id, int(fields[0][1]), fields))
         self._forget_if_over(wire_id)
 
@@ -378,11 +416,19 @@ class H2Engine:
         self.reset(wire_id, code)
         events.append(StreamFailed(wire_id, code, str(error), remote=False))
 
-    def _fail(self, events: list[Event], code: ErrorCode, reason: str, *, not_http2: bool = False) -> None:
-        self.close(code)
-        events.append(ConnectionFailed(code, f"{reason} ({code.name})", not_http2))
-
     def _credit_connection(self) -> None:
         left = self._h2.inbound_flow_control_window
         if left < CONNECTION_WINDOW // 2:
             self._h2.increment_flow_control_window(CONNECTION_WINDOW - left)
+
+
+def _without_resets(data: bytes) -> bytes:
+    """Return frames but for RST_STREAM among them."""
+    kept, at = [], 0
+    while at < len(data):
+        head, _, _ = FRAME_HEADER.unpack_from(data, at)
+        end = at + HEADER_SIZE + (head >> 8)
+        if head & 0xFF != RST_STREAM:
+            kept.append(data[at:end])
+        at = end
+    return b"".join(kept)

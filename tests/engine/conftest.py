@@ -9,7 +9,7 @@ import pytest
 from hyperlite.engine import make_engine
 from tests.peer import EnginePeer
 
-ENGINES = ["h2"]
+ENGINES = ["h2", "native"]
 
 Make = Callable[..., EnginePeer]
 

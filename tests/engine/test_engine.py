@@ -993,15 +993,16 @@ class TestReset:
 
     def test_data_under_way_is_credited_to_the_connection(self, connection_window: int, make: Make) -> None:
         """RFC 9113 section 6.9: or the connection's window would be used up by streams that are gone."""
-        peer = make()
+        peer = make(stream_window=connection_window // 4)
         peer.greet()
-        peer.engine.open(GET, end_stream=True)
-        peer.send_headers(1)
-        peer.engine.reset(1, ErrorCode.CANCEL)
         sent = 0
-        while sent < 3 * connection_window:
-            assert peer.send_data(1, bytes(MAX_FRAME)) == []
-            sent += MAX_FRAME
+        for _ in range(12):
+            wire_id = peer.engine.open(GET, end_stream=True)
+            peer.send_headers(wire_id)
+            peer.engine.reset(wire_id, ErrorCode.CANCEL)
+            for _ in range(connection_window // 4 // MAX_FRAME):
+                assert peer.send_data(wire_id, bytes(MAX_FRAME)) == []
+                sent += MAX_FRAME
         credited = sum(frame.window_increment for frame in peer.said_of(WindowUpdateFrame, 0))
         assert sent - connection_window // 2 <= credited - (connection_window - 65535) <= sent
         assert goes_on(peer)
@@ -1009,16 +1010,29 @@ class TestReset:
     def test_data_of_a_stream_that_we_reset_for_an_error_is_credited_too(
         self, connection_window: int, make: Make
     ) -> None:
-        peer = make()
+        peer = make(stream_window=connection_window // 4)
         peer.greet()
-        peer.engine.open(GET, end_stream=True)
         sent = 0
-        while sent < 2 * connection_window:
-            peer.send_data(1, bytes(MAX_FRAME))
-            sent += MAX_FRAME
+        for _ in range(8):
+            wire_id = peer.engine.open(GET, end_stream=True)  # DATA comes before its header block
+            for _ in range(connection_window // 4 // MAX_FRAME):
+                peer.send_data(wire_id, bytes(MAX_FRAME))
+                sent += MAX_FRAME
         credited = sum(frame.window_increment for frame in peer.said_of(WindowUpdateFrame, 0))
         assert sent - connection_window // 2 <= credited - (connection_window - 65535) <= sent
         assert goes_on(peer)
+
+    def test_more_than_its_window_cannot_be_under_way(self, make: Make) -> None:
+        peer = make(stream_window=4 * MAX_FRAME)
+        peer.greet()
+        peer.engine.open(GET, end_stream=True)
+        peer.send_headers(1)
+        peer.engine.reset(1, ErrorCode.CANCEL)
+        for _ in range(4):
+            assert peer.send_data(1, bytes(MAX_FRAME)) == []
+        (event,) = peer.send_data(1, b"x")
+        assert isinstance(event, ConnectionFailed)
+        assert event.error_code == ErrorCode.FLOW_CONTROL_ERROR
 
 
 class TestGoAway:

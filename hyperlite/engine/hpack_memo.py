@@ -1,0 +1,338 @@
+"""HPACK that remembers: servers, and programs, say the same things over and over (RFC 7541).
+
+The unit of memory is the *field literal*, the bytes of one field as they stand in a block.  Whole
+blocks repeat only where somebody fetches one file again and again; real ones differ in an etag, a
+length, a date, and have the rest in common.  What is remembered of a literal is what it says, never
+what it does: an insertion into the dynamic table is done each time, so that the table is always that
+of a decoder without a memory.
+
+Rules: a memory is one connection's, is bounded in bytes, and holds nothing secret: `SECRET` fields and
+what the peer marked as never to be indexed are decoded, and encoded, anew each time.
+"""
+
+from collections import deque
+from collections.abc import Iterable
+
+import hpack
+from hpack.hpack import decode_integer
+from hpack.huffman_table import HUFFMAN_COMPLETE, HUFFMAN_EMIT_SYMBOL, HUFFMAN_FAIL, HUFFMAN_TABLE
+from hpack.table import HeaderTable
+
+from ..fields import Field
+from .hpack_encoder import MAX_TABLE, LinearHuffman
+
+# Bytes that one connection remembers. The fields of a busy site are some dozens, of 50 bytes each.
+MEMORY = 64 << 10
+# What an entry costs besides the bytes of its literal, about.
+OVERHEAD = 300
+SECRET = frozenset({b"authorization", b"cookie", b"proxy-authorization", b"set-cookie"})
+# RFC 7541 section 4.1: what an entry of the table costs besides its name and its value.
+ENTRY_OVERHEAD = 32
+# The size of our table: SETTINGS_HEADER_TABLE_SIZE is never sent (RFC 9113 section 6.5.2).
+TABLE_SIZE = 4096
+
+_STATIC: tuple[Field, ...] = tuple((bytes(name), bytes(value)) for name, value in HeaderTable.STATIC_TABLE)
+# The number of the first entry of the dynamic table.
+_FIRST_DYNAMIC = len(_STATIC) + 1
+# The longest number that fits in its prefix, by the prefix's bits.
+_INDEX_PREFIX, _PLAIN_PREFIX, _LENGTH_PREFIX = 0x3F, 0x0F, 0x7F
+
+# What a byte does to the Huffman automaton in a state: the next state, what it puts out, and whether a
+# string may end there. At most 65,536 of them, made as they are met.
+_steps: dict[int, tuple[int, bytes, bool]] = {}
+
+
+def decode_huffman(data: bytes) -> bytes:
+    """Return what a Huffman code (RFC 7541 section 5.2) stands for; HPACKDecodingError if it is none."""
+    out = bytearray()
+    state, complete = 0, True
+    for byte in data:
+        key = state << 8 | byte
+        step = _steps.get(key)
+        if step is None:
+            step = _steps[key] = _take_step(state, byte)
+        state, put_out, complete = step
+        out += put_out
+    if not complete:
+        raise hpack.HPACKDecodingError("Incomplete Huffman string")
+    return bytes(out)
+
+
+def _take_step(state: int, byte: int) -> tuple[int, bytes, bool]:
+    """Walk two nibbles through hpack's table."""
+    out = bytearray()
+    flags = 0
+    for nibble in (byte >> 4, byte & 0x0F):
+        state, flags, symbol = HUFFMAN_TABLE[state << 4 | nibble]
+        if flags & HUFFMAN_FAIL:
+            raise hpack.HPACKDecodingError("Invalid Huffman string")
+        if flags & HUFFMAN_EMIT_SYMBOL:
+            out.append(symbol)
+    return state, bytes(out), bool(flags & HUFFMAN_COMPLETE)
+
+
+class MemoDecoder:
+    """A decoder of header blocks: for any input what `hpack.Decoder` returns, or the class that it raises.
+
+    Args:
+        max_header_list: bytes of one decoded header list, by the measure of RFC 9113 section 10.5.1.
+    """
+
+    def __init__(self, max_header_list: int) -> None:
+        self._max_header_list = max_header_list
+        # -- the dynamic table, the youngest entry first --
+        self._entries: deque[Field] = deque()
+        self._size = 0
+        self._max_size = TABLE_SIZE
+        # -- what literals say: the field, and its size in a header list --
+        self._memory: dict[bytes, tuple[Field, int]] = {}
+        self._remembered = 0
+
+    def decode(self, block: bytes) -> list[Field]:
+        """Return the fields of a block.
+
+        Raises:
+            hpack.OversizedHeaderListError: they are more than `max_header_list` bytes.
+            hpack.HPACKDecodingError: the block is no HPACK; the connection is of no further use.
+        """
+        fields: list[Field] = []
+        room = self._max_header_list
+        memory, entries = self._memory, self._entries
+        end = len(block)
+        try:
+            at = self._take_size_updates(block)
+            while at < end:
+                first = block[at]
+                if first >= 0x80:
+                    index = first & 0x7F
+                    if index == 0x7F:
+                        index, at = _integer(block, at, 7)
+                    else:
+                        at += 1
+                    field = self._entry(index)
+                    size = len(field[0]) + len(field[1]) + ENTRY_OVERHEAD
+                elif 0x20 <= first < 0x40:
+                    raise hpack.HPACKDecodingError("Table size update not at the start of the block")
+                else:
+                    stop = _end_of(block, at, first)
+                    literal = block[at:stop]
+                    known = memory.get(literal) if stop else None
+                    if known is not None:
+                        field, size = known
+                        at = stop
+                    else:
+                        field, at = self._literal(block, at, first, simple=stop > 0)
+                        size = len(field[0]) + len(field[1]) + ENTRY_OVERHEAD
+                    if first >= 0x40:
+                        if self._size + size > self._max_size:
+                            self._make_room(size)
+                        if size <= self._max_size:
+                            entries.appendleft(field)
+                            self._size += size
+                fields.append(field)
+                room -= size
+                if room < 0:
+                    raise hpack.OversizedHeaderListError(
+                        f"a header list of more than {self._max_header_list} bytes"
+                    )
+        except IndexError:
+            raise hpack.HPACKDecodingError("Truncated header block") from None
+        return fields
+
+    def _entry(self, index: int) -> Field:
+        if 0 < index < _FIRST_DYNAMIC:
+            return _STATIC[index - 1]
+        if index and index - _FIRST_DYNAMIC < len(self._entries):
+            return self._entries[index - _FIRST_DYNAMIC]
+        raise hpack.InvalidTableIndexError(f"Invalid table index {index}")
+
+    def _make_room(self, size: int) -> None:
+        """Drop the oldest entries until `size` more bytes fit, or all of them (RFC 7541 section 4.4)."""
+        while self._entries and self._size + size > self._max_size:
+            name, value = self._entries.pop()
+            self._size -= len(name) + len(value) + ENTRY_OVERHEAD
+
+    def _take_size_updates(self, block: bytes) -> int:
+        """Take the updates of the table's size at the start of a block; returns where they end."""
+        at = 0
+        while at < len(block) and 0x20 <= block[at] < 0x40:
+            size, at = _integer(block, at, 5)
+            if size > TABLE_SIZE:
+                raise hpack.InvalidTableSizeError("Encoder exceeded max allowable table size")
+            self._max_size = size
+            self._make_room(0)
+        return at
+
+    def _literal(self, block: bytes, start: int, first: int, *, simple: bool) -> tuple[Field, int]:
+        """Decode a literal, and remember a simple one; returns the field, and where it ends."""
+        bits = 6 if first >= 0x40 else 4
+        index, at = _integer(block, start, bits)
+        if index:
+            name = self._entry(index)[0]
+        else:
+            name, at = _string(block, start + 1)
+        value, at = _string(block, at)
+        field = name, value
+        if simple and name not in SECRET and first & 0xF0 != 0x10:
+            self._remembered += at - start + len(value) + OVERHEAD
+            if self._remembered > MEMORY:  # seldom, and soon made good
+                self._memory.clear()
+                self._remembered = 0
+            self._memory[block[start:at]] = field, len(name) + len(value) + ENTRY_OVERHEAD
+        return field, at
+
+
+def _end_of(block: bytes, at: int, first: int) -> int:
+    """Return where a simple literal ends; 0 for one that says different things at different times.
+
+    Simple is one with short strings whose name is spelled out, or an entry of the static table.
+    """
+    index = first & (_INDEX_PREFIX if first >= 0x40 else _PLAIN_PREFIX)
+    if index == (_INDEX_PREFIX if first >= 0x40 else _PLAIN_PREFIX) or index >= _FIRST_DYNAMIC:
+        # A number of several bytes: those of the static table in the four bits of a literal without
+        # indexing (date: 33) are worth the trouble.
+        if first >= 0x40 or block[at + 1] + _PLAIN_PREFIX >= _FIRST_DYNAMIC:
+            return 0
+        at += 1
+    at += 1
+    if not index:
+        length = block[at] & 0x7F
+        if length == _LENGTH_PREFIX:
+            return 0
+        at += 1 + length
+    length = block[at] & 0x7F
+    if length == _LENGTH_PREFIX:
+        return 0
+    at += 1 + length
+    return at if at <= len(block) else 0
+
+
+def _integer(block: bytes, at: int, bits: int) -> tuple[int, int]:
+    """Return a number (RFC 7541 section 5.1), and where it ends."""
+    number, size = decode_integer(block[at : at + 8], bits)
+    return number, at + size
+
+
+def _string(block: bytes, at: int) -> tuple[bytes, int]:
+    """Return a string (RFC 7541 section 5.2), and where it ends."""
+    huffman = block[at] & 0x80
+    length, at = _integer(block, at, 7)
+    data = block[at : at + length]
+    if len(data) != length:
+        raise hpack.HPACKDecodingError("Truncated header block")
+    return decode_huffman(data) if huffman else data, at + length
+
+
+class MemoEncoder:
+    """An encoder of header blocks, whose table stands still as soon as it holds what repeats.
+
+    A field enters the table when it comes for the second time, and only while there is room: nothing
+    is ever evicted, so that what was encoded once can be said again in the same bytes.  `:path` never
+    enters it, secrets go as literals that nobody may index (RFC 7541 section 7.1.3).
+    """
+
+    def __init__(self) -> None:
+        self._huffman = LinearHuffman()
+        self._max_size = TABLE_SIZE
+        self._size_updates: list[int] = []
+        self._forget()
+
+    def _forget(self) -> None:
+        """Begin with an empty table."""
+        self._table: dict[Field, int] = {}  # by the order of insertion, the first is 0
+        self._size = 0
+        self._seen: set[Field] = set()
+        self._memory: dict[Field, bytes] = {}
+        self._remembered = 0
+
+    @property
+    def header_table_size(self) -> int:
+        """The size of the dynamic table, in bytes by the count of RFC 7541 section 4.1."""
+        return self._max_size
+
+    @header_table_size.setter
+    def header_table_size(self, value: int) -> None:
+        """Take note of what the peer allows (SETTINGS_HEADER_TABLE_SIZE); more than 4,096 is not used."""
+        size = min(value, MAX_TABLE)
+        if size != self._max_size:
+            self._max_size = size
+            self._size_updates = [0, size] if size else [0]  # the peer's table is emptied like ours
+            self._forget()
+
+    def encode(self, fields: Iterable[Field]) -> bytes:
+        """Return the header block of a field list."""
+        codes = [_number(0x20, 5, size) for size in self._size_updates]
+        self._size_updates.clear()
+        memory = self._memory
+        for field in fields:
+            code = memory.get(field)
+            if code is None:
+                code = self._encode(field)
+                memory = self._memory
+            codes.append(code)
+        return b"".join(codes)
+
+    def _encode(self, field: Field) -> bytes:
+        name, value = field
+        if name == b":path":
+            # Not worth its Huffman code, which costs more than the bytes that it saves.
+            return b"\x04" + _number(0, 7, len(value)) + value
+        known = HeaderTable.STATIC_TABLE_MAPPING.get(name)
+        index = known[0] if known else 0
+        if name in SECRET:
+            return self._literal(0x10, 4, index, field)
+        if known and value in known[1]:
+            return self._remember(field, _number(0x80, 7, known[1][value]))
+        if field in self._table:
+            age = len(self._table) - 1 - self._table[field]
+            return self._remember(field, _number(0x80, 7, _FIRST_DYNAMIC + age))
+        if field not in self._seen:
+            self._see(field)
+            return self._literal(0, 4, index, field)
+        size = len(name) + len(value) + ENTRY_OVERHEAD
+        if self._size + size > self._max_size:
+            return self._remember(field, self._literal(0, 4, index, field))
+        self._table[field] = len(self._table)
+        self._size += size
+        self._memory = {}  # the entries before it have other numbers now
+        self._remembered = 0
+        return self._literal(0x40, 6, index, field)
+
+    def _literal(self, pattern: int, bits: int, index: int, field: Field) -> bytes:
+        name, value = field
+        code = _number(pattern, bits, index)
+        return code + (b"" if index else self._string(name)) + self._string(value)
+
+    def _string(self, text: bytes) -> bytes:
+        code = self._huffman.encode(text)
+        if len(code) < len(text):
+            return _number(0x80, 7, len(code)) + code
+        return _number(0, 7, len(text)) + text
+
+    def _see(self, field: Field) -> None:
+        if len(self._seen) * OVERHEAD > MEMORY:
+            self._seen.clear()
+        if len(field[1]) < self._max_size:
+            self._seen.add(field)
+
+    def _remember(self, field: Field, code: bytes) -> bytes:
+        self._remembered += len(field[0]) + len(field[1]) + OVERHEAD
+        if self._remembered > MEMORY:
+            self._memory = {}
+            self._remembered = 0
+        self._memory[field] = code
+        return code
+
+
+def _number(pattern: int, bits: int, number: int) -> bytes:
+    """Return a number (RFC 7541 section 5.1) with the pattern before its prefix."""
+    limit = (1 << bits) - 1
+    if number < limit:
+        return bytes((pattern | number,))
+    code = bytearray((pattern | limit,))
+    number -= limit
+    while number >= 0x80:
+        code.append(number & 0x7F | 0x80)
+        number >>= 7
+    code.append(number)
+    return bytes(code)

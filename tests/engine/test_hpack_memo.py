@@ -1,0 +1,207 @@
+"""hpack_memo.py: for any input what hpack says, and for any field list what hpack understands."""
+
+import random
+
+import hpack
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hyperlite.engine import hpack_memo
+from hyperlite.engine.hpack_memo import MEMORY, MemoDecoder, MemoEncoder, decode_huffman
+
+LIMIT = 1 << 16
+
+NAMES = [
+    b":status", b"date", b"etag", b"content-length", b"server", b"x-one", b"x-two", b"set-cookie",
+    b"cookie", b"authorization", b"cache-control", b"vary", b":path", b"last-modified",
+]  # fmt: skip
+VALUES = [
+    b"",
+    b"200",
+    b"404",
+    b"gzip",
+    b"nginx",
+    b"Sat, 21 Nov 2026 06:00:00 GMT",
+    b"\x00\xff",
+    b"a" * 130,
+    b"b" * 3000,
+]
+FIELD = st.tuples(st.sampled_from(NAMES), st.sampled_from(VALUES) | st.binary(max_size=20))
+FIELDS = st.lists(FIELD, max_size=12)
+
+
+class Plain:
+    """hpack's own decoder, as the memo's is asked."""
+
+    def __init__(self, limit: int = LIMIT) -> None:
+        self._decoder = hpack.Decoder(max_header_list_size=limit)
+
+    def decode(self, block: bytes) -> list[tuple[bytes, bytes]]:
+        return [(bytes(name), bytes(value)) for name, value in self._decoder.decode(block, raw=True)]
+
+
+def outcome(decoder: Plain | MemoDecoder, block: bytes) -> object:
+    """Return what a decoder makes of a block: the fields, or the kind of error."""
+    try:
+        return decoder.decode(block)
+    except hpack.OversizedHeaderListError:
+        return "too large"
+    except hpack.InvalidTableSizeError:
+        return "table size"
+    except hpack.HPACKDecodingError:
+        return "no HPACK"
+
+
+def agree(blocks: list[bytes], limit: int = LIMIT) -> None:
+    """Check that both decoders make the same of a sequence of blocks, up to the first error."""
+    plain, memo = Plain(limit), MemoDecoder(limit)
+    for block in blocks:
+        expected = outcome(plain, block)
+        assert outcome(memo, block) == expected
+        if isinstance(expected, str):
+            return
+
+
+class TestDecoder:
+    @settings(max_examples=400)
+    @given(
+        st.lists(FIELDS, max_size=8), st.booleans(), st.lists(st.sampled_from([0, 60, 500, 4096]), max_size=8)
+    )
+    def test_what_hpack_encodes(
+        self, lists: list[list[tuple[bytes, bytes]]], huffman: bool, sizes: list[int]
+    ) -> None:
+        encoder = hpack.Encoder()
+        blocks = []
+        for number, fields in enumerate(lists):
+            if number < len(sizes):
+                encoder.header_table_size = sizes[number]
+            mixed = [(name, value, name == b"authorization") for name, value in fields]
+            blocks.append(encoder.encode(mixed, huffman=huffman))
+        agree(blocks)
+
+    @settings(max_examples=1500)
+    @given(st.lists(st.binary(max_size=40), max_size=6))
+    def test_any_bytes(self, blocks: list[bytes]) -> None:
+        agree(blocks)
+
+    @settings(max_examples=600)
+    @given(st.lists(FIELDS, min_size=1, max_size=4), st.data())
+    def test_blocks_with_a_byte_changed(
+        self, lists: list[list[tuple[bytes, bytes]]], data: st.DataObject
+    ) -> None:
+        encoder = hpack.Encoder()
+        blocks = [bytearray(encoder.encode(fields)) for fields in lists] * 2
+        for block in blocks:
+            if block and data.draw(st.booleans()):
+                block[data.draw(st.integers(0, len(block) - 1))] = data.draw(st.integers(0, 255))
+        agree([bytes(block) for block in blocks])
+
+    @given(st.lists(FIELDS, max_size=5), st.integers(0, 400))
+    def test_the_limit_of_the_list(self, lists: list[list[tuple[bytes, bytes]]], limit: int) -> None:
+        encoder = hpack.Encoder()
+        agree([encoder.encode(fields) for fields in lists], limit)
+
+    def test_literals_as_servers_send_them(self) -> None:
+        """nginx repeats its literals with indexing, and never refers to them."""
+        encoder = hpack.Encoder()
+        literals = [
+            encoder._encode_indexed_literal(index, value, b"\x40", True)
+            for index, value in [(54, b"nginx"), (33, b"Sat, 21 Nov 2026"), (31, b"text/html"), (28, b"600")]
+        ]
+        agree([b"\x88" + b"".join(literals)] * 50)
+
+    def test_literals_that_are_not_indexed_with_a_long_index(self) -> None:
+        agree([b"\x88\x0f\x12\x03abc\x1f\x12\x03abc\x0f\x2e\x01x\x0f\x2f\x01x"] * 3)
+        agree([b"\x40\x01a\x01b\x0f\x2f\x01x"] * 3)  # 62 is of the dynamic table, and moves
+
+    def test_the_memory_is_used(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        decoder = MemoDecoder(LIMIT)
+        block = hpack.Encoder().encode([(b"server", b"nginx"), (b"x-name", b"value")])
+        fields = decoder.decode(block)
+        monkeypatch.setattr(hpack_memo, "decode_huffman", None)
+        assert decoder.decode(block) == fields
+
+    def test_the_memory_is_bounded(self) -> None:
+        decoder, encoder = MemoDecoder(LIMIT), hpack.Encoder()
+        for number in range(5000):
+            decoder.decode(encoder.encode([(b"etag", b"%d" % number)]))
+        assert sum(map(len, decoder._memory)) < MEMORY
+        assert len(decoder._memory) * hpack_memo.OVERHEAD <= MEMORY
+
+    @pytest.mark.parametrize("name", sorted(hpack_memo.SECRET))
+    def test_secrets_are_not_remembered(self, name: bytes) -> None:
+        decoder = MemoDecoder(LIMIT)
+        decoder.decode(hpack.Encoder().encode([(name, b"secret")]))
+        decoder.decode(hpack.Encoder().encode([(b"x", b"never", True)]))
+        assert not decoder._memory
+
+
+class TestHuffman:
+    def test_every_byte(self) -> None:
+        coder = hpack_memo.LinearHuffman()
+        for text in [bytes([byte]) for byte in range(256)] + [bytes(range(256)), b""]:
+            assert decode_huffman(coder.encode(text)) == text
+
+    @given(st.binary(max_size=60))
+    def test_any_bytes(self, data: bytes) -> None:
+        def attempt(decode: object) -> object:
+            try:
+                return decode(data)  # type: ignore[operator]
+            except hpack.HPACKDecodingError:
+                return "error"
+
+        assert attempt(decode_huffman) == attempt(hpack.huffman_table.decode_huffman)
+
+
+class TestEncoder:
+    @settings(max_examples=300)
+    @given(st.lists(FIELDS, max_size=12), st.lists(st.sampled_from([0, 100, 4096, 65536]), max_size=12))
+    def test_hpack_understands_it(self, lists: list[list[tuple[bytes, bytes]]], sizes: list[int]) -> None:
+        encoder, decoder = MemoEncoder(), Plain()
+        for number, fields in enumerate(lists):
+            if number < len(sizes):
+                encoder.header_table_size = sizes[number]
+                decoder._decoder.max_allowed_table_size = sizes[number]
+            assert decoder.decode(encoder.encode(fields)) == fields
+
+    def test_many_requests(self) -> None:
+        """Whatever repeats, and whatever does not, for a long time."""
+        randomness = random.Random(7)
+        encoder, decoder = MemoEncoder(), Plain()
+        common = [(b":method", b"GET"), (b":scheme", b"https"), (b":authority", b"localhost:8443")]
+        for number in range(3000):
+            own = [(b"x-%d" % randomness.randrange(80), b"v%d" % randomness.randrange(5)) for _ in range(3)]
+            fields = [*common, (b":path", b"/%d" % number), (b"x-request-id", b"%d" % number), *own]
+            assert decoder.decode(encoder.encode(fields)) == fields
+
+    def test_what_repeats_is_a_byte_each(self) -> None:
+        encoder = MemoEncoder()
+        fields = [(b":method", b"GET"), (b":authority", b"localhost:8443"), (b"user-agent", b"someone")]
+        assert [len(encoder.encode(fields)) for _ in range(4)][2:] == [3, 3]
+
+    def test_what_does_not_repeat_stays_out_of_the_table(self) -> None:
+        encoder = MemoEncoder()
+        for number in range(100):
+            encoder.encode([(b":path", b"/same"), (b"x-id", b"%d" % number)])
+        assert not encoder._table
+
+    @pytest.mark.parametrize("name", sorted(hpack_memo.SECRET))
+    def test_secrets_are_never_indexed(self, name: bytes) -> None:
+        encoder = MemoEncoder()
+        for _ in range(4):
+            block = encoder.encode([(name, b"secret")])
+            (field,) = hpack.Decoder().decode(block, raw=True)
+            assert not field.indexable
+        assert not encoder._table
+        assert not encoder._memory
+
+    def test_the_table_does_not_grow_beyond_4_kib(self) -> None:
+        encoder, decoder = MemoEncoder(), Plain()
+        encoder.header_table_size = 1 << 32
+        assert encoder.header_table_size == 4096
+        for number in range(200):
+            fields = [(b"x-%d" % number, b"v" * 100)]
+            for _ in range(3):
+                assert decoder.decode(encoder.encode(fields)) == fields
+        assert encoder._size <= 4096
