@@ -189,14 +189,13 @@ def request_fields(
     return [*_pseudo_fields(method, scheme, host), (b":path", path), *regular]
 
 
+# RFC 9113 section 8.2.1: what a peer may not send in a value, anywhere or at its ends.
+_not_in_response_value = re.compile(rb"[\0\r\n]|^[ \t]|[ \t]\Z").search
+
+
 def is_response_value(value: bytes) -> bool:
     """Tell whether a peer may send this as a field value (RFC 9113 section 8.2.1)."""
-    return not (
-        b"\0" in value
-        or b"\r" in value
-        or b"\n" in value
-        or (value and (value[0] in b" \t" or value[-1] in b" \t"))
-    )
+    return _not_in_response_value(value) is None
 
 
 def to_message(fields: Iterable[Field]) -> HTTPMessage:

@@ -123,7 +123,7 @@ class Message:
         return not self._head and self.status not in (204, 304)
 
     def _body_length(self, fields: Sequence[Field]) -> int | None:
-        announced = _content_length(fields)
+        announced = content_length(fields)
         return announced if self._may_have_body() else 0
 
     def _end(self, *, headers_only: bool = False) -> None:
@@ -147,21 +147,41 @@ def _status(fields: Sequence[Field]) -> int:
     return int(value)
 
 
+# Fields that were found in order, for all connections: those of a server differ in an etag and a length.
+_checked: set[Field] = set()
+# How many, and how long their values may be.
+CHECKED = 1024
+CHECKED_LENGTH = 128
+
+
 def _check_fields(fields: Sequence[Field]) -> None:
     """Check regular fields against RFC 9113 sections 8.2.1, 8.2.2 and 8.3."""
-    for name, value in fields:
-        if not is_field_name(name):
-            if name.startswith(b":"):
-                raise _malformed(f"pseudo-header field {bytes(name)!r} out of place")
-            raise _malformed(f"field name {bytes(name)!r}")
-        if not is_response_value(value):
-            raise _malformed(f"value of field {bytes(name)!r}: {bytes(value)!r}")
-        if name in CONNECTION_FIELDS:
-            raise _malformed(f"connection-specific field {bytes(name)!r} (RFC 9113 section 8.2.2)")
+    for field in fields:
+        if field in _checked:
+            continue
+        _check_field(*field)
+        if len(field[1]) <= CHECKED_LENGTH:
+            if len(_checked) >= CHECKED:
+                _checked.clear()
+            _checked.add(field)
 
 
-def _content_length(fields: Sequence[Field]) -> int | None:
-    """Return the announced length; repeats of one number are one number (RFC 9110 section 8.6)."""
+def _check_field(name: bytes, value: bytes) -> None:
+    if not is_field_name(name):
+        if name.startswith(b":"):
+            raise _malformed(f"pseudo-header field {bytes(name)!r} out of place")
+        raise _malformed(f"field name {bytes(name)!r}")
+    if not is_response_value(value):
+        raise _malformed(f"value of field {bytes(name)!r}: {bytes(value)!r}")
+    if name in CONNECTION_FIELDS:
+        raise _malformed(f"connection-specific field {bytes(name)!r} (RFC 9113 section 8.2.2)")
+
+
+def content_length(fields: Sequence[Field]) -> int | None:
+    """Return the announced length; repeats of one number are one number (RFC 9110 section 8.6).
+
+    Raises MalformedResponse for what is no number, or not one number.
+    """
     length: bytes | None = None
     for name, value in fields:
         if name == b"content-length":

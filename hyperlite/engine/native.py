@@ -378,12 +378,6 @@ class NativeEngine:
         self, wire_id: int, stream: _Stream | None, block: bytes, ends: int | bool, events: list[Event]
     ) -> None:
         """Take a whole header block; one that nobody waits for is decoded for the table's sake."""
-        if stream is not None:
-            try:
-                stream.message.check_block(end_stream=bool(ends))
-            except MalformedResponse as error:
-                self._fail_stream(wire_id, error, events)
-                stream = None
         try:
             fields = self._decoder.decode(block)
         except hpack.OversizedHeaderListError as error:
