@@ -42,6 +42,8 @@ PAUSE = 0.01
 # What may lie unwritten in answer to the peer (PING, SETTINGS) who does not read. Go: 10,000 frames.
 MAX_UNWRITTEN = 8 << 20
 
+# Linux alone lets go of what it has gathered by itself; the BSDs' TCP_NOPUSH is no such thing.
+_CORK: int | None = getattr(socket, "TCP_CORK", None)
 _WOULD_BLOCK = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
 
@@ -60,6 +62,7 @@ class Link(ABC):
         self._flushed = 0  # of which the socket took so many
         self._gone = 0  # and so many may have left: TLS writes on while it says that it would block
         self._backlog = False  # something could not be written at once
+        self._corked = False  # the kernel gathers what is written
         self._dry = False  # there was nothing to receive: who wants more polls first
         # -- guarded by _lock: is the peer alive --
         self._heard = time.monotonic()  # when it last said something
@@ -146,6 +149,7 @@ class Link(ABC):
     def pump(self) -> None:
         """Receive what has come and send what can be sent, without waiting."""
         with self._lock:
+            self._cork_locked(False)
             if not self._baton.held:
                 self._receive_all_locked()
             self._push_locked()
@@ -165,6 +169,7 @@ class Link(ABC):
         """
 
         def step(holding: bool) -> Job | None:
+            self._cork_locked(False)
             if holding and not self._dry and self._receive_all_locked():
                 return _try_again
             self._relieve_locked(streams)
@@ -230,6 +235,19 @@ class Link(ABC):
         if self._busy:
             self._shut_locked(ConnectionLost("a thread was interrupted in the middle of a frame"))
         return self._closed is None
+
+    def _cork_locked(self, corked: bool) -> None:
+        """Have the kernel gather what is written, or send it as it comes, and what it has gathered.
+
+        Each small write wakes the peer, which costs more than all that is done here for a request.
+        The first request of many goes out at once; those that follow, while nobody waits for an
+        answer yet, are gathered.  Nothing can be forgotten: the kernel keeps them for 0.2 s at the
+        most, or until a segment is full (tcp(7), TCP_CORK).
+        """
+        if corked != self._corked and _CORK is not None:
+            self._corked = corked
+            with contextlib.suppress(OSError):  # not TCP, or closed
+                self.sock.setsockopt(socket.IPPROTO_TCP, _CORK, corked)
 
     def _push_locked(self) -> None:
         """Hand to the socket what it takes of what there is to send."""

@@ -98,6 +98,8 @@ class Mux(Slots):
             for stream in streams:
                 stream.mux = self
                 stream.answered_before = self.answered
+            if self._streams and not self._baton.held:  # one of many, and nobody waits yet
+                self._cork_locked(True)
             self._queue.extend(streams)
             self._start_queued_locked()
             self._push_locked()
@@ -126,6 +128,7 @@ class Mux(Slots):
                 raise stream.error
             if stream.sent:
                 return False
+            self._cork_locked(False)
             stream.outgoing, stream.outgoing_last = memoryview(data), last
             if stream.wire_id:
                 self._senders[stream.wire_id] = stream
