@@ -1,18 +1,19 @@
 """HTTP/1.1 for HTTP20Connection: many requests queued, one at a time on the wire.
 
-Where ALPN does not choose HTTP/2, http.client's own code does the talking.  What this adds is the
-queue: a request goes out when the response before it was read, or when its own response is asked
-for; then what lies before it is read into memory first.
+A request goes out when the response before it was read, or when its own response is asked for; then
+what lies before it is read into memory first.  One whose body is still being written keeps its turn.
 
 Rules: `_current` is the one exchange whose response may still be coming in on the socket.  The
 thread that has the baton sends and receives, outside the lock; what it comes upon it keeps in the
-exchange, for the one whose request that is.
+exchange, for the one whose request that is.  It works for others only as long as it may wait itself:
+what is half done then (`Paused`) is finished by the next.
 """
 
 import contextlib
 import functools
 import http.client as http_client
 import socket
+import ssl
 import threading
 import weakref
 from collections import deque
@@ -21,11 +22,15 @@ from typing import Any, TypeVar
 
 from .baton import Baton, Job
 from .errors import ConnectionLost, RequestTimeout, StreamReset
+from .fields import Field
 from .forking import watch
-from .http1_response import Kept, QueuedResponse
-from .request import Request
+from .http1_body import Http1Body
+from .http1_request import Outgoing
+from .http1_response import QueuedResponse
+from .http1_wire import Paused, Wire
+from .request import UNSET, Request
 from .response import HTTP20Response
-from .transport import break_off, is_stale
+from .transport import break_off, deadline_after, is_stale, remaining
 
 T = TypeVar("T")
 
@@ -38,16 +43,29 @@ class Exchange:
         request: what is asked for.
     """
 
-    __slots__ = ("connection", "error", "lane", "request", "response", "stream_id", "thread", "waiters")
+    __slots__ = (
+        "error",
+        "lane",
+        "outgoing",
+        "request",
+        "response",
+        "sent",
+        "sock",
+        "stream_id",
+        "thread",
+        "waiters",
+    )
 
     def __init__(self, stream_id: int, request: Request) -> None:
         self.stream_id = stream_id
         self.request = request
         self.thread = threading.get_ident()
         self.waiters: list[threading.Lock] = []
-        # -- owned by the lane; `connection` is set when the request was sent --
+        # -- owned by the lane --
         self.lane: Lane | None = None
-        self.connection: http_client.HTTPConnection | None = None
+        self.sock: socket.socket | None = None
+        self.outgoing: Outgoing | None = None
+        self.sent: bool | None = None  # or its head, where the body is still to be written
         self.response: QueuedResponse | None = None
         self.error: BaseException | None = None
 
@@ -62,32 +80,37 @@ class Lane:
         timeout: seconds that each wait may last, or None.
         max_buffered: bytes of unread responses to hold so that those behind them can come. Past
             that, an unread response keeps its connection, and the others get a new one.
+        require_close_notify: where a body ends with the connection, a TLS connection that ends without
+            close_notify (RFC 8446 section 6.1) has cut it off.
     """
 
     def __init__(
         self,
         dial: Callable[[], socket.socket],
-        speak: Callable[[socket.socket], http_client.HTTPConnection],
+        speak: Callable[[Any], http_client.HTTPConnection],
         sock: socket.socket,
         *,
         timeout: float | None,
         max_buffered: int,
+        require_close_notify: bool = True,
     ) -> None:
         self._dial = dial
         self._speak = speak
         self._timeout = timeout
         self._max_buffered = max_buffered
+        self._require_close_notify = require_close_notify
         self._lock = threading.Lock()
         watch(self)
         # -- guarded by _lock --
         self._baton = Baton(self._lock)
-        self._sock: socket.socket | None = sock
+        self._written = threading.Condition(self._lock)  # an open request was ended, or given up
+        self._sock: socket.socket | None = _honest(sock)
         self._queue: deque[Exchange] = deque()
         self._current: Exchange | None = None
         self._closed = False
         self._working = False  # a thread uses the socket, outside the lock
         self._doomed: list[socket.socket] = []  # to be closed when it has stopped
-        self._kept: weakref.WeakSet[Kept] = weakref.WeakSet()  # bodies in memory that nobody has read yet
+        self._kept: weakref.WeakSet[Http1Body] = weakref.WeakSet()  # which nobody has read yet
 
     @property
     def counts(self) -> tuple[int, int]:
@@ -107,11 +130,62 @@ class Lane:
         One whose body can be read only once is waited for: what is before it is read into memory.
         """
         if exchange.request.repeatable:
-            self._take_turn()
+            self._take_turn(self._time_for(exchange))
             if exchange.error is not None:
                 raise exchange.error
         else:
-            self._wait(exchange, lambda: exchange.connection, "the request could not be sent")
+            self._wait(exchange, lambda: exchange.sent, "the request could not be sent")
+
+    def write(self, exchange: Exchange, data: Any) -> bool:
+        """Send a piece of the body of a request that is open, when its turn has come.
+
+        Another thread may wait for the response at the same time, or read it.
+
+        Returns:
+            False if the response has come before the request's end: the server needs no more of it.
+
+        Raises:
+            http.client.CannotSendRequest: the request is complete, or this is more than its
+                content-length announced.
+            RequestTimeout, OSError, HTTP2Error: it cannot be sent; the exchange is over.
+        """
+        outgoing = self._open_one(exchange)
+        try:
+            return outgoing.write(data)
+        except http_client.CannotSendRequest:
+            raise
+        except BaseException as error:
+            self._give_up(exchange, error)
+            raise
+
+    def end(self, exchange: Exchange, trailers: Iterable[Field] = ()) -> None:
+        """End a request that is open.
+
+        Args:
+            exchange: the request.
+            trailers: checked fields to send behind the body; for them the body must be in chunks.
+
+        Raises:
+            http.client.CannotSendRequest: the request is complete, or too short, or not in chunks.
+            RequestTimeout, OSError, HTTP2Error: it cannot be sent; the exchange is over.
+        """
+        outgoing = self._open_one(exchange)
+        try:
+            outgoing.end(trailers)
+        except http_client.CannotSendRequest:
+            raise
+        except BaseException as error:
+            self._give_up(exchange, error)
+            raise
+        with self._lock:
+            self._written.notify_all()
+
+    def _open_one(self, exchange: Exchange) -> Outgoing:
+        if not exchange.request.open:
+            raise http_client.CannotSendRequest("the request is complete")
+        self._wait(exchange, lambda: exchange.sent, "the request could not be sent")
+        assert exchange.outgoing is not None
+        return exchange.outgoing
 
     def response(self, exchange: Exchange) -> HTTP20Response:
         """Return an exchange's response, when its header block has arrived."""
@@ -127,18 +201,23 @@ class Lane:
             self._fail_locked(
                 exchange, StreamReset("the request was cancelled", stream_id=exchange.stream_id)
             )
+        _drop(exchange)
 
     def close(self) -> None:
         """Close the connection. A response that was handed out can still be read."""
         with self._lock:
             self._closed = True
+            current = self._current
             self._fail_unanswered_locked("the connection was closed")
             self._hang_up_locked()
+        if current is not None:
+            _drop(current)
 
     def after_fork(self) -> None:
         """In the child: the connection is the parent's. See forking.py."""
         self._lock = threading.Lock()
         self._baton = Baton(self._lock)
+        self._written = threading.Condition(self._lock)
         with self._lock:
             self._fail_unanswered_locked("the connection belongs to the parent of this process")
             self._current = None
@@ -159,9 +238,16 @@ class Lane:
         def step(holding: bool) -> Job | None:
             return self._next_job_locked() if holding else None
 
-        return self._baton.wait((exchange,), attempt, step, self._timeout, complaint)
+        return self._baton.wait((exchange,), attempt, step, self._time_for(exchange), complaint)
 
-    def _take_turn(self) -> None:
+    def _time_for(self, exchange: Exchange) -> float | None:
+        """Return the seconds that a wait for an exchange may last, None for no limit."""
+        request = exchange.request
+        timeout: float | None = self._timeout if request.timeout is UNSET else request.timeout
+        left = remaining(request.deadline)
+        return timeout if left is None else left if timeout is None else min(left, timeout)
+
+    def _take_turn(self, timeout: float | None) -> None:
         """Send the next request, if nothing is on the wire and nobody is at work."""
         working = False
 
@@ -174,7 +260,7 @@ class Lane:
             working = True
             return self._next_job_locked()
 
-        self._baton.wait((), attempt, step, self._timeout, "the request could not be sent")
+        self._baton.wait((), attempt, step, timeout, "the request could not be sent")
 
     def _next_job_locked(self) -> Job:
         """Choose what must be done next before what is queued can be answered."""
@@ -182,51 +268,68 @@ class Lane:
         current = self._current
         if current is None:
             self._current = current = self._queue.popleft()
+        if not current.sent:
             return functools.partial(self._work, self._send, current)
         if current.response is None:
             return functools.partial(self._work, self._receive, current)
-        return functools.partial(self._work, self._clear, current.response)
+        return functools.partial(self._work, self._clear, current)
 
     # -- at work, with the baton ------------------------------------------------------------------
 
-    def _work(self, job: Callable[[Any, float | None], None], subject: Any, timeout: float | None) -> None:
+    def _work(
+        self, job: Callable[[Exchange, float | None], None], exchange: Exchange, timeout: float | None
+    ) -> None:
         """Do a job outside the lock, and then close what others wanted closed meanwhile."""
         try:
-            job(subject, timeout)
+            job(exchange, deadline_after(timeout))
+        except Paused:
+            pass  # whose time was up says so
         finally:
             with self._lock:
                 self._working = False
                 while self._doomed:
                     self._doomed.pop().close()
 
-    def _send(self, exchange: Exchange, _timeout: float | None) -> None:
-        request = exchange.request
+    def _send(self, exchange: Exchange, until: float | None) -> None:
         try:
-            sock = self._ready()
-            connection = self._speak(sock)
-            connection.request(
-                request.method,
-                request.url,
-                request.http1_body,
-                request.headers,  # type: ignore[arg-type]
-                encode_chunked=request.encode_chunked,
-            )
+            if exchange.outgoing is None:
+                exchange.outgoing = self._prepare(exchange)
+            exchange.outgoing.run(until)
+        except Paused:
+            raise
         except BaseException as error:
             self._give_up(exchange, error)
             return
         with self._lock:
-            exchange.connection = connection
-            if self._current is not exchange and self._sock is sock:
+            if self._current is exchange:
+                exchange.sent = True
+                self._baton.wake(exchange)
+            elif exchange.sock is not None and self._sock is exchange.sock:
                 # Given up while it was sent: an answer may come that nobody expects.
-                self._doomed.append(sock)
+                self._doomed.append(exchange.sock)
                 self._sock = None
+
+    def _prepare(self, exchange: Exchange) -> Outgoing:
+        """Give an exchange the socket."""
+        request = exchange.request
+        exchange.sock = sock = self._ready()
+        wire = Wire(sock, timeout=request.timeout, deadline=request.deadline, stream_id=exchange.stream_id)
+        connection = self._speak(wire)
+        response = QueuedResponse(
+            wire,
+            connection.debuglevel,
+            request.method,
+            require_close_notify=self._require_close_notify,
+            stream_id=exchange.stream_id,
+        )
+        return Outgoing(connection, wire, request, response)
 
     def _ready(self) -> socket.socket:
         """Return the socket, opened anew if the server has closed it since the last response."""
         sock = self._sock
         if sock is not None and not is_stale(sock):
             return sock
-        fresh = self._dial()
+        fresh = _honest(self._dial())
         with self._lock:
             if sock is not None:
                 self._doomed.append(sock)
@@ -236,41 +339,61 @@ class Lane:
             self._sock = fresh
         return fresh
 
-    def _receive(self, exchange: Exchange, _timeout: float | None) -> None:
-        assert exchange.connection is not None
+    def _receive(self, exchange: Exchange, until: float | None) -> None:
+        outgoing = exchange.outgoing
+        assert outgoing is not None
+        response = outgoing.response
         try:
-            response = exchange.connection.getresponse()
+            with response.limited(until):
+                response.begin()
+        except Paused:
+            raise
         except BaseException as error:
             self._give_up(exchange, error)
             return
-        assert isinstance(response, QueuedResponse)
         with self._lock:
             if exchange.error is not None:  # given up meanwhile
                 response.close()
                 return
-            response.stream_id = exchange.stream_id
+            if outgoing.stopped:
+                response.will_close = True
             exchange.response = response
-            if response.will_close:  # and so http.client has closed the socket, but for the response
-                self._current = self._sock = None
-            elif response.isclosed():
+            if response.will_close:  # the socket is the response's from now on
                 self._current = None
+                self._let_go_locked(exchange)
             else:
                 response.when_closed = self._on_closed
             self._baton.wake(exchange)
 
-    def _clear(self, response: QueuedResponse, timeout: float | None) -> None:
+    def _clear(self, exchange: Exchange, until: float | None) -> None:
         """Read a response into memory, because others wait behind it, or let it have its connection."""
-        budget = self._max_buffered - sum(kept.size for kept in self._kept)
-        made_way, kept = response.make_way(budget, timeout)
+        outgoing, response = exchange.outgoing, exchange.response
+        assert outgoing is not None
+        assert response is not None
+        with self._lock:
+            while not outgoing.done and self._current is exchange:
+                if not self._written.wait(remaining(until)):
+                    return
+        budget = self._max_buffered - sum(body.held for body in self._kept)
+        made_way, body = response.make_way(budget, until)
         if not made_way:
             return
         with self._lock:
+            if self._current is not exchange:
+                return
             self._current = None
-            if kept is not None:
-                self._kept.add(kept)
-                if kept.has_rest and self._sock is not None:
-                    self._sock.close()  # its file is still open: it goes on reading
-                    self._sock = None
+            if body is not None:
+                self._kept.add(body)
+                if not body.ended_cleanly():
+                    self._let_go_locked(exchange)  # its file is still open: it goes on reading
+
+    def _let_go_locked(self, exchange: Exchange) -> None:
+        """Close the socket, but for the response that reads from it."""
+        sock = exchange.sock
+        if sock is not None:
+            sock.close()
+            if self._sock is sock:
+                self._sock = None
 
     def _give_up(self, exchange: Exchange, error: BaseException) -> None:
         """Keep an error for the one whose request it is; the connection is in no known state."""
@@ -278,23 +401,29 @@ class Lane:
             self._fail_locked(exchange, error)
             if self._current is exchange:
                 self._hang_up_locked()
+        _drop(exchange)
         if not isinstance(error, Exception):
             raise error
 
     # -- when a response was read -----------------------------------------------------------------
 
-    def _on_closed(self, response: QueuedResponse, complete: bool) -> None:
+    def _on_closed(self, response: QueuedResponse, usable: bool) -> None:
         """Go on with the next request, now that a response was read from the wire, or given up."""
         with self._lock:
-            if self._current is not None and self._current.response is response:
+            current = self._current
+            if current is not None and current.response is response:
+                assert current.outgoing is not None
+                finished = current.outgoing.done
+                current.outgoing.stop()  # who is answered in full needs no more of the request
                 self._current = None
-                if not complete:
+                self._written.notify_all()
+                if not (usable and finished):
                     self._hang_up_locked()
             # To open a connection is for him who waits for a response: who has read one does not.
             ready = bool(self._queue) and self._sock is not None and not is_stale(self._sock)
         if ready:
             with contextlib.suppress(RequestTimeout):
-                self._take_turn()
+                self._take_turn(self._timeout)
 
     # -- under the lock ---------------------------------------------------------------------------
 
@@ -302,6 +431,7 @@ class Lane:
         if exchange.error is None:  # the first reason is the true one
             exchange.error = error
         self._baton.wake(exchange)
+        self._written.notify_all()
 
     def _fail_unanswered_locked(self, reason: str) -> None:
         unanswered = [*self._queue]
@@ -327,3 +457,16 @@ class Lane:
             self._doomed.append(sock)
         elif sock is not None:
             sock.close()
+
+
+def _drop(exchange: Exchange) -> None:
+    """Let go of what reads from the socket of an exchange that has failed; a response handed out keeps it."""
+    if exchange.response is None and exchange.outgoing is not None:
+        exchange.outgoing.response.close()
+
+
+def _honest(sock: socket.socket) -> socket.socket:
+    """Have a TLS socket say so when its peer left without close_notify, which by default is an end."""
+    if isinstance(sock, ssl.SSLSocket):
+        sock.suppress_ragged_eofs = False  # type: ignore[attr-defined]  # wrap_socket's argument
+    return sock

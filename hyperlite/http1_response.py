@@ -1,79 +1,215 @@
 """Responses on a queued HTTP/1.1 connection, which can be read into memory to make way for the next."""
 
+import contextlib
 import http.client as http_client
 import io
 import threading
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+import time
+from collections.abc import Callable, Iterator
+from http import HTTPStatus
+from typing import TYPE_CHECKING
 
+from .errors import ErrorCode
+from .fields import Field, to_message
+from .http1_body import Http1Body
+from .http1_head import MAX_KEPT, Framing, HeadReader, LineReader, encode_head, malformed
+from .http1_wire import Paused, Wire
+from .message import MAX_INFORMATIONAL
 from .response import HTTP20Response
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer as Buffer
 
-PIECE = 65536
-
 
 class QueuedResponse(HTTP20Response):
     """An HTTP/1.1 response before which, or behind which, others wait.
 
+    http.client makes a response of its head, once that has been checked, and reads its body from an
+    `Http1Body`.  That unwraps chunks, so `chunked` is False, as it is on HTTP/2.
+
     One thread may read it while another, whose response comes behind it, needs the connection and
     reads what is left of it into memory; `_guard` keeps the two apart.
+
+    Args:
+        wire: what it is read from.
+        method: of the request.
+        require_close_notify: see `Http1Body`.
+        stream_id: of the exchange.
     """
 
-    # Who waits for the connection to be free: told of it, and whether the body was read to its end.
+    # Who waits for the connection to be free: told of it, and whether it can be used again.
     when_closed: "Callable[[QueuedResponse, bool], None] | None" = None
 
-    def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
+    def __init__(
+        self,
+        wire: Wire,
+        debuglevel: int = 0,
+        method: str | None = None,
+        *,
+        require_close_notify: bool = True,
+        stream_id: int = 0,
+    ) -> None:
+        super().__init__(wire, debuglevel, method)  # type: ignore[arg-type]  # http.client wants a socket
+        self.stream_id = stream_id
         self._guard = threading.RLock()
+        self._wire = wire
+        self._require_close_notify = require_close_notify
+        self._lines = LineReader(wire.file)
+        self._heads = HeadReader(self._lines)
+        self._final: tuple[int, bytes, list[Field]] | None = None
+        self._seen: list[tuple[int, list[Field]]] = []
+        self._seen_size = 0
+        self._body: Http1Body | None = None
 
-    def make_way(self, limit: int, timeout: float | None) -> "tuple[bool, Kept | None]":
+    # -- the head ---------------------------------------------------------------------------------
+
+    def begin(self) -> None:
+        """Read the head, and have http.client make of it what it does.
+
+        Raises:
+            Paused: the thread at work had no more time; it can be called again.
+            HTTPException, OSError: there is no response, or it breaks HTTP.
+        """
+        with self._guard:
+            while not self.advance():
+                pass
+            assert self._final is not None
+            status, line, fields = self._final
+            version = 11 if line.startswith(b"HTTP/1.1") else 10
+            framing = Framing(status, version, fields, self._method)  # type: ignore[attr-defined]
+            file, self.fp = self.fp, io.BytesIO(encode_head(line, fields))
+            try:
+                super().begin()
+            finally:
+                self.fp = file
+            self.chunked = False
+            self.length = framing.length
+            self.will_close = (
+                framing.doubtful
+                or status == HTTPStatus.SWITCHING_PROTOCOLS
+                or (framing.length is None and not framing.chunked)
+                or self._check_close()  # type: ignore[attr-defined]
+            )
+            self.fp = self._body = Http1Body(
+                self._wire,
+                self._lines,
+                framing,
+                require_close_notify=self._require_close_notify,
+                stream_id=self.stream_id or 0,
+            )
+
+    def advance(self) -> bool:
+        """Read the next head: true if it is the final one, or if that was there already.
+
+        Raises:
+            As `begin`.
+        """
+        with self._guard:
+            if self._final is not None:
+                return True
+            status, line, fields = self._heads.read()
+            if status >= HTTPStatus.OK or status == HTTPStatus.SWITCHING_PROTOCOLS:
+                self._final = status, line, fields
+                return True
+            self._seen.append((status, fields))
+            self._seen_size += self._heads.size
+            if len(self._seen) > MAX_INFORMATIONAL or self._seen_size > MAX_KEPT:
+                raise malformed(
+                    f"more than {MAX_INFORMATIONAL} 1xx responses, or {MAX_KEPT} bytes of them",
+                    ErrorCode.ENHANCE_YOUR_CALM,
+                )
+            return False
+
+    def wait_continue(self, until: float) -> bool | None:
+        """Wait for 100 Continue (RFC 9110 section 10.1.1).
+
+        Returns:
+            True if it has come; False if the final response has come instead; None if neither had come
+            by `until`, a monotonic time.
+        """
+        try:
+            with self.limited(until):
+                while not self.advance():
+                    if self._seen[-1][0] == HTTPStatus.CONTINUE:
+                        return True
+        except Paused:
+            return None
+        return False
+
+    def has_refused(self) -> bool | None:
+        """Tell, without waiting, whether a final response makes the rest of the request useless.
+
+        Such is one of 300 and above: curl stops there too. Of a 2xx the body may be made of what is
+        still to be sent.
+
+        Returns:
+            None if that will not be known by asking again: it is no such response, or another thread
+            reads it.
+        """
+        if not self._guard.acquire(blocking=False):
+            return None
+        try:
+            if self._body is not None:
+                return None
+            with self.limited(time.monotonic()):
+                while not self.advance():
+                    pass
+        except Paused:
+            return False
+        finally:
+            self._guard.release()
+        assert self._final is not None
+        return True if self._final[0] >= HTTPStatus.MULTIPLE_CHOICES else None
+
+    @contextlib.contextmanager
+    def limited(self, until: float | None) -> Iterator[None]:
+        """Let what is read inside be `Paused` at this monotonic time."""
+        with self._guard:
+            self._wire.read_until = until
+            try:
+                yield
+            finally:
+                self._wire.read_until = None
+
+    @property
+    def trailers(self) -> http_client.HTTPMessage:
+        """The trailer fields (RFC 9112 section 7.1.2) behind the chunks: empty before they are read."""
+        return to_message(self._body.trailers if self._body is not None else ())
+
+    @property
+    def informational(self) -> list[tuple[int, http_client.HTTPMessage]]:
+        """The 1xx responses that came before this one: (status, header fields) each."""
+        return [(status, to_message(fields)) for status, fields in self._seen]
+
+    # -- making way -------------------------------------------------------------------------------
+
+    def make_way(self, limit: int, until: float | None) -> "tuple[bool, Http1Body | None]":
         """Read what is left of the body into memory, at most `limit` bytes of it.
 
         An error on the way is kept for the one who reads.  A longer body goes on reading from its
         connection, which is then its own.
 
         Returns:
-            Whether it was done: not if another thread reads the body and did not pause for
-            `timeout` seconds.  And what was kept, None if the body was at its end.
+            Whether it was done by `until`, a monotonic time.  And the body, None if it was at its end.
         """
-        if not self._guard.acquire(timeout=-1 if timeout is None else timeout):
+        if not self._guard.acquire(timeout=-1 if until is None else max(0, until - time.monotonic())):
             return False, None
         try:
+            body: Http1Body | None = self.fp
+            if body is not None and (body.left is None or body.left <= limit):
+                with self.limited(until):
+                    body.hold(limit)
             self.when_closed = None
-            return True, self._keep(limit) if self.fp is not None else None
+            return True, body
+        except Paused:
+            return False, None
         finally:
             self._guard.release()
 
-    def _keep(self, limit: int) -> "Kept":
-        pieces: list[bytes] = []
-        size = 0
-        error: Exception | None = None
-        rest: HTTP20Response | None = None
-        if self.length is None or self.length <= limit:
-            try:
-                while size <= limit and (piece := super().read(PIECE)):
-                    pieces.append(piece)
-                    size += len(piece)
-            except http_client.IncompleteRead as incomplete:
-                pieces.append(incomplete.partial)
-                error = incomplete
-            except (http_client.HTTPException, OSError) as failure:
-                error = failure
-                self.fp.close()  # the error's traceback would keep it open
-        if self.fp is not None and error is None:
-            rest = HTTP20Response.__new__(HTTP20Response)
-            rest.__dict__.update(self.__dict__)
-        elif self.fp is None and self.length and error is None:
-            error = http_client.IncompleteRead(b"", self.length)  # read(n) ends short without a word
-        self.fp = kept = Kept(b"".join(pieces), error, rest)
-        self.chunked = False
-        self.length = None if error or rest else size
-        return kept
+    # -- reading ----------------------------------------------------------------------------------
 
     def read(self, amt: int | None = None) -> bytes:
-        """Read as http.client does."""
+        """Read as http.client does; but a body that is cut off is an `IncompleteBody`."""
         with self._guard:
             return super().read(amt)
 
@@ -101,7 +237,7 @@ class QueuedResponse(HTTP20Response):
         """End the response; before its end, that costs the connection."""
         with self._guard:
             if self.fp is not None:
-                self._tell(complete=False)
+                self._tell(usable=self._is_usable())
             super().close()
 
     def __del__(self) -> None:
@@ -109,73 +245,19 @@ class QueuedResponse(HTTP20Response):
         self.when_closed = None
         super().__del__()
 
-    def _close_conn(self) -> None:
-        super()._close_conn()  # type: ignore[misc]
-        self._tell(complete=True)
+    def _close_at_end(self, short: bool) -> None:
+        if short and self._body is not None and self.fp is not None and self._body.complete:
+            self._close_conn()
 
-    def _tell(self, *, complete: bool) -> None:
+    def _close_conn(self) -> None:
+        usable = self._is_usable()
+        super()._close_conn()  # type: ignore[misc]
+        self._tell(usable=usable)
+
+    def _is_usable(self) -> bool:
+        return self.when_closed is not None and self._body is not None and self._body.ended_cleanly()
+
+    def _tell(self, *, usable: bool) -> None:
         told, self.when_closed = self.when_closed, None
         if told is not None:
-            told(self, complete)
-
-
-class Kept(io.BytesIO):
-    """What was read of a body ahead of its reader; then comes the error that ended it, or the rest."""
-
-    def __init__(self, body: bytes, error: Exception | None, rest: HTTP20Response | None) -> None:
-        super().__init__(body)
-        self.size = len(body)
-        self._error = error
-        self._rest = rest
-
-    @property
-    def has_rest(self) -> bool:
-        """Whether the body is longer than what was kept."""
-        return self._rest is not None
-
-    def read(self, size: int | None = -1, /) -> bytes:
-        """Read as a file does."""
-        everything = size is None or size < 0
-        data = super().read(size)
-        if everything or not data:
-            data += self._go_on().read(None if everything else size)
-        return data
-
-    def read1(self, size: int | None = -1, /) -> bytes:
-        """Read what is there at once."""
-        return super().read1(size) or self._go_on().read1(-1 if size is None else size)
-
-    def readline(self, size: int | None = -1, /) -> bytes:
-        """Read a line, as far as it was kept."""
-        return super().readline(size) or self._go_on().readline(-1 if size is None else size)
-
-    def readinto(self, buffer: "Buffer", /) -> int:
-        """Read into a buffer."""
-        return super().readinto(buffer) or self._go_on().readinto(buffer)
-
-    def peek(self, size: int = 0, /) -> bytes:
-        """Return what comes next without taking it."""
-        return self.getvalue()[self.tell() :] or self._go_on().peek(size)
-
-    def close(self) -> None:
-        """Forget it, and the rest with it."""
-        super().close()
-        self.size = 0
-        if self._rest is not None:
-            self._rest.close()
-
-    def _go_on(self) -> Any:
-        """Return what the body goes on with."""
-        if self._error is not None:
-            raise self._error
-        return self._rest if self._rest is not None else _NOTHING
-
-
-class _Nothing(io.BytesIO):
-    """The end of a body."""
-
-    def peek(self, _size: int = 0, /) -> bytes:
-        return b""
-
-
-_NOTHING = _Nothing()
+            told(self, usable)

@@ -1,0 +1,312 @@
+"""The body of a response on HTTP/1.1, as the file that http.client reads from.
+
+The framing, by length, by chunks or by the end of the connection, is unwrapped here, so that http.client's
+methods see plain bytes and an end, as they do on HTTP/2; and a body that is cut off is never taken for one
+that has ended, whichever way it is read.
+"""
+
+import http.client as http_client
+import io
+from collections import deque
+from collections.abc import Sequence
+
+from .errors import (
+    ConnectionLost,
+    ErrorCode,
+    IncompleteBody,
+    MalformedBody,
+    MalformedResponse,
+    RequestTimeout,
+)
+from .fields import Field
+from .http1_head import MAX_KEPT, BlockReader, Framing, LineReader, malformed
+from .http1_wire import Wire
+
+# Bytes that are read at a time.
+PIECE = 65536
+# Bytes that chunks may cost beyond 16 each and one for each byte that they carry; Go allows as much.
+MAX_OVERHEAD = 16384
+# Digits of a chunk's size: more than any body needs.
+MAX_DIGITS = 16
+
+_ALL = 1 << 62  # more than any body
+_HEXADECIMAL = frozenset(b"0123456789abcdefABCDEF")
+
+
+class Ahead:
+    """Bytes that were read before their reader asked for them."""
+
+    def __init__(self) -> None:
+        self._pieces: deque[bytes] = deque()
+        self._start = 0  # of what is left of the first piece
+        self.size = 0
+
+    def append(self, piece: bytes) -> None:
+        """Add what comes next."""
+        self._pieces.append(piece)
+        self.size += len(piece)
+
+    def put_back(self, piece: bytes) -> None:
+        """Add what was just taken."""
+        if piece:
+            if self._start:
+                self._pieces[0] = self._pieces[0][self._start :]
+                self._start = 0
+            self._pieces.appendleft(piece)
+            self.size += len(piece)
+
+    def take(self, limit: int, *, line: bool = False) -> bytes:
+        """Return at most `limit` bytes of the first piece, and of these no more than a line."""
+        first, start = self._pieces[0], self._start
+        end = min(len(first), start + limit)
+        if line:
+            end = first.find(b"\n", start, end) + 1 or end
+        self._start = end
+        self.size -= end - start
+        if end == len(first):
+            self._pieces.popleft()
+            self._start = 0
+        return first[start:end] if end - start < len(first) else first
+
+    def peek(self) -> bytes:
+        """Return what is left of the first piece."""
+        return self._pieces[0][self._start :]
+
+
+class Http1Body(io.BufferedIOBase):
+    """A body as it comes in on a wire.
+
+    Args:
+        wire, lines: where it comes from.
+        framing: how long it is.
+        require_close_notify: a TLS connection that ends without close_notify does not end a body.
+        stream_id: of the exchange, for errors.
+
+    Attributes:
+        complete: it has been read from the wire to its end.
+        trailers: the fields that came behind it.
+    """
+
+    def __init__(
+        self, wire: Wire, lines: LineReader, framing: Framing, *, require_close_notify: bool, stream_id: int
+    ) -> None:
+        self._wire = wire
+        self._file = wire.file
+        self._lines = lines
+        self._chunked = framing.chunked
+        self._length = framing.length
+        # Bytes left, of the current chunk or of all of it; None: until the connection ends.
+        self._left = 0 if framing.chunked else framing.length
+        self._require_close_notify = require_close_notify
+        self._stream_id = stream_id
+        self._taken = 0  # from the wire
+        self._overhead = 0
+        self._in_chunk = False
+        self._trailer_block: BlockReader | None = None
+        self._ahead = Ahead()
+        self._error: Exception | None = None
+        self.complete = self._length == 0
+        self.trailers: Sequence[Field] = ()
+
+    # -- the file ---------------------------------------------------------------------------------
+
+    def readable(self) -> bool:
+        """Return true: a body can be read."""
+        return True
+
+    def fileno(self) -> int:
+        """Return the socket's descriptor."""
+        return self._file.fileno()
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """Read `size` bytes, fewer only at the end; all that is left with -1 or None.
+
+        Raises:
+            IncompleteBody: the end came too early; it carries what was read before.
+            RequestTimeout: nothing came in time. What had come is what is read next.
+        """
+        missing = _ALL if size is None or size < 0 else size
+        parts: list[bytes] = []
+        try:
+            while missing and (piece := self._next(min(missing, PIECE))):
+                parts.append(piece)
+                missing -= len(piece)
+        except IncompleteBody as error:
+            raise self._with_partial(error, b"".join(parts)) from error.__cause__
+        except BaseException:
+            self._ahead.put_back(b"".join(parts))
+            raise
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    def read1(self, size: int = -1, /) -> bytes:
+        """Read what has come, at most `size` bytes; waits only if that is nothing."""
+        return self._next(PIECE if size < 0 else min(size, PIECE)) if size else b""
+
+    def peek(self, _size: int = 0, /) -> bytes:
+        """Return what comes next without taking it; b"" only at the end."""
+        if not self._ahead.size:
+            piece = self._next(io.DEFAULT_BUFFER_SIZE)
+            self._ahead.put_back(piece)
+            return piece
+        return self._ahead.peek()
+
+    def readline(self, size: int | None = -1, /) -> bytes:
+        """Read a line, at most `size` bytes of it."""
+        limit = _ALL if size is None or size < 0 else size
+        line = b""
+        try:
+            while len(line) < limit and (piece := self._next(limit - len(line), line=True)):
+                line += piece
+                if piece.endswith(b"\n"):
+                    break
+        except IncompleteBody as error:
+            raise self._with_partial(error, line) from error.__cause__
+        except BaseException:
+            self._ahead.put_back(line)
+            raise
+        return line
+
+    def close(self) -> None:
+        """Forget what was not read, and let go of the connection."""
+        if not self.closed:
+            super().close()
+            self._ahead = Ahead()
+            self._file.close()
+
+    # -- for the connection -----------------------------------------------------------------------
+
+    @property
+    def left(self) -> int | None:
+        """How many bytes are to come from the wire, None where that is not known."""
+        return None if self._chunked else self._left
+
+    @property
+    def held(self) -> int:
+        """How many bytes are in memory."""
+        return self._ahead.size
+
+    def hold(self, limit: int) -> bool:
+        """Read what is left into memory; an error on the way is kept for the one who reads.
+
+        Returns:
+            Whether nothing more is to come; false if it is more than `limit` bytes.
+
+        Raises:
+            Paused: there was no more time for it.
+        """
+        # What was put back comes before what is read now, which is appended.
+        while self._error is None and not self.complete:
+            if self._ahead.size > limit:
+                return False
+            try:
+                self._ahead.append(self._receive(PIECE, line=False))
+            except (http_client.HTTPException, OSError) as error:
+                self._error = error
+        return True
+
+    def ended_cleanly(self) -> bool:
+        """Tell whether the connection can be used again: the end was reached, and nothing is behind it."""
+        return self.complete and not self._wire.has_more()
+
+    # -- from the wire ----------------------------------------------------------------------------
+
+    def _next(self, limit: int, *, line: bool = False) -> bytes:
+        """Return what comes next, at most `limit` bytes; b"" only at the end."""
+        if self._ahead.size:
+            return self._ahead.take(limit, line=line)
+        if self._error is None:
+            try:
+                return self._receive(limit, line=line)
+            except IncompleteBody as error:
+                self._error = error
+        assert self._error is not None
+        if isinstance(self._error, IncompleteBody):
+            raise self._with_partial(self._error, b"") from self._error.__cause__
+        raise self._error
+
+    def _receive(self, limit: int, *, line: bool) -> bytes:
+        """Return what comes next from the wire, b"" only at the end."""
+        try:
+            if self._chunked and not self._left and not self.complete:
+                self._next_chunk()
+            if self.complete:
+                return b""
+            if self._left is not None:
+                limit = min(limit, self._left)
+            if line:
+                ahead = self._file.peek(1)[:limit]
+                limit = ahead.find(b"\n") + 1 or len(ahead)
+            data = self._file.read1(limit) if limit else b""
+        except MalformedResponse as error:
+            raise self._incomplete(str(error), kind=MalformedBody) from error
+        except http_client.LineTooLong as error:
+            raise self._incomplete(f"malformed response: {error}", kind=MalformedBody) from error
+        except (RequestTimeout, IncompleteBody):
+            raise
+        except (ConnectionLost, OSError) as error:
+            raise self._incomplete(f"the connection failed: {error}") from error
+        if not data:
+            return self._take_end()
+        self._taken += len(data)
+        if self._left is not None:
+            self._left -= len(data)
+            self.complete = not self._left and not self._chunked
+        return data
+
+    def _take_end(self) -> bytes:
+        """Deal with the end of the connection."""
+        if self._left is not None:
+            raise self._incomplete("the connection ended")
+        if self._wire.ragged and self._require_close_notify:
+            raise self._incomplete(
+                "the TLS connection ended without close_notify, so there may have been more "
+                "(require_close_notify=False takes it for the end)"
+            )
+        self.complete = True
+        return b""
+
+    def _next_chunk(self) -> None:
+        """Read what is between two chunks, or behind the last one (RFC 9112 section 7.1)."""
+        if self._trailer_block is None:
+            if self._in_chunk:
+                line = self._line()
+                if line != b"\r\n":
+                    raise malformed("a chunk is longer than its size says")
+                self._in_chunk = False
+            line = self._line()
+            digits = line.partition(b";")[0].strip(b" \t\r\n")
+            if not digits or len(digits) > MAX_DIGITS or not _HEXADECIMAL.issuperset(digits):
+                raise malformed(f"chunk size {line[:40]!r}")
+            size = int(digits, 16)
+            self._overhead = max(0, self._overhead + len(line) + 2 - 16 - 2 * size)
+            if self._overhead > MAX_OVERHEAD:
+                raise malformed(
+                    "more chunk extensions and chunk sizes than body", ErrorCode.ENHANCE_YOUR_CALM
+                )
+            if size:
+                self._left, self._in_chunk = size, True
+                return
+            self._trailer_block = BlockReader(self._lines, "trailer")
+        fields = self._trailer_block.read(MAX_KEPT)
+        self.trailers = fields
+        self.complete = True
+
+    def _line(self) -> bytes:
+        line = self._lines.read("chunk size")
+        if not line.endswith(b"\n"):
+            raise ConnectionLost("the connection ended between two chunks")
+        return line
+
+    # -- errors -----------------------------------------------------------------------------------
+
+    def _incomplete(self, reason: str, kind: type[IncompleteBody] = IncompleteBody) -> IncompleteBody:
+        of = "" if self._length is None else f" of {self._length}"
+        return kind(
+            f"{reason} after {self._taken}{of} bytes of the body",
+            expected=None if self._length is None else self._length - self._taken,
+            stream_id=self._stream_id,
+        )
+
+    def _with_partial(self, error: IncompleteBody, partial: bytes) -> IncompleteBody:
+        """Return the error as the one sees it who has got so much; the next one gets it without."""
+        return type(error)(str(error), partial=partial, expected=error.expected, stream_id=error.stream_id)

@@ -1,0 +1,196 @@
+"""What is above and behind a body on HTTP/1.1: status lines and field lines, checked before use.
+
+http.client reads them kindly: what has no colon ends the header block, a bare CR begins a new line, a
+connection that breaks off ends it too.  Here such a response is malformed (RFC 9112 sections 2.2 and 5),
+for whoever else reads it, a proxy or a cache, might read it otherwise.
+
+The limits are http.client's own, looked up at each use: who has raised `http.client._MAXHEADERS` has
+raised it here.
+"""
+
+import http.client as http_client
+import io
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from .errors import ConnectionLost, ErrorCode, MalformedResponse
+from .fields import Field
+from .message import content_length
+
+# Bytes of all the 1xx responses before one response, or of the trailer fields behind it, that are kept:
+# as much as a header block may have on HTTP/2.
+MAX_KEPT = 262_144
+
+# RFC 9112 section 4. What follows the code is for people; http.client takes it as it comes.
+_status_line = re.compile(rb"(HTTP/\d\.\d)[ \t]+([1-9]\d\d)(?:[ \t]([^\r\n\0]*))?\r?\n").fullmatch
+# RFC 9112 section 5.1, but of the names all that http.client takes: visible characters without a colon.
+_field_line = re.compile(rb"([!-9;-~]+):[ \t]*([^\r\n\0]*?)[ \t]*\r?\n").fullmatch
+_folded_line = re.compile(rb"[ \t]+([^\r\n\0]*?)[ \t]*\r?\n").fullmatch
+
+
+class LineReader:
+    """Reads lines; a line that is only half there when a wait ends early is not lost.
+
+    Args:
+        file: what to read from.
+    """
+
+    def __init__(self, file: io.BufferedReader) -> None:
+        self._file = file
+        self._begun = bytearray()
+
+    def read(self, what: str) -> bytes:
+        """Return a line with its end, which only the end of the connection cuts off.
+
+        Args:
+            what: it is, for the error.
+
+        Raises:
+            http.client.LineTooLong: it is longer than http.client would have it.
+        """
+        line = self._begun
+        longest: int = http_client._MAXLINE  # type: ignore[attr-defined]
+        while not line.endswith(b"\n"):
+            ahead = self._file.peek(1)
+            if not ahead:
+                break
+            line += self._file.read(ahead.find(b"\n") + 1 or len(ahead))
+            if len(line) > longest:
+                raise http_client.LineTooLong(what)
+        self._begun = bytearray()
+        return bytes(line)
+
+
+class BlockReader:
+    """Reads a block of field lines to the empty line behind it.
+
+    Args:
+        lines: where they come from.
+        what: they are, for errors.
+    """
+
+    def __init__(self, lines: LineReader, what: str) -> None:
+        self._lines = lines
+        self._what = what
+        self._fields: list[Field] = []
+        self.size = 0
+
+    def read(self, max_size: int | None = None) -> list[Field]:
+        """Return the fields, folded lines unfolded (RFC 9112 section 5.2); to be called again if paused.
+
+        Args:
+            max_size: bytes of all of them together.
+
+        Raises:
+            MalformedResponse: something else is among them, or too many of them.
+            ConnectionLost: the connection ended before they did.
+        """
+        most: int = http_client._MAXHEADERS  # type: ignore[attr-defined]
+        fields = self._fields
+        while True:
+            line = self._lines.read(f"{self._what} line")
+            if line in (b"\r\n", b"\n"):
+                return fields
+            if not line.endswith(b"\n"):
+                raise ConnectionLost(f"the connection ended within the {self._what} block")
+            self.size += len(line)
+            if max_size is not None and self.size > max_size:
+                raise malformed(
+                    f"more than {max_size} bytes of {self._what} fields", ErrorCode.ENHANCE_YOUR_CALM
+                )
+            if match := _field_line(line):
+                if len(fields) >= most:
+                    raise malformed(
+                        f"got more than {most} {self._what} fields (http.client._MAXHEADERS)",
+                        ErrorCode.ENHANCE_YOUR_CALM,
+                    )
+                fields.append((match[1], match[2]))
+            elif fields and (match := _folded_line(line)):
+                name, value = fields[-1]
+                if len(value) + len(line) > http_client._MAXLINE:  # type: ignore[attr-defined]
+                    raise http_client.LineTooLong(f"{self._what} line")
+                fields[-1] = name, b"%b %b" % (value, match[1])
+            else:
+                raise malformed(f"{self._what} line {line[:100]!r}")
+
+
+class HeadReader:
+    """Reads a status line and the header block below it, time and again if there are 1xx responses."""
+
+    def __init__(self, lines: LineReader) -> None:
+        self._lines = lines
+        self._line: bytes | None = None
+        self._block = BlockReader(lines, "header")
+
+    def read(self) -> tuple[int, bytes, list[Field]]:
+        """Return a status code, its line, and the header fields; can be called again if it was paused.
+
+        Raises:
+            http.client.BadStatusLine, http.client.LineTooLong, MalformedResponse: this is no response.
+            ConnectionLost: the connection ended before or within it.
+        """
+        if self._line is None:
+            line = self._lines.read("status line")
+            if not line:
+                raise ConnectionLost("the server closed the connection without a response")
+            if not _status_line(line):
+                raise http_client.BadStatusLine(line[:100].decode("latin-1"))
+            self._line = line
+        fields = self._block.read()
+        line, self._line = self._line, None
+        self.size, self._block = self._block.size + len(line), BlockReader(self._lines, "header")
+        match = _status_line(line)
+        assert match is not None
+        return int(match[2]), line, fields
+
+
+class Framing:
+    """How long a response's body is (RFC 9112 section 6.3).
+
+    Attributes:
+        length: in bytes, None where it is not known before.
+        chunked: it is framed in chunks.
+        doubtful: the fields contradict each other, so that the connection is not to be used again.
+
+    Args:
+        status: the final status code.
+        version: the HTTP version, 10 or 11.
+        fields: of the header block.
+        method: of the request.
+
+    Raises:
+        MalformedResponse: it cannot be told.
+    """
+
+    def __init__(self, status: int, version: int, fields: Sequence[Field], method: str | None) -> None:
+        lower = [(name.lower(), value) for name, value in fields]
+        codings = [value.lower() for name, value in lower if name == b"transfer-encoding"]
+        self.chunked = codings == [b"chunked"]
+        if not self.chunked and any(coding != b"identity" for coding in codings):
+            raise malformed(f"transfer-encoding {b', '.join(codings)[:100]!r}, which was not asked for")
+        announced = None if self.chunked else content_length(lower)
+        self.doubtful = self.chunked and (
+            version < 11 or status == 204 or any(name == b"content-length" for name, _ in lower)
+        )
+        self.length = announced
+        if method == "HEAD" or status in (101, 204, 304):
+            self.length, self.chunked = 0, False
+        elif method == "CONNECT" and status < 300:
+            self.length, self.chunked = None, False  # RFC 9112 section 6.3: a tunnel, whatever they say
+
+
+def encode_head(status_line: bytes, fields: Sequence[Field]) -> bytes:
+    """Return a head as http.client is to see it: one line for each field, equal lengths said once."""
+    lines = [status_line]
+    for name, value in fields:
+        if name.lower() == b"content-length" and b"," in value:
+            value = value.partition(b",")[0]  # noqa: PLW2901  they were found to be equal
+        lines.append(b"%b: %b\r\n" % (name, value))
+    return b"".join([*lines, b"\r\n"])
+
+
+def malformed(reason: str, error_code: ErrorCode | None = None) -> MalformedResponse:
+    """Return the error of a response that breaks HTTP/1.1."""
+    options: dict[str, Any] = {} if error_code is None else {"error_code": error_code}
+    return MalformedResponse(f"malformed response: {reason}", **options)

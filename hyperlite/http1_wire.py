@@ -1,0 +1,213 @@
+"""The socket of one exchange on HTTP/1.1: time limits, and both directions at once.
+
+http.client writes to it by `sendall` and reads from its `makefile`.  A socket's own timeout starts anew
+with each byte that drips in; here the deadline of the exchange is looked at before each step.
+
+Rules: the socket's calls do not block and are made under `_lock`, so that two threads, one that sends
+and one that reads, are never inside one TLS object; every wait is outside it.  What a wait that ends
+early has read or sent is not lost: whoever comes next goes on from there.
+"""
+
+import io
+import socket
+import ssl
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, cast
+
+from .errors import RequestTimeout
+from .request import UNSET
+from .transport import deadline_after, remaining, wait_for
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer as Buffer
+
+# Bytes written at a time: what one step's timeout is for. Small pieces are put together up to it.
+PIECE = 65536
+
+# What a call on a socket that does not block raises when it would.
+_WOULD_BLOCK = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
+
+
+class Paused(Exception):
+    """The thread at work has no more time for somebody else's exchange; all is as it was."""
+
+
+class Wire:
+    """A socket, for as long as one request and its response use it.
+
+    Args:
+        sock: connected; its own timeout is that of each step, unless the request has one.
+        timeout: seconds that each step may last, None for no limit, or `UNSET`: the socket's.
+        deadline: the monotonic time by which all must be over, or None.
+        stream_id: of the exchange, for errors.
+
+    Attributes:
+        file: what is read from it.
+        ragged: the TLS connection ended without close_notify (RFC 8446 section 6.1).
+        read_until: the monotonic time at which the thread that reads is to be `Paused`, or None.
+    """
+
+    def __init__(
+        self, sock: socket.socket, *, timeout: Any = UNSET, deadline: float | None = None, stream_id: int = 0
+    ) -> None:
+        self._sock = sock
+        self._timeout = timeout
+        self._deadline = deadline
+        self._stream_id = stream_id
+        self._lock = threading.Lock()  # around each call of the socket
+        self._unsent: deque[memoryview] = deque()
+        self._stopped = False
+        self.ragged = False
+        self.read_until: float | None = None
+        self.file = cast("io.BufferedReader", io.BufferedReader(_Reader(self, sock)))
+
+    # -- for http.client --------------------------------------------------------------------------
+
+    def makefile(self, *_: Any, **__: Any) -> io.BufferedReader:
+        """Return `file`."""
+        return self.file
+
+    def sendall(self, data: Any) -> None:
+        """Take what is to be sent; `flush` sends it."""
+        self._unsent.append(memoryview(data).cast("B"))
+
+    def close(self) -> None:
+        """Close the socket, when `file` is closed too."""
+        self._sock.close()
+
+    # -- sending ----------------------------------------------------------------------------------
+
+    def flush(self, until: float | None = None, refused: Callable[[], bool | None] | None = None) -> bool:
+        """Send what `sendall` took.
+
+        Args:
+            until: when to be `Paused`, a monotonic time.
+            refused: asked, where the peer does not read, whether it has sent an answer that makes the
+                rest useless; None if it need not be asked again.
+
+        Returns:
+            False if there is such an answer, and what is not sent is dropped.
+
+        Raises:
+            RequestTimeout, OSError: it cannot be sent.
+        """
+        unsent = self._unsent
+        while unsent:
+            while len(unsent) > 1 and len(unsent[0]) + len(unsent[1]) <= PIECE:
+                unsent.appendleft(memoryview(b"".join((unsent.popleft(), unsent.popleft()))))
+            sent = self._send(unsent[0][:PIECE], until, refused)
+            if sent < 0:
+                unsent.clear()
+                return False
+            if sent < len(unsent[0]):
+                unsent[0] = unsent[0][sent:]
+            else:
+                unsent.popleft()
+        return True
+
+    def _send(self, data: memoryview, until: float | None, refused: Callable[[], bool | None] | None) -> int:
+        """Send something of it; returns how much, -1 if it was refused."""
+        step: float | None = None
+        while True:
+            sent, wants_read = self._try(self._sock.send, data)
+            if sent is not None:
+                return sent
+            step = self._step_end() if step is None else step
+            may_look = refused is not None
+            self._wait(wants_read or may_look, not wants_read, step, until, "the request could not be sent")
+            if refused is not None:
+                outcome = refused()
+                if outcome:
+                    return -1
+                if outcome is None:  # another thread reads, and will see it
+                    refused = None
+
+    # -- receiving --------------------------------------------------------------------------------
+
+    def has_more(self) -> bool:
+        """Tell, at the end, whether bytes were read beyond it; nothing more can be read after this."""
+        self._stopped = True
+        return bool(self.file.peek(1))
+
+    def receive_into(self, buffer: "Buffer") -> int | None:
+        """Read what has come, or wait for it; 0 at the end."""
+        if self._stopped:
+            return None
+        step: float | None = None
+        while True:
+            try:
+                count, wants_read = self._try(self._sock.recv_into, buffer)
+            except ssl.SSLEOFError:
+                self.ragged = True
+                return 0
+            if count is not None:
+                return count
+            step = self._step_end() if step is None else step
+            self._wait(wants_read, not wants_read, step, self.read_until, "nothing came")
+
+    # -- time -------------------------------------------------------------------------------------
+
+    def _try(self, call: Callable[[Any], int], argument: Any) -> tuple[int | None, bool]:
+        """Make a call that would not block; returns its result or None, and whether it waits for reading."""
+        if self._deadline is not None and time.monotonic() >= self._deadline:
+            raise RequestTimeout("the deadline has passed", stream_id=self._stream_id)
+        with self._lock:
+            own = self._sock.gettimeout()
+            self._sock.settimeout(0)
+            try:
+                return call(argument), False
+            except _WOULD_BLOCK as error:
+                if isinstance(error, ssl.SSLError):
+                    return None, isinstance(error, ssl.SSLWantReadError)
+                return None, call == self._sock.recv_into
+            finally:
+                self._sock.settimeout(own)
+
+    def _step_end(self) -> float:
+        """Return the monotonic time at which the step that begins now has lasted too long."""
+        end = deadline_after(self._sock.gettimeout() if self._timeout is UNSET else self._timeout)
+        return float("inf") if end is None else end
+
+    def _wait(self, read: bool, write: bool, step: float, until: float | None, complaint: str) -> None:
+        ends = [end for end in (step, self._deadline, until) if end is not None]
+        soonest = min(ends)
+        timeout = None if soonest == float("inf") else remaining(soonest)
+        if wait_for(self._sock, read=read, write=write, timeout=timeout):
+            return
+        now = time.monotonic()
+        if self._deadline is not None and now >= self._deadline:
+            raise RequestTimeout("the deadline has passed", stream_id=self._stream_id)
+        if now >= step:
+            raise RequestTimeout(f"{complaint} within the timeout", stream_id=self._stream_id)
+        if until is not None and now >= until:
+            raise Paused
+
+
+class _Reader(io.RawIOBase):
+    """What a `Wire` receives, as a raw file. It keeps the socket open, as a socket's own file does."""
+
+    def __init__(self, wire: Wire, sock: socket.socket) -> None:
+        self._wire = wire
+        self._sock = sock
+        self._keeper = sock.makefile("rb", buffering=0)
+
+    def readable(self) -> bool:
+        """Return true."""
+        return True
+
+    def readinto(self, buffer: "Buffer", /) -> int | None:
+        """Read what has come, or wait for it."""
+        return self._wire.receive_into(buffer)
+
+    def fileno(self) -> int:
+        """Return the socket's descriptor."""
+        return self._sock.fileno()
+
+    def close(self) -> None:
+        """Let go of the socket."""
+        if not self.closed:
+            self._keeper.close()
+            super().close()
