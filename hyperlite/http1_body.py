@@ -84,6 +84,7 @@ class Http1Body(io.BufferedIOBase):
 
     Attributes:
         complete: it has been read from the wire to its end.
+        stalled: a read has timed out, and nothing has come since.
         trailers: the fields that came behind it.
     """
 
@@ -106,6 +107,7 @@ class Http1Body(io.BufferedIOBase):
         self._ahead = Ahead()
         self._error: Exception | None = None
         self.complete = self._length == 0
+        self.stalled = False
         self.trailers: Sequence[Field] = ()
 
     # -- the file ---------------------------------------------------------------------------------
@@ -185,24 +187,21 @@ class Http1Body(io.BufferedIOBase):
         """How many bytes are in memory."""
         return self._ahead.size
 
-    def hold(self, limit: int) -> bool:
-        """Read what is left into memory; an error on the way is kept for the one who reads.
+    def hold(self, limit: int) -> None:
+        """Read what is left into memory, if it is not more than `limit` bytes and does not stall.
 
-        Returns:
-            Whether nothing more is to come; false if it is more than `limit` bytes.
+        An error on the way is kept for the one who reads.
 
         Raises:
             Paused: there was no more time for it.
         """
-        # What was put back comes before what is read now, which is appended.
-        while self._error is None and not self.complete:
-            if self._ahead.size > limit:
-                return False
+        while self._error is None and not self.complete and self._ahead.size <= limit:
             try:
                 self._ahead.append(self._receive(PIECE, line=False))
+            except RequestTimeout:
+                return
             except (http_client.HTTPException, OSError) as error:
-                self._error = error
-        return True
+                self._fail(error)
 
     def ended_cleanly(self) -> bool:
         """Tell whether the connection can be used again: the end was reached, and nothing is behind it."""
@@ -218,7 +217,7 @@ class Http1Body(io.BufferedIOBase):
             try:
                 return self._receive(limit, line=line)
             except IncompleteBody as error:
-                self._error = error
+                self._fail(error)
         assert self._error is not None
         if isinstance(self._error, IncompleteBody):
             raise self._with_partial(self._error, b"") from self._error.__cause__
@@ -241,13 +240,17 @@ class Http1Body(io.BufferedIOBase):
             raise self._incomplete(str(error), kind=MalformedBody) from error
         except http_client.LineTooLong as error:
             raise self._incomplete(f"malformed response: {error}", kind=MalformedBody) from error
-        except (RequestTimeout, IncompleteBody):
+        except RequestTimeout:
+            self.stalled = True
+            raise
+        except IncompleteBody:
             raise
         except (ConnectionLost, OSError) as error:
             raise self._incomplete(f"the connection failed: {error}") from error
         if not data:
             return self._take_end()
         self._taken += len(data)
+        self.stalled = False
         if self._left is not None:
             self._left -= len(data)
             self.complete = not self._left and not self._chunked
@@ -298,6 +301,11 @@ class Http1Body(io.BufferedIOBase):
         return line
 
     # -- errors -----------------------------------------------------------------------------------
+
+    def _fail(self, error: Exception) -> None:
+        """Keep an error that lasts, and let go of the connection."""
+        self._error = error
+        self._file.close()
 
     def _incomplete(self, reason: str, kind: type[IncompleteBody] = IncompleteBody) -> IncompleteBody:
         of = "" if self._length is None else f" of {self._length}"

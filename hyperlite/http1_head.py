@@ -40,11 +40,12 @@ class LineReader:
         self._file = file
         self._begun = bytearray()
 
-    def read(self, what: str) -> bytes:
-        """Return a line with its end, which only the end of the connection cuts off.
+    def read(self, what: str, start: bytes = b"") -> bytes:
+        """Return a line with its end, unless the end of the connection has cut it off.
 
         Args:
             what: it is, for the error.
+            start: how it must begin; of one that does not, only the beginning is read.
 
         Raises:
             http.client.LineTooLong: it is longer than http.client would have it.
@@ -56,6 +57,8 @@ class LineReader:
             if not ahead:
                 break
             line += self._file.read(ahead.find(b"\n") + 1 or len(ahead))
+            if not start.startswith(line[: len(start)]):
+                break
             if len(line) > longest:
                 raise http_client.LineTooLong(what)
         self._begun = bytearray()
@@ -131,7 +134,7 @@ class HeadReader:
             ConnectionLost: the connection ended before or within it.
         """
         if self._line is None:
-            line = self._lines.read("status line")
+            line = self._lines.read("status line", b"HTTP/")
             if not line:
                 raise ConnectionLost("the server closed the connection without a response")
             if not _status_line(line):
@@ -167,7 +170,7 @@ class Framing:
         lower = [(name.lower(), value) for name, value in fields]
         codings = [value.lower() for name, value in lower if name == b"transfer-encoding"]
         self.chunked = codings == [b"chunked"]
-        if not self.chunked and any(coding != b"identity" for coding in codings):
+        if codings and not self.chunked:
             raise malformed(f"transfer-encoding {b', '.join(codings)[:100]!r}, which was not asked for")
         announced = None if self.chunked else content_length(lower)
         self.doubtful = self.chunked and (

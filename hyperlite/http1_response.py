@@ -196,7 +196,7 @@ class QueuedResponse(HTTP20Response):
             return False, None
         try:
             body: Http1Body | None = self.fp
-            if body is not None and (body.left is None or body.left <= limit):
+            if body is not None and not body.stalled and (body.left is None or body.left <= limit):
                 with self.limited(until):
                     body.hold(limit)
             self.when_closed = None
