@@ -44,6 +44,7 @@ class Exchange:
     """
 
     __slots__ = (
+        "__weakref__",
         "error",
         "lane",
         "outgoing",
@@ -74,7 +75,7 @@ class Lane:
     """A kept HTTP/1.1 connection with a queue before it.
 
     Args:
-        dial: opens a socket to the origin.
+        dial: opens a socket to the origin, by a monotonic time if one is given.
         speak: makes an http.client connection of a socket.
         sock: already open.
         timeout: seconds that each wait may last, or None.
@@ -86,7 +87,7 @@ class Lane:
 
     def __init__(
         self,
-        dial: Callable[[], socket.socket],
+        dial: Callable[[float | None], socket.socket],
         speak: Callable[[Any], http_client.HTTPConnection],
         sock: socket.socket,
         *,
@@ -312,7 +313,7 @@ class Lane:
     def _prepare(self, exchange: Exchange) -> Outgoing:
         """Give an exchange the socket."""
         request = exchange.request
-        exchange.sock = sock = self._ready()
+        exchange.sock = sock = self._ready(request.deadline)
         wire = Wire(sock, timeout=request.timeout, deadline=request.deadline, stream_id=exchange.stream_id)
         connection = self._speak(wire)
         response = QueuedResponse(
@@ -324,12 +325,12 @@ class Lane:
         )
         return Outgoing(connection, wire, request, response)
 
-    def _ready(self) -> socket.socket:
+    def _ready(self, deadline: float | None) -> socket.socket:
         """Return the socket, opened anew if the server has closed it since the last response."""
         sock = self._sock
         if sock is not None and not is_stale(sock):
             return sock
-        fresh = _honest(self._dial())
+        fresh = _honest(self._dial(deadline))
         with self._lock:
             if sock is not None:
                 self._doomed.append(sock)
@@ -358,6 +359,8 @@ class Lane:
             if outgoing.stopped:
                 response.will_close = True
             exchange.response = response
+            if exchange.request.open:
+                response.exchange = exchange  # what writes it may be all that still knows it
             if response.will_close:  # the socket is the response's from now on
                 self._current = None
                 self._let_go_locked(exchange)

@@ -40,6 +40,8 @@ class QueuedResponse(HTTP20Response):
     # Who waits for the connection to be free: told of it, and whether it can be used again.
     when_closed: "Callable[[QueuedResponse, bool], None] | None" = None
 
+    exchange: object = None  # kept for as long as the response is
+
     def __init__(
         self,
         wire: Wire,
