@@ -61,6 +61,9 @@ class HTTP20Connection(RequestingConnection):
         deadline: seconds that each exchange may last altogether, from `request()` to the end of the
             response's body; None: no limit.
         keepalive_idle: seconds of silence after which the next request brings a PING along; None: never.
+        require_close_notify: where an HTTP/1.1 body ends with the connection, a TLS connection that ends
+            without close_notify (RFC 8446 section 6.1) has cut it off: an `IncompleteBody`, for anybody
+            on the way can do that.  False: it is an end, as in http.client; some servers have no other.
         ping_timeout: seconds of waiting in which the server must then say something; otherwise the
             connection is given up, and what is safe to repeat (GET, HEAD, OPTIONS, TRACE) is sent
             again on another.
@@ -82,6 +85,7 @@ class HTTP20Connection(RequestingConnection):
         deadline: float | None = None,
         keepalive_idle: float | None = KEEPALIVE_IDLE,
         ping_timeout: float = PING_TIMEOUT,
+        require_close_notify: bool = True,
     ) -> None:
         self.default_port = http_client.HTTPS_PORT if secure else http_client.HTTP_PORT
         # Not HTTPSConnection's: that would load a context whether one is needed or not.
@@ -91,6 +95,7 @@ class HTTP20Connection(RequestingConnection):
         self._context = context
         self.deadline = deadline
         self._max_buffered = max_buffered
+        self._lane_options = {"require_close_notify": require_close_notify}
         self._mux_options = {"keepalive_idle": keepalive_idle, "ping_timeout": ping_timeout}
         self._scheme = b"https" if secure else b"http"
         self._authority = authority(self.host, self.port, self.default_port)
@@ -102,7 +107,7 @@ class HTTP20Connection(RequestingConnection):
         self._lock = threading.Lock()
         # -- guarded by _lock --
         self._pending: dict[int, Pending] = {}  # requests whose response nobody has taken, in order
-        self._sending: weakref.WeakValueDictionary[int, Stream] = weakref.WeakValueDictionary()
+        self._sending: weakref.WeakValueDictionary[int, Pending] = weakref.WeakValueDictionary()
         watch(self)
 
     # -- responses --------------------------------------------------------------------------------

@@ -29,6 +29,7 @@ class DiallingConnection(http_client.HTTPSConnection):
     _context: Any
     _max_buffered: int
     _mux_options: dict[str, Any]
+    _lane_options: dict[str, Any]
     _authority: bytes  # of the origin, as requests name it
     _dialling: threading.RLock
     # -- guarded by _dialling --
@@ -47,7 +48,7 @@ class DiallingConnection(http_client.HTTPSConnection):
         """
         with self._dialling:
             self._retire()
-            sock, protocol = self._open((H2, HTTP11))
+            sock, protocol = self._open((H2, HTTP11), self._dial_by)
             try:
                 self._talk(sock, http2=protocol == H2 or not self._secure)
             except BaseException:
@@ -64,7 +65,12 @@ class DiallingConnection(http_client.HTTPSConnection):
             self.sock = SharedSocket(mux)
         else:
             self._transport = Lane(
-                self._dial, self._speak, sock, timeout=timeout, max_buffered=self._max_buffered
+                self._dial,
+                self._speak,
+                sock,
+                timeout=timeout,
+                max_buffered=self._max_buffered,
+                **self._lane_options,
             )
             self.sock = sock
 
@@ -74,13 +80,13 @@ class DiallingConnection(http_client.HTTPSConnection):
         if level > 0 and isinstance(self._transport, Mux):
             self._transport.trace()
 
-    def _open(self, alpn: tuple[str, ...]) -> tuple[socket.socket, str | None]:
+    def _open(self, alpn: tuple[str, ...], by: float | None) -> tuple[socket.socket, str | None]:
         sys.audit("http.client.connect", self, self.host, self.port)
         context = (self._context or transport.default_context()) if self._secure else None
         start = time.monotonic()
         usual = timeout = resolve_timeout(self.timeout)
-        if self._dial_by is not None:
-            left = self._dial_by - start
+        if by is not None:
+            left = by - start
             if left <= 0:
                 raise RequestTimeout("not connected before the deadline", retry_safe=True)
             timeout = left if timeout is None else min(timeout, left)
@@ -139,11 +145,11 @@ class DiallingConnection(http_client.HTTPSConnection):
             return self._tunnel_host, self._tunnel_port  # type: ignore[attr-defined]
         return self.host, self.port
 
-    def _dial(self) -> socket.socket:
-        """Open a further socket to an origin that is known to speak HTTP/1.1."""
+    def _dial(self, by: float | None) -> socket.socket:
+        """Open a further socket to an origin that is known to speak HTTP/1.1, by a monotonic time."""
         if not self.auto_open:
             raise http_client.NotConnected("the connection is closed, and auto_open is off")
-        self.sock, _ = self._open((HTTP11,))
+        self.sock, _ = self._open((HTTP11,), by)
         return self.sock
 
     def _speak(self, sock: socket.socket) -> http_client.HTTPConnection:

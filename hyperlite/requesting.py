@@ -35,7 +35,7 @@ class RequestingConnection(DiallingConnection):
     _lock: threading.Lock
     # -- guarded by _lock --
     _pending: dict[int, Pending]
-    _sending: weakref.WeakValueDictionary[int, Stream]
+    _sending: weakref.WeakValueDictionary[int, Pending]
 
     def request(  # type: ignore[override]  # http.client returns None
         self,
@@ -141,6 +141,8 @@ class RequestingConnection(DiallingConnection):
                 exchanges = list(map(Exchange, ids, requests))
                 current.submit(exchanges)
                 self._expect(exchanges)
+                if requests[0].open:
+                    self._sending[ids[0]] = exchanges[0]
             else:
                 streams = list(map(Stream, ids, requests))
                 current = self._submit(current, streams)
@@ -205,12 +207,15 @@ class RequestingConnection(DiallingConnection):
             http.client.CannotSendRequest: there is no such request, or its end was sent.
             HTTP2Error: the stream failed; RequestTimeout: the window did not open in time.
         """
-        stream = self._find_sending(stream_id)
+        pending = self._find_sending(stream_id)
         body, pieces = split_body(data, self.blocksize)
-        assert stream.mux is not None
         for piece in pieces if pieces is not None else (body or b"",):
-            if len(piece):
-                stream.mux.write(stream, piece, last=False)
+            if isinstance(pending, Exchange):
+                assert pending.lane is not None
+                pending.lane.write(pending, piece)
+            elif len(piece):
+                assert pending.mux is not None
+                pending.mux.write(pending, piece, last=False)
 
     def end(self, stream_id: int | None = None, trailers: Headers | None = None) -> None:
         """Complete a request that was made with `end_stream=False`.
@@ -223,25 +228,29 @@ class RequestingConnection(DiallingConnection):
             ValueError: a trailer field that may not be sent; the request is still open.
             Otherwise as `send()`.
         """
-        stream = self._find_sending(stream_id)
+        pending = self._find_sending(stream_id)
         if trailers is not None:
-            stream.request.trailers += trailer_fields(trailers)
-        assert stream.mux is not None
-        stream.mux.write(stream, b"", last=True)
-        self._sending.pop(stream.stream_id, None)
+            pending.request.trailers += trailer_fields(trailers)
+        if isinstance(pending, Exchange):
+            assert pending.lane is not None
+            pending.lane.end(pending)
+        else:
+            assert pending.mux is not None
+            pending.mux.write(pending, b"", last=True)
+        self._sending.pop(pending.stream_id, None)
 
-    def _find_sending(self, stream_id: int | None) -> Stream:
-        """Return a stream whose body is not complete."""
+    def _find_sending(self, stream_id: int | None) -> Pending:
+        """Return a request whose body is not complete."""
         if stream_id is None:
             me = threading.get_ident()
-            mine = [stream for stream in list(self._sending.values()) if stream.thread == me]
-            stream = mine[-1] if mine else None
+            mine = [pending for pending in list(self._sending.values()) if pending.thread == me]
+            found = mine[-1] if mine else None
         else:
-            stream = self._sending.get(stream_id)
-        if stream is None:
+            found = self._sending.get(stream_id)
+        if found is None:
             which = "no request of this thread" if stream_id is None else f"no request with id {stream_id!r}"
             raise http_client.CannotSendRequest(f"{which} takes more of a body")
-        return stream
+        return found
 
     def cancel(self, stream_id: int) -> None:
         """Give up a request whose response was not yet taken: its stream is reset, its id spent.
