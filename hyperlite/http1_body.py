@@ -240,8 +240,10 @@ class Http1Body(io.BufferedIOBase):
             raise self._incomplete(str(error), kind=MalformedBody) from error
         except http_client.LineTooLong as error:
             raise self._incomplete(f"malformed response: {error}", kind=MalformedBody) from error
-        except RequestTimeout:
+        except RequestTimeout as error:
             self.stalled = True
+            if self._wire.is_over:
+                self._fail(error)
             raise
         except IncompleteBody:
             raise

@@ -19,7 +19,7 @@ from typing import Any
 
 from .fields import Field, header_fields
 from .http1_response import QueuedResponse
-from .http1_wire import Paused, Wire
+from .http1_wire import PIECE, Paused, Wire
 from .request import Request, is_chunked
 
 # Seconds in which a server that means to answer 100 Continue does so; then the body is sent all the same
@@ -74,7 +74,7 @@ class Outgoing:
             if not self._begun:
                 self._begun = True
                 self._put_head()
-                if not open_ended and not self._expects:
+                if not self._expects and self._request.body is not None and len(self._request.body) <= PIECE:
                     self._put_next()  # what is small goes out with the head
             self._flush(until)
             self.head_sent = True

@@ -74,6 +74,11 @@ class Wire:
         """Take what is to be sent; `flush` sends it."""
         self._unsent.append(memoryview(data).cast("B"))
 
+    @property
+    def is_over(self) -> bool:
+        """Whether the deadline has passed, so that nothing more can be read or sent."""
+        return self._deadline is not None and time.monotonic() >= self._deadline
+
     def close(self) -> None:
         """Close the socket, when `file` is closed too."""
         self._sock.close()
@@ -152,7 +157,7 @@ class Wire:
 
     def _try(self, call: Callable[[Any], int], argument: Any) -> tuple[int | None, bool]:
         """Make a call that would not block; returns its result or None, and whether it waits for reading."""
-        if self._deadline is not None and time.monotonic() >= self._deadline:
+        if self.is_over:
             raise RequestTimeout("the deadline has passed", stream_id=self._stream_id)
         with self._lock:
             own = self._sock.gettimeout()
@@ -178,7 +183,7 @@ class Wire:
         if wait_for(self._sock, read=read, write=write, timeout=timeout):
             return
         now = time.monotonic()
-        if self._deadline is not None and now >= self._deadline:
+        if self.is_over:
             raise RequestTimeout("the deadline has passed", stream_id=self._stream_id)
         if now >= step:
             raise RequestTimeout(f"{complaint} within the timeout", stream_id=self._stream_id)
@@ -211,3 +216,4 @@ class _Reader(io.RawIOBase):
         if not self.closed:
             self._keeper.close()
             super().close()
+            del self._wire  # which refers to this

@@ -21,15 +21,13 @@ class Wire:
     def __init__(self, sock: ssl.SSLSocket, over: threading.Event) -> None:
         self.sock = sock
         self.over = over
-        self._data = b""
+        self._data = bytearray()
 
     def until(self, mark: bytes) -> bytes:
         """Read up to a mark, and return it with what is before it."""
         while mark not in self._data:
             self._fill()
-        end = self._data.index(mark) + len(mark)
-        found, self._data = self._data[:end], self._data[end:]
-        return found
+        return self.read(self._data.index(mark) + len(mark))
 
     def head(self) -> bytes:
         """Read the head of a request."""
@@ -39,7 +37,8 @@ class Wire:
         """Read so many bytes."""
         while len(self._data) < size:
             self._fill()
-        found, self._data = self._data[:size], self._data[size:]
+        found = bytes(self._data[:size])
+        del self._data[:size]
         return found
 
     def send(self, *pieces: bytes) -> None:
