@@ -314,7 +314,13 @@ class Lane:
         """Give an exchange the socket."""
         request = exchange.request
         exchange.sock = sock = self._ready(request.deadline)
-        wire = Wire(sock, timeout=request.timeout, deadline=request.deadline, stream_id=exchange.stream_id)
+        wire = Wire(
+            sock,
+            timeout=request.timeout,
+            deadline=request.deadline,
+            stream_id=exchange.stream_id,
+            duplex=request.open,
+        )
         connection = self._speak(wire)
         response = QueuedResponse(
             wire,

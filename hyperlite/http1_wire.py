@@ -3,9 +3,9 @@
 http.client writes to it by `sendall` and reads from its `makefile`.  A socket's own timeout starts anew
 with each byte that drips in; here the deadline of the exchange is looked at before each step.
 
-Rules: the socket's calls do not block and are made under `_lock`, so that two threads, one that sends
-and one that reads, are never inside one TLS object; every wait is outside it.  What a wait that ends
-early has read or sent is not lost: whoever comes next goes on from there.
+Rules: where one thread may send while another reads (`duplex`), the socket's calls do not block and are
+made under `_lock`, so that no two are ever inside one TLS object; every wait is outside it.  What a wait
+that ends early has read or sent is not lost: whoever comes next goes on from there.
 """
 
 import io
@@ -43,6 +43,7 @@ class Wire:
         timeout: seconds that each step may last, None for no limit, or `UNSET`: the socket's.
         deadline: the monotonic time by which all must be over, or None.
         stream_id: of the exchange, for errors.
+        duplex: one thread may read while another sends.
 
     Attributes:
         file: what is read from it.
@@ -51,12 +52,19 @@ class Wire:
     """
 
     def __init__(
-        self, sock: socket.socket, *, timeout: Any = UNSET, deadline: float | None = None, stream_id: int = 0
+        self,
+        sock: socket.socket,
+        *,
+        timeout: Any = UNSET,
+        deadline: float | None = None,
+        stream_id: int = 0,
+        duplex: bool = False,
     ) -> None:
         self._sock = sock
         self._timeout = timeout
         self._deadline = deadline
         self._stream_id = stream_id
+        self._duplex = duplex
         self._lock = threading.Lock()  # around each call of the socket
         self._unsent: deque[memoryview] = deque()
         self._stopped = False
@@ -141,13 +149,42 @@ class Wire:
         """Read what has come, or wait for it; 0 at the end."""
         if self._stopped:
             return None
+        try:
+            return self._receive_shared(buffer) if self._duplex else self._receive_alone(buffer)
+        except ssl.SSLEOFError:
+            self.ragged = True
+            return 0
+
+    def _receive_alone(self, buffer: "Buffer") -> int:
+        """Receive where nobody sends at the same time: the socket itself waits, which is quicker."""
+        sock = self._sock
+        own: float | None = sock.gettimeout()
+        step: float | None = own if self._timeout is UNSET else self._timeout
+        seconds = step
+        for end in (self._deadline, self.read_until):
+            if end is not None:
+                left = max(0.0, end - time.monotonic())
+                seconds = left if seconds is None else min(seconds, left)
+        try:
+            if self.is_over:
+                raise TimeoutError
+            if seconds != own:
+                sock.settimeout(seconds)
+            return sock.recv_into(buffer)
+        except (TimeoutError, *_WOULD_BLOCK):
+            if seconds == step and not self.is_over:
+                raise RequestTimeout(f"nothing came within {step:g} s", stream_id=self._stream_id) from None
+            self._complain("nothing came", None)
+            raise Paused from None
+        finally:
+            if seconds != own:
+                sock.settimeout(own)
+
+    def _receive_shared(self, buffer: "Buffer") -> int:
+        """Receive where another thread may want to send meanwhile."""
         step: float | None = None
         while True:
-            try:
-                count, wants_read = self._try(self._sock.recv_into, buffer)
-            except ssl.SSLEOFError:
-                self.ragged = True
-                return 0
+            count, wants_read = self._try(self._sock.recv_into, buffer)
             if count is not None:
                 return count
             step = self._step_end() if step is None else step
@@ -157,8 +194,7 @@ class Wire:
 
     def _try(self, call: Callable[[Any], int], argument: Any) -> tuple[int | None, bool]:
         """Make a call that would not block; returns its result or None, and whether it waits for reading."""
-        if self.is_over:
-            raise RequestTimeout("the deadline has passed", stream_id=self._stream_id)
+        self._complain("the exchange was not over", None)
         with self._lock:
             own = self._sock.gettimeout()
             self._sock.settimeout(0)
@@ -182,13 +218,16 @@ class Wire:
         timeout = None if soonest == float("inf") else remaining(soonest)
         if wait_for(self._sock, read=read, write=write, timeout=timeout):
             return
-        now = time.monotonic()
-        if self.is_over:
-            raise RequestTimeout("the deadline has passed", stream_id=self._stream_id)
-        if now >= step:
-            raise RequestTimeout(f"{complaint} within the timeout", stream_id=self._stream_id)
-        if until is not None and now >= until:
+        self._complain(complaint, step)
+        if until is not None and time.monotonic() >= until:
             raise Paused
+
+    def _complain(self, complaint: str, step: float | None) -> None:
+        """Raise RequestTimeout if the exchange's own time is over."""
+        if self.is_over:
+            raise RequestTimeout(f"{complaint} before the deadline", stream_id=self._stream_id)
+        if step is not None and time.monotonic() >= step:
+            raise RequestTimeout(f"{complaint} within the timeout", stream_id=self._stream_id)
 
 
 class _Reader(io.RawIOBase):
