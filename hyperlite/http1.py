@@ -305,10 +305,12 @@ class Lane:
             if self._current is exchange:
                 exchange.sent = True
                 self._baton.wake(exchange)
-            elif exchange.sock is not None and self._sock is exchange.sock:
+                return
+            if exchange.sock is not None and self._sock is exchange.sock:
                 # Given up while it was sent: an answer may come that nobody expects.
                 self._doomed.append(exchange.sock)
                 self._sock = None
+        _drop(exchange)
 
     def _prepare(self, exchange: Exchange) -> Outgoing:
         """Give an exchange the socket."""
@@ -393,7 +395,7 @@ class Lane:
             self._current = None
             if body is not None:
                 self._kept.add(body)
-                if not body.ended_cleanly():
+                if not body.release():
                     self._let_go_locked(exchange)  # its file is still open: it goes on reading
 
     def _let_go_locked(self, exchange: Exchange) -> None:

@@ -84,6 +84,7 @@ class Http1Body(io.BufferedIOBase):
 
     Attributes:
         complete: it has been read from the wire to its end.
+        clean: so that the connection can be used again; see `release`.
         stalled: a read has timed out, and nothing has come since.
         trailers: the fields that came behind it.
     """
@@ -108,6 +109,7 @@ class Http1Body(io.BufferedIOBase):
         self._error: Exception | None = None
         self.complete = self._length == 0
         self.stalled = False
+        self.clean = False
         self.trailers: Sequence[Field] = ()
 
     # -- the file ---------------------------------------------------------------------------------
@@ -203,9 +205,15 @@ class Http1Body(io.BufferedIOBase):
             except (http_client.HTTPException, OSError) as error:
                 self._fail(error)
 
-    def ended_cleanly(self) -> bool:
-        """Tell whether the connection can be used again: the end was reached, and nothing is behind it."""
-        return self.complete and not self._wire.has_more()
+    def release(self) -> bool:
+        """Let go of the connection, if the end was reached; tell whether it can be used again.
+
+        It cannot where something lies behind the end.
+        """
+        if self.complete and not self._file.closed:
+            self.clean = not self._wire.has_more()
+            self._file.close()
+        return self.clean
 
     # -- from the wire ----------------------------------------------------------------------------
 

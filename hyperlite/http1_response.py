@@ -257,7 +257,7 @@ class QueuedResponse(HTTP20Response):
         self._tell(usable=usable)
 
     def _is_usable(self) -> bool:
-        return self.when_closed is not None and self._body is not None and self._body.ended_cleanly()
+        return self.when_closed is not None and self._body is not None and self._body.release()
 
     def _tell(self, *, usable: bool) -> None:
         told, self.when_closed = self.when_closed, None

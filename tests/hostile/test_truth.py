@@ -124,33 +124,14 @@ def no_close_notify(line: Line) -> None:
 HTTP2 = [truncated_h2, endless_h2, whole_length_h2, reset_h2]
 HTTP1 = [fixed_length, chunked, between_chunks, no_close_notify]
 
-# http.client notices these only in read() without a number.
-_SHORT = "http.client reads short without a word where fewer bytes came than content-length announced"
-_NO_CLOSE_NOTIFY = "the ssl module takes the end of TCP for the end of TLS (suppress_ragged_eofs)"
-_CHUNKS = "http.client's peek and readline hide that the chunks were cut off"
-
-
-def known(script: Script, style: Style) -> str | None:
-    if script is no_close_notify:
-        return _NO_CLOSE_NOTIFY
-    if script is fixed_length and style is not read:
-        return _SHORT
-    if script in (chunked, between_chunks) and style in (lines, readlines, peeking):
-        return _CHUNKS
-    return None
-
 
 def combinations() -> list[object]:
     made = []
     for script in HTTP2 + HTTP1:
         for style in STYLES:
             for engine in ENGINES if script in HTTP2 else ENGINES[:1]:
-                reason = known(script, style)
-                # How http.client's readline fares with chunks depends on how their bytes arrive.
-                strict = reason != _CHUNKS
-                marks = [pytest.mark.xfail(strict=strict, reason=reason)] if reason else []
                 name = f"{script.__name__}-{style.__name__}-{engine}"
-                made.append(pytest.param(script, style, engine, id=name, marks=marks))
+                made.append(pytest.param(script, style, engine, id=name))
     return made
 
 
