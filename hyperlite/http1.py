@@ -202,7 +202,8 @@ class Lane:
             self._fail_locked(
                 exchange, StreamReset("the request was cancelled", stream_id=exchange.stream_id)
             )
-        _drop(exchange)
+        if exchange.outgoing is not None:
+            exchange.outgoing.response.close()  # which nobody has taken
 
     def close(self) -> None:
         """Close the connection. A response that was handed out can still be read."""
