@@ -45,7 +45,7 @@ class Case:
             they are, and whether all are sent before the first response is asked for.
         gated: each request but the first waits until the script has opened the stage's `gate`.
         status, body: what a good response is; a number stands for that many bytes of `pattern`.
-        timeout: the connection's, in seconds.
+        timeout, deadline: the connection's, in seconds.
         rst: the codes one of which the client must have sent in RST_STREAM of the first stream, and gone on.
         goaway: the codes one of which the client must have sent in GOAWAY, and not used the connection again.
         alive: whether the next request is to come on the same connection; None: it does not matter.
@@ -74,6 +74,7 @@ class Case:
     status: int = 200
     body: bytes | int = BODY
     timeout: float = PATIENCE
+    deadline: float | None = None
     rst: Codes = ()
     goaway: Codes = ()
     alive: bool | None = None

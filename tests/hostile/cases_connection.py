@@ -325,8 +325,8 @@ def _(line: Line) -> None:
     "stall-body-drip",
     "bounded",
     "curl --speed-limit; a body that drips for ever",
-    later="part 6: deadline=",
-    note="a byte each 0.1 s",
+    note="a byte each 0.1 s: only a deadline ends that",
+    deadline=LATER,
 )
 def _(line: Line) -> None:
     stream_id = line.open()

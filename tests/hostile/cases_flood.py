@@ -95,6 +95,15 @@ flooding(
     headers=True,
 )
 flooding(
+    "data-flood-deadline",
+    "curl --max-time: a body without end is no flood, and only a deadline ends it",
+    lambda line, stream: line.frames.data(stream, bytes(16384)),
+    headers=True,
+    deadline=1.0,
+    after=False,
+    memory=2048,  # it reads all of it into memory
+)
+flooding(
     "one-byte-padded-flood",
     "CVE-2019-9511: 256 bytes on the wire for each byte",
     lambda line, stream: line.frames.data(stream, b"x", padding=255),

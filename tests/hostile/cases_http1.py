@@ -437,7 +437,7 @@ fallback.add(
     "curl --speed-limit",
     drips(with_length(b"1000"), b"x"),
     timeout=LATER,
-    later="part 6: deadline=",
+    deadline=LATER,
 )
 
 

@@ -1,7 +1,6 @@
 """Runs a case over one engine and one transport, and judges it."""
 
 import contextlib
-import gc
 import http.client
 import os
 import socket
@@ -243,7 +242,6 @@ class Memory:
     """The peak of this process's resident memory, above what it was; 0 where that cannot be known."""
 
     def __init__(self) -> None:
-        gc.collect()
         try:
             Path("/proc/self/clear_refs").write_text("5")  # the peak starts anew
         except OSError:
@@ -272,7 +270,12 @@ def run(case: Case, engine_name: str, over: str) -> Run:
         stack.callback(stage.close)
         stack.enter_context(engine(engine_name))
         conn = hyperlite.HTTP20Connection(
-            case.host, stage.port, secure=over == "tls", context=context, timeout=case.timeout
+            case.host,
+            stage.port,
+            secure=over == "tls",
+            context=context,
+            timeout=case.timeout,
+            deadline=case.deadline,
         )
         conn._create_connection = lambda _, *rest: socket.create_connection(("127.0.0.1", stage.port), *rest)
         client = Client(case, conn, stage.gate)
@@ -288,6 +291,7 @@ def run(case: Case, engine_name: str, over: str) -> Run:
         result.seconds = sum(outcome.seconds for outcome in client.outcomes) or time.monotonic() - start
         result.growth = memory.growth
         conn.close()
+        stage.gate.set()
         stage.join()
         result.outcomes, result.after = client.outcomes, client.after
         result.lines = stage.lines
