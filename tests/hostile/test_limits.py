@@ -1,0 +1,58 @@
+"""A limit that can hit an honest user is named by its error, as the argument that raises it."""
+
+import inspect
+import re
+from collections.abc import Callable
+
+import pytest
+
+import hyperlite
+from tests.engine.conftest import ENGINES
+
+from .case import BODY, Case
+from .cases_headers import block_of
+from .line import Line, Stage
+
+PARAMETERS = set(inspect.signature(hyperlite.HTTP20Connection).parameters)
+
+
+def fetch(script: Callable[[Line], None], **options: object) -> bytes:
+    case = Case("limit", "limits", "ok", "", script)
+    stage = Stage(case, tls=False)
+    try:
+        conn = hyperlite.HTTP20Connection("127.0.0.1", stage.port, secure=False, timeout=5, **options)
+        with conn:
+            return conn.getresponse(conn.request("GET", "/")).read()
+    finally:
+        stage.close()
+
+
+def many_fields(line: Line) -> None:
+    line.ok(line.open(), fields=[("x", "y")] * 1500)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize(
+    "script",
+    [
+        pytest.param(
+            block_of(75, 4000),
+            id="header list",
+            marks=pytest.mark.xfail(strict=True, reason="no argument raises MAX_HEADER_LIST"),
+        ),
+        pytest.param(
+            many_fields,
+            id="fields",
+            marks=pytest.mark.xfail(strict=True, reason="no argument raises MAX_FIELDS"),
+        ),
+    ],
+)
+def test_the_error_names_the_argument_that_helps(
+    script: Callable[[Line], None], engine: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HYPERLITE_ENGINE", engine)
+    with pytest.raises(hyperlite.HTTP2Error) as caught:
+        fetch(script)
+    named = PARAMETERS & set(re.findall(r"\w+", str(caught.value)))
+    assert named, f"{caught.value} names no argument"
+    assert fetch(script, **dict.fromkeys(named, 10 << 20)) == BODY
