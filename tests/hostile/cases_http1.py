@@ -394,6 +394,7 @@ def _(line: Line) -> None:
 @fallback.case("h1-response-before-request", "ok|error", "an answer that nobody asked for", body=b"POISON")
 def _(line: Line) -> None:
     line.send_raw(POISON)
+    line.read_head()
 
 
 reply("h1-stall-status", "timeout", "RFC 9112", b"HTTP/1.1 ", timeout=LATER)
