@@ -49,7 +49,8 @@ class Case:
         rst: the codes one of which the client must have sent in RST_STREAM of the first stream, and gone on.
         goaway: the codes one of which the client must have sent in GOAWAY, and not used the connection again.
         alive: whether the next request is to come on the same connection; None: it does not matter.
-        after: whether a further request is made at the end; it must succeed.
+        after: how often a further request is tried at the end; one must succeed, and where the connection was
+            broken behind the back of the first, that is the second. False: none is made.
         check: looks at the whole run, at what came over the wire above all.
         protocol: what ALPN chooses: "h2", "http/1.1", or None for no ALPN at all.
         over: the transports.
@@ -78,7 +79,7 @@ class Case:
     rst: Codes = ()
     goaway: Codes = ()
     alive: bool | None = None
-    after: bool = True
+    after: int = 1
     every: bool = False
     check: "Callable[[Run], None] | None" = None
     protocol: str | None = "h2"

@@ -94,15 +94,21 @@ flooding(
     lambda line, stream: line.frames.data(stream, b"x"),
     headers=True,
 )
-flooding(
+
+
+@flood.case(
     "data-flood-deadline",
+    "bounded",
     "curl --max-time: a body without end is no flood, and only a deadline ends it",
-    lambda line, stream: line.frames.data(stream, bytes(16384)),
-    headers=True,
     deadline=1.0,
-    after=False,
-    memory=2048,  # it reads all of it into memory
+    memory=2048,  # read() takes all of it into memory
 )
+def _(line: Line) -> None:
+    stream_id = line.open()
+    line.send_headers(stream_id)
+    line.send_polite(stream_id, 1 << 40)
+
+
 flooding(
     "one-byte-padded-flood",
     "CVE-2019-9511: 256 bytes on the wire for each byte",
@@ -113,6 +119,7 @@ flooding(
     "rst-flood",
     "CVE-2019-9514 / -2023-44487 (as seen by a client)",
     lambda line, stream: line.frames.rst(stream, 8),
+    after=2,
 )
 flooding(
     "rst-idle-flood",
@@ -163,15 +170,17 @@ flooding(
     "informational-flood",
     "urllib3, Go: 1xx are bounded",
     lambda line, stream: line.frames.headers(stream, [(":status", "103")]),
+    after=2,
 )
 flooding(
     "informational-large-flood",
     "Go: 1xx header bytes are bounded together",
     lambda line, stream: line.frames.headers(stream, [(":status", "103"), ("link", "x" * 10000)]),
+    after=2,
 )
 
 
-@flood.case("unknown-stream-data-flood", "bounded", "Go processData: returns flow control or errors")
+@flood.case("unknown-stream-data-flood", "bounded", "Go processData: returns flow control or errors", after=2)
 def _(line: Line) -> None:
     stream_id = line.open()
     line.rst(stream_id, ErrorCode.CANCEL)
@@ -207,7 +216,7 @@ def _(line: Line) -> None:
     line.flood(line.frames.raw(ContinuationFrame.type, 0, stream_id, b"\x88") * 4096)
 
 
-@flood.case("trailers-flood", "bounded", "RFC 9113 8.1", note="header block after header block")
+@flood.case("trailers-flood", "bounded", "RFC 9113 8.1", note="header block after header block", after=2)
 def _(line: Line) -> None:
     stream_id = line.open()
     line.send_headers(stream_id)

@@ -49,6 +49,7 @@ class Line(Wire):
         mine: the streams that the script answers, or not; `behave` leaves them alone.
         window: what the client lets us send: by stream, and on the connection (0).
         credited: bytes that the client gave back: by stream, and on the connection (0).
+        reset_by_client: the streams that it has reset.
         drained: how many frames of each kind came during a flood.
         gate: what the client's further requests wait for, where the case says so.
     """
@@ -62,6 +63,7 @@ class Line(Wire):
         self.mine: set[int] = set()
         self.window = {0: 65535}
         self.credited = {0: 0}
+        self.reset_by_client: set[int] = set()
         self.uploaded: dict[int, int] = {}
         self._initial_window = 65535
         self.drained: Counter[type[Frame]] = Counter()
@@ -94,6 +96,8 @@ class Line(Wire):
         elif isinstance(frame, DataFrame):
             self.uploaded[stream_id] = self.uploaded.get(stream_id, 0) + len(frame.data)
             frame.data = b""  # it may be a large upload
+        elif isinstance(frame, RstStreamFrame):
+            self.reset_by_client.add(stream_id)
         elif isinstance(frame, WindowUpdateFrame):
             increment = frame.window_increment
             self.window[stream_id] = self.window.get(stream_id, self._initial_window) + increment
@@ -205,10 +209,14 @@ class Line(Wire):
     def send_polite(
         self, stream_id: int, size: int, *, start: int = 0, frame: int = 16384, end_stream: bool = True
     ) -> None:
-        """Send `pattern` from `start` to `size` in DATA frames, as the client's windows allow."""
+        """Send `pattern` from `start` to `size` as the client's windows allow, or until it resets the stream."""
         sent = start
         while sent < size:
-            self.until(lambda: min(self.window[0], self.window[stream_id]) > 0)
+            self.until(
+                lambda: min(self.window[0], self.window[stream_id]) > 0 or stream_id in self.reset_by_client
+            )
+            if stream_id in self.reset_by_client:
+                return
             part = min(frame, size - sent, self.window[0], self.window[stream_id])
             self.window[0] -= part
             self.window[stream_id] -= part

@@ -4,7 +4,7 @@ import pytest
 
 from .case import Case
 from .catalogue import combinations
-from .known import LOOSE, known
+from .known import known
 from .run import run
 
 
@@ -16,7 +16,7 @@ def parameters() -> list[object]:
         if case.later:
             marks.append(pytest.mark.skip(reason=case.later))
         elif reason:
-            marks.append(pytest.mark.xfail(strict=reason not in LOOSE, reason=reason))
+            marks.append(pytest.mark.xfail(strict=True, reason=reason))
         made.append(pytest.param(case, engine, over, id=f"{case.name}-{engine}-{over}", marks=marks))
     return made
 
