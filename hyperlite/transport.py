@@ -141,6 +141,7 @@ def _trust_certifi(context: ssl.SSLContext) -> None:
 def _harden(context: ssl.SSLContext) -> None:
     # A system whose policy is stricter keeps it; MINIMUM_SUPPORTED sorts below every version.
     context.minimum_version = max(context.minimum_version, ssl.TLSVersion.TLSv1_2)
+    context.hostname_checks_common_name = False  # RFC 9525 section 2: a name is a subjectAltName or none
     if context.post_handshake_auth is not None:
         context.post_handshake_auth = True  # as http.client: HTTP/1.1 servers may ask late
 

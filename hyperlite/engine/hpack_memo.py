@@ -31,11 +31,21 @@ ENTRY_OVERHEAD = 32
 # The size of our table: SETTINGS_HEADER_TABLE_SIZE is never sent (RFC 9113 section 6.5.2).
 TABLE_SIZE = 4096
 
-_STATIC: tuple[Field, ...] = tuple((bytes(name), bytes(value)) for name, value in HeaderTable.STATIC_TABLE)
-# The number of the first entry of the dynamic table.
-_FIRST_DYNAMIC = len(_STATIC) + 1
-# The longest number that fits in its prefix, by the prefix's bits.
-_INDEX_PREFIX, _PLAIN_PREFIX, _LENGTH_PREFIX = 0x3F, 0x0F, 0x7F
+# A field, and what it costs in a table and in a header list.
+_Sized = tuple[Field, int]
+
+
+def _sized(name: bytes, value: bytes) -> _Sized:
+    return (name, value), len(name) + len(value) + ENTRY_OVERHEAD
+
+
+# By their numbers, the first of which is 1.
+_STATIC = (_sized(b"", b""), *(_sized(name, value) for name, value in HeaderTable.STATIC_TABLE))
+# The number of the first entry of the dynamic table, and the first byte of a literal that names it.
+_FIRST_DYNAMIC = len(_STATIC)
+_DYNAMIC_NAME = 0x40 | _FIRST_DYNAMIC
+# Prefixes that are full: the number goes on in the next byte.
+_LONG_INDEX, _LONG_PLAIN_INDEX, _LONG = 0x3F, 0x0F, 0x7F
 
 # What a byte does to the Huffman automaton in a state: the next state, what it puts out, and whether a
 # string may end there. At most 65,536 of them, made as they are met.
@@ -80,12 +90,12 @@ class MemoDecoder:
 
     def __init__(self, max_header_list: int) -> None:
         self._max_header_list = max_header_list
-        # -- the dynamic table, the youngest entry first --
-        self._entries: deque[Field] = deque()
+        # -- the dynamic table, the youngest entry first; sizes are those of section 4.1 --
+        self._entries: deque[_Sized] = deque()
         self._size = 0
         self._max_size = TABLE_SIZE
-        # -- what literals say: the field, and its size in a header list --
-        self._memory: dict[bytes, tuple[Field, int]] = {}
+        # -- what literals say --
+        self._memory: dict[bytes, _Sized] = {}
         self._remembered = 0
 
     def decode(self, block: bytes) -> list[Field]:
@@ -97,8 +107,7 @@ class MemoDecoder:
         """
         fields: list[Field] = []
         room = self._max_header_list
-        memory, entries = self._memory, self._entries
-        end = len(block)
+        memory, end = self._memory, len(block)
         try:
             at = self._take_size_updates(block)
             while at < end:
@@ -109,26 +118,21 @@ class MemoDecoder:
                         index, at = _integer(block, at, 7)
                     else:
                         at += 1
-                    field = self._entry(index)
-                    size = len(field[0]) + len(field[1]) + ENTRY_OVERHEAD
-                elif 0x20 <= first < 0x40:
-                    raise hpack.HPACKDecodingError("Table size update not at the start of the block")
+                    sized = _STATIC[index] if 0 < index < _FIRST_DYNAMIC else self._entry(index)
                 else:
-                    stop = _end_of(block, at, first)
-                    literal = block[at:stop]
-                    known = memory.get(literal) if stop else None
-                    if known is not None:
-                        field, size = known
-                        at = stop
+                    # Nearly all literals have a name of the static table, and a short value.
+                    length = block[at + 1] & 0x7F
+                    stop = at + 2 + length
+                    if length == _LONG or not 0x40 < first < _DYNAMIC_NAME:
+                        stop = _end_of(block, at, first)
+                    known = memory.get(block[at:stop])
+                    if known is None:
+                        sized, at = self._literal(block, at, first, simple=stop > 0)
                     else:
-                        field, at = self._literal(block, at, first, simple=stop > 0)
-                        size = len(field[0]) + len(field[1]) + ENTRY_OVERHEAD
+                        sized, at = known, stop
                     if first >= 0x40:
-                        if self._size + size > self._max_size:
-                            self._make_room(size)
-                        if size <= self._max_size:
-                            entries.appendleft(field)
-                            self._size += size
+                        self._insert(sized)
+                field, size = sized
                 fields.append(field)
                 room -= size
                 if room < 0:
@@ -139,18 +143,25 @@ class MemoDecoder:
             raise hpack.HPACKDecodingError("Truncated header block") from None
         return fields
 
-    def _entry(self, index: int) -> Field:
+    def _insert(self, sized: "_Sized") -> None:
+        """Add an entry to the table; the oldest make room for it, or it empties the table (section 4.4)."""
+        total = self._size + sized[1]
+        entries = self._entries
+        while total > self._max_size and entries:
+            total -= entries.pop()[1]
+        if total <= self._max_size:
+            entries.appendleft(sized)
+            self._size = total
+        else:
+            self._size = 0
+
+    def _entry(self, index: int) -> "_Sized":
+        """Return an entry of either table by its number (section 2.3.3)."""
         if 0 < index < _FIRST_DYNAMIC:
-            return _STATIC[index - 1]
+            return _STATIC[index]
         if index and index - _FIRST_DYNAMIC < len(self._entries):
             return self._entries[index - _FIRST_DYNAMIC]
         raise hpack.InvalidTableIndexError(f"Invalid table index {index}")
-
-    def _make_room(self, size: int) -> None:
-        """Drop the oldest entries until `size` more bytes fit, or all of them (RFC 7541 section 4.4)."""
-        while self._entries and self._size + size > self._max_size:
-            name, value = self._entries.pop()
-            self._size -= len(name) + len(value) + ENTRY_OVERHEAD
 
     def _take_size_updates(self, block: bytes) -> int:
         """Take the updates of the table's size at the start of a block; returns where they end."""
@@ -160,26 +171,28 @@ class MemoDecoder:
             if size > TABLE_SIZE:
                 raise hpack.InvalidTableSizeError("Encoder exceeded max allowable table size")
             self._max_size = size
-            self._make_room(0)
+            while self._size > size:
+                self._size -= self._entries.pop()[1]
         return at
 
-    def _literal(self, block: bytes, start: int, first: int, *, simple: bool) -> tuple[Field, int]:
-        """Decode a literal, and remember a simple one; returns the field, and where it ends."""
-        bits = 6 if first >= 0x40 else 4
-        index, at = _integer(block, start, bits)
+    def _literal(self, block: bytes, start: int, first: int, *, simple: bool) -> "tuple[_Sized, int]":
+        """Decode a literal, and remember a simple one; returns what it says, and where it ends."""
+        if 0x20 <= first < 0x40:
+            raise hpack.HPACKDecodingError("Table size update not at the start of the block")
+        index, at = _integer(block, start, 6 if first >= 0x40 else 4)
         if index:
-            name = self._entry(index)[0]
+            name = self._entry(index)[0][0]
         else:
             name, at = _string(block, start + 1)
         value, at = _string(block, at)
-        field = name, value
+        sized = _sized(name, value)
         if simple and name not in SECRET and first & 0xF0 != 0x10:
             self._remembered += at - start + len(value) + OVERHEAD
             if self._remembered > MEMORY:  # seldom, and soon made good
                 self._memory.clear()
                 self._remembered = 0
-            self._memory[block[start:at]] = field, len(name) + len(value) + ENTRY_OVERHEAD
-        return field, at
+            self._memory[block[start:at]] = sized
+        return sized, at
 
 
 def _end_of(block: bytes, at: int, first: int) -> int:
@@ -187,21 +200,21 @@ def _end_of(block: bytes, at: int, first: int) -> int:
 
     Simple is one with short strings whose name is spelled out, or an entry of the static table.
     """
-    index = first & (_INDEX_PREFIX if first >= 0x40 else _PLAIN_PREFIX)
-    if index == (_INDEX_PREFIX if first >= 0x40 else _PLAIN_PREFIX) or index >= _FIRST_DYNAMIC:
+    index = first & (_LONG_INDEX if first >= 0x40 else _LONG_PLAIN_INDEX)
+    if index == (_LONG_INDEX if first >= 0x40 else _LONG_PLAIN_INDEX) or index >= _FIRST_DYNAMIC:
         # A number of several bytes: those of the static table in the four bits of a literal without
         # indexing (date: 33) are worth the trouble.
-        if first >= 0x40 or block[at + 1] + _PLAIN_PREFIX >= _FIRST_DYNAMIC:
+        if first >= 0x40 or block[at + 1] + _LONG_PLAIN_INDEX >= _FIRST_DYNAMIC:
             return 0
         at += 1
     at += 1
     if not index:
         length = block[at] & 0x7F
-        if length == _LENGTH_PREFIX:
+        if length == _LONG:
             return 0
         at += 1 + length
     length = block[at] & 0x7F
-    if length == _LENGTH_PREFIX:
+    if length == _LONG:
         return 0
     at += 1 + length
     return at if at <= len(block) else 0
