@@ -65,6 +65,11 @@ class Mux(Slots):
         """How many streams hold a slot, and how many wait for one."""
         return len(self._streams), len(self._queue)
 
+    @property
+    def stream_limit(self) -> int:
+        """How many streams may be open at once: what the peer says, or what is assumed until it has."""
+        return self._engine.max_concurrent_streams
+
     def __repr__(self) -> str:
         if self._closed is not None:
             state = f"closed: {self._closed}"
