@@ -16,7 +16,11 @@ standard library has a class for the same trouble, it is that class too::
         │       └── MalformedBody     is a MalformedResponse: because it broke HTTP
         ├── RequestTimeout            is a TimeoutError
         ├── BufferLimitExceeded       more lies unread than max_buffered allows
-        └── InadequateSecurity        is an ssl.SSLError: HTTP/2 over a cipher that RFC 9113 forbids
+        ├── InadequateSecurity        is an ssl.SSLError: HTTP/2 over a cipher that RFC 9113 forbids
+        ├── DecodingError             the body is not what its content coding says
+        │   └── BodyTooLarge          it would be longer than max_body allows
+        └── RedirectError             a redirect that is not followed; it carries the response
+            └── TooManyRedirects
 
 Wrong arguments raise what http.client raises for them: ValueError, TypeError, InvalidURL,
 and calls out of order CannotSendRequest or ResponseNotReady.
@@ -26,6 +30,7 @@ import enum
 import errno
 import http.client as http_client
 import ssl
+from typing import Any
 
 
 class ErrorCode(enum.IntEnum):
@@ -175,3 +180,25 @@ class BufferLimitExceeded(HTTP2Error):
 
 class InadequateSecurity(HTTP2Error, ssl.SSLError):
     """HTTP/2 was negotiated with a TLS version or cipher that RFC 9113 section 9.2 forbids."""
+
+
+class DecodingError(HTTP2Error):
+    """A body's content coding cannot be undone: it is damaged, cut short, or one of too many."""
+
+
+class BodyTooLarge(DecodingError):
+    """A body would be longer than `max_body` bytes; read it in pieces, or pass a larger bound."""
+
+
+class RedirectError(HTTP2Error):
+    """A redirect is not followed: it leads from https to http, to no http at all, or the body is spent.
+
+    Attributes:
+        response: the redirect, as a FetchResponse.
+    """
+
+    response: Any = None
+
+
+class TooManyRedirects(RedirectError):
+    """A redirect is not followed because `redirects` of them were followed before."""

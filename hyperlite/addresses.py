@@ -1,0 +1,161 @@
+"""From a name to a connected socket: its addresses tried side by side, directly or through SOCKS.
+
+In the spirit of RFC 8305: an address that does not answer is not waited out; after a quarter of a
+second, or when it has failed, the next one is tried as well, and the first to answer is taken.
+"""
+
+import errno
+import os
+import selectors
+import socket
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from .proxies import Proxy
+from .transport import deadline_after, remaining
+
+# Seconds before the next address is tried too (RFC 8305 section 8).
+ATTEMPT_DELAY = 0.25
+
+# What getaddrinfo returns of one address.
+_Address = tuple[Any, Any, int, str, Any]
+# What a non-blocking connect says while it goes on.
+_UNDER_WAY = {0, errno.EINPROGRESS, errno.EWOULDBLOCK, errno.EALREADY, errno.EISCONN}
+
+
+def create_connection(
+    address: tuple[str, int],
+    timeout: float | None = None,
+    source_address: tuple[str, int] | None = None,
+) -> socket.socket:
+    """Connect to a host, as `socket.create_connection`, but without waiting for a dead address.
+
+    Args:
+        address: (host, port).
+        timeout: seconds for all addresses together, or None.
+        source_address: (host, port) to bind to.
+
+    Raises:
+        OSError: no address could be reached; TimeoutError if that was for want of time.
+    """
+    host, port = address
+    deadline = deadline_after(timeout)
+    addresses = interleave(socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM))
+    with _Race(source_address) as race:
+        sock = race.run(addresses, deadline, f"{host}:{port}")
+    sock.settimeout(timeout)
+    return sock
+
+
+def interleave(addresses: Sequence[_Address]) -> list[_Address]:
+    """Return addresses with their families in turn, the system's first choice first."""
+    first = [one for one in addresses if one[0] == addresses[0][0]]
+    others = [one for one in addresses if one[0] != addresses[0][0]]
+    mixed: list[_Address] = []
+    while first or others:
+        mixed += first[:1] + others[:1]
+        del first[:1], others[:1]
+    return mixed
+
+
+class _Race:
+    """Connections that are being made, of which the first is wanted."""
+
+    def __init__(self, source_address: tuple[str, int] | None) -> None:
+        self._source_address = source_address
+        self._selector = selectors.DefaultSelector()
+        self._errors: list[OSError] = []
+
+    def __enter__(self) -> "_Race":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for key in list(self._selector.get_map().values()):
+            key.fileobj.close()  # type: ignore[union-attr]
+        self._selector.close()
+
+    def run(self, addresses: list[_Address], deadline: float | None, name: str) -> socket.socket:
+        """Return the first socket that is connected."""
+        while True:
+            if addresses:
+                self._start(addresses.pop(0))
+            if not self._selector.get_map():
+                if addresses:
+                    continue
+                raise self._errors[-1] if self._errors else OSError(f"{name} has no address")
+            left = remaining(deadline)
+            if left is not None and not left:
+                raise TimeoutError(errno.ETIMEDOUT, f"connecting to {name} timed out")
+            patience = left
+            if addresses:
+                patience = ATTEMPT_DELAY if left is None else min(ATTEMPT_DELAY, left)
+            winner = self._await(patience)
+            if winner is not None:
+                return winner
+
+    def _start(self, address: _Address) -> None:
+        family, kind, protocol, _, target = address
+        sock = None
+        try:
+            sock = socket.socket(family, kind, protocol)
+            sock.setblocking(False)
+            if self._source_address:
+                sock.bind(self._source_address)
+            code = sock.connect_ex(target)
+            if code not in _UNDER_WAY:
+                raise OSError(code, f"{os.strerror(code)}: {target[0]}")
+            self._selector.register(sock, selectors.EVENT_WRITE)
+        except OSError as error:
+            self._errors.append(error)
+            if sock is not None:
+                sock.close()
+        except BaseException:
+            if sock is not None:
+                sock.close()
+            raise
+
+    def _await(self, timeout: float | None) -> socket.socket | None:
+        """Wait for one to succeed, or for one to fail, or until it is time to try another."""
+        for key, _ in self._selector.select(timeout):
+            sock = key.fileobj
+            assert isinstance(sock, socket.socket)
+            self._selector.unregister(sock)
+            code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+            if not code:
+                return sock
+            self._errors.append(OSError(code, os.strerror(code)))
+            sock.close()
+        return None
+
+
+def through_socks(proxy: Proxy) -> Callable[..., socket.socket]:
+    """Return what connects through a SOCKS proxy; it needs PySocks.
+
+    Raises:
+        ImportError: PySocks is not installed.
+    """
+    import socks  # type: ignore[import-untyped,import-not-found,unused-ignore]  # noqa: PLC0415
+
+    name, _, password = (proxy.user or b":").decode().partition(":")
+
+    def create(
+        address: tuple[str, int], timeout: float | None = None, source: tuple[str, int] | None = None
+    ) -> socket.socket:
+        start = time.monotonic()
+        sock: socket.socket = socks.create_connection(
+            address,
+            timeout,
+            source,
+            proxy_type=socks.SOCKS5 if proxy.scheme.startswith("socks5") else socks.SOCKS4,
+            proxy_addr=proxy.host,
+            proxy_port=proxy.port,
+            proxy_rdns=proxy.scheme in {"socks5h", "socks4a"},
+            proxy_username=name or None,
+            proxy_password=password or None,
+        )
+        if timeout is not None:
+            sock.settimeout(max(0.001, timeout - (time.monotonic() - start)))
+        return sock
+
+    return create

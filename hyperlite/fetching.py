@@ -1,0 +1,263 @@
+"""What fetch() returns, and what fetch_many() takes and yields."""
+
+import http.client as http_client
+import json
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from . import decoding
+from .errors import BodyTooLarge, RequestTimeout
+from .response import HTTP20Response
+
+# Bytes that iteration yields at a time.
+PIECE = 65536
+
+_VERSIONS = {20: "HTTP/2", 11: "HTTP/1.1", 10: "HTTP/1.0"}
+
+
+@dataclass(slots=True)
+class FetchRequest:
+    """One item for `fetch_many()`: the arguments of `fetch()`, of which only the URL must be given.
+
+    What is None is as the call of `fetch_many()` says.
+    """
+
+    url: str
+    method: str = "GET"
+    headers: Any = None
+    body: Any = None
+    json: Any = None
+    params: Any = None
+    timeout: float | None = None
+    deadline: float | None = None
+    redirects: int | None = None
+    tag: Any = field(default=None, compare=False)  # whatever the caller wants to find in the outcome
+
+
+class Lease(Protocol):
+    """A connection that a response has for itself, or shares."""
+
+    def end(self, *, reusable: bool) -> None:
+        """Give it back."""
+
+    def abandon(self) -> None:
+        """Give it back from a finalizer."""
+
+
+class FetchResponse:
+    """The answer to `fetch()`.
+
+    Attributes:
+        status: the status code.
+        reason: the standard phrase for it; on HTTP/1.1 what the server sent.
+        headers: an `http.client.HTTPMessage`: names in any case, repeats kept.
+        url: where it came from, after redirects and with the request's fragment, without credentials.
+        history: the redirects that led to it, oldest first, each a FetchResponse.
+        http_version: "HTTP/2", "HTTP/1.1" or "HTTP/1.0".
+        elapsed: seconds from the call to the whole response; with `stream=True`, to its header.
+        raw: the `HTTP20Response` below, for what is not here: `trailers`, `informational`, ….
+
+    With `stream=True` the body is read from the network by `read()` and iteration, or as a whole by
+    `body`; then `close()`, or the end of a `with` block, gives the connection back.
+    """
+
+    def __init__(
+        self,
+        raw: HTTP20Response,
+        *,
+        url: str,
+        history: "list[FetchResponse]",
+        decode: bool,
+        max_body: int,
+        lease: "Lease | None",
+        deadline: float | None = None,
+    ) -> None:
+        self.raw = raw
+        self.status: int = raw.status
+        self.url = url
+        self.history = history
+        self.elapsed = 0.0
+        self._max_body = max_body
+        self._lease = lease
+        self._deadline = deadline
+        self._body: bytes | None = None
+        self._read: Callable[[int], bytes] = self._take
+        self._packed = False
+        if decode and (coding := raw.getheader("content-encoding")):
+            try:
+                unpack = decoding.decoder(coding, self._take)
+            except BaseException:
+                self.close()
+                raise
+            if unpack is not None:
+                self._read, self._packed = unpack, True
+
+    @property
+    def reason(self) -> str:
+        """The phrase that goes with the status."""
+        return self.raw.reason
+
+    @property
+    def headers(self) -> http_client.HTTPMessage:
+        """The header fields."""
+        return self.raw.headers
+
+    @property
+    def http_version(self) -> str:
+        """The protocol that it came by."""
+        return _VERSIONS.get(self.raw.version, "HTTP/1.1")
+
+    # -- the body ---------------------------------------------------------------------------------
+
+    @property
+    def body(self) -> bytes:
+        """The whole body, with its content coding undone (unless `decode=False`).
+
+        Raises:
+            DecodingError: it is not what its coding says. BodyTooLarge: it exceeds `max_body`.
+            HTTP2Error, OSError: the connection or the stream failed, or the body ended too early.
+        """
+        if self._body is None:
+            try:
+                body = self._read_all()
+            except BaseException:
+                self.close()
+                raise
+            self._body = body
+            self._finish(reusable=True)
+        return self._body
+
+    @property
+    def text(self) -> str:
+        """The body as text: by the charset of its Content-Type, or UTF-8; what is wrong becomes U+FFFD."""
+        charset = self.headers.get_content_charset() or "utf-8"
+        if charset == "utf-8" and self.body.startswith(b"\xef\xbb\xbf"):
+            charset = "utf-8-sig"
+        try:
+            return self.body.decode(charset, "replace")
+        except LookupError:
+            return self.body.decode("utf-8", "replace")
+
+    def json(self) -> Any:
+        """Return the body read as JSON; ValueError if it is none."""
+        return json.loads(self.body)
+
+    def read(self, size: int = -1) -> bytes:
+        """Read from the network at most `size` bytes, b"" at the end; all that is left with -1.
+
+        However well the body is packed, no more than `size` bytes of it are unpacked.
+
+        Raises:
+            As `body`.
+        """
+        if self._body is not None:
+            raise ValueError("the body was read as a whole: it is in `body`")
+        try:
+            data = self._read_all() if size < 0 else self._read(size)
+        except BaseException:
+            self.close()
+            raise
+        if size < 0 or (not data and size):
+            self._finish(reusable=True)
+        return data
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Yield the body in pieces of at most 64 KiB."""
+        if self._body is not None:
+            yield self._body
+            return
+        while piece := self.read(PIECE):
+            yield piece
+
+    def keep(self, limit: int) -> None:
+        """Have the body in memory if it is no longer than `limit` bytes; otherwise that is an error."""
+        self._max_body = min(limit, self._max_body)
+        _ = self.body
+
+    def _read_all(self) -> bytes:
+        if not self._packed:
+            length = self.raw.length
+            if length is not None and length > self._max_body:
+                raise self._too_large()
+            if length is not None and self._deadline is None:
+                return self.raw.read()
+        parts: list[bytes] = []
+        left = self._max_body
+        while piece := self._read(min(PIECE, left + 1)):
+            left -= len(piece)
+            if left < 0:
+                raise self._too_large()
+            parts.append(piece)
+        return b"".join(parts)
+
+    def _take(self, size: int) -> bytes:
+        """Read from the network."""
+        if self._deadline is not None and time.monotonic() >= self._deadline:
+            raise RequestTimeout(f"the body of {self.url} did not come within the deadline")
+        return self.raw.read(size)
+
+    def _too_large(self) -> BodyTooLarge:
+        return BodyTooLarge(
+            f"the body of {self.url} is longer than {self._max_body} bytes: "
+            f"read it in pieces with stream=True, or pass max_body to the pool"
+        )
+
+    # -- the end ----------------------------------------------------------------------------------
+
+    def close(self) -> None:
+        """Give the connection back; what of the body was not read is not read any more."""
+        whole = self.raw.isclosed()
+        self.raw.close()
+        self._finish(reusable=whole)
+
+    def _finish(self, *, reusable: bool) -> None:
+        lease, self._lease = self._lease, None
+        if lease is not None:
+            self.raw.close()
+            lease.end(reusable=reusable)
+
+    def __del__(self) -> None:
+        """Leave the connection to the next one who uses the pool: a finalizer may not wait."""
+        lease = getattr(self, "_lease", None)
+        if lease is not None:
+            lease.abandon()
+
+    def __enter__(self) -> "FetchResponse":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<FetchResponse {self.status} {self.reason}, {self.http_version}, {self.url}>"
+
+
+@dataclass(slots=True, eq=False)
+class Outcome:
+    """What became of one item of `fetch_many()`: a response, or an error.
+
+    Attributes:
+        request: the item, as it was given.
+        index: its number, from 0.
+        response: the FetchResponse, its body read; None if it failed.
+        error: the exception; None if it did not.
+    """
+
+    request: Any
+    index: int
+    response: FetchResponse | None = None
+    error: Exception | None = None
+
+    @property
+    def ok(self) -> bool:
+        """Whether there is a response, of whatever status."""
+        return self.response is not None
+
+    def result(self) -> FetchResponse:
+        """Return the response, or raise the error."""
+        if self.error is not None:
+            raise self.error
+        assert self.response is not None
+        return self.response

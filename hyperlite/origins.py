@@ -1,0 +1,431 @@
+"""The connections to one origin: which one takes the next request, and who dials another.
+
+::
+
+    lease() ──> a connection with room          h2: shared, as long as its stream limit allows
+        │  └──> an idle one                     HTTP/1.1: one request at a time
+        ├─────> dial another                    one thread at a time while the protocol is unknown
+        └─────> wait for one of these
+
+A connection of the pool is one socket for its life: it does not reconnect (`auto_open` is 0) and does
+not replay.  Whoever leases it asks the pool for another instead.
+
+Rule: `_lock` guards everything here, and nothing is waited for while it is held.
+"""
+
+import copy
+import socket
+import ssl
+import threading
+import time
+from collections import deque
+from typing import Any, NamedTuple
+
+from .connection import HTTP20Connection
+from .addresses import create_connection, through_socks
+from .errors import RequestTimeout
+from .fields import authority
+from .forking import watch
+from .http1 import Lane
+from .mux import Mux
+from .proxies import Proxy
+from .response import HTTP20Response
+from .transport import H2, deadline_after, is_stale, remaining
+from .urls import URL
+
+# Seconds for which it is remembered that an origin has no HTTP/2. Long enough for a crawl.
+REMEMBERED = 300.0
+# Seconds after which one who waits looks by himself: finalizers wake nobody.
+LOOK = 0.5
+
+
+class Key(NamedTuple):
+    """All that must be the same for two requests to share a connection."""
+
+    scheme: str
+    host: str
+    port: int
+    proxy: Proxy | None
+    context: ssl.SSLContext | None  # by identity
+    verification: tuple[Any, ...]  # what can be changed on a context while connections stand
+
+    @classmethod
+    def of(cls, url: URL, proxy: Proxy | None, context: ssl.SSLContext | None) -> "Key":
+        """Return the key for a URL."""
+        verification = () if context is None else (context.verify_mode, context.check_hostname)
+        return cls(url.scheme, url.host, url.port, proxy, context, verification)
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        via = "" if self.proxy is None else f" by way of {self.proxy!r}"
+        return f"{self.scheme}://{host}:{self.port}{via}"
+
+
+class PooledConnection(HTTP20Connection):
+    """A connection of a pool: one socket, HTTP/2 or HTTP/1.1 as the server has it, cleartext HTTP/1.1 too.
+
+    Attributes:
+        leased: how many requests use it now; the origin's lock guards it.
+        used: whether a request was sent on it before.
+        idle_since: the monotonic time at which it was last given back.
+    """
+
+    def __init__(self, key: Key, *, timeout: float | None, source_address: tuple[str, int] | None) -> None:
+        proxy, secure = key.proxy, key.scheme == "https"
+        forwarded = proxy is not None and proxy.scheme == "http"
+        host, port = (proxy.host, proxy.port) if proxy and forwarded else (key.host, key.port)
+        super().__init__(
+            host,
+            port,
+            secure=secure,
+            timeout=timeout,
+            source_address=source_address,
+            context=key.context,
+        )
+        self.leased = 0
+        self.used = False
+        self.idle_since = time.monotonic()
+        if proxy is None:
+            self._create_connection: Any = create_connection
+        elif not forwarded:
+            self._create_connection = through_socks(proxy)
+        else:
+            self._create_connection = create_connection
+            if secure:
+                told = {"Proxy-Authorization": proxy.authorization} if proxy.authorization else {}
+                self.set_tunnel(key.host, key.port, told)
+        self.absolute = forwarded and not secure  # the proxy wants the whole URL
+
+    def _talk(self, sock: socket.socket, *, http2: bool) -> None:
+        super()._talk(sock, http2=http2 and self._secure)
+        self.auto_open = 0
+
+    @property
+    def mux(self) -> Mux | None:
+        """The HTTP/2 connection, or None on HTTP/1.1."""
+        return self._transport if isinstance(self._transport, Mux) else None
+
+    @property
+    def room(self) -> int:
+        """How many more requests it takes at once."""
+        transport = self._transport
+        if isinstance(transport, Mux):
+            return transport.stream_limit - self.leased if transport.usable else 0
+        return 0 if self.leased else 1
+
+    def ask(self, method: str, target: str, body: Any, headers: Any, timeout: float | None) -> HTTP20Response:
+        """Send a request and return its response when its header is there.
+
+        Args:
+            method, target, body, headers: as for `request()`.
+            timeout: seconds that each blocking step may last.
+
+        Raises:
+            As `request()` and `getresponse()`.
+        """
+        transport = self._transport
+        if isinstance(transport, Lane):
+            transport._timeout = timeout
+            if self.sock is not None:
+                self.sock.settimeout(timeout)
+        stream_id = self.request(method, target, body, headers)
+        try:
+            for _ in self.as_ready([stream_id], timeout):
+                pass
+        except BaseException:
+            self.cancel(stream_id)
+            raise
+        return self.getresponse(stream_id)
+
+    @property
+    def healthy(self) -> bool:
+        """Whether it can take a request, as far as can be seen without asking the server."""
+        transport = self._transport
+        if isinstance(transport, Mux):
+            return transport.check()
+        sock = self.sock
+        return isinstance(transport, Lane) and sock is not None and not is_stale(sock)
+
+
+class Settings(NamedTuple):
+    """What the connections of a pool have in common."""
+
+    max_connections: int
+    idle_timeout: float
+    connect_timeout: float | None
+    source_address: tuple[str, int] | None
+
+
+class Counters:
+    """What a pool has done so far; approximate, as no lock is taken for it."""
+
+    def __init__(self) -> None:
+        self.dialled = self.failed_dials = self.requests = self.retries = self.redirects = 0
+
+
+class Origin:
+    """The connections to one origin, by one way and with one TLS context."""
+
+    def __init__(self, key: Key, settings: Settings, counters: Counters) -> None:
+        self.key = key
+        self._settings = settings
+        self._counters = counters
+        self.authority = authority(key.host, key.port, 443 if key.scheme == "https" else 80)
+        self._lock = threading.Lock()
+        self._changed = threading.Condition(self._lock)
+        # -- guarded by _lock --
+        self._connections: list[PooledConnection] = []
+        self._protocol: str | None = None if key.scheme == "https" else "http/1.1"
+        self._known_until = 0.0
+        self._dialling = 0
+        self._waiting = 0
+        self._round = 0  # of dialling: who waits for one that fails is told so
+        self._failure: BaseException | None = None
+        self._closed = False
+        self._abandoned: deque[PooledConnection] = deque()  # by finalizers, which may not take the lock
+        self.last_used = time.monotonic()
+        watch(self)
+
+    # -- leasing ----------------------------------------------------------------------------------
+
+    def lease(self, timeout: float | None) -> PooledConnection:
+        """Return a connection for one request; it must be given back, or thrown away.
+
+        Args:
+            timeout: seconds to wait for it, dialling included; None: no limit.
+
+        Raises:
+            OSError, ssl.SSLError: dialling failed. RequestTimeout: none was free in time.
+        """
+        self.last_used = time.monotonic()
+        deadline = deadline_after(timeout)
+        joined: int | None = None  # the round of dialling that is waited for
+        while True:
+            if self._abandoned:
+                self.collect()
+            with self._lock:
+                connection = self._pick_locked()
+                if connection is None:
+                    if joined is not None and self._failure is not None and joined < self._round:
+                        raise _again(self._failure)
+                    if not self._may_dial_locked():
+                        joined = self._wait_locked(deadline, timeout)
+                        continue
+                    self._dialling += 1
+            if connection is None:
+                return self._dial(remaining(deadline))
+            if connection.leased > 1 or self._is_fresh(connection):
+                return connection  # what others use needs no check
+            self.discard(connection)
+
+    def try_lease(self, count: int, *, insist: bool) -> tuple[PooledConnection, int] | None:
+        """Lease at once, for up to `count` requests, an open HTTP/2 connection; None if there is none.
+
+        Args:
+            count: how many are wanted.
+            insist: take, if all are full and there may be no more, the one with the shortest queue.
+        """
+        with self._lock:
+            connection = self._pick_locked(shared=True, queue=insist)
+            if connection is None:
+                return None
+            granted = max(1, min(count, connection.room + 1))
+            connection.leased += granted - 1
+        if connection.leased > granted or self._is_fresh(connection):
+            return connection, granted
+        self.discard(connection)
+        return self.try_lease(count, insist=insist)
+
+    def expand(self, timeout: float | None) -> None:
+        """Dial a further connection, for whoever leases next; nothing if there are enough.
+
+        Raises:
+            As `lease`.
+        """
+        with self._lock:
+            if not self._may_dial_locked(eager=True):
+                return
+            self._dialling += 1
+        self.release(self._dial(timeout))
+
+    def release(self, connection: PooledConnection, count: int = 1) -> None:
+        """Give a connection back after so many requests, in good order."""
+        with self._lock:
+            connection.leased -= count
+            connection.used = True
+            connection.idle_since = time.monotonic()
+            if connection.mux is None and not connection.healthy and connection in self._connections:
+                self._connections.remove(connection)
+            if self._waiting:
+                self._changed.notify()
+
+    def abandon(self, connection: PooledConnection) -> None:
+        """Give a connection back from a finalizer, which may run in the middle of anything."""
+        self._abandoned.append(connection)
+
+    def collect(self) -> None:
+        """Deal with what finalizers have left."""
+        while self._abandoned:
+            connection = self._abandoned.popleft()
+            self.release(connection)
+            if connection.mux is None:
+                self.discard(connection)  # the rest of an answer is still to come on it
+
+    def discard(self, connection: PooledConnection) -> None:
+        """Give a connection up: nobody gets it again; what others have under way on it goes on."""
+        with self._lock:
+            if connection in self._connections:
+                self._connections.remove(connection)
+            self._changed.notify()
+        if connection.mux is None:
+            connection.close()
+        else:
+            connection.mux.drain()
+
+    def _pick_locked(self, *, shared: bool = False, queue: bool = True) -> PooledConnection | None:
+        """Choose a connection and count the request in; None if another must be dialled, or waited for."""
+        best: PooledConnection | None = None
+        for connection in self._connections:
+            if shared and connection.mux is None:
+                continue
+            if connection.room > 0 and (best is None or connection.leased > best.leased):
+                best = connection  # the fullest: the others become idle and are closed
+        if best is None and queue and not self._dialling and not self._may_dial_locked(eager=True):
+            # All are full and there may be no more: the shortest queue.
+            best = min(
+                (one for one in self._connections if one.mux is not None and one.mux.usable),
+                key=lambda one: one.leased,
+                default=None,
+            )
+        if best is not None:
+            best.leased += 1
+        return best
+
+    def _is_fresh(self, connection: PooledConnection) -> bool:
+        """Check an idle connection before it is used again."""
+        if not connection.used:
+            return True
+        expired = time.monotonic() - connection.idle_since > self._settings.idle_timeout
+        return not expired and connection.healthy
+
+    def _may_dial_locked(self, *, eager: bool = False) -> bool:
+        if len(self._connections) + self._dialling >= self._settings.max_connections:
+            return False
+        if not self._dialling or eager:
+            return True
+        return self.protocol == "http/1.1"  # otherwise the one under way will do for all who wait
+
+    @property
+    def protocol(self) -> str | None:
+        """What the origin speaks ("h2", "http/1.1"), or None if that is not known, or not any more."""
+        if self.key.scheme == "https" and self._protocol == "http/1.1":
+            return self._protocol if time.monotonic() < self._known_until else None
+        return self._protocol
+
+    @property
+    def vacancies(self) -> int:
+        """How many further connections may be dialled."""
+        with self._lock:
+            return self._settings.max_connections - len(self._connections) - self._dialling
+
+    def _wait_locked(self, deadline: float | None, timeout: float | None) -> int:
+        left = remaining(deadline)
+        if left is not None and not left:
+            raise RequestTimeout(
+                f"no connection to {self.key} was free within {timeout:g} s", retry_safe=True
+            )
+        joined = self._round
+        self._waiting += 1
+        try:
+            self._changed.wait(LOOK if left is None else min(LOOK, left))
+        finally:
+            self._waiting -= 1
+        return joined
+
+    # -- dialling ---------------------------------------------------------------------------------
+
+    def _dial(self, timeout: float | None) -> PooledConnection:
+        """Open a connection, leased for one request. `_dialling` counts it already."""
+        patience = self._settings.connect_timeout
+        if timeout is not None and (patience is None or timeout < patience):
+            patience = timeout
+        connection: PooledConnection | None = None
+        failure: BaseException | None = None
+        try:
+            self._counters.dialled += 1
+            connection = PooledConnection(
+                self.key, timeout=patience, source_address=self._settings.source_address
+            )
+            connection.connect()
+            connection.leased = 1
+        except BaseException as error:
+            self._counters.failed_dials += 1
+            failure = error
+            raise
+        finally:
+            with self._lock:
+                self._dialling -= 1
+                self._round += 1
+                self._failure = failure if isinstance(failure, Exception) else None
+                if failure is None and connection is not None:
+                    self._protocol = H2 if connection.mux is not None else "http/1.1"
+                    self._known_until = time.monotonic() + REMEMBERED
+                    if not self._closed:
+                        self._connections.append(connection)
+                self._changed.notify_all()
+        return connection
+
+    # -- the whole --------------------------------------------------------------------------------
+
+    def sweep(self, now: float, allowance: int) -> int:
+        """Close what was idle for too long, is dead, or is more than `allowance`; return what is left."""
+        old: list[PooledConnection] = []
+        with self._lock:
+            for connection in sorted(self._connections, key=lambda one: one.idle_since):
+                expired = now - connection.idle_since > self._settings.idle_timeout
+                dead = connection.mux is not None and connection.mux.closed
+                surplus = len(self._connections) - len(old) > allowance
+                if not connection.leased and (expired or dead or surplus):
+                    old.append(connection)
+            self._connections = [one for one in self._connections if one not in old]
+            left = len(self._connections) + self._dialling
+        for connection in old:
+            connection.close()
+        return left
+
+    def close(self) -> None:
+        """Close the connections; a response that is being read on HTTP/2 can be read to its end."""
+        with self._lock:
+            self._closed = True
+            connections, self._connections = self._connections, []
+            self._changed.notify_all()
+        for connection in connections:
+            connection.close()
+
+    def after_fork(self) -> None:
+        """In the child: the connections are the parent's."""
+        self._lock = threading.Lock()
+        self._changed = threading.Condition(self._lock)
+        self._connections = []
+        self._dialling = self._waiting = 0
+
+    def state(self) -> dict[str, Any]:
+        """Return what there is, for `ConnectionPool.stats()`."""
+        with self._lock:
+            return {
+                "protocol": self.protocol,
+                "connections": len(self._connections),
+                "leased": sum(one.leased for one in self._connections),
+                "dialling": self._dialling,
+                "waiting": self._waiting,
+            }
+
+
+def _again(error: BaseException) -> BaseException:
+    """Return a copy of an error for a further thread: one object would gather the tracebacks of all."""
+    try:
+        again = copy.copy(error)
+    except Exception:  # an exception class with a constructor of its own
+        return error
+    again.__cause__ = error
+    return again

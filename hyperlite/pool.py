@@ -1,0 +1,512 @@
+"""ConnectionPool: many origins, and the connections to them. fetch() and fetch_many() stand on it.
+
+::
+
+    with hyperlite.ConnectionPool() as pool:
+        page = pool.fetch("https://example.org/")
+        for outcome in pool.fetch_many(urls):
+            ...
+
+Any number of threads may share a pool.  There is no background thread: what has been idle for too
+long is closed by the next one who comes by.
+"""
+
+import contextlib
+import os
+import ssl
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from . import transport
+from .fetching import FetchResponse, Outcome
+from .forking import watch
+from .origins import Counters, Key, Origin, PooledConnection, Settings
+from .proxies import Proxies
+from .redirects import FOLLOWED, Header
+from .response import HTTP20Response
+from .tasks import Options, Retries, Task, make_task
+from .transport import create_context
+
+# Seconds between two looks at what has been idle for too long.
+SWEEP = 5.0
+# Origins whose connections are all closed are forgotten after so many seconds, and with them what they speak.
+FORGET = 300.0
+# What is read of a redirect's body so that its connection can be used again; more is not worth it.
+REDIRECT_BODY = 1 << 16
+
+Verify = bool | str
+Cert = str | tuple[str, str] | tuple[str, str, str] | None
+
+
+class ConnectionPool:
+    """Connections to any number of origins: HTTP/2 where the server has it, HTTP/1.1 where not.
+
+    An origin gets one HTTP/2 connection, and a further one when its limit of streams is reached; on
+    HTTP/1.1 as many as there are requests at once; of both at most `max_connections_per_origin`.
+
+    Args:
+        timeout: seconds that each blocking step may last (connecting, waiting for the header, each
+            read); None: no limit.
+        deadline: seconds for a whole fetch, redirects and retries included; None: no limit.
+        max_connections_per_origin: see above.
+        max_idle: connections to be kept open in all; those unused for longest are closed first.
+        idle_timeout: seconds after which a connection that nobody used is closed, not used again.
+        retries: how often an idempotent request is tried again after a failure, or a `Retries`.
+        verify: whether certificates are verified; or the path of a file, or directory, of
+            authorities to trust instead of the default ones.
+        cert: a client certificate's file; or (file, key file) or (file, key file, password).
+        context: an ssl.SSLContext, instead of `verify` and `cert`.
+        proxies: None for the environment's (`https_proxy`, `no_proxy`, …); False for none; a URL;
+            or a mapping from "https", "http" or "all" to URLs.
+        headers: header fields that are sent unless a request has its own.
+        max_body: bytes of a body, its content coding undone, to hold in memory.
+        allow_downgrade: follow redirects from https to http.
+        source_address: (host, port) to connect from.
+    """
+
+    def __init__(
+        self,
+        *,
+        timeout: float | None = 60.0,
+        deadline: float | None = None,
+        max_connections_per_origin: int = 10,
+        max_idle: int = 100,
+        idle_timeout: float = 60.0,
+        retries: int | Retries = 2,
+        verify: Verify = True,
+        cert: Cert = None,
+        context: ssl.SSLContext | None = None,
+        proxies: Proxies = None,
+        headers: Any = None,
+        max_body: int = 64 << 20,
+        allow_downgrade: bool = False,
+        source_address: tuple[str, int] | None = None,
+    ) -> None:
+        if max_connections_per_origin < 1:
+            raise ValueError("max_connections_per_origin must be at least 1")
+        self._settings = Settings(max_connections_per_origin, idle_timeout, timeout, source_address)
+        self._max_idle = max_idle
+        self._verify, self._cert, self._context = verify, cert, context
+        self._options = Options(
+            timeout=timeout,
+            deadline=deadline,
+            redirects=10,
+            decode=True,
+            max_body=max_body,
+            retries=_retries(retries),
+            allow_downgrade=allow_downgrade,
+            context=None,
+            proxies=proxies,
+            headers=_default_headers(headers),
+        )
+        self._counters = Counters()
+        self._lock = threading.Lock()
+        # -- guarded by _lock --
+        self._origins: dict[Key, Origin] = {}
+        self._contexts: dict[tuple[Verify, Cert], ssl.SSLContext] = {}
+        self._swept = time.monotonic()
+        self._closed = False
+        watch(self)
+
+    # -- fetching ---------------------------------------------------------------------------------
+
+    def fetch(
+        self,
+        url: str,
+        method: str = "GET",
+        *,
+        headers: Any = None,
+        body: Any = None,
+        json: Any = None,
+        params: Any = None,
+        redirects: int = 10,
+        decode: bool = True,
+        stream: bool = False,
+        **options: Any,
+    ) -> FetchResponse:
+        """Fetch a URL.
+
+        Args:
+            url: absolute, `http:` or `https:`.  Credentials in it become Basic authentication.
+            method: of the request.
+            headers: a mapping, or (name, value) pairs.
+            body: bytes, str (sent as UTF-8), a file, or an iterable of bytes.
+            json: what to send as JSON, instead of `body`.
+            params: what to add to the URL's query: a mapping, pairs, or a str.
+            redirects: how many to follow; 0: a redirect is the response.
+            decode: undo gzip and deflate, and br and zstd where their packages are installed.
+            stream: return when the header is there; the body is read from the response.
+            options: `timeout`, `deadline`, `retries`, `verify`, `cert`, `context`, `proxies`,
+                `max_body` and `allow_downgrade`, as for the pool, for this fetch alone.
+
+        Raises:
+            http.client.InvalidURL, ValueError, TypeError: the arguments make no sense.
+            RedirectError: a redirect leads where we do not go, or there were too many.
+            DecodingError: the body is not what its coding says, or is too large (BodyTooLarge).
+            RequestTimeout and other TimeoutErrors: it took too long.
+            HTTP2Error, http.client.HTTPException, OSError, ssl.SSLError: it failed.
+        """
+        task = make_task(
+            url,
+            method,
+            self.options(redirects=redirects, decode=decode, **options),
+            headers=headers,
+            body=body,
+            json=json,
+            params=params,
+        )
+        return self.complete(task, stream=stream)
+
+    def fetch_many(
+        self,
+        requests: Iterable[Any],
+        *,
+        concurrency: int = 100,
+        ordered: bool = False,
+        progress: Any = None,
+        **options: Any,
+    ) -> Iterator[Outcome]:
+        """Fetch many URLs, of any number of origins, many at a time; yields an `Outcome` for each.
+
+        Args:
+            requests: URLs, FetchRequests, or mappings of `fetch()`'s arguments; any iterable, which
+                is read only as far ahead as there is use for it.
+            concurrency: how many are under way at each origin, or wait to be taken from here.
+            ordered: in the order of `requests`; otherwise as they arrive.
+            progress: called after each outcome with (how many so far, how many in all or None).
+            options: as for `fetch()`, for those that say nothing themselves.
+
+        Nothing is fetched that nobody takes: while the caller does something else no further
+        requests are sent.  What is under way when the generator is closed is cancelled.
+        """
+        from .many import fetch_many  # noqa: PLC0415  it imports this module
+
+        return fetch_many(self, requests, concurrency, ordered, progress, options)
+
+    def request(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Any = None,
+        body: Any = None,
+        **options: Any,
+    ) -> FetchResponse:
+        """Send one request and return when the header of its response is there: no redirect, no decoding.
+
+        `response.raw` is the HTTP20Response. It must be read to its end or closed.
+
+        Args:
+            method, url, headers, body: as for `fetch()`.
+            options: as for `fetch()`.
+
+        Raises:
+            As `fetch()`.
+        """
+        made = self.options(redirects=0, decode=False, **options)._replace(headers=())
+        return self.complete(make_task(url, method, made, headers=headers, body=body), stream=True)
+
+    def options(
+        self,
+        *,
+        retries: int | Retries | None = None,
+        verify: Verify | None = None,
+        cert: Cert = None,
+        context: ssl.SSLContext | None = None,
+        **others: Any,
+    ) -> Options:
+        """Return the pool's options, with some of them changed; TypeError for what is none.
+
+        Args:
+            retries, verify, cert, context, others: as for `fetch()`.
+        """
+        unknown = others.keys() - _CHANGEABLE
+        if unknown:
+            raise TypeError(f"{', '.join(sorted(unknown))!r} is no option of fetch()")
+        if retries is not None:
+            others["retries"] = _retries(retries)
+        if verify is None and cert is None:
+            context = context or self._context
+        others["context"] = context or self._make_context(
+            self._verify if verify is None else verify, cert or self._cert
+        )
+        return self._options._replace(**others)
+
+    # -- what fetch() and fetch_many() have in common -----------------------------------------------
+
+    def complete(self, task: Task, *, stream: bool) -> FetchResponse:
+        """Take a task through its hops to its end, in the calling thread."""
+        while True:
+            reused: list[bool] = []
+            try:
+                response = self._hop(task, reused, stream=stream)
+            except Exception as error:
+                pause = task.retry(error, reused=any(reused))
+                if pause is None:
+                    raise
+                self._counters.retries += 1
+            else:
+                pause = self.follow(task, response)
+                if pause is None:
+                    response.elapsed = time.monotonic() - task.started
+                    return response
+            if pause:
+                time.sleep(pause)
+
+    def follow(self, task: Task, response: FetchResponse) -> float | None:
+        """Look at an answer: None if it is the last, else seconds to wait before the next hop."""
+        hops = len(task.history)
+        try:
+            pause = task.follow(response)
+        except BaseException:
+            drain(response)
+            raise
+        if pause is not None:
+            drain(response)
+            if len(task.history) > hops:
+                self._counters.redirects += 1
+            else:
+                self._counters.retries += 1
+        return pause
+
+    def _hop(self, task: Task, reused: list[bool], *, stream: bool) -> FetchResponse:
+        """Ask once, and return the response; the body is in it, unless it is streamed."""
+        origin = self.origin(task)
+        connection = origin.lease(task.patience())
+        reused.append(connection.used)
+        lease = Leased(origin, connection)
+        try:
+            raw = self._ask(task, connection)
+            response = wrap(task, raw, lease)
+        except BaseException:
+            lease.end(reusable=False)
+            raise
+        self._counters.requests += 1
+        if not stream and not is_interim(task, response):
+            _ = response.body
+        return response
+
+    def _ask(self, task: Task, connection: PooledConnection) -> HTTP20Response:
+        forwarded = connection.absolute
+        target = str(task.url._replace(fragment="")) if forwarded else task.url.target
+        return connection.ask(
+            task.method, target, task.body, task.fields(forwarded=forwarded), task.patience()
+        )
+
+    def origin(self, task: Task) -> Origin:
+        """Return the connections for a task's next hop."""
+        context = task.options.context if task.url.scheme == "https" else None
+        key = Key.of(task.url, task.proxy, context)
+        origin = self._origins.get(key)
+        now = time.monotonic()
+        if origin is None or now - self._swept > SWEEP:
+            with self._lock:
+                if self._closed:
+                    raise ValueError("the pool is closed")
+                origin = self._origins.get(key)
+                if origin is None:
+                    origin = self._origins[key] = Origin(key, self._settings, self._counters)
+                origin.last_used = now
+                others = [one for one in self._origins.values() if one is not origin]
+                self._swept = now
+            self._sweep(others, now)
+        return origin
+
+    def _sweep(self, origins: list[Origin], now: float) -> None:
+        """Close what has been idle for too long, and what is too much."""
+        origins.sort(key=lambda one: one.last_used, reverse=True)
+        kept = 0
+        for origin in origins:
+            origin.collect()
+            left = origin.sweep(now, self._max_idle - kept)
+            kept += left
+            if not left and now - origin.last_used > FORGET:
+                with self._lock:
+                    self._origins.pop(origin.key, None)
+
+    def _make_context(self, verify: Verify, cert: Cert) -> ssl.SSLContext:
+        if verify is True and cert is None:
+            return transport.default_context()
+        with self._lock:
+            context = self._contexts.get((verify, cert))
+        if context is None:
+            context = make_context(verify, cert)
+            with self._lock:
+                context = self._contexts.setdefault((verify, cert), context)
+        return context
+
+    # -- the whole --------------------------------------------------------------------------------
+
+    def stats(self) -> dict[str, Any]:
+        """Return what the pool has done and what it holds.
+
+        `requests`, `retries`, `redirects`, `dialled` (connections), `failed_dials`; and `origins`,
+        which has for each `protocol` ("h2", "http/1.1", or None while that is not known),
+        `connections`, `leased` (requests under way), `dialling` and `waiting` (threads).
+        """
+        counted = vars(self._counters).copy()
+        with self._lock:
+            origins = list(self._origins.values())
+        states: dict[str, Any] = {}
+        for origin in origins:
+            name = str(origin.key)
+            while name in states:  # the same origin, by another TLS context
+                name += "'"
+            states[name] = origin.state()
+        return counted | {"origins": states}
+
+    def close(self) -> None:
+        """Close all connections. A response that is being read on HTTP/2 can be read to its end."""
+        with self._lock:
+            self._closed = True
+            origins = list(self._origins.values())
+            self._origins.clear()
+        for origin in origins:
+            origin.close()
+
+    def after_fork(self) -> None:
+        """In the child: the lock is free; the connections see to themselves."""
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> "ConnectionPool":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        if self._closed:
+            return "<ConnectionPool, closed>"
+        with self._lock:
+            states = [origin.state() for origin in self._origins.values()]
+        connections = sum(state["connections"] for state in states)
+        leased = sum(state["leased"] for state in states)
+        return (
+            f"<ConnectionPool, {len(states)} origins, {connections} connections, {leased} requests under way>"
+        )
+
+
+class Leased:
+    """A connection that a response has."""
+
+    __slots__ = ("_connection", "_origin")
+
+    def __init__(self, origin: Origin, connection: PooledConnection) -> None:
+        self._origin = origin
+        self._connection = connection
+
+    def end(self, *, reusable: bool) -> None:
+        """Give it back; an HTTP/2 connection can always be used again if it is open."""
+        self._origin.release(self._connection)
+        if not reusable and self._connection.mux is None:
+            self._origin.discard(self._connection)
+
+    def abandon(self) -> None:
+        """Give it back from a finalizer."""
+        self._origin.abandon(self._connection)
+
+
+def wrap(task: Task, raw: HTTP20Response, lease: Leased | None) -> FetchResponse:
+    """Return a task's response."""
+    options = task.options
+    return FetchResponse(
+        raw,
+        url=str(task.url),
+        history=task.history,
+        decode=options.decode,
+        max_body=options.max_body,
+        lease=lease,
+        deadline=task.deadline,
+    )
+
+
+def is_interim(task: Task, response: FetchResponse) -> bool:
+    """Tell whether an answer is probably not the last: nobody wants its body at any price."""
+    return response.status in FOLLOWED and task.options.redirects > 0 and "location" in response.headers
+
+
+def drain(response: FetchResponse) -> None:
+    """Read what little there may be of a redirect's body, so that the connection can be used again."""
+    with contextlib.suppress(Exception):
+        response.keep(REDIRECT_BODY)
+    response.close()
+
+
+def make_context(verify: Verify, cert: Cert) -> ssl.SSLContext:
+    """Return a new TLS context, as requests has it.
+
+    Args:
+        verify, cert: as for `ConnectionPool`.
+    """
+    if verify is False:
+        context = ssl.create_default_context()
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    elif verify is True:
+        context = create_context()
+    else:
+        directory = os.path.isdir(verify)
+        context = create_context(capath=verify) if directory else create_context(cafile=verify)
+    if cert is not None:
+        context.load_cert_chain(*([cert] if isinstance(cert, str) else cert))
+    return context
+
+
+def _retries(retries: int | Retries) -> Retries:
+    return Retries(total=retries) if isinstance(retries, int) else retries
+
+
+def _default_headers(headers: Any) -> tuple[Header, ...]:
+    from . import __version__  # noqa: PLC0415  which imports this module
+
+    given = [(name.lower(), value) for name, value in (dict(headers).items() if headers else ())]
+    if not any(name == "user-agent" for name, _ in given):
+        given.insert(0, ("user-agent", f"hyperlite/{__version__}"))
+    return tuple(field for field in given if field[1] is not None)
+
+
+_CHANGEABLE = frozenset(Options._fields) - {"headers", "context"}
+
+# -- without a pool of one's own ------------------------------------------------------------------
+
+_default: ConnectionPool | None = None
+_default_lock = threading.Lock()
+
+
+def _renew_lock() -> None:
+    """Forget, in a child, that another thread of its parent held the lock."""
+    global _default_lock  # noqa: PLW0603
+    _default_lock = threading.Lock()
+
+
+def default_pool() -> ConnectionPool:
+    """Return the pool that `hyperlite.fetch()` and `hyperlite.fetch_many()` use."""
+    global _default  # noqa: PLW0603
+    with _default_lock:
+        if _default is None:
+            _default = ConnectionPool()
+        return _default
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_lock)
+
+
+def fetch(url: str, method: str = "GET", **arguments: Any) -> FetchResponse:
+    """Fetch a URL, on connections that all callers of this function share.
+
+    Args:
+        url, method, arguments: as for `ConnectionPool.fetch()`.
+    """
+    return default_pool().fetch(url, method, **arguments)
+
+
+def fetch_many(requests: Iterable[Any], **arguments: Any) -> Iterator[Outcome]:
+    """Fetch many URLs, on connections that all callers of this function share.
+
+    Args:
+        requests, arguments: as for `ConnectionPool.fetch_many()`.
+    """
+    return default_pool().fetch_many(requests, **arguments)

@@ -1,0 +1,373 @@
+"""One fetch from its first hop to its last: what is asked, what follows a redirect, what is tried again.
+
+`fetch()` and `fetch_many()` differ in how they wait; what they do about an answer or a failure is
+decided here, without waiting for anything.
+"""
+
+import base64
+import email.utils
+import http.client as http_client
+import json as json_codec
+import socket
+import ssl
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from . import decoding, redirects
+from .errors import (
+    DecodingError,
+    HTTP2Error,
+    InadequateSecurity,
+    MalformedResponse,
+    ProtocolError,
+    RedirectError,
+    RequestTimeout,
+    TooManyRedirects,
+)
+from .fetching import FetchResponse
+from .proxies import Proxies, Proxy, choose
+from .redirects import Header
+from .transport import remaining
+from .urls import URL, parse
+
+# RFC 9110 section 9.2.2: asking twice is as good as asking once.
+_IDEMPOTENT = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PUT", "QUERY", "TRACE"})
+# Sent again after the server provably did nothing with it, whatever the method; as HTTP20Connection does.
+MAX_REFUSALS = 5
+REFUSAL_BACKOFF = 0.05
+# They would only come again.
+_HOPELESS = (
+    DecodingError,
+    InadequateSecurity,
+    MalformedResponse,
+    ProtocolError,
+    TimeoutError,  # the time that the caller gave is over
+    http_client.InvalidURL,
+    ssl.SSLCertVerificationError,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Retries:
+    """What is tried again after a failure, and how patiently.
+
+    Only idempotent methods are, and only bodies that can be sent again; a request that the server
+    provably did not process is sent again beyond this, whatever its method.
+
+    Attributes:
+        total: how often at most.
+        backoff: seconds before the first further try; doubled each time.
+        statuses: answers that mean "later", where they say when (Retry-After, RFC 9110 section 10.2.3).
+        longest: seconds; who is told to come back later than that takes the answer as it is.
+    """
+
+    total: int = 2
+    backoff: float = 0.1
+    statuses: frozenset[int] = frozenset({429, 503})
+    longest: float = 30.0
+
+
+class Options(NamedTuple):
+    """How a request is fetched; see `ConnectionPool.fetch()`."""
+
+    timeout: float | None
+    deadline: float | None
+    redirects: int
+    decode: bool
+    max_body: int
+    retries: Retries
+    allow_downgrade: bool
+    context: ssl.SSLContext | None
+    proxies: Proxies
+    headers: tuple[Header, ...]  # what is sent unless the request has its own
+
+
+class Pairs:
+    """Header fields with their order and their repeats, in the way that `request()` takes them."""
+
+    __slots__ = ("_pairs",)
+
+    def __init__(self, pairs: list[Header]) -> None:
+        self._pairs = pairs
+
+    def items(self) -> list[Header]:
+        """Return the (name, value) pairs."""
+        return self._pairs
+
+    def __iter__(self) -> Iterator[str]:
+        return (name for name, _ in self._pairs)
+
+
+class Task:
+    """One fetch under way.
+
+    Attributes:
+        url, method, headers, body: of the hop that comes next, or is under way.
+        history: the redirects so far.
+        deadline: the monotonic time by which all must be over, or None.
+    """
+
+    __slots__ = (
+        "_position",
+        "_refusals",
+        "_retried",
+        "_stale",
+        "body",
+        "deadline",
+        "headers",
+        "history",
+        "index",
+        "item",
+        "method",
+        "options",
+        "proxy",
+        "started",
+        "url",
+    )
+
+    def __init__(
+        self,
+        url: URL,
+        method: str,
+        headers: list[Header],
+        body: Any,
+        options: Options,
+        *,
+        item: Any = None,
+        index: int = 0,
+    ) -> None:
+        self.url = url
+        self.method = method
+        self.body = body
+        self.options = options
+        self.headers = _with_defaults(headers, url, options)
+        self.history: list[FetchResponse] = []
+        self.item = item
+        self.index = index
+        self.started = time.monotonic()
+        self.deadline = None if options.deadline is None else self.started + options.deadline
+        self.proxy: Proxy | None = choose(url, options.proxies)
+        self._retried = 0
+        self._refusals = 0
+        self._stale = False  # a kept connection had broken under it once
+        self._position = _tell(body)
+
+    @property
+    def repeatable(self) -> bool:
+        """Whether the body is in memory, and can be sent as often as need be."""
+        return self.body is None or isinstance(self.body, (bytes, str, bytearray, memoryview))
+
+    def patience(self) -> float | None:
+        """Return the seconds that the next blocking step may last, or None.
+
+        Raises:
+            RequestTimeout: the deadline is over.
+        """
+        left = remaining(self.deadline)
+        if left is None:
+            return self.options.timeout
+        if not left:
+            raise RequestTimeout(f"{self.url} was not fetched within {self.options.deadline:g} s")
+        return left if self.options.timeout is None else min(left, self.options.timeout)
+
+    def fields(self, *, forwarded: bool) -> Pairs:
+        """Return the header fields to be sent on this hop."""
+        if forwarded and self.proxy is not None and self.proxy.authorization:
+            return Pairs([*self.headers, ("Proxy-Authorization", self.proxy.authorization)])
+        return Pairs(self.headers)
+
+    # -- an answer --------------------------------------------------------------------------------
+
+    def follow(self, response: FetchResponse) -> float | None:
+        """Look at an answer: None if it is the last, else the seconds to wait before the next hop.
+
+        The task is then the next hop's.
+
+        Raises:
+            RedirectError: it leads where we do not go.
+        """
+        if (pause := self._later(response)) is not None:
+            self._retried += 1
+            return pause
+        location = response.raw.getheader("location") if response.status in redirects.FOLLOWED else None
+        if not location or self.options.redirects <= 0:
+            return None
+        try:
+            self._redirect(response, location)
+        except RedirectError as error:
+            error.response = response
+            raise
+        return 0.0
+
+    def _later(self, response: FetchResponse) -> float | None:
+        retries = self.options.retries
+        if response.status not in retries.statuses or not self._may_try_again():
+            return None
+        pause = _retry_after(response.raw.getheader("retry-after"))
+        if pause is None or pause > retries.longest:
+            return None
+        left = remaining(self.deadline)
+        if (left is not None and pause >= left) or not self._rewind():
+            return None
+        return pause
+
+    def _redirect(self, response: FetchResponse, location: str) -> None:
+        if len(self.history) >= self.options.redirects:
+            raise TooManyRedirects(f"{self.url} redirects again, after {len(self.history)} redirects")
+        before = self.url
+        following = redirects.target(before, location, allow_downgrade=self.options.allow_downgrade)
+        body = redirects.keeps_body(response.status, self.method)
+        if body and not self._rewind():
+            raise RedirectError(f"{before} wants the body at {following}, and it cannot be read again")
+        self.headers = redirects.headers_for(following, before, self.headers, body=body)
+        if not body:
+            self.body = None
+            self.method = "HEAD" if self.method == "HEAD" else "GET"
+        if following.user is not None:
+            self.headers = [field for field in self.headers if field[0].lower() != "authorization"]
+            self.headers.append(_basic(following.user))
+        self.url = following
+        self.history = [*self.history, response]
+        self.proxy = choose(following, self.options.proxies)
+        self._retried = self._refusals = 0
+        self._stale = False
+
+    # -- a failure --------------------------------------------------------------------------------
+
+    def retry(self, error: BaseException, *, reused: bool) -> float | None:
+        """Look at a failure: None if that is what came of it, else the seconds to wait before another try.
+
+        Args:
+            error: what happened.
+            reused: whether it happened on a connection that had been used before: it may have been
+                closed while the request was on its way.
+        """
+        if not isinstance(error, (http_client.HTTPException, OSError)) or isinstance(error, RedirectError):
+            return None
+        pause = self._pause(error, reused=reused)
+        if pause is None:
+            return None
+        left = remaining(self.deadline)
+        return None if left is not None and pause >= left else pause
+
+    def _pause(self, error: BaseException, *, reused: bool) -> float | None:
+        if isinstance(error, http_client.NotConnected) or getattr(error, "retry_safe", False):
+            if isinstance(error, TimeoutError) or self._refusals >= MAX_REFUSALS or not self._rewind():
+                return None
+            self._refusals += 1
+            return 0.0 if self._refusals == 1 else REFUSAL_BACKOFF * 2.0 ** (self._refusals - 2)
+        if isinstance(error, _HOPELESS) or _is_unknown_name(error) or self.method not in _IDEMPOTENT:
+            return None
+        if reused and not self._stale and isinstance(error, ConnectionError) and self._rewind():
+            self._stale = True
+            return 0.0
+        if not self._may_try_again() or not self._rewind():
+            return None
+        self._retried += 1
+        return self.options.retries.backoff * 2.0 ** (self._retried - 1)
+
+    def _may_try_again(self) -> bool:
+        return self.method in _IDEMPOTENT and self._retried < self.options.retries.total
+
+    def _rewind(self) -> bool:
+        """Make the body ready to be sent again; false if that cannot be done."""
+        if self.repeatable:
+            return True
+        if self._position is None:
+            return False
+        try:
+            self.body.seek(self._position)
+        except (OSError, ValueError):
+            return False
+        return True
+
+
+def make_task(
+    url: str,
+    method: str,
+    options: Options,
+    *,
+    headers: Any = None,
+    body: Any = None,
+    json: Any = None,
+    params: Any = None,
+    item: Any = None,
+    index: int = 0,
+) -> Task:
+    """Return the task of fetching something.
+
+    Raises:
+        http.client.InvalidURL, ValueError, TypeError: it makes no sense.
+    """
+    pairs = _pairs(headers)
+    if json is not None:
+        if body is not None:
+            raise TypeError("either body or json, not both")
+        body = json_codec.dumps(json, separators=(",", ":"), allow_nan=False).encode()
+        if not any(name.lower() == "content-type" for name, _ in pairs):
+            pairs.append(("Content-Type", "application/json"))
+    elif isinstance(body, str):
+        body = body.encode()
+    return Task(parse(url, params), method, pairs, body, options, item=item, index=index)
+
+
+def _pairs(headers: Any) -> list[Header]:
+    """Return the caller's headers, a mapping or pairs, as a list of our own."""
+    if headers is None:
+        return []
+    given: Iterable[Any] = (
+        headers.items() if isinstance(headers, Mapping) or hasattr(headers, "items") else headers
+    )
+    return [
+        (name.decode("latin-1") if isinstance(name, bytes) else name, value)
+        for name, value in given
+        if value is not None
+    ]
+
+
+def _with_defaults(headers: list[Header], url: URL, options: Options) -> list[Header]:
+    names = {name.lower() for name, _ in headers} if headers else ()
+    added = [field for field in options.headers if field[0] not in names]
+    if options.decode and "accept-encoding" not in names:
+        added.append(("accept-encoding", decoding.accept_encoding()))
+    if url.user is not None and "authorization" not in names:
+        added.append(_basic(url.user))
+    return added + headers
+
+
+def _basic(user: bytes) -> Header:
+    return "Authorization", f"Basic {base64.b64encode(user).decode()}"
+
+
+def _tell(body: Any) -> int | None:
+    """Return where a file stands, if it can be read again from there."""
+    if not hasattr(body, "read") or not hasattr(body, "seek"):
+        return None
+    try:
+        position: int = body.tell()
+    except (OSError, ValueError, AttributeError):
+        return None
+    return position
+
+
+def _retry_after(value: str | None) -> float | None:
+    """Return the seconds that a Retry-After means; None if there is none that can be read."""
+    if value is None:
+        return None
+    value = value.strip()
+    if value.isascii() and value.isdigit():
+        return float(value[:9])
+    try:
+        return max(0.0, email.utils.parsedate_to_datetime(value).timestamp() - time.time())
+    except (TypeError, ValueError, OverflowError):
+        return None
+
+
+def _is_unknown_name(error: BaseException) -> bool:
+    return isinstance(error, socket.gaierror) and error.errno != socket.EAI_AGAIN
+
+
+# What a request can end with, and nothing is wrong with the program.
+FAILURES = (http_client.HTTPException, OSError, HTTP2Error, ValueError, TypeError)
