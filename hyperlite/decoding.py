@@ -6,6 +6,7 @@ packed.  Bytes that end before the coding does are an error, not a short body.
 """
 
 import functools
+import importlib
 import sys
 import zlib
 from collections.abc import Callable
@@ -126,25 +127,20 @@ class _Zstd:
 
 @functools.cache
 def _brotli() -> Any:
-    try:
-        import brotli  # type: ignore[import-not-found,import-untyped,unused-ignore]  # noqa: PLC0415
-    except ImportError:
-        return None
-    return brotli if hasattr(brotli.Decompressor, "can_accept_more_data") else None
+    found = _import("brotli")
+    return found if found and hasattr(found.Decompressor, "can_accept_more_data") else None
 
 
 @functools.cache
 def _zstd() -> Any:
+    return _import("compression.zstd" if sys.version_info >= (3, 14) else "backports.zstd")
+
+
+def _import(name: str) -> Any:
     try:
-        if sys.version_info >= (3, 14):
-            from compression import zstd  # noqa: PLC0415
-        else:
-            from backports import (  # noqa: PLC0415
-                zstd,  # type: ignore[import-not-found,import-untyped,attr-defined,unused-ignore]
-            )
+        return importlib.import_module(name)
     except ImportError:
         return None
-    return zstd
 
 
 def _codec(name: str) -> Codec | None:

@@ -19,19 +19,26 @@ import ssl
 import threading
 import time
 from collections import deque
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from .connection import HTTP20Connection
 from .addresses import create_connection, through_socks
+from .connection import HTTP20Connection
 from .errors import RequestTimeout
 from .fields import authority
 from .forking import watch
 from .http1 import Lane
 from .mux import Mux
 from .proxies import Proxy
+from .request import Request
 from .response import HTTP20Response
-from .transport import H2, deadline_after, is_stale, remaining
+from .transport import H2, break_off, deadline_after, is_stale, remaining
 from .urls import URL
+
+if TYPE_CHECKING:
+    from .tasks import Task
+
+if TYPE_CHECKING:
+    pass
 
 # Seconds for which it is remembered that an origin has no HTTP/2. Long enough for a crawl.
 REMEMBERED = 300.0
@@ -113,6 +120,22 @@ class PooledConnection(HTTP20Connection):
             return transport.stream_limit - self.leased if transport.usable else 0
         return 0 if self.leased else 1
 
+    def make(self, task: "Task") -> Request:
+        """Return a task's request, to be sent on this connection.
+
+        Raises:
+            ValueError, TypeError, http.client.InvalidURL: something in it may not be sent.
+        """
+        return Request(
+            task.method,
+            task.url.target,
+            task.body,
+            task.fields(forwarded=False),
+            scheme=self._scheme,
+            authority=self._authority,
+            blocksize=self.blocksize,
+        )
+
     def ask(self, method: str, target: str, body: Any, headers: Any, timeout: float | None) -> HTTP20Response:
         """Send a request and return its response when its header is there.
 
@@ -143,8 +166,44 @@ class PooledConnection(HTTP20Connection):
         transport = self._transport
         if isinstance(transport, Mux):
             return transport.check()
-        sock = self.sock
-        return isinstance(transport, Lane) and sock is not None and not is_stale(sock)
+        if not isinstance(transport, Lane) or self.sock is None:
+            return False
+        try:
+            return not is_stale(self.sock)
+        except OSError:  # http.client has closed it, because the server said that it would
+            return False
+
+
+class Attempt:
+    """One request on a connection of its own, by a thread: so that another can end it."""
+
+    __slots__ = ("_connection", "_lock", "reused")
+
+    def __init__(self) -> None:
+        self.reused = False  # whether the connection had been used before
+        self._lock = threading.Lock()
+        self._connection: PooledConnection | None = None
+
+    def begin(self, connection: "PooledConnection") -> None:
+        """Take note of the connection."""
+        self.reused = connection.used
+        with self._lock:
+            self._connection = connection
+
+    def end(self) -> None:
+        """Take note that the connection is about to be another's."""
+        with self._lock:
+            self._connection = None
+
+    def break_off(self) -> None:
+        """End it, if it is on HTTP/1.1; from a finalizer too: this does not wait."""
+        if self._lock.acquire(blocking=False):
+            try:
+                connection = self._connection
+                if connection is not None and connection.mux is None and connection.sock is not None:
+                    break_off(connection.sock)
+            finally:
+                self._lock.release()
 
 
 class Settings(NamedTuple):
@@ -207,7 +266,7 @@ class Origin:
                 connection = self._pick_locked()
                 if connection is None:
                     if joined is not None and self._failure is not None and joined < self._round:
-                        raise _again(self._failure)
+                        raise again(self._failure)
                     if not self._may_dial_locked():
                         joined = self._wait_locked(deadline, timeout)
                         continue
@@ -258,6 +317,9 @@ class Origin:
                 self._connections.remove(connection)
             if self._waiting:
                 self._changed.notify()
+            over = not connection.leased and connection not in self._connections
+        if over:
+            connection.close()
 
     def abandon(self, connection: PooledConnection) -> None:
         """Give a connection back from a finalizer, which may run in the middle of anything."""
@@ -421,7 +483,7 @@ class Origin:
             }
 
 
-def _again(error: BaseException) -> BaseException:
+def again(error: BaseException) -> BaseException:
     """Return a copy of an error for a further thread: one object would gather the tracebacks of all."""
     try:
         again = copy.copy(error)

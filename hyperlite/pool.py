@@ -14,6 +14,7 @@ long is closed by the next one who comes by.
 import contextlib
 import os
 import ssl
+import sys
 import threading
 import time
 from collections.abc import Iterable, Iterator
@@ -22,7 +23,7 @@ from typing import Any
 from . import transport
 from .fetching import FetchResponse, Outcome
 from .forking import watch
-from .origins import Counters, Key, Origin, PooledConnection, Settings
+from .origins import Attempt, Counters, Key, Origin, PooledConnection, Settings
 from .proxies import Proxies
 from .redirects import FOLLOWED, Header
 from .response import HTTP20Response
@@ -181,7 +182,7 @@ class ConnectionPool:
         Nothing is fetched that nobody takes: while the caller does something else no further
         requests are sent.  What is under way when the generator is closed is cancelled.
         """
-        from .many import fetch_many  # noqa: PLC0415  it imports this module
+        from .many import fetch_many  # noqa: PLC0415  whoever fetches one by one needs none of it
 
         return fetch_many(self, requests, concurrency, ordered, progress, options)
 
@@ -234,19 +235,24 @@ class ConnectionPool:
         )
         return self._options._replace(**others)
 
+    @property
+    def max_connections_per_origin(self) -> int:
+        """How many connections there may be to one origin."""
+        return self._settings.max_connections
+
     # -- what fetch() and fetch_many() have in common -----------------------------------------------
 
     def complete(self, task: Task, *, stream: bool) -> FetchResponse:
         """Take a task through its hops to its end, in the calling thread."""
+        task.begin()
         while True:
-            reused: list[bool] = []
+            attempt = Attempt()
             try:
-                response = self._hop(task, reused, stream=stream)
+                response = self.hop(task, attempt, stream=stream)
             except Exception as error:
-                pause = task.retry(error, reused=any(reused))
+                pause = self.retry(task, error, reused=attempt.reused)
                 if pause is None:
                     raise
-                self._counters.retries += 1
             else:
                 pause = self.follow(task, response)
                 if pause is None:
@@ -271,12 +277,18 @@ class ConnectionPool:
                 self._counters.retries += 1
         return pause
 
-    def _hop(self, task: Task, reused: list[bool], *, stream: bool) -> FetchResponse:
+    def retry(self, task: Task, error: Exception, *, reused: bool) -> float | None:
+        """Look at a failure: None if that is what came of it, else seconds to wait before another try."""
+        pause = task.retry(error, reused=reused)
+        self._counters.retries += pause is not None
+        return pause
+
+    def hop(self, task: Task, attempt: Attempt, *, stream: bool) -> FetchResponse:
         """Ask once, and return the response; the body is in it, unless it is streamed."""
         origin = self.origin(task)
         connection = origin.lease(task.patience())
-        reused.append(connection.used)
-        lease = Leased(origin, connection)
+        attempt.begin(connection)
+        lease = Leased(origin, connection, attempt)
         try:
             raw = self._ask(task, connection)
             response = wrap(task, raw, lease)
@@ -285,6 +297,14 @@ class ConnectionPool:
             raise
         self._counters.requests += 1
         if not stream and not is_interim(task, response):
+            _ = response.body
+        return response
+
+    def received(self, task: Task, raw: HTTP20Response) -> FetchResponse:
+        """Return the response of which everything has arrived."""
+        response = wrap(task, raw, None)
+        self._counters.requests += 1
+        if not is_interim(task, response):
             _ = response.body
         return response
 
@@ -391,17 +411,19 @@ class ConnectionPool:
 class Leased:
     """A connection that a response has."""
 
-    __slots__ = ("_connection", "_origin")
+    __slots__ = ("_attempt", "_connection", "_origin")
 
-    def __init__(self, origin: Origin, connection: PooledConnection) -> None:
+    def __init__(self, origin: Origin, connection: PooledConnection, attempt: Attempt) -> None:
+        self._attempt = attempt
         self._origin = origin
         self._connection = connection
 
     def end(self, *, reusable: bool) -> None:
         """Give it back; an HTTP/2 connection can always be used again if it is open."""
-        self._origin.release(self._connection)
+        self._attempt.end()
         if not reusable and self._connection.mux is None:
             self._origin.discard(self._connection)
+        self._origin.release(self._connection)
 
     def abandon(self) -> None:
         """Give it back from a finalizer."""
@@ -459,11 +481,10 @@ def _retries(retries: int | Retries) -> Retries:
 
 
 def _default_headers(headers: Any) -> tuple[Header, ...]:
-    from . import __version__  # noqa: PLC0415  which imports this module
-
+    version = sys.modules[__package__].__version__  # importing it would be importing upwards
     given = [(name.lower(), value) for name, value in (dict(headers).items() if headers else ())]
     if not any(name == "user-agent" for name, _ in given):
-        given.insert(0, ("user-agent", f"hyperlite/{__version__}"))
+        given.insert(0, ("user-agent", f"hyperlite/{version}"))
     return tuple(field for field in given if field[1] is not None)
 
 

@@ -146,13 +146,20 @@ class Task:
         self.history: list[FetchResponse] = []
         self.item = item
         self.index = index
-        self.started = time.monotonic()
-        self.deadline = None if options.deadline is None else self.started + options.deadline
+        self.started = 0.0
+        self.deadline: float | None = None
         self.proxy: Proxy | None = choose(url, options.proxies)
         self._retried = 0
         self._refusals = 0
         self._stale = False  # a kept connection had broken under it once
         self._position = _tell(body)
+
+    def begin(self) -> None:
+        """Start the clock, if it does not run yet."""
+        if not self.started:
+            self.started = time.monotonic()
+            if self.options.deadline is not None:
+                self.deadline = self.started + self.options.deadline
 
     @property
     def repeatable(self) -> bool:

@@ -1,0 +1,596 @@
+"""fetch_many(): one loop in the calling thread for all HTTP/2 connections, threads for the rest.
+
+::
+
+    requests ──> parked ──> under way ──> held ──> taken by the caller
+               (per origin) ╰───── a window of `concurrency` ─────╯
+
+- Each origin has a window.  What is under way and what waits to be taken fill it together, so nothing
+  is fetched that nobody takes; it slides with each outcome that is taken.
+- HTTP/2 streams are driven here: when one of the sockets has something, its mux is pumped, and each
+  stream to which something happened notes itself in `touched` (it is its own waiter, see baton.py).
+- Dialling, HTTP/1.1 and bodies that are files would block, and run on threads; these post what came
+  of it and ring the bell.
+- All this goes on only while the caller waits for the next outcome.
+
+Rule: threads touch nothing here but `_posts` and the bell.
+"""
+
+import heapq
+import math
+import selectors
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any, cast
+
+from .errors import BodyTooLarge, RequestTimeout
+from .fetching import FetchRequest, FetchResponse, Outcome
+from .mux import Mux
+from .origins import Attempt, Origin, PooledConnection, again
+from .response import HTTP20Response
+from .stream import Stream
+from .tasks import FAILURES, Task, make_task
+from .workers import Bell, Workers
+
+if TYPE_CHECKING:
+    from .pool import ConnectionPool
+
+# Threads at most: for dialling, and for as many HTTP/1.1 requests at once.
+MAX_THREADS = 128
+# Origins that are talked to at once: each has a connection open.
+MAX_ORIGINS = 200
+# How many requests are read ahead of what is under way, of an iterable that has no length, in units of
+# `concurrency`: little while all are for one origin, more when others may be behind those in the way.
+AHEAD_OF_ONE = 5
+AHEAD_OF_MANY = 100
+# Requests that are read before what has been read is sent.
+INTAKE = 128
+# Unread bytes of a stream from which on they are taken, and its window opened: an eighth of the window.
+DRAIN = 128 << 10
+# Seconds between two looks at who has timed out: at most, and as a part of the shortest timeout.
+LONGEST_TICK = 1.0
+SHORTEST_TICK = 0.02
+
+Progress = Callable[[int, int | None], object]
+
+
+class Window:
+    """What there is to fetch from one origin.
+
+    Attributes:
+        parked: what is not under way yet.
+        busy: what is under way, or was not taken yet; at most `concurrency`.
+        flying: what of it is on HTTP/2, in this thread's hands.
+        jobs: what of it is on a thread.
+        dialling: connections that are being dialled.
+        grounded: a further connection could not be dialled; those that are there must do.
+        active: it is among the MAX_ORIGINS.
+    """
+
+    __slots__ = ("active", "busy", "dialling", "flying", "grounded", "jobs", "origin", "parked")
+
+    def __init__(self, origin: Origin) -> None:
+        self.origin = origin
+        self.parked: deque[Task] = deque()
+        self.busy = self.flying = self.jobs = self.dialling = 0
+        self.grounded = self.active = False
+
+
+class Flight:
+    """A request on HTTP/2; it waits for its own stream."""
+
+    __slots__ = ("_loop", "connection", "noted", "parts", "reused", "since", "stream", "task", "window")
+
+    def __init__(
+        self, loop: "Loop", task: Task, window: Window, connection: PooledConnection, stream: Stream
+    ) -> None:
+        self._loop = loop
+        self.task = task
+        self.window = window
+        self.connection = connection
+        self.stream = stream
+        self.reused = connection.used
+        self.parts: list[bytes] = []  # of a body that exceeds DRAIN
+        self.since = time.monotonic()  # when something happened last
+        self.noted = False
+        stream.waiters.append(cast("threading.Lock", self))
+
+    def release(self) -> None:
+        """Take note that something happened: to the mux, this is a lock on which somebody sleeps."""
+        if not self.noted:
+            self.noted = True
+            self._loop.touched.append(self)
+            self._loop.wake()
+
+
+def fetch_many(
+    pool: "ConnectionPool",
+    requests: Iterable[Any],
+    concurrency: int,
+    ordered: bool,
+    progress: Progress | None,
+    options: dict[str, Any],
+) -> Iterator[Outcome]:
+    """Return the generator that `ConnectionPool.fetch_many()` describes; what is wrong is raised at once."""
+    if concurrency < 1:
+        raise ValueError("concurrency must be at least 1")
+    return Loop(pool, requests, concurrency, ordered, progress, options).outcomes()
+
+
+class Loop:
+    """One run of fetch_many()."""
+
+    def __init__(
+        self,
+        pool: "ConnectionPool",
+        requests: Iterable[Any],
+        concurrency: int,
+        ordered: bool,
+        progress: Progress | None,
+        options: dict[str, Any],
+    ) -> None:
+        self._pool = pool
+        self._defaults = options
+        self._options = pool.options(**options)
+        self._concurrency = concurrency
+        self._ordered = ordered
+        self._progress = progress
+        # -- the requests --
+        self._source = iter(requests)
+        self._whole = isinstance(requests, Sequence)  # it is in memory anyhow
+        self._total = len(requests) if isinstance(requests, Sequence) else None
+        self._exhausted = False
+        self._taken_in = 0
+        self._parked = 0
+        # -- what goes on --
+        self._windows: dict[Origin, Window] = {}
+        self._startable: dict[Window, None] = {}  # in which something can perhaps be started
+        self._inactive: deque[Window] = deque()  # which wait to be among the MAX_ORIGINS
+        self._active = 0
+        self._origins_seen = 0
+        self._flights: dict[Flight, None] = {}
+        self._attempts: dict[Attempt, None] = {}  # on threads
+        self._asleep: list[tuple[float, int, Task]] = []  # a heap: what is tried again later
+        self._unfinished = 0
+        # -- what is done --
+        self._ready: deque[tuple[Outcome, Window | None]] = deque()
+        self._early: dict[int, tuple[Outcome, Window | None]] = {}  # before its turn, where there is an order
+        self._next = 0
+        self._done = 0
+        # -- waiting --
+        self.touched: deque[Flight] = deque()
+        self._posts: deque[Callable[[], None]] = deque()
+        self._polling = False
+        self._looked = time.monotonic()  # for timeouts
+        self._tick = LONGEST_TICK
+
+    # -- the generator ----------------------------------------------------------------------------
+
+    def outcomes(self) -> Iterator[Outcome]:
+        """Yield an outcome for each request."""
+        self._workers = Workers(MAX_THREADS)
+        self._bell = Bell()
+        self._selector = selectors.DefaultSelector()
+        self._links: dict[Mux, int] = {}  # which are polled, and for what
+        self._numbers: dict[Mux, int] = {}  # their descriptors
+        try:
+            self._selector.register(self._bell, selectors.EVENT_READ)
+            while True:
+                self._take_in()
+                if self._startable and (not self._ready or self._worth_it()):
+                    self._start()
+                if self._ready:
+                    outcome, window = self._ready.popleft()
+                    if window is not None:
+                        window.busy -= 1
+                        self._note(window)
+                    self._done += 1
+                    if self._progress is not None:
+                        self._progress(self._done, self._total)
+                    yield outcome
+                elif self._unfinished:
+                    self._turn()
+                elif self._exhausted:
+                    return
+        finally:
+            self._close()
+
+    def _take_in(self) -> None:
+        """Read requests, as far ahead as there is use for it."""
+        if self._exhausted:
+            return
+        ahead = AHEAD_OF_MANY if self._origins_seen > 1 else AHEAD_OF_ONE
+        limit = math.inf if self._whole else self._concurrency * ahead
+        for _ in range(INTAKE):
+            if self._parked >= limit:
+                return
+            try:
+                item = next(self._source)
+            except StopIteration:
+                self._exhausted = True
+                return
+            index = self._taken_in
+            self._taken_in += 1
+            self._unfinished += 1
+            try:
+                task = self._make_task(item, index)
+                self._park(task)
+            except FAILURES as error:
+                self._deliver(None, Outcome(item, index, error=cast("Exception", error)))
+
+    def _make_task(self, item: Any, index: int) -> Task:
+        if isinstance(item, str):
+            return make_task(item, "GET", self._options, item=item, index=index)
+        request = FetchRequest(**item) if isinstance(item, Mapping) else item
+        if not isinstance(request, FetchRequest):
+            raise TypeError(f"a request is a URL, a FetchRequest or a mapping, not {type(item).__name__}")
+        options = self._options
+        own = {name: getattr(request, name) for name in ("timeout", "deadline", "redirects")}
+        own = {name: value for name, value in own.items() if value is not None}
+        if own:
+            options = options._replace(**own)
+        return make_task(
+            request.url,
+            request.method,
+            options,
+            headers=request.headers,
+            body=request.body,
+            json=request.json,
+            params=request.params,
+            item=item,
+            index=index,
+        )
+
+    def _park(self, task: Task, *, first: bool = False) -> None:
+        """Put a task where it waits for its origin."""
+        origin = self._pool.origin(task)
+        window = self._windows.get(origin)
+        if window is None:
+            window = self._windows[origin] = Window(origin)
+            self._origins_seen += 1
+        if first:
+            window.parked.appendleft(task)
+        else:
+            window.parked.append(task)
+        self._parked += 1
+        self._note(window)
+
+    def _note(self, window: Window) -> None:
+        """Have a look at a window soon; or forget it, if nothing is left of it."""
+        if window.parked:
+            self._startable[window] = None
+        elif not window.busy and not window.dialling:
+            self._windows.pop(window.origin, None)
+            self._startable.pop(window, None)
+            if window.active:
+                window.active = False
+                self._active -= 1
+                if self._inactive:
+                    self._startable[self._inactive.popleft()] = None
+
+    def _worth_it(self) -> bool:
+        """Tell whether enough can be started to do so while there are outcomes to be taken."""
+        batch = max(1, self._concurrency // 8)
+        return any(self._concurrency - window.busy >= batch for window in self._startable)
+
+    # -- starting ---------------------------------------------------------------------------------
+
+    def _start(self) -> None:
+        """Start what can be started."""
+        while self._startable:
+            window, _ = self._startable.popitem()
+            if not window.active:
+                if self._active >= MAX_ORIGINS:
+                    self._inactive.append(window)
+                    continue
+                window.active = True
+                self._active += 1
+            self._launch(window)
+
+    def _launch(self, window: Window) -> None:
+        origin = window.origin
+        while window.parked and (room := self._concurrency - window.busy) > 0:
+            first = window.parked[0]
+            first.begin()
+            if origin.protocol == "http/1.1" or not first.repeatable:
+                if window.jobs >= self._pool.max_connections_per_origin:
+                    return
+                self._job(window, self._unpark(window))
+                continue
+            wanted = min(room, len(window.parked))
+            leased = origin.try_lease(wanted, insist=not window.flying and not window.dialling)
+            if leased is None:
+                self._dial(window, wanted)
+                return
+            self._send(window, *leased)
+
+    def _unpark(self, window: Window) -> Task:
+        self._parked -= 1
+        window.busy += 1
+        task = window.parked.popleft()
+        task.begin()
+        return task
+
+    def _dial(self, window: Window, wanted: int) -> None:
+        """Have as many further connections dialled as would be filled: one while nothing is known."""
+        if window.grounded:
+            return
+        needed = 1 if window.origin.protocol is None else math.ceil(wanted / 100)
+        for _ in range(min(needed - window.dialling, window.origin.vacancies)):
+            window.dialling += 1
+            self._workers.run(partial(self._dial_on_thread, window, window.parked[0].patience()))
+
+    def _dial_on_thread(self, window: Window, timeout: float | None) -> None:
+        failure: Exception | None = None
+        try:
+            window.origin.expand(timeout)
+        except Exception as error:
+            failure = error
+        self._post(partial(self._dialled, window, failure))
+
+    def _dialled(self, window: Window, error: Exception | None) -> None:
+        window.dialling -= 1
+        if error is not None and (window.flying or window.jobs or window.dialling):
+            window.grounded = True
+        elif error is not None:
+            for _ in range(len(window.parked)):
+                task = self._unpark(window)
+                self._settle(window, task, None, cast("Exception", again(error)), reused=False)
+        self._note(window)
+
+    def _send(self, window: Window, connection: PooledConnection, count: int) -> None:
+        """Send requests on an HTTP/2 connection."""
+        mux = connection.mux
+        assert mux is not None
+        flights: list[Flight] = []
+        while count and window.parked:
+            if not window.parked[0].repeatable:
+                break
+            task = self._unpark(window)
+            try:
+                stream = Stream(0, connection.make(task))
+            except FAILURES as error:
+                self._settle(window, task, None, cast("Exception", error), reused=False)
+                continue
+            flights.append(Flight(self, task, window, connection, stream))
+            count -= 1
+        if count:
+            window.origin.release(connection, count)
+        if not flights:
+            return
+        if not mux.submit([flight.stream for flight in flights]):
+            window.origin.release(connection, len(flights))
+            window.origin.discard(connection)
+            for flight in reversed(flights):
+                self._parked += 1
+                window.busy -= 1
+                window.parked.appendleft(flight.task)
+            return
+        window.flying += len(flights)
+        for flight in flights:
+            self._flights[flight] = None
+            timeout = flight.task.options.timeout
+            for seconds in (timeout, flight.task.options.deadline):
+                if seconds is not None:
+                    self._tick = max(SHORTEST_TICK, min(self._tick, seconds / 10))
+        self._watch(mux)
+
+    # -- on threads -------------------------------------------------------------------------------
+
+    def _job(self, window: Window, task: Task) -> None:
+        """Have one request done by a thread."""
+        window.jobs += 1
+        attempt = Attempt()
+        self._attempts[attempt] = None
+        self._workers.run(partial(self._do_on_thread, window, task, attempt))
+
+    def _do_on_thread(self, window: Window, task: Task, attempt: Attempt) -> None:
+        response: FetchResponse | None = None
+        failure: Exception | None = None
+        try:
+            response = self._pool.hop(task, attempt, stream=False)
+        except Exception as error:
+            failure = error
+        self._post(partial(self._job_done, window, task, attempt, response, failure))
+
+    def _job_done(
+        self,
+        window: Window,
+        task: Task,
+        attempt: Attempt,
+        response: FetchResponse | None,
+        error: Exception | None,
+    ) -> None:
+        window.jobs -= 1
+        del self._attempts[attempt]
+        self._settle(window, task, response, error, reused=attempt.reused)
+
+    def _post(self, message: Callable[[], None]) -> None:
+        """Leave a message from a thread."""
+        self._posts.append(message)
+        self.wake()
+
+    def wake(self) -> None:
+        """Ring, if somebody is there to hear it."""
+        if self._polling:
+            self._bell.ring()
+
+    # -- waiting ----------------------------------------------------------------------------------
+
+    def _turn(self) -> None:
+        """Wait for something to happen, and deal with it."""
+        self._polling = True
+        try:
+            events = self._selector.select(0 if self._posts or self.touched else self._patience())
+        finally:
+            self._polling = False
+        for key, _ in events:
+            if key.data is None:
+                self._bell.hush()
+            else:
+                key.data.pump()
+                self._watch(key.data)
+        while self._posts:
+            self._posts.popleft()()
+        now = time.monotonic()
+        while self.touched:
+            self._attend(self.touched.popleft(), now)
+        while self._asleep and self._asleep[0][0] <= now:
+            self._park(heapq.heappop(self._asleep)[2], first=True)
+        if now - self._looked >= self._tick:
+            self._looked = now
+            self._look_at_the_clock(now)
+
+    def _patience(self) -> float | None:
+        """Return how long to wait at most."""
+        if not self._exhausted and (self._whole or self._parked < self._concurrency):
+            return 0 if self._whole else self._tick
+        now = time.monotonic()
+        limits = [self._asleep[0][0] - now] if self._asleep else []
+        if self._flights:
+            limits.append(self._looked + self._tick - now)
+        return max(0.0, min(limits)) if limits else None
+
+    def _watch(self, mux: Mux) -> None:
+        """Poll a mux for what it waits for."""
+        wanted = selectors.EVENT_READ | (selectors.EVENT_WRITE if mux.wants_write else 0)
+        known = self._links.get(mux)
+        if mux.closed:
+            if known is not None:
+                self._unwatch(mux)
+        elif known is None:
+            for other in [one for one in self._links if one.closed]:
+                self._unwatch(other)  # its descriptor may be this one's by now
+            self._numbers[mux] = mux.fileno()
+            self._selector.register(self._numbers[mux], wanted, mux)
+            self._links[mux] = wanted
+        elif known != wanted:
+            self._selector.modify(self._numbers[mux], wanted, mux)
+            self._links[mux] = wanted
+
+    def _unwatch(self, mux: Mux) -> None:
+        del self._links[mux]
+        try:
+            self._selector.unregister(self._numbers.pop(mux))
+        except (KeyError, ValueError, OSError):
+            return  # closing it has done so
+
+    def _look_at_the_clock(self, now: float) -> None:
+        for flight in list(self._flights):
+            task = flight.task
+            timeout = task.options.timeout
+            if task.deadline is not None and now >= task.deadline:
+                complaint = f"{task.url} was not fetched within {task.options.deadline:g} s"
+            elif timeout is not None and now - flight.since >= timeout:
+                complaint = f"nothing came from {task.url} for {timeout:g} s"
+            else:
+                continue
+            mux = flight.connection.mux
+            assert mux is not None
+            mux.cancel(flight.stream, RequestTimeout(complaint))
+
+    # -- what came of it --------------------------------------------------------------------------
+
+    def _attend(self, flight: Flight, now: float) -> None:
+        """See what has happened to a stream."""
+        flight.noted = False
+        flight.since = now
+        stream = flight.stream
+        if flight not in self._flights:
+            return
+        if stream.complete:
+            self._land(flight, None)
+        elif stream.error is not None:
+            self._land(flight, stream.error)
+        elif stream.inbox.size >= DRAIN:
+            mux = flight.connection.mux
+            assert mux is not None
+            while readable := stream.readable:
+                flight.parts.append(mux.read(stream, readable))
+            if stream.taken > flight.task.options.max_body:
+                complaint = (
+                    f"the body of {flight.task.url} is longer than {flight.task.options.max_body} bytes"
+                )
+                mux.cancel(stream, BodyTooLarge(complaint))
+
+    def _land(self, flight: Flight, error: Exception | None) -> None:
+        """Make a response of a stream that is over."""
+        del self._flights[flight]
+        flight.stream.waiters.clear()
+        window, task, mux = flight.window, flight.task, flight.connection.mux
+        window.flying -= 1
+        response: FetchResponse | None = None
+        if error is None:
+            assert mux is not None
+            if flight.parts:
+                mux.put_back(flight.stream, b"".join(flight.parts))
+                flight.parts.clear()
+            try:
+                raw = HTTP20Response.from_stream(mux, flight.stream, task.method)
+                response = self._pool.received(task, raw)
+            except FAILURES as failure:
+                error = cast("Exception", failure)
+        window.origin.release(flight.connection)
+        self._settle(window, task, response, error, reused=flight.reused)
+
+    def _settle(
+        self,
+        window: Window,
+        task: Task,
+        response: FetchResponse | None,
+        error: Exception | None,
+        *,
+        reused: bool,
+    ) -> None:
+        """Decide whether that was all: an outcome, or another hop, or another try."""
+        pause: float | None
+        if response is not None:
+            try:
+                pause = self._pool.follow(task, response)
+            except FAILURES as refusal:
+                pause, response, error = None, None, cast("Exception", refusal)
+        else:
+            assert error is not None
+            pause = self._pool.retry(task, error, reused=reused)
+        if pause is None:
+            if response is not None:
+                response.elapsed = time.monotonic() - task.started
+            self._deliver(window, Outcome(task.item, task.index, response, error))
+            return
+        window.busy -= 1
+        self._note(window)
+        if pause:
+            heapq.heappush(self._asleep, (time.monotonic() + pause, task.index, task))
+        else:
+            self._park(task, first=True)
+
+    def _deliver(self, window: Window | None, outcome: Outcome) -> None:
+        self._unfinished -= 1
+        if not self._ordered:
+            self._ready.append((outcome, window))
+            return
+        self._early[outcome.index] = (outcome, window)
+        while self._next in self._early:
+            self._ready.append(self._early.pop(self._next))
+            self._next += 1
+
+    # -- the end ----------------------------------------------------------------------------------
+
+    def _close(self) -> None:
+        """Give up what is under way. It may be a finalizer that calls: nothing here waits."""
+        self._exhausted = True
+        for flight in self._flights:
+            flight.stream.waiters.clear()
+            mux = flight.connection.mux
+            if mux is not None:
+                mux.abandon(flight.stream)
+            flight.window.origin.abandon(flight.connection)
+        self._flights.clear()
+        self._workers.close()
+        for attempt in self._attempts:
+            attempt.break_off()
+        self._selector.close()
+        self._bell.close()
