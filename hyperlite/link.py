@@ -146,6 +146,17 @@ class Link(ABC):
         """Whether something waits for the socket to take it."""
         return bool(self._out)
 
+    @property
+    def grace(self) -> float | None:
+        """Seconds of polling in which the peer must say something, where a sign of life is waited for."""
+        return self._grace
+
+    def unheard(self, seconds: float) -> None:
+        """Take note that the socket was polled for so long from outside, and nothing came."""
+        with self._lock:
+            if self._grace is not None and self._closed is None:
+                self._use_up_grace_locked(seconds)
+
     def pump(self) -> None:
         """Receive what has come and send what can be sent, without waiting."""
         with self._lock:

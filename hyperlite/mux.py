@@ -201,7 +201,7 @@ class Mux(Slots):
             return self._wait((stream,), attempt, timeout, complaint)
         except RequestTimeout as error:
             if limit is None:
-                self._distrust(time.monotonic() - now)
+                self.distrust(time.monotonic() - now)
             if _is_late(stream):
                 raise self._expire(stream, complaint) from error
             raise
@@ -212,7 +212,7 @@ class Mux(Slots):
         self.cancel(stream, error)
         return error
 
-    def _distrust(self, waited: float) -> None:
+    def distrust(self, waited: float) -> None:
         """After a time-out: a connection on which hardly anything moved takes no further requests.
 
         It may be dead, or a byte may drip from it now and then; who comes next would wait for nothing
