@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from . import decoding
-from .errors import BodyTooLarge, RequestTimeout
-from .response import HTTP20Response
+from .errors import BodyTooLarge, IncompleteBody, RequestTimeout
+from .response import HTTP_2, HTTP20Response
 
 # Bytes that iteration yields at a time.
 PIECE = 65536
@@ -38,6 +38,9 @@ class FetchRequest:
 
 class Lease(Protocol):
     """A connection that a response has for itself, or shares."""
+
+    def limit(self, seconds: float | None) -> None:
+        """Bound the next read."""
 
     def end(self, *, reusable: bool) -> None:
         """Give it back."""
@@ -72,6 +75,7 @@ class FetchResponse:
         decode: bool,
         max_body: int,
         lease: "Lease | None",
+        timeout: float | None = None,
         deadline: float | None = None,
     ) -> None:
         self.raw = raw
@@ -81,6 +85,7 @@ class FetchResponse:
         self.elapsed = 0.0
         self._max_body = max_body
         self._lease = lease
+        self._timeout = timeout
         self._deadline = deadline
         self._body: bytes | None = None
         self._read: Callable[[int], bytes] = self._take
@@ -183,6 +188,11 @@ class FetchResponse:
                 raise self._too_large()
             if length is not None and self._deadline is None:
                 return self.raw.read()
+        if not self._packed and self._deadline is None and self.raw.version == HTTP_2:
+            body = self.raw.read(self._max_body + 1)
+            if len(body) > self._max_body:
+                raise self._too_large()
+            return body
         parts: list[bytes] = []
         left = self._max_body
         while piece := self._read(min(PIECE, left + 1)):
@@ -194,9 +204,25 @@ class FetchResponse:
 
     def _take(self, size: int) -> bytes:
         """Read from the network."""
-        if self._deadline is not None and time.monotonic() >= self._deadline:
-            raise RequestTimeout(f"the body of {self.url} did not come within the deadline")
-        return self.raw.read(size)
+        raw = self.raw
+        if self._deadline is None:
+            data = raw.read(size)
+        else:
+            left = self._deadline - time.monotonic()
+            if left <= 0:
+                raise RequestTimeout(f"the body of {self.url} did not end before the deadline")
+            if raw.version == HTTP_2:
+                data = raw.read(size)  # it knows its deadline
+            else:
+                if self._lease is not None:
+                    self._lease.limit(left if self._timeout is None else min(left, self._timeout))
+                data = raw.read1(size)  # what came by one packet: the next may be slow to come
+        if not data and size and raw.version != HTTP_2 and raw.length:
+            # http.client takes the end for granted when it reads piece by piece.
+            raise IncompleteBody(
+                f"the body of {self.url} ended {raw.length} bytes too early", expected=raw.length
+            )
+        return data
 
     def _too_large(self) -> BodyTooLarge:
         return BodyTooLarge(

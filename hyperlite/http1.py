@@ -118,6 +118,10 @@ class Lane:
         """How many requests are on the wire, and how many wait for their turn."""
         return int(self._current is not None), len(self._queue)
 
+    def limit(self, timeout: float | None) -> None:
+        """Set the seconds that each wait may last."""
+        self._timeout = timeout
+
     def submit(self, exchanges: Iterable[Exchange]) -> None:
         """Queue requests; `settle` sees to it that they are sent."""
         with self._lock:

@@ -18,7 +18,6 @@ Rule: threads touch nothing here but `_posts` and the bell.
 
 import heapq
 import math
-import selectors
 import threading
 import time
 from collections import deque
@@ -28,12 +27,12 @@ from typing import TYPE_CHECKING, Any, cast
 
 from .errors import BodyTooLarge, RequestTimeout
 from .fetching import FetchRequest, FetchResponse, Outcome
-from .mux import Mux
 from .origins import Attempt, Origin, PooledConnection, again
+from .poller import Poller
 from .response import HTTP20Response
 from .stream import Stream
 from .tasks import FAILURES, Task, make_task
-from .workers import Bell, Workers
+from .workers import Workers
 
 if TYPE_CHECKING:
     from .pool import ConnectionPool
@@ -163,7 +162,6 @@ class Loop:
         # -- waiting --
         self.touched: deque[Flight] = deque()
         self._posts: deque[Callable[[], None]] = deque()
-        self._polling = False
         self._looked = time.monotonic()  # for timeouts
         self._tick = LONGEST_TICK
 
@@ -172,12 +170,8 @@ class Loop:
     def outcomes(self) -> Iterator[Outcome]:
         """Yield an outcome for each request."""
         self._workers = Workers(MAX_THREADS)
-        self._bell = Bell()
-        self._selector = selectors.DefaultSelector()
-        self._links: dict[Mux, int] = {}  # which are polled, and for what
-        self._numbers: dict[Mux, int] = {}  # their descriptors
+        self._poller = Poller()
         try:
-            self._selector.register(self._bell, selectors.EVENT_READ)
             while True:
                 self._take_in()
                 if self._startable and (not self._ready or self._worth_it()):
@@ -376,7 +370,7 @@ class Loop:
             for seconds in (timeout, flight.task.options.deadline):
                 if seconds is not None:
                     self._tick = max(SHORTEST_TICK, min(self._tick, seconds / 10))
-        self._watch(mux)
+        self._poller.watch(mux)
 
     # -- on threads -------------------------------------------------------------------------------
 
@@ -415,24 +409,13 @@ class Loop:
 
     def wake(self) -> None:
         """Ring, if somebody is there to hear it."""
-        if self._polling:
-            self._bell.ring()
+        self._poller.wake()
 
     # -- waiting ----------------------------------------------------------------------------------
 
     def _turn(self) -> None:
         """Wait for something to happen, and deal with it."""
-        self._polling = True
-        try:
-            events = self._selector.select(0 if self._posts or self.touched else self._patience())
-        finally:
-            self._polling = False
-        for key, _ in events:
-            if key.data is None:
-                self._bell.hush()
-            else:
-                key.data.pump()
-                self._watch(key.data)
+        self._poller.poll(self._patience(), lambda: bool(self._posts or self.touched))
         while self._posts:
             self._posts.popleft()()
         now = time.monotonic()
@@ -454,30 +437,6 @@ class Loop:
             limits.append(self._looked + self._tick - now)
         return max(0.0, min(limits)) if limits else None
 
-    def _watch(self, mux: Mux) -> None:
-        """Poll a mux for what it waits for."""
-        wanted = selectors.EVENT_READ | (selectors.EVENT_WRITE if mux.wants_write else 0)
-        known = self._links.get(mux)
-        if mux.closed:
-            if known is not None:
-                self._unwatch(mux)
-        elif known is None:
-            for other in [one for one in self._links if one.closed]:
-                self._unwatch(other)  # its descriptor may be this one's by now
-            self._numbers[mux] = mux.fileno()
-            self._selector.register(self._numbers[mux], wanted, mux)
-            self._links[mux] = wanted
-        elif known != wanted:
-            self._selector.modify(self._numbers[mux], wanted, mux)
-            self._links[mux] = wanted
-
-    def _unwatch(self, mux: Mux) -> None:
-        del self._links[mux]
-        try:
-            self._selector.unregister(self._numbers.pop(mux))
-        except (KeyError, ValueError, OSError):
-            return  # closing it has done so
-
     def _look_at_the_clock(self, now: float) -> None:
         for flight in list(self._flights):
             task = flight.task
@@ -490,6 +449,7 @@ class Loop:
                 continue
             mux = flight.connection.mux
             assert mux is not None
+            mux.distrust(now - flight.since)
             mux.cancel(flight.stream, RequestTimeout(complaint))
 
     # -- what came of it --------------------------------------------------------------------------
@@ -592,5 +552,4 @@ class Loop:
         self._workers.close()
         for attempt in self._attempts:
             attempt.break_off()
-        self._selector.close()
-        self._bell.close()
+        self._poller.close()

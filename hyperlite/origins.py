@@ -13,6 +13,7 @@ not replay.  Whoever leases it asks the pool for another instead.
 Rule: `_lock` guards everything here, and nothing is waited for while it is held.
 """
 
+import contextlib
 import copy
 import socket
 import ssl
@@ -101,7 +102,7 @@ class PooledConnection(HTTP20Connection):
             if secure:
                 told = {"Proxy-Authorization": proxy.authorization} if proxy.authorization else {}
                 self.set_tunnel(key.host, key.port, told)
-        self.absolute = forwarded and not secure  # the proxy wants the whole URL
+        self._forwarded = forwarded and not secure
 
     def _talk(self, sock: socket.socket, *, http2: bool) -> None:
         super()._talk(sock, http2=http2 and self._secure)
@@ -136,29 +137,33 @@ class PooledConnection(HTTP20Connection):
             blocksize=self.blocksize,
         )
 
-    def ask(self, method: str, target: str, body: Any, headers: Any, timeout: float | None) -> HTTP20Response:
-        """Send a request and return its response when its header is there.
-
-        Args:
-            method, target, body, headers: as for `request()`.
-            timeout: seconds that each blocking step may last.
+    def ask(self, task: "Task") -> HTTP20Response:
+        """Send a task's request and return its response when its header is there.
 
         Raises:
             As `request()` and `getresponse()`.
         """
-        transport = self._transport
-        if isinstance(transport, Lane):
-            transport._timeout = timeout
-            if self.sock is not None:
-                self.sock.settimeout(timeout)
-        stream_id = self.request(method, target, body, headers)
-        try:
-            for _ in self.as_ready([stream_id], timeout):
-                pass
-        except BaseException:
-            self.cancel(stream_id)
-            raise
+        target = task.url.target
+        if self._forwarded:  # the proxy wants the whole URL
+            target = f"{task.url.scheme}://{task.url.netloc}{target}"
+        self.limit(task.patience())
+        stream_id = self.request(
+            task.method,
+            target,
+            task.body,
+            task.fields(forwarded=self._forwarded),
+            timeout=task.options.timeout,
+            deadline=remaining(task.deadline),
+        )
         return self.getresponse(stream_id)
+
+    def limit(self, seconds: float | None) -> None:
+        """Set how long a step may last, where one request has the connection for itself: on HTTP/1.1."""
+        if isinstance(self._transport, Lane):
+            self._transport.limit(seconds)
+            if self.sock is not None:
+                with contextlib.suppress(OSError):  # closed, because the server said that it would
+                    self.sock.settimeout(seconds)
 
     @property
     def healthy(self) -> bool:

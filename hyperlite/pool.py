@@ -11,7 +11,6 @@ Any number of threads may share a pool.  There is no background thread: what has
 long is closed by the next one who comes by.
 """
 
-import contextlib
 import os
 import ssl
 import sys
@@ -23,22 +22,18 @@ from typing import Any
 from . import transport
 from .fetching import FetchResponse, Outcome
 from .forking import watch
-from .origins import Attempt, Counters, Key, Origin, PooledConnection, Settings
+from .hops import Leased, drain, is_interim, wrap
+from .origins import Attempt, Counters, Key, Origin, Settings
 from .proxies import Proxies
-from .redirects import FOLLOWED, Header
+from .redirects import Header
 from .response import HTTP20Response
 from .tasks import Options, Retries, Task, make_task
-from .transport import create_context
+from .verification import Cert, Verify, make_context
 
 # Seconds between two looks at what has been idle for too long.
 SWEEP = 5.0
 # Origins whose connections are all closed are forgotten after so many seconds, and with them what they speak.
 FORGET = 300.0
-# What is read of a redirect's body so that its connection can be used again; more is not worth it.
-REDIRECT_BODY = 1 << 16
-
-Verify = bool | str
-Cert = str | tuple[str, str] | tuple[str, str, str] | None
 
 
 class ConnectionPool:
@@ -290,7 +285,7 @@ class ConnectionPool:
         attempt.begin(connection)
         lease = Leased(origin, connection, attempt)
         try:
-            raw = self._ask(task, connection)
+            raw = connection.ask(task)
             response = wrap(task, raw, lease)
         except BaseException:
             lease.end(reusable=False)
@@ -307,13 +302,6 @@ class ConnectionPool:
         if not is_interim(task, response):
             _ = response.body
         return response
-
-    def _ask(self, task: Task, connection: PooledConnection) -> HTTP20Response:
-        forwarded = connection.absolute
-        target = str(task.url._replace(fragment="")) if forwarded else task.url.target
-        return connection.ask(
-            task.method, target, task.body, task.fields(forwarded=forwarded), task.patience()
-        )
 
     def origin(self, task: Task) -> Origin:
         """Return the connections for a task's next hop."""
@@ -406,74 +394,6 @@ class ConnectionPool:
         return (
             f"<ConnectionPool, {len(states)} origins, {connections} connections, {leased} requests under way>"
         )
-
-
-class Leased:
-    """A connection that a response has."""
-
-    __slots__ = ("_attempt", "_connection", "_origin")
-
-    def __init__(self, origin: Origin, connection: PooledConnection, attempt: Attempt) -> None:
-        self._attempt = attempt
-        self._origin = origin
-        self._connection = connection
-
-    def end(self, *, reusable: bool) -> None:
-        """Give it back; an HTTP/2 connection can always be used again if it is open."""
-        self._attempt.end()
-        if not reusable and self._connection.mux is None:
-            self._origin.discard(self._connection)
-        self._origin.release(self._connection)
-
-    def abandon(self) -> None:
-        """Give it back from a finalizer."""
-        self._origin.abandon(self._connection)
-
-
-def wrap(task: Task, raw: HTTP20Response, lease: Leased | None) -> FetchResponse:
-    """Return a task's response."""
-    options = task.options
-    return FetchResponse(
-        raw,
-        url=str(task.url),
-        history=task.history,
-        decode=options.decode,
-        max_body=options.max_body,
-        lease=lease,
-        deadline=task.deadline,
-    )
-
-
-def is_interim(task: Task, response: FetchResponse) -> bool:
-    """Tell whether an answer is probably not the last: nobody wants its body at any price."""
-    return response.status in FOLLOWED and task.options.redirects > 0 and "location" in response.headers
-
-
-def drain(response: FetchResponse) -> None:
-    """Read what little there may be of a redirect's body, so that the connection can be used again."""
-    with contextlib.suppress(Exception):
-        response.keep(REDIRECT_BODY)
-    response.close()
-
-
-def make_context(verify: Verify, cert: Cert) -> ssl.SSLContext:
-    """Return a new TLS context, as requests has it.
-
-    Args:
-        verify, cert: as for `ConnectionPool`.
-    """
-    if verify is False:
-        context = ssl.create_default_context()
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    elif verify is True:
-        context = create_context()
-    else:
-        directory = os.path.isdir(verify)
-        context = create_context(capath=verify) if directory else create_context(cafile=verify)
-    if cert is not None:
-        context.load_cert_chain(*([cert] if isinstance(cert, str) else cert))
-    return context
 
 
 def _retries(retries: int | Retries) -> Retries:

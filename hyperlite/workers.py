@@ -1,6 +1,5 @@
-"""Threads for what would block, and a bell to wake the one who waits for them."""
+"""Threads for what would block."""
 
-import os
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -58,39 +57,3 @@ class Workers:
                 job = self._jobs.popleft()
             job()
             del job
-
-
-class Bell:
-    """A descriptor that can be read when somebody has rung."""
-
-    def __init__(self) -> None:
-        self._read, self._write = os.pipe()
-        os.set_blocking(self._read, False)
-        os.set_blocking(self._write, False)
-        self._open = True
-
-    def fileno(self) -> int:
-        """Return the descriptor to poll."""
-        return self._read
-
-    def ring(self) -> None:
-        """Wake the one who polls; any thread may, at any time."""
-        if self._open:
-            try:
-                os.write(self._write, b"!")
-            except OSError:
-                return  # it is full, and so it rings already; or it was closed this very moment
-
-    def hush(self) -> None:
-        """Stop ringing."""
-        try:
-            while os.read(self._read, 4096):
-                pass
-        except BlockingIOError:
-            return
-
-    def close(self) -> None:
-        """Close the descriptors."""
-        self._open = False
-        os.close(self._read)
-        os.close(self._write)

@@ -1,0 +1,65 @@
+"""One hop of a fetch: the connection that its response holds, and what becomes of the response."""
+
+import contextlib
+
+from .fetching import FetchResponse
+from .origins import Attempt, Origin, PooledConnection
+from .redirects import FOLLOWED
+from .response import HTTP20Response
+from .tasks import Task
+
+# What is read of a redirect's body so that its connection can be used again; more is not worth it.
+REDIRECT_BODY = 1 << 16
+
+
+class Leased:
+    """A connection that a response has."""
+
+    __slots__ = ("_attempt", "_connection", "_origin")
+
+    def __init__(self, origin: Origin, connection: PooledConnection, attempt: Attempt) -> None:
+        self._attempt = attempt
+        self._origin = origin
+        self._connection = connection
+
+    def limit(self, seconds: float | None) -> None:
+        """Bound the next read."""
+        self._connection.limit(seconds)
+
+    def end(self, *, reusable: bool) -> None:
+        """Give it back; an HTTP/2 connection can always be used again if it is open."""
+        self._attempt.end()
+        if not reusable and self._connection.mux is None:
+            self._origin.discard(self._connection)
+        self._origin.release(self._connection)
+
+    def abandon(self) -> None:
+        """Give it back from a finalizer."""
+        self._origin.abandon(self._connection)
+
+
+def wrap(task: Task, raw: HTTP20Response, lease: Leased | None) -> FetchResponse:
+    """Return a task's response."""
+    options = task.options
+    return FetchResponse(
+        raw,
+        url=str(task.url),
+        history=task.history,
+        decode=options.decode,
+        max_body=options.max_body,
+        lease=lease,
+        timeout=options.timeout,
+        deadline=None if lease is None else task.deadline,  # without a lease, it has all arrived
+    )
+
+
+def is_interim(task: Task, response: FetchResponse) -> bool:
+    """Tell whether an answer is probably not the last: nobody wants its body at any price."""
+    return response.status in FOLLOWED and task.options.redirects > 0 and "location" in response.headers
+
+
+def drain(response: FetchResponse) -> None:
+    """Read what little there may be of a redirect's body, so that the connection can be used again."""
+    with contextlib.suppress(Exception):
+        response.keep(REDIRECT_BODY)
+    response.close()
