@@ -90,7 +90,7 @@ class FetchResponse:
         self._body: bytes | None = None
         self._read: Callable[[int], bytes] = self._take
         self._packed = False
-        if decode and (coding := raw.getheader("content-encoding")):
+        if decode and (coding := _field(raw, "content-encoding")):
             try:
                 unpack = decoding.decoder(coding, self._take)
             except BaseException:
@@ -258,6 +258,16 @@ class FetchResponse:
 
     def __repr__(self) -> str:
         return f"<FetchResponse {self.status} {self.reason}, {self.http_version}, {self.url}>"
+
+
+def _field(raw: HTTP20Response, name: str) -> str | None:
+    """Return a header field; without making the whole of them into a message, which may not be needed."""
+    stream = raw._stream
+    if stream is None:
+        return raw.getheader(name)
+    wanted = name.encode()
+    values = [value for field, value in stream.response_fields if field == wanted]
+    return b", ".join(values).decode("latin-1") if values else None
 
 
 @dataclass(slots=True, eq=False)

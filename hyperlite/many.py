@@ -29,6 +29,7 @@ from .errors import BodyTooLarge, RequestTimeout
 from .fetching import FetchRequest, FetchResponse, Outcome
 from .origins import Attempt, Origin, PooledConnection, again
 from .poller import Poller
+from .proxies import environment
 from .response import HTTP20Response
 from .stream import Stream
 from .tasks import FAILURES, Task, make_task
@@ -47,6 +48,8 @@ AHEAD_OF_ONE = 5
 AHEAD_OF_MANY = 100
 # Requests that are read before what has been read is sent.
 INTAKE = 128
+# A window is refilled, while outcomes wait to be taken, when such a part of it is free: one write for many.
+BATCH = 4
 # Unread bytes of a stream from which on they are taken, and its window opened: an eighth of the window.
 DRAIN = 128 << 10
 # Seconds between two looks at who has timed out: at most, and as a part of the shortest timeout.
@@ -134,6 +137,8 @@ class Loop:
         self._pool = pool
         self._defaults = options
         self._options = pool.options(**options)
+        if self._options.proxies is None:
+            self._options = self._options._replace(proxies=environment())
         self._concurrency = concurrency
         self._ordered = ordered
         self._progress = progress
@@ -267,7 +272,7 @@ class Loop:
 
     def _worth_it(self) -> bool:
         """Tell whether enough can be started to do so while there are outcomes to be taken."""
-        batch = max(1, self._concurrency // 8)
+        batch = max(1, self._concurrency // BATCH)
         return any(self._concurrency - window.busy >= batch for window in self._startable)
 
     # -- starting ---------------------------------------------------------------------------------

@@ -40,6 +40,11 @@ class Proxy(NamedTuple):
 _PORTS = {"http": 80, "socks4": 1080, "socks4a": 1080, "socks5": 1080, "socks5h": 1080}
 
 
+def environment() -> Proxies:
+    """Return what to give `choose` for many URLs at once: False if the environment knows no proxy now."""
+    return None if _HAS_SYSTEM_SETTINGS or any(map(os.environ.get, _VARIABLES)) else False
+
+
 def choose(url: URL, proxies: Proxies) -> Proxy | None:
     """Return the proxy that a URL goes through, or None.
 
