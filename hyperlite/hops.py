@@ -53,9 +53,11 @@ def wrap(task: Task, raw: HTTP20Response, lease: Leased | None) -> FetchResponse
     )
 
 
-def is_interim(task: Task, response: FetchResponse) -> bool:
-    """Tell whether an answer is probably not the last: nobody wants its body at any price."""
-    return response.status in FOLLOWED and task.options.redirects > 0 and "location" in response.headers
+def is_followed(task: Task, response: FetchResponse) -> bool:
+    """Tell whether an answer is a redirect to be followed: nobody wants its body at any price."""
+    if response.status not in FOLLOWED or task.options.redirects <= 0:
+        return False
+    return bool(response.raw.getheader("location"))
 
 
 def drain(response: FetchResponse) -> None:

@@ -55,6 +55,8 @@ DRAIN = 128 << 10
 # Seconds between two looks at who has timed out: at most, and as a part of the shortest timeout.
 LONGEST_TICK = 1.0
 SHORTEST_TICK = 0.02
+# Seconds after which to look whether others have given a connection back: they do not ring.
+STUCK_TICK = 0.05
 
 Progress = Callable[[int, int | None], object]
 
@@ -152,6 +154,7 @@ class Loop:
         # -- what goes on --
         self._windows: dict[Origin, Window] = {}
         self._startable: dict[Window, None] = {}  # in which something can perhaps be started
+        self._stuck: dict[Window, float] = {}  # where others have all connections; since when
         self._inactive: deque[Window] = deque()  # which wait to be among the MAX_ORIGINS
         self._active = 0
         self._origins_seen = 0
@@ -216,9 +219,10 @@ class Loop:
             self._unfinished += 1
             try:
                 task = self._make_task(item, index)
-                self._park(task)
             except FAILURES as error:
                 self._deliver(None, Outcome(item, index, error=cast("Exception", error)))
+                continue
+            self._park(task)
 
     def _make_task(self, item: Any, index: int) -> Task:
         if isinstance(item, str):
@@ -245,7 +249,11 @@ class Loop:
 
     def _park(self, task: Task, *, first: bool = False) -> None:
         """Put a task where it waits for its origin."""
-        origin = self._pool.origin(task)
+        try:
+            origin = self._pool.origin(task)
+        except ValueError as error:  # the pool was closed meanwhile
+            self._deliver(None, Outcome(task.item, task.index, error=error))
+            return
         window = self._windows.get(origin)
         if window is None:
             window = self._windows[origin] = Window(origin)
@@ -292,17 +300,22 @@ class Loop:
     def _launch(self, window: Window) -> None:
         origin = window.origin
         while window.parked and (room := self._concurrency - window.busy) > 0:
-            first = window.parked[0]
-            first.begin()
-            if origin.protocol == "http/1.1" or not first.repeatable:
+            if origin.protocol == "http/1.1" or not window.parked[0].repeatable:
                 if window.jobs >= self._pool.max_connections_per_origin:
                     return
                 self._job(window, self._unpark(window))
                 continue
             wanted = min(room, len(window.parked))
-            leased = origin.try_lease(wanted, insist=not window.flying and not window.dialling)
+            try:
+                leased = origin.try_lease(wanted, insist=not window.flying and not window.dialling)
+            except ValueError as error:  # the pool was closed meanwhile
+                self._settle(window, self._unpark(window), None, error, reused=False)
+                continue
             if leased is None:
+                window.parked[0].begin()
                 self._dial(window, wanted)
+                if not window.flying and not window.dialling:
+                    self._stuck.setdefault(window, time.monotonic())
                 return
             self._send(window, *leased)
 
@@ -315,8 +328,9 @@ class Loop:
 
     def _dial(self, window: Window, wanted: int) -> None:
         """Have as many further connections dialled as would be filled: one while nothing is known."""
-        if window.grounded:
+        if window.grounded and window.flying:
             return
+        window.grounded = False
         needed = 1 if window.origin.protocol is None else math.ceil(wanted / 100)
         for _ in range(min(needed - window.dialling, window.origin.vacancies)):
             window.dialling += 1
@@ -428,6 +442,8 @@ class Loop:
             self._attend(self.touched.popleft(), now)
         while self._asleep and self._asleep[0][0] <= now:
             self._park(heapq.heappop(self._asleep)[2], first=True)
+        for window in self._stuck:
+            self._note(window)
         if now - self._looked >= self._tick:
             self._looked = now
             self._look_at_the_clock(now)
@@ -440,9 +456,19 @@ class Loop:
         limits = [self._asleep[0][0] - now] if self._asleep else []
         if self._flights:
             limits.append(self._looked + self._tick - now)
+        if self._stuck:
+            limits.append(STUCK_TICK)
         return max(0.0, min(limits)) if limits else None
 
     def _look_at_the_clock(self, now: float) -> None:
+        for window, since in list(self._stuck.items()):
+            if window.flying or window.dialling or not window.parked:
+                del self._stuck[window]
+                continue
+            timeout, deadline = window.parked[0].options.timeout, window.parked[0].deadline
+            if (timeout is not None and now - since >= timeout) or (deadline is not None and now >= deadline):
+                complaint = f"no connection to {window.origin.key} was free for {now - since:.3g} s"
+                self._settle(window, self._unpark(window), None, RequestTimeout(complaint), reused=False)
         for flight in list(self._flights):
             task = flight.task
             timeout = task.options.timeout
@@ -454,8 +480,8 @@ class Loop:
                 continue
             mux = flight.connection.mux
             assert mux is not None
-            mux.distrust(now - flight.since)
             mux.cancel(flight.stream, RequestTimeout(complaint))
+            mux.distrust(now - flight.since)
 
     # -- what came of it --------------------------------------------------------------------------
 

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .addresses import create_connection, through_socks
 from .connection import HTTP20Connection
-from .errors import RequestTimeout
+from .errors import RequestTimeout, StreamReset
 from .fields import authority
 from .forking import watch
 from .http1 import Lane
@@ -118,7 +118,7 @@ class PooledConnection(HTTP20Connection):
         """How many more requests it takes at once."""
         transport = self._transport
         if isinstance(transport, Mux):
-            return transport.stream_limit - self.leased if transport.usable else 0
+            return transport.stream_limit - self.leased
         return 0 if self.leased else 1
 
     def make(self, task: "Task") -> Request:
@@ -182,17 +182,25 @@ class PooledConnection(HTTP20Connection):
 class Attempt:
     """One request on a connection of its own, by a thread: so that another can end it."""
 
-    __slots__ = ("_connection", "_lock", "reused")
+    __slots__ = ("_connection", "_lock", "_over", "reused")
 
     def __init__(self) -> None:
         self.reused = False  # whether the connection had been used before
         self._lock = threading.Lock()
+        # -- guarded by _lock --
         self._connection: PooledConnection | None = None
+        self._over = False
 
     def begin(self, connection: "PooledConnection") -> None:
-        """Take note of the connection."""
+        """Take note of the connection.
+
+        Raises:
+            StreamReset: the attempt was ended already.
+        """
         self.reused = connection.used
         with self._lock:
+            if self._over:
+                raise StreamReset("the request was cancelled")
             self._connection = connection
 
     def end(self) -> None:
@@ -201,7 +209,8 @@ class Attempt:
             self._connection = None
 
     def break_off(self) -> None:
-        """End it, if it is on HTTP/1.1; from a finalizer too: this does not wait."""
+        """End it: on HTTP/1.1 at once; from a finalizer too, this does not wait."""
+        self._over = True
         if self._lock.acquire(blocking=False):
             try:
                 connection = self._connection
@@ -268,6 +277,7 @@ class Origin:
             if self._abandoned:
                 self.collect()
             with self._lock:
+                self._check_open_locked()
                 connection = self._pick_locked()
                 if connection is None:
                     if joined is not None and self._failure is not None and joined < self._round:
@@ -290,6 +300,7 @@ class Origin:
             insist: take, if all are full and there may be no more, the one with the shortest queue.
         """
         with self._lock:
+            self._check_open_locked()
             connection = self._pick_locked(shared=True, queue=insist)
             if connection is None:
                 return None
@@ -307,6 +318,7 @@ class Origin:
             As `lease`.
         """
         with self._lock:
+            self._check_open_locked()
             if not self._may_dial_locked(eager=True):
                 return
             self._dialling += 1
@@ -349,9 +361,15 @@ class Origin:
         else:
             connection.mux.drain()
 
+    def _check_open_locked(self) -> None:
+        if self._closed:
+            raise ValueError("the pool is closed")
+
     def _pick_locked(self, *, shared: bool = False, queue: bool = True) -> PooledConnection | None:
         """Choose a connection and count the request in; None if another must be dialled, or waited for."""
         best: PooledConnection | None = None
+        # What takes no more requests finishes what it has, and its place is free.
+        self._connections = [one for one in self._connections if one.mux is None or one.mux.usable]
         for connection in self._connections:
             if shared and connection.mux is None:
                 continue
@@ -360,7 +378,7 @@ class Origin:
         if best is None and queue and not self._dialling and not self._may_dial_locked(eager=True):
             # All are full and there may be no more: the shortest queue.
             best = min(
-                (one for one in self._connections if one.mux is not None and one.mux.usable),
+                (one for one in self._connections if one.mux is not None),
                 key=lambda one: one.leased,
                 default=None,
             )

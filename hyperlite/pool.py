@@ -22,7 +22,7 @@ from typing import Any
 from . import transport
 from .fetching import FetchResponse, Outcome
 from .forking import watch
-from .hops import Leased, drain, is_interim, wrap
+from .hops import Leased, drain, is_followed, wrap
 from .origins import Attempt, Counters, Key, Origin, Settings
 from .proxies import Proxies
 from .redirects import Header
@@ -282,16 +282,16 @@ class ConnectionPool:
         """Ask once, and return the response; the body is in it, unless it is streamed."""
         origin = self.origin(task)
         connection = origin.lease(task.patience())
-        attempt.begin(connection)
         lease = Leased(origin, connection, attempt)
         try:
+            attempt.begin(connection)
             raw = connection.ask(task)
             response = wrap(task, raw, lease)
         except BaseException:
             lease.end(reusable=False)
             raise
         self._counters.requests += 1
-        if not stream and not is_interim(task, response):
+        if not stream and not is_followed(task, response):
             _ = response.body
         return response
 
@@ -299,7 +299,7 @@ class ConnectionPool:
         """Return the response of which everything has arrived."""
         response = wrap(task, raw, None)
         self._counters.requests += 1
-        if not is_interim(task, response):
+        if not is_followed(task, response):
             _ = response.body
         return response
 
@@ -374,6 +374,11 @@ class ConnectionPool:
         for origin in origins:
             origin.close()
 
+    @property
+    def closed(self) -> bool:
+        """Whether `close()` was called: nothing is fetched any more."""
+        return self._closed
+
     def after_fork(self) -> None:
         """In the child: the lock is free; the connections see to themselves."""
         self._lock = threading.Lock()
@@ -426,7 +431,7 @@ def default_pool() -> ConnectionPool:
     """Return the pool that `hyperlite.fetch()` and `hyperlite.fetch_many()` use."""
     global _default  # noqa: PLW0603
     with _default_lock:
-        if _default is None:
+        if _default is None or _default.closed:
             _default = ConnectionPool()
         return _default
 

@@ -28,12 +28,14 @@ class Proxy:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for sock in (self._listener, *self._open):
+        sockets = [self._listener, *self._open]
+        for sock in sockets:
             with contextlib.suppress(OSError):
                 sock.shutdown(socket.SHUT_RDWR)
-            sock.close()
         for thread in self._threads:
             thread.join(5)
+        for sock in sockets:
+            sock.close()
 
     def _accept(self) -> None:
         with contextlib.suppress(OSError):

@@ -1,0 +1,150 @@
+"""Proxies: which one, and what it is told."""
+
+from http.client import InvalidURL
+
+import pytest
+
+from hyperlite.proxies import choose
+from hyperlite.testing.server import Server
+from hyperlite.urls import parse
+from tests.conftest import Serve
+from tests.connect_proxy import Proxy
+
+from .conftest import MakePool
+
+P = "http://proxy.example:3128"
+
+
+@pytest.mark.parametrize(
+    ("url", "environment", "found"),
+    [
+        ("https://a.example/", {"https_proxy": P}, True),
+        ("https://a.example/", {"HTTPS_PROXY": P}, True),
+        ("https://a.example/", {"http_proxy": P}, False),
+        ("http://a.example/", {"http_proxy": P}, True),
+        ("http://a.example/", {"https_proxy": P}, False),
+        ("http://a.example/", {"all_proxy": P}, True),
+        ("http://a.example/", {"HTTP_PROXY": P, "REQUEST_METHOD": "GET"}, False),
+        ("https://a.example/", {"https_proxy": P, "no_proxy": "a.example"}, False),
+        ("https://a.example/", {"https_proxy": P, "NO_PROXY": "example"}, False),
+        ("https://a.example/", {"https_proxy": P, "no_proxy": ".example"}, False),
+        ("https://a.example/", {"https_proxy": P, "no_proxy": "b.example, *"}, False),
+        ("https://a.example/", {"https_proxy": P, "no_proxy": "*"}, False),
+        ("https://aa.example/", {"https_proxy": P, "no_proxy": "a.example"}, True),
+        ("https://a.example/", {"https_proxy": P, "no_proxy": "a.example:8443"}, True),
+        ("https://a.example:8443/", {"https_proxy": P, "no_proxy": "a.example:8443"}, False),
+        ("https://10.1.2.3/", {"https_proxy": P, "no_proxy": "10.0.0.0/8"}, False),
+        ("https://11.1.2.3/", {"https_proxy": P, "no_proxy": "10.0.0.0/8"}, True),
+        ("https://[::1]/", {"https_proxy": P, "no_proxy": "::1"}, False),
+        ("https://[::1]/", {"https_proxy": P, "no_proxy": "[::1]"}, False),
+        ("https://a.example/", {}, False),
+    ],
+)
+def test_the_environment(monkeypatch: pytest.MonkeyPatch, url: str, environment: dict[str, str], found: bool):
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy", "request_method"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    proxy = choose(parse(url), None)
+    assert (proxy is not None) == found
+    if proxy:
+        assert (proxy.host, proxy.port) == ("proxy.example", 3128)
+    assert choose(parse(url), False) is None
+    assert choose(parse(url), {}) is None
+
+
+@pytest.mark.parametrize(
+    ("proxies", "host"),
+    [
+        (P, "proxy.example"),
+        ("proxy.example:3128", "proxy.example"),
+        ({"https": P}, "proxy.example"),
+        ({"http": P}, None),
+        ({"all": P}, "proxy.example"),
+        ({"https": None, "all": P}, None),
+        ({"https://a.example": "http://special.example", "https": P}, "special.example"),
+        ({"https": P, "no_proxy": "a.example"}, None),
+        ({"https": P, "no_proxy": "b.example"}, "proxy.example"),
+    ],
+)
+def test_arguments(proxies: object, host: str | None):
+    proxy = choose(parse("https://a.example/"), proxies)
+    assert (proxy.host if proxy else None) == host
+
+
+@pytest.mark.parametrize("url", ["ftp://proxy.example", "https://proxy.example", "http://", "http://p:x"])
+def test_what_is_no_proxy(url: str):
+    with pytest.raises(InvalidURL):
+        choose(parse("https://a.example/"), url)
+
+
+def test_a_proxys_password_is_not_shown():
+    proxy = choose(parse("https://a.example/"), "http://user:secret@proxy.example")
+    assert proxy is not None
+    assert "secret" not in repr(proxy)
+    assert proxy.authorization == "Basic dXNlcjpzZWNyZXQ="
+    assert proxy.port == 80
+
+
+@pytest.mark.parametrize(("alpn", "version"), [("h2", "HTTP/2"), ("http/1.1", "HTTP/1.1")])
+def test_https_by_a_tunnel(make_pool: MakePool, serve: Serve, alpn: str, version: str):
+    server = serve(alpn=(alpn,))
+    with Proxy() as proxy:
+        pool = make_pool(proxies=proxy.url("user:secret"))
+        for _ in range(3):
+            response = pool.fetch(server.url("/report"))
+            assert response.http_version == version
+            seen = response.json()
+            assert seen["authority"] == f"localhost:{server.port}"
+            assert "proxy-authorization" not in dict(seen["headers"])
+        [lines] = proxy.seen
+        assert lines[0].startswith("CONNECT localhost:")
+        assert "Proxy-Authorization: Basic dXNlcjpzZWNyZXQ=" in lines
+        outcomes = pool.fetch_many([server.url(f"/?{n}") for n in range(20)])
+        assert [outcome.result().body for outcome in outcomes] == [b"hello"] * 20
+        assert "secret" not in repr(pool) + str(pool.stats())
+
+
+def test_http_in_absolute_form(make_pool: MakePool, serve: Serve):
+    server = serve(secure=False)
+    with Proxy() as proxy:
+        pool = make_pool(proxies={"http": proxy.url("user:secret")})
+        seen = pool.fetch(server.url("/report?a=b#c")).json()
+        assert (seen["target"], seen["authority"]) == ("/report?a=b", f"localhost:{server.port}")
+        [lines] = proxy.seen
+        assert lines[0] == f"GET {server.url('/report?a=b')} HTTP/1.1"
+        assert "Proxy-Authorization: Basic dXNlcjpzZWNyZXQ=" in lines
+
+
+def test_by_the_environment_but_for_no_proxy(
+    monkeypatch: pytest.MonkeyPatch, make_pool: MakePool, server: Server
+):
+    pool = make_pool()
+    with Proxy() as proxy:
+        monkeypatch.setenv("https_proxy", proxy.url())
+        assert pool.fetch(server.url("/")).body == b"hello"
+        assert len(proxy.seen) == 1
+        assert [one.result().body for one in pool.fetch_many([server.url("/")])] == [b"hello"]
+        assert len(proxy.seen) == 1, "the connection through the proxy is used again"
+        monkeypatch.setenv("no_proxy", "localhost")
+        assert pool.fetch(server.url("/")).body == b"hello"
+        assert len(proxy.seen) == 1
+        assert len(pool.stats()["origins"]) == 2
+
+
+def test_a_proxy_that_refuses(make_pool: MakePool, server: Server):
+    with Proxy(refuse=b"407 Proxy Authentication Required") as proxy:
+        pool = make_pool(proxies=proxy.url(), retries=0)
+        with pytest.raises(OSError, match="407 Proxy Authentication Required"):
+            pool.fetch(server.url("/"))
+        [outcome] = pool.fetch_many([server.url("/")])
+        assert isinstance(outcome.error, OSError)
+    assert not server.log
+
+
+def test_a_proxy_that_is_not_there(make_pool: MakePool, server: Server):
+    with Proxy() as proxy:
+        url = proxy.url()
+    with pytest.raises(ConnectionRefusedError):
+        make_pool(proxies=url, retries=0).fetch(server.url("/"))
