@@ -3,7 +3,8 @@
 import contextlib
 
 from .fetching import FetchResponse
-from .origins import Attempt, Origin, PooledConnection
+from .origins import Origin
+from .pooled import Attempt, PooledConnection
 from .redirects import FOLLOWED
 from .response import HTTP20Response
 from .tasks import Task

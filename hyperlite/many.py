@@ -18,21 +18,23 @@ Rule: threads touch nothing here but `_posts` and the bell.
 
 import heapq
 import math
-import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from .errors import BodyTooLarge, RequestTimeout
-from .fetching import FetchRequest, FetchResponse, Outcome
-from .origins import Attempt, Origin, PooledConnection, again
+from .fetching import FetchResponse, Outcome
+from .flights import Flight, Window
+from .intake import Intake
+from .origins import Origin, again
 from .poller import Poller
+from .pooled import Attempt, PooledConnection
 from .proxies import environment
 from .response import HTTP20Response
 from .stream import Stream
-from .tasks import FAILURES, Task, make_task
+from .tasks import FAILURES, Task
 from .workers import Workers
 
 if TYPE_CHECKING:
@@ -42,12 +44,6 @@ if TYPE_CHECKING:
 MAX_THREADS = 128
 # Origins that are talked to at once: each has a connection open.
 MAX_ORIGINS = 200
-# How many requests are read ahead of what is under way, of an iterable that has no length, in units of
-# `concurrency`: little while all are for one origin, more when others may be behind those in the way.
-AHEAD_OF_ONE = 5
-AHEAD_OF_MANY = 100
-# Requests that are read before what has been read is sent.
-INTAKE = 128
 # A window is refilled, while outcomes wait to be taken, when such a part of it is free: one write for many.
 BATCH = 4
 # Unread bytes of a stream from which on they are taken, and its window opened: an eighth of the window.
@@ -59,55 +55,6 @@ SHORTEST_TICK = 0.02
 STUCK_TICK = 0.05
 
 Progress = Callable[[int, int | None], object]
-
-
-class Window:
-    """What there is to fetch from one origin.
-
-    Attributes:
-        parked: what is not under way yet.
-        busy: what is under way, or was not taken yet; at most `concurrency`.
-        flying: what of it is on HTTP/2, in this thread's hands.
-        jobs: what of it is on a thread.
-        dialling: connections that are being dialled.
-        grounded: a further connection could not be dialled; those that are there must do.
-        active: it is among the MAX_ORIGINS.
-    """
-
-    __slots__ = ("active", "busy", "dialling", "flying", "grounded", "jobs", "origin", "parked")
-
-    def __init__(self, origin: Origin) -> None:
-        self.origin = origin
-        self.parked: deque[Task] = deque()
-        self.busy = self.flying = self.jobs = self.dialling = 0
-        self.grounded = self.active = False
-
-
-class Flight:
-    """A request on HTTP/2; it waits for its own stream."""
-
-    __slots__ = ("_loop", "connection", "noted", "parts", "reused", "since", "stream", "task", "window")
-
-    def __init__(
-        self, loop: "Loop", task: Task, window: Window, connection: PooledConnection, stream: Stream
-    ) -> None:
-        self._loop = loop
-        self.task = task
-        self.window = window
-        self.connection = connection
-        self.stream = stream
-        self.reused = connection.used
-        self.parts: list[bytes] = []  # of a body that exceeds DRAIN
-        self.since = time.monotonic()  # when something happened last
-        self.noted = False
-        stream.waiters.append(cast("threading.Lock", self))
-
-    def release(self) -> None:
-        """Take note that something happened: to the mux, this is a lock on which somebody sleeps."""
-        if not self.noted:
-            self.noted = True
-            self._loop.touched.append(self)
-            self._loop.wake()
 
 
 def fetch_many(
@@ -134,22 +81,16 @@ class Loop:
         concurrency: int,
         ordered: bool,
         progress: Progress | None,
-        options: dict[str, Any],
+        defaults: dict[str, Any],
     ) -> None:
         self._pool = pool
-        self._defaults = options
-        self._options = pool.options(**options)
-        if self._options.proxies is None:
-            self._options = self._options._replace(proxies=environment())
+        options = pool.options(**defaults)
+        if options.proxies is None:
+            options = options._replace(proxies=environment())
         self._concurrency = concurrency
         self._ordered = ordered
         self._progress = progress
-        # -- the requests --
-        self._source = iter(requests)
-        self._whole = isinstance(requests, Sequence)  # it is in memory anyhow
-        self._total = len(requests) if isinstance(requests, Sequence) else None
-        self._exhausted = False
-        self._taken_in = 0
+        self._intake = Intake(requests, concurrency, options)
         self._parked = 0
         # -- what goes on --
         self._windows: dict[Origin, Window] = {}
@@ -160,6 +101,7 @@ class Loop:
         self._origins_seen = 0
         self._flights: dict[Flight, None] = {}
         self._attempts: dict[Attempt, None] = {}  # on threads
+        self._dials = 0
         self._asleep: list[tuple[float, int, Task]] = []  # a heap: what is tried again later
         self._unfinished = 0
         # -- what is done --
@@ -191,61 +133,25 @@ class Loop:
                         self._note(window)
                     self._done += 1
                     if self._progress is not None:
-                        self._progress(self._done, self._total)
+                        self._progress(self._done, self._intake.total)
                     yield outcome
+                elif self._inactive and not self._is_busy():
+                    self._admit()
                 elif self._unfinished:
                     self._turn()
-                elif self._exhausted:
+                elif self._intake.exhausted:
                     return
         finally:
             self._close()
 
     def _take_in(self) -> None:
         """Read requests, as far ahead as there is use for it."""
-        if self._exhausted:
-            return
-        ahead = AHEAD_OF_MANY if self._origins_seen > 1 else AHEAD_OF_ONE
-        limit = math.inf if self._whole else self._concurrency * ahead
-        for _ in range(INTAKE):
-            if self._parked >= limit:
-                return
-            try:
-                item = next(self._source)
-            except StopIteration:
-                self._exhausted = True
-                return
-            index = self._taken_in
-            self._taken_in += 1
+        for item in self._intake.take(self._parked, several=self._origins_seen > 1):
             self._unfinished += 1
-            try:
-                task = self._make_task(item, index)
-            except FAILURES as error:
-                self._deliver(None, Outcome(item, index, error=cast("Exception", error)))
-                continue
-            self._park(task)
-
-    def _make_task(self, item: Any, index: int) -> Task:
-        if isinstance(item, str):
-            return make_task(item, "GET", self._options, item=item, index=index)
-        request = FetchRequest(**item) if isinstance(item, Mapping) else item
-        if not isinstance(request, FetchRequest):
-            raise TypeError(f"a request is a URL, a FetchRequest or a mapping, not {type(item).__name__}")
-        options = self._options
-        own = {name: getattr(request, name) for name in ("timeout", "deadline", "redirects")}
-        own = {name: value for name, value in own.items() if value is not None}
-        if own:
-            options = options._replace(**own)
-        return make_task(
-            request.url,
-            request.method,
-            options,
-            headers=request.headers,
-            body=request.body,
-            json=request.json,
-            params=request.params,
-            item=item,
-            index=index,
-        )
+            if isinstance(item, Outcome):
+                self._deliver(None, item)
+            else:
+                self._park(item)
 
     def _park(self, task: Task, *, first: bool = False) -> None:
         """Put a task where it waits for its origin."""
@@ -275,8 +181,7 @@ class Loop:
             if window.active:
                 window.active = False
                 self._active -= 1
-                if self._inactive:
-                    self._startable[self._inactive.popleft()] = None
+                self._admit()
 
     def _worth_it(self) -> bool:
         """Tell whether enough can be started to do so while there are outcomes to be taken."""
@@ -289,17 +194,39 @@ class Loop:
         """Start what can be started."""
         while self._startable:
             window, _ = self._startable.popitem()
-            if not window.active:
-                if self._active >= MAX_ORIGINS:
-                    self._inactive.append(window)
-                    continue
-                window.active = True
-                self._active += 1
-            self._launch(window)
+            if window.parked and (window.active or self._activate(window)):
+                self._launch(window)
+
+    def _activate(self, window: Window) -> bool:
+        """Count an origin among those that are talked to, or have it wait until another one is done."""
+        if self._active >= MAX_ORIGINS and self._is_busy():
+            if not window.waiting:
+                window.waiting = True
+                self._inactive.append(window)
+            return False
+        window.active = True
+        self._active += 1
+        return True
+
+    def _is_busy(self) -> bool:
+        """Tell whether anything goes on; if not, all wait for one that comes before them in the order."""
+        return bool(self._flights or self._attempts or self._dials)
+
+    def _admit(self) -> None:
+        """Have the next of those that wait to be talked to started."""
+        if self._inactive:
+            window = self._inactive.popleft()
+            window.waiting = False
+            self._startable[window] = None
 
     def _launch(self, window: Window) -> None:
         origin = window.origin
-        while window.parked and (room := self._concurrency - window.busy) > 0:
+        while window.parked:
+            room = self._concurrency - window.busy
+            if room <= 0:
+                if not window.parked[0].started:
+                    return
+                room = 1  # it had its place before: where there is an order, all others may wait for this one
             if origin.protocol == "http/1.1" or not window.parked[0].repeatable:
                 if window.jobs >= self._pool.max_connections_per_origin:
                     return
@@ -334,6 +261,7 @@ class Loop:
         needed = 1 if window.origin.protocol is None else math.ceil(wanted / 100)
         for _ in range(min(needed - window.dialling, window.origin.vacancies)):
             window.dialling += 1
+            self._dials += 1
             self._workers.run(partial(self._dial_on_thread, window, window.parked[0].patience()))
 
     def _dial_on_thread(self, window: Window, timeout: float | None) -> None:
@@ -346,6 +274,7 @@ class Loop:
 
     def _dialled(self, window: Window, error: Exception | None) -> None:
         window.dialling -= 1
+        self._dials -= 1
         if error is not None and (window.flying or window.jobs or window.dialling):
             window.grounded = True
         elif error is not None:
@@ -450,8 +379,8 @@ class Loop:
 
     def _patience(self) -> float | None:
         """Return how long to wait at most."""
-        if not self._exhausted and (self._whole or self._parked < self._concurrency):
-            return 0 if self._whole else self._tick
+        if self._intake.wants(self._parked, several=self._origins_seen > 1):
+            return 0
         now = time.monotonic()
         limits = [self._asleep[0][0] - now] if self._asleep else []
         if self._flights:
@@ -572,7 +501,6 @@ class Loop:
 
     def _close(self) -> None:
         """Give up what is under way. It may be a finalizer that calls: nothing here waits."""
-        self._exhausted = True
         for flight in self._flights:
             flight.stream.waiters.clear()
             mux = flight.connection.mux

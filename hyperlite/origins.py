@@ -13,211 +13,24 @@ not replay.  Whoever leases it asks the pool for another instead.
 Rule: `_lock` guards everything here, and nothing is waited for while it is held.
 """
 
-import contextlib
 import copy
-import socket
-import ssl
 import threading
 import time
 from collections import deque
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
-from .addresses import create_connection, through_socks
-from .connection import HTTP20Connection
-from .errors import RequestTimeout, StreamReset
+from .errors import RequestTimeout
 from .fields import authority
 from .forking import watch
-from .http1 import Lane
-from .mux import Mux
-from .proxies import Proxy
-from .request import Request
-from .response import HTTP20Response
-from .transport import H2, break_off, deadline_after, is_stale, remaining
-from .urls import URL
-
-if TYPE_CHECKING:
-    from .tasks import Task
-
-if TYPE_CHECKING:
-    pass
+from .pooled import Key, PooledConnection
+from .transport import H2, deadline_after, remaining
 
 # Seconds for which it is remembered that an origin has no HTTP/2. Long enough for a crawl.
 REMEMBERED = 300.0
+# Seconds for which no further connection is tried after one was refused beside others.
+FULL = 5.0
 # Seconds after which one who waits looks by himself: finalizers wake nobody.
 LOOK = 0.5
-
-
-class Key(NamedTuple):
-    """All that must be the same for two requests to share a connection."""
-
-    scheme: str
-    host: str
-    port: int
-    proxy: Proxy | None
-    context: ssl.SSLContext | None  # by identity
-    verification: tuple[Any, ...]  # what can be changed on a context while connections stand
-
-    @classmethod
-    def of(cls, url: URL, proxy: Proxy | None, context: ssl.SSLContext | None) -> "Key":
-        """Return the key for a URL."""
-        verification = () if context is None else (context.verify_mode, context.check_hostname)
-        return cls(url.scheme, url.host, url.port, proxy, context, verification)
-
-    def __str__(self) -> str:
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        via = "" if self.proxy is None else f" by way of {self.proxy!r}"
-        return f"{self.scheme}://{host}:{self.port}{via}"
-
-
-class PooledConnection(HTTP20Connection):
-    """A connection of a pool: one socket, HTTP/2 or HTTP/1.1 as the server has it, cleartext HTTP/1.1 too.
-
-    Attributes:
-        leased: how many requests use it now; the origin's lock guards it.
-        used: whether a request was sent on it before.
-        idle_since: the monotonic time at which it was last given back.
-    """
-
-    def __init__(self, key: Key, *, timeout: float | None, source_address: tuple[str, int] | None) -> None:
-        proxy, secure = key.proxy, key.scheme == "https"
-        forwarded = proxy is not None and proxy.scheme == "http"
-        host, port = (proxy.host, proxy.port) if proxy and forwarded else (key.host, key.port)
-        super().__init__(
-            host,
-            port,
-            secure=secure,
-            timeout=timeout,
-            source_address=source_address,
-            context=key.context,
-        )
-        self.leased = 0
-        self.used = False
-        self.idle_since = time.monotonic()
-        if proxy is None:
-            self._create_connection: Any = create_connection
-        elif not forwarded:
-            self._create_connection = through_socks(proxy)
-        else:
-            self._create_connection = create_connection
-            if secure:
-                told = {"Proxy-Authorization": proxy.authorization} if proxy.authorization else {}
-                self.set_tunnel(key.host, key.port, told)
-        self._forwarded = forwarded and not secure
-
-    def _talk(self, sock: socket.socket, *, http2: bool) -> None:
-        super()._talk(sock, http2=http2 and self._secure)
-        self.auto_open = 0
-
-    @property
-    def mux(self) -> Mux | None:
-        """The HTTP/2 connection, or None on HTTP/1.1."""
-        return self._transport if isinstance(self._transport, Mux) else None
-
-    @property
-    def room(self) -> int:
-        """How many more requests it takes at once."""
-        transport = self._transport
-        if isinstance(transport, Mux):
-            return transport.stream_limit - self.leased
-        return 0 if self.leased else 1
-
-    def make(self, task: "Task") -> Request:
-        """Return a task's request, to be sent on this connection.
-
-        Raises:
-            ValueError, TypeError, http.client.InvalidURL: something in it may not be sent.
-        """
-        return Request(
-            task.method,
-            task.url.target,
-            task.body,
-            task.fields(forwarded=False),
-            scheme=self._scheme,
-            authority=self._authority,
-            blocksize=self.blocksize,
-        )
-
-    def ask(self, task: "Task") -> HTTP20Response:
-        """Send a task's request and return its response when its header is there.
-
-        Raises:
-            As `request()` and `getresponse()`.
-        """
-        target = task.url.target
-        if self._forwarded:  # the proxy wants the whole URL
-            target = f"{task.url.scheme}://{task.url.netloc}{target}"
-        self.limit(task.patience())
-        stream_id = self.request(
-            task.method,
-            target,
-            task.body,
-            task.fields(forwarded=self._forwarded),
-            timeout=task.options.timeout,
-            deadline=remaining(task.deadline),
-        )
-        return self.getresponse(stream_id)
-
-    def limit(self, seconds: float | None) -> None:
-        """Set how long a step may last, where one request has the connection for itself: on HTTP/1.1."""
-        if isinstance(self._transport, Lane):
-            self._transport.limit(seconds)
-            if self.sock is not None:
-                with contextlib.suppress(OSError):  # closed, because the server said that it would
-                    self.sock.settimeout(seconds)
-
-    @property
-    def healthy(self) -> bool:
-        """Whether it can take a request, as far as can be seen without asking the server."""
-        transport = self._transport
-        if isinstance(transport, Mux):
-            return transport.check()
-        if not isinstance(transport, Lane) or self.sock is None:
-            return False
-        try:
-            return not is_stale(self.sock)
-        except OSError:  # http.client has closed it, because the server said that it would
-            return False
-
-
-class Attempt:
-    """One request on a connection of its own, by a thread: so that another can end it."""
-
-    __slots__ = ("_connection", "_lock", "_over", "reused")
-
-    def __init__(self) -> None:
-        self.reused = False  # whether the connection had been used before
-        self._lock = threading.Lock()
-        # -- guarded by _lock --
-        self._connection: PooledConnection | None = None
-        self._over = False
-
-    def begin(self, connection: "PooledConnection") -> None:
-        """Take note of the connection.
-
-        Raises:
-            StreamReset: the attempt was ended already.
-        """
-        self.reused = connection.used
-        with self._lock:
-            if self._over:
-                raise StreamReset("the request was cancelled")
-            self._connection = connection
-
-    def end(self) -> None:
-        """Take note that the connection is about to be another's."""
-        with self._lock:
-            self._connection = None
-
-    def break_off(self) -> None:
-        """End it: on HTTP/1.1 at once; from a finalizer too, this does not wait."""
-        self._over = True
-        if self._lock.acquire(blocking=False):
-            try:
-                connection = self._connection
-                if connection is not None and connection.mux is None and connection.sock is not None:
-                    break_off(connection.sock)
-            finally:
-                self._lock.release()
 
 
 class Settings(NamedTuple):
@@ -225,8 +38,7 @@ class Settings(NamedTuple):
 
     max_connections: int
     idle_timeout: float
-    connect_timeout: float | None
-    source_address: tuple[str, int] | None
+    options: dict[str, Any]  # of HTTP20Connection
 
 
 class Counters:
@@ -250,6 +62,7 @@ class Origin:
         self._connections: list[PooledConnection] = []
         self._protocol: str | None = None if key.scheme == "https" else "http/1.1"
         self._known_until = 0.0
+        self._full_until = 0.0  # the server has refused a further connection
         self._dialling = 0
         self._waiting = 0
         self._round = 0  # of dialling: who waits for one that fails is told so
@@ -280,14 +93,21 @@ class Origin:
                 self._check_open_locked()
                 connection = self._pick_locked()
                 if connection is None:
-                    if joined is not None and self._failure is not None and joined < self._round:
+                    failed = self._failure is not None and joined is not None and joined < self._round
+                    if failed and not self._connections:
+                        assert self._failure is not None
                         raise again(self._failure)
                     if not self._may_dial_locked():
                         joined = self._wait_locked(deadline, timeout)
                         continue
                     self._dialling += 1
             if connection is None:
-                return self._dial(remaining(deadline))
+                try:
+                    return self._dial(remaining(deadline))
+                except OSError:
+                    if not self._has_enough():
+                        raise
+                    continue
             if connection.leased > 1 or self._is_fresh(connection):
                 return connection  # what others use needs no check
             self.discard(connection)
@@ -393,7 +213,15 @@ class Origin:
         expired = time.monotonic() - connection.idle_since > self._settings.idle_timeout
         return not expired and connection.healthy
 
+    def _has_enough(self) -> bool:
+        """After a dial that failed: tell whether there are other connections, which must do for a while."""
+        with self._lock:
+            self._full_until = time.monotonic() + FULL
+            return bool(self._connections)
+
     def _may_dial_locked(self, *, eager: bool = False) -> bool:
+        if self._connections and time.monotonic() < self._full_until:
+            return False
         if len(self._connections) + self._dialling >= self._settings.max_connections:
             return False
         if not self._dialling or eager:
@@ -431,16 +259,11 @@ class Origin:
 
     def _dial(self, timeout: float | None) -> PooledConnection:
         """Open a connection, leased for one request. `_dialling` counts it already."""
-        patience = self._settings.connect_timeout
-        if timeout is not None and (patience is None or timeout < patience):
-            patience = timeout
         connection: PooledConnection | None = None
         failure: BaseException | None = None
         try:
             self._counters.dialled += 1
-            connection = PooledConnection(
-                self.key, timeout=patience, source_address=self._settings.source_address
-            )
+            connection = PooledConnection(self.key, timeout=timeout, **self._settings.options)
             connection.connect()
             connection.leased = 1
         except BaseException as error:

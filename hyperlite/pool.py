@@ -23,10 +23,12 @@ from . import transport
 from .fetching import FetchResponse, Outcome
 from .forking import watch
 from .hops import Leased, drain, is_followed, wrap
-from .origins import Attempt, Counters, Key, Origin, Settings
+from .origins import Counters, Origin, Settings
+from .pooled import Attempt, Key
 from .proxies import Proxies
 from .redirects import Header
 from .response import HTTP20Response
+from .slots import KEEPALIVE_IDLE, PING_TIMEOUT
 from .tasks import Options, Retries, Task, make_task
 from .verification import Cert, Verify, make_context
 
@@ -60,6 +62,7 @@ class ConnectionPool:
         max_body: bytes of a body, its content coding undone, to hold in memory.
         allow_downgrade: follow redirects from https to http.
         source_address: (host, port) to connect from.
+        keepalive_idle, ping_timeout: as for `HTTP20Connection`.
     """
 
     def __init__(
@@ -79,10 +82,20 @@ class ConnectionPool:
         max_body: int = 64 << 20,
         allow_downgrade: bool = False,
         source_address: tuple[str, int] | None = None,
+        keepalive_idle: float | None = KEEPALIVE_IDLE,
+        ping_timeout: float = PING_TIMEOUT,
     ) -> None:
         if max_connections_per_origin < 1:
             raise ValueError("max_connections_per_origin must be at least 1")
-        self._settings = Settings(max_connections_per_origin, idle_timeout, timeout, source_address)
+        self._settings = Settings(
+            max_connections_per_origin,
+            idle_timeout,
+            {
+                "source_address": source_address,
+                "keepalive_idle": keepalive_idle,
+                "ping_timeout": ping_timeout,
+            },
+        )
         self._max_idle = max_idle
         self._verify, self._cert, self._context = verify, cert, context
         self._options = Options(

@@ -3,6 +3,7 @@
 import gc
 import itertools
 import json
+import socket
 import threading
 import time
 from collections import Counter
@@ -357,3 +358,89 @@ def test_more_origins_than_are_talked_to_at_once(
     urls = [server.url(f"/?{n}") for n in range(5) for server in servers]
     for source in (urls, iter(urls)):
         assert sum(outcome.ok for outcome in make_pool().fetch_many(source)) == 50
+
+
+def test_where_there_is_an_order_all_may_wait_for_a_redirect(
+    pool: ConnectionPool, serve: Serve, monkeypatch: pytest.MonkeyPatch
+):
+    """What the first is redirected to has a full window, and nothing in it is taken before the first."""
+    there = serve(routes={"/echo": echo})
+    away = Response(302, headers=[("location", there.url("/echo?first"))], delay=0.2)
+    here = serve(routes={"/away": lambda _: away})
+    urls = [here.url("/away"), *(there.url(f"/echo?n={n}") for n in range(10))]
+    outcomes = list(pool.fetch_many(urls, concurrency=2, ordered=True))
+    assert [outcome.result().url for outcome in outcomes] == [there.url("/echo?first"), *urls[1:]]
+    monkeypatch.setattr("hyperlite.many.MAX_ORIGINS", 1)
+    outcomes = list(pool.fetch_many(urls, concurrency=2, ordered=True))
+    assert [outcome.result().url for outcome in outcomes] == [there.url("/echo?first"), *urls[1:]]
+
+
+def test_in_order_with_more_origins_than_are_talked_to(
+    make_pool: MakePool, serve: Serve, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("hyperlite.many.MAX_ORIGINS", 2)
+    servers = [serve(secure=False) for _ in range(6)]
+    urls = [server.url(f"/?{n}") for n in range(4) for server in servers]
+    outcomes = list(make_pool().fetch_many(urls, concurrency=1, ordered=True))
+    assert [outcome.request for outcome in outcomes] == urls
+
+
+def test_what_is_read_slowly_does_not_hold_up_what_is_there(pool: ConnectionPool, server: Server):
+    pool.fetch(server.url("/"))
+
+    def urls() -> Iterator[str]:
+        for n in range(40):
+            time.sleep(0.02)
+            yield server.url(f"/?{n}")
+
+    start = time.monotonic()
+    outcomes = pool.fetch_many(urls())
+    next(outcomes)
+    assert time.monotonic() - start < 0.5
+    assert sum(outcome.ok for outcome in outcomes) == 39
+
+
+def test_a_long_list_is_not_made_into_tasks_at_once(pool: ConnectionPool, server: Server):
+    urls = [server.url("/")] * 100_000
+    outcomes = pool.fetch_many(urls, concurrency=2)
+    start = time.monotonic()
+    next(outcomes)
+    assert time.monotonic() - start < 1
+    outcomes.close()
+
+
+def test_a_silent_connection_is_given_up(make_pool: MakePool, serve: Serve, monkeypatch: pytest.MonkeyPatch):
+    """An idle connection that died without a word: its requests are sent again on another."""
+    server = serve(routes=ROUTES)
+    pool = make_pool(keepalive_idle=0.0, ping_timeout=0.3)
+    assert pool.fetch(server.url("/")).body == b"hello"
+    [origin] = pool._origins.values()
+    [connection] = origin._connections
+    assert connection.mux is not None
+    monkeypatch.setattr(connection.mux, "sock", _Deaf(connection.mux.sock))
+    start = time.monotonic()
+    assert [outcome.result().body for outcome in pool.fetch_many([server.url("/")] * 3)] == [b"hello"] * 3
+    assert time.monotonic() - start < 5
+    assert server.connections == 2
+
+
+class _Deaf:
+    """A socket on which nothing is heard any more."""
+
+    def __init__(self, sock: object) -> None:
+        self._sock = sock
+        self._ends = socket.socketpair()
+
+    def recv(self, _size: int) -> bytes:
+        raise BlockingIOError
+
+    def fileno(self) -> int:
+        return self._ends[0].fileno()
+
+    def close(self) -> None:
+        self._sock.close()
+        for end in self._ends:
+            end.close()
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._sock, name)
