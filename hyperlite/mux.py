@@ -92,10 +92,14 @@ class Mux(Slots):
 
     # -- requests ---------------------------------------------------------------------------------
 
-    def submit(self, streams: Sequence[Stream]) -> bool:
+    def submit(self, streams: Sequence[Stream], *, gather: bool = False) -> bool:
         """Send requests, or queue those for which no slot is free; false if this mux takes no more.
 
         What the socket does not take at once waits for `settle`.
+
+        Args:
+            streams: the requests.
+            gather: more of them may follow at once: the kernel may wait for those, until somebody waits.
         """
         with self._lock:
             if not self.usable:
@@ -103,7 +107,7 @@ class Mux(Slots):
             for stream in streams:
                 stream.mux = self
                 stream.answered_before = self.answered
-            if self._streams and not self._baton.held:  # one of many, and nobody waits yet
+            if gather and self._streams and not self._baton.held:  # not the first, and nobody waits yet
                 self._cork_locked(True)
             self._queue.extend(streams)
             self._start_queued_locked()

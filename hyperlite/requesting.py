@@ -175,7 +175,7 @@ class RequestingConnection(DiallingConnection):
     def _submit(self, current: Mux | Lane, streams: list[Stream]) -> Mux:
         """Hand streams to a mux: the current one, or its successor if it takes no more."""
         for _ in range(MAX_TRIES):
-            if isinstance(current, Mux) and current.submit(streams):
+            if isinstance(current, Mux) and current.submit(streams, gather=True):
                 return current
             current = self._usable_transport()
         raise ConnectionGoingAway(
