@@ -23,10 +23,12 @@ import weakref
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from .engine import MAX_HEADER_LIST
 from .errors import HTTP2Error, RequestTimeout
 from .fields import authority
 from .forking import watch
 from .http1 import Exchange, Lane
+from .message import MAX_FIELDS
 from .mux import MAX_BUFFERED, Mux
 from .requesting import MAX_TRIES, Pending, RequestingConnection
 from .response import HTTP20Response
@@ -67,6 +69,11 @@ class HTTP20Connection(RequestingConnection):
         ping_timeout: seconds of waiting in which the server must then say something; otherwise the
             connection is given up, and what is safe to repeat (GET, HEAD, OPTIONS, TRACE) is sent
             again on another.
+        max_header_list: bytes of one response's header fields, by the measure of RFC 9113 section
+            10.5.1 (each field 32 more than its name and value). On HTTP/2; http.client has limits of
+            its own.
+        max_response_headers: how many header fields a response may have, on HTTP/2. On HTTP/1.1 the
+            limit is http.client's.
     """
 
     response_class = HTTP20Response
@@ -85,6 +92,8 @@ class HTTP20Connection(RequestingConnection):
         deadline: float | None = None,
         keepalive_idle: float | None = KEEPALIVE_IDLE,
         ping_timeout: float = PING_TIMEOUT,
+        max_header_list: int = MAX_HEADER_LIST,
+        max_response_headers: int = MAX_FIELDS,
         require_close_notify: bool = True,
     ) -> None:
         self.default_port = http_client.HTTPS_PORT if secure else http_client.HTTP_PORT
@@ -96,6 +105,7 @@ class HTTP20Connection(RequestingConnection):
         self.deadline = deadline
         self._max_buffered = max_buffered
         self._lane_options = {"require_close_notify": require_close_notify}
+        self._engine_options = {"max_header_list": max_header_list, "max_fields": max_response_headers}
         self._mux_options = {"keepalive_idle": keepalive_idle, "ping_timeout": ping_timeout}
         self._scheme = b"https" if secure else b"http"
         self._authority = authority(self.host, self.port, self.default_port)

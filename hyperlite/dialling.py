@@ -5,6 +5,7 @@ Rule: who connects holds `_dialling`, so that no two threads do it at once.
 
 import http.client as http_client
 import socket
+import ssl
 import sys
 import threading
 import time
@@ -18,7 +19,7 @@ from .http1 import Lane
 from .http1_response import QueuedResponse
 from .mux import Mux
 from .shared_socket import SharedSocket
-from .transport import H2, HTTP11, remaining, resolve_timeout
+from .transport import H2, HTTP11, remaining, resolve_timeout, session_of
 
 
 class DiallingConnection(http_client.HTTPSConnection):
@@ -28,6 +29,7 @@ class DiallingConnection(http_client.HTTPSConnection):
     _secure: bool
     _context: Any
     _max_buffered: int
+    _engine_options: dict[str, Any]
     _mux_options: dict[str, Any]
     _lane_options: dict[str, Any]
     _authority: bytes  # of the origin, as requests name it
@@ -35,6 +37,7 @@ class DiallingConnection(http_client.HTTPSConnection):
     # -- guarded by _dialling --
     _transport: Mux | Lane | None
     _draining: list[Mux]
+    _session: tuple[ssl.SSLSession, ssl.SSLContext] | None = None
     _dial_by: float | None = None  # when the exchange for which one dials must be over
 
     # -- connecting -------------------------------------------------------------------------------
@@ -59,7 +62,7 @@ class DiallingConnection(http_client.HTTPSConnection):
         """Make a transport of a connected socket."""
         timeout = resolve_timeout(self.timeout)
         if http2:
-            engine = make_engine(trace=self.debuglevel > 0)
+            engine = make_engine(trace=self.debuglevel > 0, **self._engine_options)
             mux = Mux(sock, engine, timeout=timeout, max_buffered=self._max_buffered, **self._mux_options)
             self._transport = mux
             self.sock = SharedSocket(mux)
@@ -97,6 +100,7 @@ class DiallingConnection(http_client.HTTPSConnection):
             timeout=timeout,
             source_address=self.source_address,
             alpn=alpn,
+            session=self._session_for(context),
             create_connection=self._create_connection,  # type: ignore[attr-defined]
         )
         if self._tunnelled:
@@ -104,10 +108,31 @@ class DiallingConnection(http_client.HTTPSConnection):
             if context is not None:
                 host, port = self._origin
                 sock, protocol = transport.secure(
-                    sock, host, port, context=context, timeout=timeout, start=start, alpn=alpn
+                    sock,
+                    host,
+                    port,
+                    context=context,
+                    timeout=timeout,
+                    start=start,
+                    alpn=alpn,
+                    session=self._session_for(context),
                 )
         sock.settimeout(usual)
         return sock, protocol
+
+    def _keep_session(self) -> None:
+        """Take note of the TLS session, for the next connection to resume it (RFC 8446 section 2.2)."""
+        current = self._transport
+        sock = current.sock if isinstance(current, Mux) else self.sock
+        session = (current.session if isinstance(current, Mux) else None) or session_of(sock)
+        if session is not None and isinstance(sock, ssl.SSLSocket):
+            self._session = session, sock.context
+
+    def _session_for(self, context: ssl.SSLContext | None) -> ssl.SSLSession | None:
+        """Return the last session; it is of use only with the context that it was made with."""
+        if self._session is None or self._session[1] is not context:
+            return None
+        return self._session[0]
 
     def _pass_proxy(self, sock: socket.socket) -> None:
         """Have the proxy at the other end of a socket connect it to the origin (RFC 9110 section 9.3.6)."""
@@ -149,6 +174,7 @@ class DiallingConnection(http_client.HTTPSConnection):
         """Open a further socket to an origin that is known to speak HTTP/1.1, by a monotonic time."""
         if not self.auto_open:
             raise http_client.NotConnected("the connection is closed, and auto_open is off")
+        self._keep_session()
         self.sock, _ = self._open((HTTP11,), by)
         return self.sock
 
@@ -164,6 +190,7 @@ class DiallingConnection(http_client.HTTPSConnection):
 
     def _retire(self) -> None:
         """Let go of the current transport: what it has under way it finishes."""
+        self._keep_session()
         if isinstance(self._transport, Mux):
             self._transport.drain()
             self._draining.append(self._transport)

@@ -126,7 +126,11 @@ def value_bytes(value: HeaderValue) -> bytes:
 
 def header_fields(headers: Headers) -> list[Field]:
     """Return the caller's headers, checked, in their order, with names in lower case."""
-    return [(name_bytes(name), value_bytes(value)) for name, value in headers.items()]
+    try:
+        items = headers.items()
+    except AttributeError:
+        raise TypeError(f"headers should be a mapping, not {type(headers).__name__}") from None
+    return [(name_bytes(name), value_bytes(value)) for name, value in items]
 
 
 # RFC 9110 section 6.5.1: what frames, routes or authenticates a message comes before its body.

@@ -29,7 +29,7 @@ from typing import TypeVar
 from .baton import Awaited, Baton, Job
 from .errors import ConnectionLost, ErrorCode, HTTP2Error, ProtocolError
 from .forking import watch
-from .transport import wait_for
+from .transport import session_of, wait_for
 
 T = TypeVar("T")
 
@@ -54,6 +54,7 @@ class Link(ABC):
         sock.setblocking(False)
         self.sock = sock
         self.timeout = timeout
+        self.session: ssl.SSLSession | None = None  # once the socket is closed
         self._secure = isinstance(sock, ssl.SSLSocket)
         self._lock = threading.Lock()
         # -- guarded by _lock: the socket --
@@ -359,6 +360,7 @@ class Link(ABC):
         """Close; a thread that polls is woken, and the last one closes the descriptor."""
         self._out.clear()
         self._busy = False
+        self.session = session_of(self.sock)
         with contextlib.suppress(OSError, ValueError):
             if isinstance(self.sock, ssl.SSLSocket):
                 self.sock.unwrap()  # close_notify; it would also wait for the peer's, and does not

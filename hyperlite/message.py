@@ -51,13 +51,15 @@ class Message:
 
     Args:
         head: the request's method was HEAD, so no body may follow whatever the fields say.
+        max_fields: of one header block.
     """
 
-    __slots__ = ("_head", "_informational", "_received", "_state", "length", "status")
+    __slots__ = ("_head", "_informational", "_max_fields", "_received", "_state", "length", "status")
 
-    def __init__(self, *, head: bool = False) -> None:
+    def __init__(self, *, head: bool = False, max_fields: int = MAX_FIELDS) -> None:
         self.status = 0
         self._head = head
+        self._max_fields = max_fields
         self._state = _State.WAITING
         self._informational = 0
         self._received = 0
@@ -78,8 +80,11 @@ class Message:
     def block(self, fields: Sequence[Field], *, end_stream: bool) -> Block:
         """Take a header block and tell what it is; MalformedResponse if it may not come now or at all."""
         self.check_block(end_stream=end_stream)
-        if len(fields) > MAX_FIELDS:
-            raise _malformed(f"more than {MAX_FIELDS} header fields", ErrorCode.ENHANCE_YOUR_CALM)
+        if len(fields) > self._max_fields:
+            raise _malformed(
+                f"more than {self._max_fields} header fields (max_response_headers)",
+                ErrorCode.ENHANCE_YOUR_CALM,
+            )
         if self._state is _State.BODY:
             _check_fields(fields)
             self._end()

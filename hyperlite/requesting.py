@@ -141,13 +141,13 @@ class RequestingConnection(DiallingConnection):
                 exchanges = list(map(Exchange, ids, requests))
                 current.submit(exchanges)
                 self._expect(exchanges)
-                if requests[0].open:
+                if requests and requests[0].open:
                     self._sending[ids[0]] = exchanges[0]
             else:
                 streams = list(map(Stream, ids, requests))
                 current = self._submit(current, streams)
                 self._expect(streams)
-                if requests[0].open:
+                if requests and requests[0].open:
                     self._sending[ids[0]] = streams[0]
         finally:
             self._dial_by = None

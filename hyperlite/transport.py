@@ -3,7 +3,8 @@
 Rule: a context that a caller hands in is left as it was.  ALPN can be set only on a whole context
 and cannot be read back; so it is set under a lock just around the making of the one socket, and
 cleared before the handshake: the socket keeps its offer, the next user of the context offers
-nothing.  (ALPN that the caller himself had set is lost; http.client would set its own as well.)
+nothing.  (ALPN that the caller himself had set is lost; http.client would set its own as well.)  So
+it is with the certificate's common name, which is not looked at.
 """
 
 import contextlib
@@ -141,7 +142,6 @@ def _trust_certifi(context: ssl.SSLContext) -> None:
 def _harden(context: ssl.SSLContext) -> None:
     # A system whose policy is stricter keeps it; MINIMUM_SUPPORTED sorts below every version.
     context.minimum_version = max(context.minimum_version, ssl.TLSVersion.TLSv1_2)
-    context.hostname_checks_common_name = False  # RFC 9525 section 2: a name is a subjectAltName or none
     if context.post_handshake_auth is not None:
         context.post_handshake_auth = True  # as http.client: HTTP/1.1 servers may ask late
 
@@ -154,6 +154,7 @@ def connect(
     timeout: float | None = None,
     source_address: tuple[str, int] | None = None,
     alpn: Sequence[str] = (H2, HTTP11),
+    session: ssl.SSLSession | None = None,
     create_connection: CreateConnection = socket.create_connection,
 ) -> tuple[socket.socket, str | None]:
     """Connect to an origin; returns the socket and the protocol that ALPN chose, None without TLS.
@@ -163,6 +164,7 @@ def connect(
         timeout: seconds for each address of the host, the TLS handshake included.
         source_address: (host, port) to bind to.
         alpn: what to offer, best first.
+        session: of an earlier connection to the same origin, which saves the certificates.
         create_connection: in place of `socket.create_connection`, which tries each address in turn.
 
     Raises:
@@ -183,7 +185,7 @@ def connect(
         raise
     if context is None:
         return sock, None
-    return secure(sock, host, port, context=context, timeout=timeout, start=start, alpn=alpn)
+    return secure(sock, host, port, context=context, timeout=timeout, start=start, alpn=alpn, session=session)
 
 
 def secure(
@@ -195,6 +197,7 @@ def secure(
     timeout: float | None,
     start: float,
     alpn: Sequence[str] = (H2, HTTP11),
+    session: ssl.SSLSession | None = None,
 ) -> tuple[ssl.SSLSocket, str | None]:
     """Do the TLS handshake on a connected socket; returns the TLS socket and the protocol that ALPN chose.
 
@@ -205,6 +208,7 @@ def secure(
         timeout: seconds, since `start` if these are not over.
         start: the monotonic time at which connecting began.
         alpn: what to offer, best first.
+        session: as for `connect`.
 
     Raises:
         As `connect`.
@@ -215,7 +219,7 @@ def secure(
         # Where one address used up the time, the next one had a clock of its own.
         deadline = timeout + (start if now - start < timeout else now)
     try:
-        wrapped = _wrap(sock, context, host, alpn)
+        wrapped = _wrap(sock, context, host, alpn, session)
     except BaseException:
         sock.close()
         raise
@@ -241,13 +245,30 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_renew_lock)
 
 
-def _wrap(sock: socket.socket, context: ssl.SSLContext, host: str, alpn: Sequence[str]) -> ssl.SSLSocket:
+def session_of(sock: object) -> ssl.SSLSession | None:
+    """Return the TLS session of a socket that is still open, for the next one to resume."""
+    return sock.session if isinstance(sock, ssl.SSLSocket) else None
+
+
+def _wrap(
+    sock: socket.socket,
+    context: ssl.SSLContext,
+    host: str,
+    alpn: Sequence[str],
+    session: ssl.SSLSession | None,
+) -> ssl.SSLSocket:
     with _alpn_lock:
+        common_name = context.hostname_checks_common_name
+        # RFC 9525 section 2: a host's name is a subjectAltName or none. Python's default is to fall back.
+        context.hostname_checks_common_name = False
         context.set_alpn_protocols(list(alpn))
         try:
-            return context.wrap_socket(sock, server_hostname=host, do_handshake_on_connect=False)
+            return context.wrap_socket(
+                sock, server_hostname=host, do_handshake_on_connect=False, session=session
+            )
         finally:
             context.set_alpn_protocols([])
+            context.hostname_checks_common_name = common_name
 
 
 def _shake_hands(sock: ssl.SSLSocket, peer: str, deadline: float | None) -> None:

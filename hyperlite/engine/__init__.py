@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from ..fields import Field
+from ..message import MAX_FIELDS
 from .events import Event
 from .windows import MAX_STREAM_WINDOW, STREAM_WINDOW
 
@@ -93,6 +94,7 @@ def make_engine(
     stream_window: int = STREAM_WINDOW,
     max_stream_window: int = MAX_STREAM_WINDOW,
     max_header_list: int = MAX_HEADER_LIST,
+    max_fields: int = MAX_FIELDS,
     first_wire_id: int = 1,
     trace: bool = False,
 ) -> Engine:
@@ -102,6 +104,7 @@ def make_engine(
         stream_window: bytes that the peer may send on a stream before its reader has read any.
         max_stream_window: bytes that the window may grow to while its reader waits.
         max_header_list: bytes of one decoded header list (RFC 9113 section 10.5.1).
+        max_fields: fields of one header block.
         first_wire_id: the number of the first stream, odd.
         trace: print each frame as it passes.
 
@@ -112,6 +115,7 @@ def make_engine(
         stream_window=stream_window,
         max_stream_window=max_stream_window,
         max_header_list=max_header_list,
+        max_fields=max_fields,
         first_wire_id=first_wire_id,
     )
     return with_trace(engine) if trace else engine

@@ -44,6 +44,8 @@ USEFUL = 8
 HEAD_EARNS, FRAME_EARNS, PAUSE_EARNS = 16, 4, 4
 # Frames of one header block. h2 takes 64, nghttp2 8 after the first, Go as many as fill its size limit.
 MAX_BLOCK_FRAMES = 64
+# And more only where longer header lists are allowed, in parts of this size.
+SMALL_FRAGMENT = 4096
 # Streams that ended before their time and whose frames may still be under way.
 MAX_REMEMBERED = 1024
 
@@ -96,6 +98,7 @@ class Guard:
 
     def __init__(self, max_header_list: int, *, push: bool = False) -> None:
         self._max_block = max_header_list
+        self._max_block_frames = max(MAX_BLOCK_FRAMES, max_header_list // SMALL_FRAGMENT)
         self._push = push
         # -- the header block that is under way, if `block_of` is not 0 --
         self.block_of = 0
@@ -164,9 +167,10 @@ class Guard:
             self._fragments = []
             self.block_of = self._block_size = 0
             return block
-        if len(self._fragments) >= MAX_BLOCK_FRAMES:
+        if len(self._fragments) >= self._max_block_frames:
             raise Violation(
-                ErrorCode.ENHANCE_YOUR_CALM, f"a header block of more than {MAX_BLOCK_FRAMES} frames"
+                ErrorCode.ENHANCE_YOUR_CALM,
+                f"a header block of more than {self._max_block_frames} frames (max_header_list)",
             )
         return None
 

@@ -91,10 +91,17 @@ class NativeEngine:
     """The fast `Engine`. For the arguments see `make_engine`."""
 
     def __init__(
-        self, *, stream_window: int, max_stream_window: int, max_header_list: int, first_wire_id: int
+        self,
+        *,
+        stream_window: int,
+        max_stream_window: int,
+        max_header_list: int,
+        max_fields: int,
+        first_wire_id: int,
     ) -> None:
         self._stream_window = stream_window
         self._max_stream_window = max_stream_window
+        self._max_fields = max_fields
         self._next_wire_id = first_wire_id
         self._streams: dict[int, _Stream] = {}
         self._pending = b""  # what came of a frame that is not complete
@@ -139,7 +146,7 @@ class NativeEngine:
         wire_id = self._next_wire_id
         self._send_block(wire_id, fields, END_STREAM if end_stream else 0)
         self._next_wire_id += 2
-        message = Message(head=fields[0][1] == b"HEAD")
+        message = Message(head=fields[0][1] == b"HEAD", max_fields=self._max_fields)
         stream = _Stream(message, InboundWindow(self._stream_window), self._peer_window)
         stream.ended = end_stream
         self._streams[wire_id] = stream

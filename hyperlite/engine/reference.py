@@ -121,10 +121,17 @@ class H2Engine:
     """The reference `Engine`. For the arguments see `make_engine`."""
 
     def __init__(
-        self, *, stream_window: int, max_stream_window: int, max_header_list: int, first_wire_id: int
+        self,
+        *,
+        stream_window: int,
+        max_stream_window: int,
+        max_header_list: int,
+        max_fields: int,
+        first_wire_id: int,
     ) -> None:
         self._stream_window = stream_window
         self._max_stream_window = max_stream_window
+        self._max_fields = max_fields
         self._next_wire_id = first_wire_id
         self._streams: dict[int, _Stream] = {}
         self._pending = b""  # what came of a frame that is not complete
@@ -180,7 +187,8 @@ class H2Engine:
         self._h2.send_headers(wire_id, fields, end_stream=end_stream)
         self._next_wire_id += 2
         self._streams[wire_id] = _Stream(
-            Message(head=fields[0][1] == b"HEAD"), InboundWindow(self._stream_window)
+            Message(head=fields[0][1] == b"HEAD", max_fields=self._max_fields),
+            InboundWindow(self._stream_window),
         )
         if end_stream:
             self._end(wire_id)
@@ -325,7 +333,9 @@ class H2Engine:
                 self._translate(event, events)
         except h2.exceptions.ProtocolError as error:
             self._failed = True  # h2 has written GOAWAY
-            events.append(ConnectionFailed(int(error.error_code), f"{error} ({code_name(error.error_code)})"))
+            too_large = isinstance(error, h2.exceptions.DenialOfServiceError)
+            reason = f"{error}{' (max_header_list)' * too_large} ({code_name(error.error_code)})"
+            events.append(ConnectionFailed(int(error.error_code), reason))
             return
         if late:  # h2 answers each late frame by one more RST_STREAM; its WINDOW_UPDATE is wanted
             self._out += _without_resets(self._h2.data_to_send())

@@ -164,9 +164,6 @@ def test_a_thousand_streams_that_ended_badly(
     assert server.line.window[0] >= WINDOW // 2
 
 
-@pytest.mark.xfail(
-    strict=True, reason="h2 answers each late frame on a stream that we reset by another RST_STREAM"
-)
 @pytest.mark.parametrize(
     ("answer", "end"),
     [

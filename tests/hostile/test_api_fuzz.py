@@ -236,7 +236,6 @@ def test_calls_in_any_order(server: Server) -> None:
     go_on(test)
 
 
-@pytest.mark.xfail(strict=True, reason="AttributeError: headers are taken for something with items()")
 @pytest.mark.parametrize("headers", [0, None, b"a: b", "a: b", [("a", "b")]])
 def test_headers_that_are_none(server: Server, headers: Any) -> None:
     """http.client raises TypeError for most of these."""
@@ -247,7 +246,6 @@ def test_headers_that_are_none(server: Server, headers: Any) -> None:
         conn.request("GET", "/", headers=headers)
 
 
-@pytest.mark.xfail(strict=False, reason="IndexError on HTTP/2")
 def test_request_many_of_nothing(server: Server) -> None:
     with hyperlite.HTTP20Connection("localhost", server.port, context=server.context()) as conn:
         assert conn.request_many([]) == []
