@@ -33,6 +33,8 @@ def says(*pieces: bytes, close: bool = False) -> Callable[[Line], None]:
 def reply(
     name: str, expected: str, reference: str, *pieces: bytes, close: bool = False, **options: object
 ) -> None:
+    # A connection that looks kept may be closed under the next request: that is HTTP/1.1.
+    options.setdefault("after", 2 if close else 1)
     fallback.add(name, expected, reference, says(*pieces, close=close), **options)
 
 

@@ -209,7 +209,7 @@ class Line(Wire):
     def send_polite(
         self, stream_id: int, size: int, *, start: int = 0, frame: int = 16384, end_stream: bool = True
     ) -> None:
-        """Send `pattern` from `start` to `size` as the windows allow, or until the stream is reset."""
+        """Send `pattern` from `start` to `size` as the windows allow, unless the client resets the stream."""
         sent = start
         while sent < size:
             self.until(
