@@ -10,9 +10,11 @@ import pytest
 from hyperlite import errors
 from hyperlite.errors import (
     BodyReset,
+    BodyTooLarge,
     BufferLimitExceeded,
     ConnectionGoingAway,
     ConnectionLost,
+    DecodingError,
     ErrorCode,
     HTTP2Error,
     InadequateSecurity,
@@ -21,8 +23,10 @@ from hyperlite.errors import (
     MalformedResponse,
     NotHTTP2,
     ProtocolError,
+    RedirectError,
     RequestTimeout,
     StreamReset,
+    TooManyRedirects,
     code_name,
 )
 
@@ -55,6 +59,10 @@ CAUGHT_AS: dict[type[HTTP2Error], tuple[type[BaseException], ...]] = {
     MalformedBody: (BodyReset, http.client.IncompleteRead, MalformedResponse, OSError),
     RequestTimeout: (TimeoutError, OSError),
     BufferLimitExceeded: (),
+    DecodingError: (),
+    BodyTooLarge: (DecodingError,),
+    RedirectError: (),
+    TooManyRedirects: (RedirectError,),
     InadequateSecurity: (ssl.SSLError, OSError),
 }
 
