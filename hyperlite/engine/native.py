@@ -397,7 +397,7 @@ class NativeEngine:
         try:
             kind = message.block(fields, end_stream=bool(ends))
         except MalformedResponse as error:
-            self._fail_stream(wire_id, error, events)
+            self._fail_stream(wire_id, error, events, over=bool(ends) and stream.ended)
             return
         if kind is Block.RESPONSE:
             self._guard.earn(HEAD_EARNS)
@@ -423,9 +423,15 @@ class NativeEngine:
             return
         events.append(WindowOpened(wire_id))
 
-    def _fail_stream(self, wire_id: int, error: MalformedResponse, events: list[Event]) -> None:
+    def _fail_stream(
+        self, wire_id: int, error: MalformedResponse, events: list[Event], *, over: bool = False
+    ) -> None:
+        """Reset a stream; one that both sides have ended is `over`, and may be reset no more (RFC 9113, 5.1)."""
         code = ErrorCode.PROTOCOL_ERROR if error.error_code is None else error.error_code
-        self.reset(wire_id, code)
+        if over:
+            del self._streams[wire_id]
+        else:
+            self.reset(wire_id, code)
         events.append(StreamFailed(wire_id, code, str(error), remote=False))
 
     # -- the connection, which h2 runs -------------------------------------------------------

@@ -11,7 +11,6 @@ h2's habits, and what is done about each:
   rest, and a stream that failed is reset *before* h2 sees the frame that shows it.
 """
 
-import contextlib
 import struct
 from collections.abc import Sequence
 
@@ -221,10 +220,11 @@ class H2Engine:
         """Send RST_STREAM and forget the stream; nothing if it is over already."""
         stream = self._streams.pop(wire_id, None)
         if stream is not None and not self._failed:
-            self._guard.cut_short(wire_id, stream.window.left)
-            # Where the last frame ended the stream on both sides, there is nothing left to reset.
-            with contextlib.suppress(h2.exceptions.StreamClosedError):
+            try:
                 self._h2.reset_stream(wire_id, error_code)
+            except h2.exceptions.StreamClosedError:
+                return  # the last frame ended the stream on both sides: there is nothing left to reset
+            self._guard.cut_short(wire_id, stream.window.left)
 
     def credit(self, wire_id: int, size: int) -> None:
         """Tell that `size` bytes of a stream's body were consumed."""

@@ -1,0 +1,152 @@
+"""Both engines, side by side: the same calls and the same bytes, and a look at both after each."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from hyperframe.frame import DataFrame, Frame, GoAwayFrame, HeadersFrame, PingFrame, RstStreamFrame
+from hyperframe.frame import SettingsFrame, WindowUpdateFrame
+
+from hyperlite.engine import Engine
+from hyperlite.engine.events import ConnectionFailed, DataReceived, Event, StreamFailed
+from hyperlite.engine.frames import FRAME_HEADER, MAX_WIRE_ID
+from hyperlite.engine.native import NativeEngine
+from hyperlite.engine.reference import H2Engine
+from tests.peer import EnginePeer, FrameFactory
+
+# Small windows, so that a few frames fill them.
+OPTIONS = {"stream_window": 2000, "max_stream_window": 6000, "max_header_list": 4000, "first_wire_id": 1}
+
+
+class Disagreement(AssertionError):
+    """The engines did not do the same."""
+
+
+class Pair:
+    """Two connections of the same history.
+
+    Attributes:
+        opened: the streams that were opened, ever.
+        unread: bytes of body by stream that were not credited yet.
+        failed: the connection is over.
+    """
+
+    def __init__(self) -> None:
+        self.judge, self.native = EnginePeer(H2Engine(**OPTIONS)), EnginePeer(NativeEngine(**OPTIONS))
+        self.frames = FrameFactory()
+        self.opened: list[int] = []
+        self.unread: dict[int, int] = {}
+        self.failed = False
+        self._shown: list[bytes] = []
+        h2 = self.native.engine._h2
+        show = h2.receive_data
+        h2.receive_data = lambda data: self._shown.append(data) or show(data)
+        self.compare()
+
+    @property
+    def open_streams(self) -> list[int]:
+        """The streams that are open, by the native engine, with which the judge has agreed."""
+        return sorted(self.native.engine._streams)
+
+    @property
+    def senders(self) -> list[int]:
+        """Of these, those whose request is still under way."""
+        return [number for number in self.open_streams if not self.native.engine._streams[number].ended]
+
+    def call(self, act: Callable[[Engine], Any]) -> Any:
+        """Make a call of both; what they return must be the same."""
+        ours, judged = act(self.native.engine), act(self.judge.engine)
+        self._agree("the results", ours, judged)
+        self.compare()
+        return ours
+
+    def open(self, fields: list[tuple[bytes, bytes]], *, end_stream: bool) -> int:
+        """Open a stream on both."""
+        wire_id: int = self.call(lambda engine: engine.open(fields, end_stream=end_stream))
+        self.opened.append(wire_id)
+        return wire_id
+
+    def receive(self, data: bytes, cuts: Iterable[int] = (), judge_cuts: Iterable[int] = ()) -> list[Event]:
+        """Feed both, cut at these places; the events must be the same."""
+        ours = [event for piece in _cut(data, cuts) for event in self.native.send_raw(piece)]
+        judged = [event for piece in _cut(data, judge_cuts) for event in self.judge.send_raw(piece)]
+        self._agree("the events", [_plain(event) for event in ours], [_plain(event) for event in judged])
+        for event in ours:
+            if isinstance(event, DataReceived):
+                self.unread[event.wire_id] = self.unread.get(event.wire_id, 0) + len(event.data)
+            self.failed = self.failed or isinstance(event, ConnectionFailed)
+        self.compare()
+        return ours
+
+    def compare(self) -> None:
+        """Compare what both have put out, and what they know."""
+        ours, judged = (
+            [_spoken(frame) for frame in peer.said() if not _credits_connection(frame)]
+            for peer in (self.native, self.judge)
+        )
+        self._agree("the frames", ours, judged)
+        self._agree("the state", _state(self.native.engine), _state(self.judge.engine))
+        if not self.failed:
+            h2 = self.judge.engine._h2
+            room = {number: self._room(number) for number in self.open_streams}
+            self._agree(
+                "the outbound windows",
+                room,
+                {number: h2.local_flow_control_window(number) for number in room},
+            )
+        assert not self.native.engine._h2.streams, "h2 saw a stream that is not its affair"
+        for data in self._shown:
+            assert not FRAME_HEADER.unpack_from(data)[2] & MAX_WIRE_ID, f"h2 saw {data!r}"
+
+    def _room(self, wire_id: int) -> int:
+        engine = self.native.engine
+        return min(engine._streams[wire_id].outbound, engine._h2.outbound_flow_control_window)
+
+    @staticmethod
+    def _agree(what: str, ours: Any, judged: Any) -> None:
+        if ours != judged:
+            raise Disagreement(f"{what} differ:\nnative {ours}\nh2     {judged}")
+
+
+def _cut(data: bytes, cuts: Iterable[int]) -> list[bytes]:
+    places = [0, *sorted(min(cut, len(data)) for cut in cuts), len(data)]
+    return [data[start:end] for start, end in zip(places, places[1:], strict=False)]
+
+
+def _plain(event: Event) -> tuple[Any, ...]:
+    """Return an event as a tuple, without the words that explain it."""
+    values = {name: getattr(event, name) for name in event.__slots__}
+    if isinstance(event, (ConnectionFailed, StreamFailed)):
+        assert values.pop("reason")
+    return type(event).__name__, *values.values()
+
+
+def _credits_connection(frame: Frame) -> bool:
+    """Tell whether a frame is credit of the connection, which h2 gives at other times."""
+    return isinstance(frame, WindowUpdateFrame) and not frame.stream_id
+
+
+def _spoken(frame: Frame) -> tuple[Any, ...]:
+    contents = {
+        DataFrame: lambda: frame.data,
+        HeadersFrame: lambda: frame.fields,
+        RstStreamFrame: lambda: frame.error_code,
+        SettingsFrame: lambda: frame.settings,
+        PingFrame: lambda: frame.opaque_data,
+        GoAwayFrame: lambda: (frame.last_stream_id, frame.error_code),
+        WindowUpdateFrame: lambda: frame.window_increment,
+    }[type(frame)]()
+    return type(frame).__name__, frame.stream_id, sorted(set(frame.flags) - {"END_HEADERS"}), contents
+
+
+def _state(engine: Any) -> dict[str, Any]:
+    return {
+        "failed": engine._failed,
+        "exhausted": engine.exhausted,
+        "max_concurrent_streams": engine.max_concurrent_streams,
+        "useless": engine._guard.useless,
+        "late": engine._guard._cut_short,
+        "streams": {
+            number: (stream.ended, stream.message.status, stream.message.complete, engine.window_left(number))
+            for number, stream in sorted(engine._streams.items())
+        },
+    }
