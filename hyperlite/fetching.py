@@ -1,6 +1,7 @@
 """What fetch() returns, and what fetch_many() takes and yields."""
 
 import http.client as http_client
+import io
 import json
 import time
 from collections.abc import Callable, Iterator
@@ -10,6 +11,7 @@ from typing import Any, Protocol
 from . import decoding
 from .errors import BodyTooLarge, IncompleteBody, RequestTimeout
 from .response import HTTP_2, HTTP20Response
+from .urls import URL
 
 # Bytes that iteration yields at a time.
 PIECE = 65536
@@ -70,34 +72,47 @@ class FetchResponse:
         self,
         raw: HTTP20Response,
         *,
-        url: str,
+        url: URL,
         history: "list[FetchResponse]",
         decode: bool,
         max_body: int,
-        lease: "Lease | None",
+        lease: "Lease | None" = None,
+        whole: bytes | None = None,
         timeout: float | None = None,
         deadline: float | None = None,
     ) -> None:
         self.raw = raw
         self.status: int = raw.status
-        self.url = url
+        self._url = url
         self.history = history
         self.elapsed = 0.0
         self._max_body = max_body
         self._lease = lease
         self._timeout = timeout
         self._deadline = deadline
-        self._body: bytes | None = None
+        self._body = whole
         self._read: Callable[[int], bytes] = self._take
         self._packed = False
         if decode and (coding := _field(raw, "content-encoding")):
             try:
-                unpack = decoding.decoder(coding, self._take)
+                self._unpack(coding)
             except BaseException:
                 self.close()
                 raise
-            if unpack is not None:
-                self._read, self._packed = unpack, True
+        if self._body is not None and len(self._body) > max_body:
+            raise self._too_large()
+
+    def _unpack(self, coding: str) -> None:
+        """Have what is read unpacked."""
+        source = self._take if self._body is None else io.BytesIO(self._body).read
+        unpack = decoding.decoder(coding, source)
+        if unpack is not None:
+            self._read, self._packed, self._body = unpack, True, None
+
+    @property
+    def url(self) -> str:
+        """Where it came from."""
+        return str(self._url)
 
     @property
     def reason(self) -> str:

@@ -39,19 +39,39 @@ class Leased:
         self._origin.abandon(self._connection)
 
 
-def wrap(task: Task, raw: HTTP20Response, lease: Leased | None) -> FetchResponse:
-    """Return a task's response."""
+def wrap(task: Task, raw: HTTP20Response, lease: Leased) -> FetchResponse:
+    """Return a task's response, whose body is still to be read."""
     options = task.options
     return FetchResponse(
         raw,
-        url=str(task.url),
+        url=task.url,
         history=task.history,
         decode=options.decode,
         max_body=options.max_body,
         lease=lease,
         timeout=options.timeout,
-        deadline=None if lease is None else task.deadline,  # without a lease, it has all arrived
+        deadline=task.deadline,
     )
+
+
+def wrap_whole(task: Task, raw: HTTP20Response, body: bytes) -> FetchResponse:
+    """Return a task's response, of which everything has arrived.
+
+    Raises:
+        DecodingError: its body is not what its coding says; BodyTooLarge.
+    """
+    options = task.options
+    response = FetchResponse(
+        raw,
+        url=task.url,
+        history=task.history,
+        decode=options.decode,
+        max_body=options.max_body,
+        whole=body,
+    )
+    if response.status < 300 or not is_followed(task, response):
+        _ = response.body
+    return response
 
 
 def is_followed(task: Task, response: FetchResponse) -> bool:

@@ -5,7 +5,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, cast
 
 from .fetching import FetchRequest, Outcome
-from .tasks import FAILURES, Options, Task, make_task
+from .redirects import Header
+from .tasks import FAILURES, Options, Task, make_task, with_defaults
+from .urls import parse
 
 # How far to read ahead of what is under way, in units of `concurrency`: little while all requests are
 # for one origin, more where others may be behind those in the way. What has a length is in memory anyhow.
@@ -32,6 +34,7 @@ class Intake:
         self.total = len(requests) if isinstance(requests, Sequence) else None
         self.exhausted = False
         self._taken = 0
+        self._headers: list[Header] | None = None  # of a request of which only the URL is given
 
     def wants(self, parked: int, *, several: bool) -> bool:
         """Tell whether to read on, while so many are waiting.
@@ -70,7 +73,11 @@ class Intake:
     def _make_task(self, item: Any, index: int) -> Task:
         options = self._options
         if isinstance(item, str):
-            return make_task(item, "GET", options, item=item, index=index)
+            url = parse(item)
+            if self._headers is None:
+                self._headers = with_defaults([], url._replace(user=None), options)
+            headers = self._headers if url.user is None else with_defaults([], url, options)
+            return Task(url, "GET", headers, None, options, item=item, index=index)
         request = FetchRequest(**item) if isinstance(item, Mapping) else item
         if not isinstance(request, FetchRequest):
             raise TypeError(f"a request is a URL, a FetchRequest or a mapping, not {type(item).__name__}")

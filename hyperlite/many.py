@@ -445,12 +445,13 @@ class Loop:
         response: FetchResponse | None = None
         if error is None:
             assert mux is not None
-            if flight.parts:
-                mux.put_back(flight.stream, b"".join(flight.parts))
-                flight.parts.clear()
+            parts, stream = flight.parts, flight.stream
+            while not stream.exhausted:
+                parts.append(mux.read(stream, stream.inbox.size))
+            raw = HTTP20Response.from_stream(mux, stream, task.method)
+            raw.close()
             try:
-                raw = HTTP20Response.from_stream(mux, flight.stream, task.method)
-                response = self._pool.received(task, raw)
+                response = self._pool.received(task, raw, parts[0] if len(parts) == 1 else b"".join(parts))
             except FAILURES as failure:
                 error = cast("Exception", failure)
         window.origin.release(flight.connection)

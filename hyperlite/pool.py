@@ -22,7 +22,7 @@ from typing import Any
 from . import transport
 from .fetching import FetchResponse, Outcome
 from .forking import watch
-from .hops import Leased, drain, is_followed, wrap
+from .hops import Leased, drain, is_followed, wrap, wrap_whole
 from .origins import Counters, Origin, Settings
 from .pooled import Attempt, Key
 from .proxies import Proxies
@@ -271,6 +271,8 @@ class ConnectionPool:
 
     def follow(self, task: Task, response: FetchResponse) -> float | None:
         """Look at an answer: None if it is the last, else seconds to wait before the next hop."""
+        if response.status < 300:
+            return None
         hops = len(task.history)
         try:
             pause = task.follow(response)
@@ -308,13 +310,10 @@ class ConnectionPool:
             _ = response.body
         return response
 
-    def received(self, task: Task, raw: HTTP20Response) -> FetchResponse:
-        """Return the response of which everything has arrived."""
-        response = wrap(task, raw, None)
+    def received(self, task: Task, raw: HTTP20Response, body: bytes) -> FetchResponse:
+        """Return a response of which everything has arrived."""
         self._counters.requests += 1
-        if not is_followed(task, response):
-            _ = response.body
-        return response
+        return wrap_whole(task, raw, body)
 
     def origin(self, task: Task) -> Origin:
         """Return the connections for a task's next hop."""

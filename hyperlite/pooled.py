@@ -13,6 +13,7 @@ from .errors import StreamReset
 from .http1 import Lane
 from .mux import Mux
 from .proxies import Proxy
+from .redirects import Header
 from .request import Request
 from .response import HTTP20Response
 from .transport import break_off, is_stale, remaining
@@ -67,6 +68,8 @@ class PooledConnection(HTTP20Connection):
         )
         self.leased = 0
         self.used = False
+        self._headers: list[Header] | None = None
+        self._template: Request | None = None  # with these headers
         self.idle_since = time.monotonic()
         if proxy is None:
             self._create_connection: Any = create_connection
@@ -102,7 +105,11 @@ class PooledConnection(HTTP20Connection):
         Raises:
             ValueError, TypeError, http.client.InvalidURL: something in it may not be sent.
         """
-        return Request(
+        plain = task.body is None and task.method == "GET"
+        if plain and task.headers is self._headers:  # as one before it but for the target
+            assert self._template is not None
+            return self._template.like(task.url.target)
+        request = Request(
             task.method,
             task.url.target,
             task.body,
@@ -111,6 +118,9 @@ class PooledConnection(HTTP20Connection):
             authority=self._authority,
             blocksize=self.blocksize,
         )
+        if plain:
+            self._headers, self._template = task.headers, request
+        return request
 
     def ask(self, task: "Task") -> HTTP20Response:
         """Send a task's request and return its response when its header is there.

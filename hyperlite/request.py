@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from .chunks import unwrap
-from .fields import Field, Headers, header_fields, request_fields, trailer_fields
+from .fields import Field, Headers, header_fields, request_fields, target_bytes, trailer_fields
 
 # bytes and str are sent as they are; a file is read, an iterable asked, piece by piece.
 BodyLike = bytes | bytearray | memoryview | str | io.IOBase | Iterable[bytes] | None
@@ -126,6 +126,20 @@ class Request:
         self.deadline = None
         self.fields = request_fields(method, url, scheme, authority, headers)
         return self
+
+    def like(self, url: str) -> "Request":
+        """Return the same request, which has no body, for another target of the same origin.
+
+        Raises:
+            http.client.InvalidURL, UnicodeEncodeError: the target may not be sent.
+        """
+        path = target_bytes(url or "/")
+        other = Request.__new__(Request)
+        for name in Request.__slots__:
+            setattr(other, name, getattr(self, name))
+        other.url = url
+        other.fields = [(b":path", path) if field[0] == b":path" else field for field in self.fields]
+        return other
 
     @property
     def repeatable(self) -> bool:

@@ -142,7 +142,7 @@ class Task:
         self.method = method
         self.body = body
         self.options = options
-        self.headers = _with_defaults(headers, url, options)
+        self.headers = headers
         self.history: list[FetchResponse] = []
         self.item = item
         self.index = index
@@ -152,7 +152,7 @@ class Task:
         self._retried = 0
         self._refusals = 0
         self._stale = False  # a kept connection had broken under it once
-        self._position = _tell(body)
+        self._position = None if body is None else _tell(body)
 
     def begin(self) -> None:
         """Start the clock, if it does not run yet."""
@@ -317,7 +317,8 @@ def make_task(
             pairs.append(("Content-Type", "application/json"))
     elif isinstance(body, str):
         body = body.encode()
-    return Task(parse(url, params), method, pairs, body, options, item=item, index=index)
+    parsed = parse(url, params)
+    return Task(parsed, method, with_defaults(pairs, parsed, options), body, options, item=item, index=index)
 
 
 def _pairs(headers: Any) -> list[Header]:
@@ -334,7 +335,8 @@ def _pairs(headers: Any) -> list[Header]:
     ]
 
 
-def _with_defaults(headers: list[Header], url: URL, options: Options) -> list[Header]:
+def with_defaults(headers: list[Header], url: URL, options: Options) -> list[Header]:
+    """Return a request's headers together with those that it does not have itself."""
     names = {name.lower() for name, _ in headers} if headers else ()
     added = [field for field in options.headers if field[0] not in names]
     if options.decode and "accept-encoding" not in names:

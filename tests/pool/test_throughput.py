@@ -3,12 +3,15 @@
 The margins are those of the promise; they hold on two cores that are not idle otherwise.
 """
 
+import os
 import resource
 import socket
 import subprocess
 import sys
 import time
 from collections import Counter
+
+import pytest
 
 from hyperlite import HTTP20Connection, create_context
 
@@ -32,20 +35,21 @@ def test_5000_requests_of_one_second_each(make_pool: MakePool):
         assert state["connections"] == 10
 
 
+@pytest.mark.skipif(not os.path.exists("/proc/self/status"), reason="the peak is read from /proc")
 def test_memory():
     """Five thousand responses pass through less than 150 MiB, the interpreter included."""
     script = """if True:
-        import resource, sys, hyperlite
+        import sys, hyperlite
         with hyperlite.ConnectionPool(verify=sys.argv[1], timeout=60) as pool:
             urls = (f"{sys.argv[2]}?n={n}" for n in range(5000))
             assert sum(outcome.ok for outcome in pool.fetch_many(urls, concurrency=1000)) == 5000
-        print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+        # Not ru_maxrss: that begins with what the parent had.
+        print(next(line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM")))
     """
     with child({"alpn": "h2", "delay": 0.1}) as (ca_file, [url]):
         command = [sys.executable, "-c", script, ca_file, url]
         done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
-    scale = 1 if sys.platform == "darwin" else 1024
-    assert int(done.stdout) * scale < 150 << 20
+    assert int(done.stdout) << 10 < 150 << 20
 
 
 def test_10_requests_of_one_second_each(make_pool: MakePool):
