@@ -91,9 +91,8 @@ class FetchResponse:
         self._timeout = timeout
         self._deadline = deadline
         self._body = whole
-        self._read: Callable[[int], bytes] = self._take
-        self._packed = False
-        if decode and (coding := _field(raw, "content-encoding")):
+        self._unpacked: Callable[[int], bytes] | None = None  # reads what was packed
+        if decode and (coding := _coding(raw)):
             try:
                 self._unpack(coding)
             except BaseException:
@@ -105,9 +104,9 @@ class FetchResponse:
     def _unpack(self, coding: str) -> None:
         """Have what is read unpacked."""
         source = self._take if self._body is None else io.BytesIO(self._body).read
-        unpack = decoding.decoder(coding, source)
-        if unpack is not None:
-            self._read, self._packed, self._body = unpack, True, None
+        self._unpacked = decoding.decoder(coding, source)
+        if self._unpacked is not None:
+            self._body = None
 
     @property
     def url(self) -> str:
@@ -197,13 +196,13 @@ class FetchResponse:
         _ = self.body
 
     def _read_all(self) -> bytes:
-        if not self._packed:
+        if self._unpacked is None:
             length = self.raw.length
             if length is not None and length > self._max_body:
                 raise self._too_large()
             if length is not None and self._deadline is None:
                 return self.raw.read()
-        if not self._packed and self._deadline is None and self.raw.version == HTTP_2:
+        if self._unpacked is None and self._deadline is None and self.raw.version == HTTP_2:
             body = self.raw.read(self._max_body + 1)
             if len(body) > self._max_body:
                 raise self._too_large()
@@ -216,6 +215,10 @@ class FetchResponse:
                 raise self._too_large()
             parts.append(piece)
         return b"".join(parts)
+
+    def _read(self, size: int) -> bytes:
+        """Read of the body, unpacked."""
+        return self._take(size) if self._unpacked is None else self._unpacked(size)
 
     def _take(self, size: int) -> bytes:
         """Read from the network."""
@@ -258,6 +261,8 @@ class FetchResponse:
         if lease is not None:
             self.raw.close()
             lease.end(reusable=reusable)
+        if self._body is not None:
+            self._unpacked = None  # which knows us: nobody needs the garbage collector for that
 
     def __del__(self) -> None:
         """Leave the connection to the next one who uses the pool: a finalizer may not wait."""
@@ -275,13 +280,12 @@ class FetchResponse:
         return f"<FetchResponse {self.status} {self.reason}, {self.http_version}, {self.url}>"
 
 
-def _field(raw: HTTP20Response, name: str) -> str | None:
-    """Return a header field; without making the whole of them into a message, which may not be needed."""
+def _coding(raw: HTTP20Response) -> str | None:
+    """Return Content-Encoding; without making a message of all header fields, which may not be needed."""
     stream = raw._stream
     if stream is None:
-        return raw.getheader(name)
-    wanted = name.encode()
-    values = [value for field, value in stream.response_fields if field == wanted]
+        return raw.getheader("content-encoding")
+    values = [value for name, value in stream.response_fields if name == b"content-encoding"]
     return b", ".join(values).decode("latin-1") if values else None
 
 

@@ -54,7 +54,9 @@ class Intake:
         """
         start = time.monotonic()
         for number in range(PIECE):
-            if not self.wants(parked + number, several=several) or time.monotonic() - start > TURN:
+            if not self.wants(parked + number, several=several):
+                return
+            if number % 8 == 7 and time.monotonic() - start > TURN:
                 return
             try:
                 item = next(self._source)

@@ -45,7 +45,9 @@ MAX_THREADS = 128
 # Origins that are talked to at once: each has a connection open.
 MAX_ORIGINS = 200
 # A window is refilled, while outcomes wait to be taken, when such a part of it is free: one write for many.
-BATCH = 4
+BATCH = 2
+# Outcomes that are taken between two looks at that.
+OFTEN = 8
 # Unread bytes of a stream from which on they are taken, and its window opened: an eighth of the window.
 DRAIN = 128 << 10
 # Seconds between two looks at who has timed out: at most, and as a part of the shortest timeout.
@@ -100,6 +102,7 @@ class Loop:
         self._active = 0
         self._origins_seen = 0
         self._flights: dict[Flight, None] = {}
+        self._landed: dict[tuple[Origin, PooledConnection], int] = {}  # leases to be given back, all at once
         self._attempts: dict[Attempt, None] = {}  # on threads
         self._dials = 0
         self._asleep: list[tuple[float, int, Task]] = []  # a heap: what is tried again later
@@ -123,9 +126,10 @@ class Loop:
         self._poller = Poller()
         try:
             while True:
-                self._take_in()
-                if self._startable and (not self._ready or self._worth_it()):
-                    self._start()
+                if not self._ready or self._done % OFTEN == 0:
+                    self._take_in()
+                    if self._startable and (not self._ready or self._worth_it()):
+                        self._start()
                 if self._ready:
                     outcome, window = self._ready.popleft()
                     if window is not None:
@@ -369,6 +373,9 @@ class Loop:
         now = time.monotonic()
         while self.touched:
             self._attend(self.touched.popleft(), now)
+        while self._landed:
+            (origin, connection), count = self._landed.popitem()
+            origin.release(connection, count)
         while self._asleep and self._asleep[0][0] <= now:
             self._park(heapq.heappop(self._asleep)[2], first=True)
         for window in self._stuck:
@@ -454,7 +461,8 @@ class Loop:
                 response = self._pool.received(task, raw, parts[0] if len(parts) == 1 else b"".join(parts))
             except FAILURES as failure:
                 error = cast("Exception", failure)
-        window.origin.release(flight.connection)
+        key = window.origin, flight.connection
+        self._landed[key] = self._landed.get(key, 0) + 1
         self._settle(window, task, response, error, reused=flight.reused)
 
     def _settle(
