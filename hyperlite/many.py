@@ -456,7 +456,7 @@ class Loop:
             while not stream.exhausted:
                 parts.append(mux.read(stream, stream.inbox.size))
             raw = HTTP20Response.from_stream(mux, stream, task.method)
-            raw.close()
+            raw.fp = None  # closed, as nothing is left to be read
             try:
                 response = self._pool.received(task, raw, parts[0] if len(parts) == 1 else b"".join(parts))
             except FAILURES as failure:
@@ -476,7 +476,9 @@ class Loop:
     ) -> None:
         """Decide whether that was all: an outcome, or another hop, or another try."""
         pause: float | None
-        if response is not None:
+        if response is not None and response.status < 300:
+            pause = None
+        elif response is not None:
             try:
                 pause = self._pool.follow(task, response)
             except FAILURES as refusal:

@@ -271,8 +271,6 @@ class ConnectionPool:
 
     def follow(self, task: Task, response: FetchResponse) -> float | None:
         """Look at an answer: None if it is the last, else seconds to wait before the next hop."""
-        if response.status < 300:
-            return None
         hops = len(task.history)
         try:
             pause = task.follow(response)

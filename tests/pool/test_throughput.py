@@ -3,6 +3,7 @@
 The margins are those of the promise; they hold on two cores that are not idle otherwise.
 """
 
+import math
 import os
 import resource
 import socket
@@ -89,7 +90,7 @@ def test_20_origins(make_pool: MakePool):
 
 def test_cpu_beside_the_bare_connection(make_pool: MakePool):
     """What fetch_many() adds to the connection's own cost: at most half of it."""
-    count = 2000
+    count = 3000
 
     def bare(ca_file: str, port: int) -> None:
         with HTTP20Connection("localhost", port, context=create_context(cafile=ca_file)) as conn:
@@ -112,6 +113,10 @@ def test_cpu_beside_the_bare_connection(make_pool: MakePool):
         port = int(url.rstrip("/").rpartition(":")[2])
         many(ca_file, url)
         bare(ca_file, port)
-        ours = min(cost(many, ca_file, url) for _ in range(4))
-        theirs = min(cost(bare, ca_file, port) for _ in range(4))
+        ours = theirs = math.inf
+        for _ in range(10):  # what else the machine does makes it slower, never faster
+            ours = min(ours, cost(many, ca_file, url))
+            theirs = min(theirs, cost(bare, ca_file, port))
+            if ours < 1.5 * theirs:
+                break
     assert ours < 1.5 * theirs

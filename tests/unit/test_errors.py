@@ -64,6 +64,10 @@ CAUGHT_AS: dict[type[HTTP2Error], tuple[type[BaseException], ...]] = {
     RedirectError: (),
     TooManyRedirects: (RedirectError,),
     InadequateSecurity: (ssl.SSLError, OSError),
+    DecodingError: (),
+    BodyTooLarge: (DecodingError,),
+    RedirectError: (),
+    TooManyRedirects: (RedirectError,),
 }
 
 
