@@ -70,10 +70,11 @@ class Proxy:
                 self._open.append(far)
                 far.sendall(first)
                 sock.sendall(answer)
-                _relay(sock, far)
+                relay(sock, far)
 
 
-def _relay(one: socket.socket, other: socket.socket) -> None:
+def relay(one: socket.socket, other: socket.socket) -> None:
+    """Hand on what comes on either, until one of them ends."""
     with selectors.DefaultSelector() as selector:
         selector.register(one, selectors.EVENT_READ, other)
         selector.register(other, selectors.EVENT_READ, one)
