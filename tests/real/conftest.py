@@ -1,4 +1,4 @@
-"""Real servers, started once for all the tests here: nginx by its sites, and nghttpd."""
+"""Real servers, started once for all the tests here: nginx by its sites, nghttpd, Node, Go, h2o."""
 
 import json
 from collections.abc import Iterator
@@ -8,6 +8,7 @@ import pytest
 
 from hyperlite.testing.bookstore import books
 
+from .runtimes import go, h2o, node
 from .servers import Block, Nginx, Site, nghttpd
 
 MEBIBYTE = 1 << 20
@@ -91,3 +92,24 @@ def nghttpd_site(tmp_path_factory: pytest.TempPathFactory, root: Path) -> Iterat
     """nghttpd, which sends back what is posted to it."""
     with nghttpd(tmp_path_factory.mktemp("nghttpd"), root, "--echo-upload") as site:
         yield site
+
+
+@pytest.fixture(scope="session")
+def node_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """Node's http2, with TLS: see programs/server.js."""
+    with node(tmp_path_factory.mktemp("node")) as site:
+        yield site
+
+
+@pytest.fixture(scope="session")
+def go_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """Go's net/http, with TLS: see programs/server.go."""
+    with go(tmp_path_factory.mktemp("go")) as site:
+        yield site
+
+
+@pytest.fixture(scope="session")
+def h2o_sites(tmp_path_factory: pytest.TempPathFactory, root: Path) -> Iterator[dict[str, Site]]:
+    """h2o, which serves files: "h2" with TLS, "cleartext" without."""
+    with h2o(tmp_path_factory.mktemp("h2o"), root) as sites:
+        yield sites

@@ -270,18 +270,19 @@ http {{
 
 
 @contextmanager
-def nghttpd(directory: Path, root: Path, *options: str) -> Iterator[Site]:
-    """Run an nghttpd with TLS, and these options besides.
+def nghttpd(directory: Path, root: Path, *options: str, secure: bool = True) -> Iterator[Site]:
+    """Run an nghttpd with these options.
 
     Args:
         directory: one to write its output to.
         root: the directory of the files to serve.
         options: see `nghttpd --help`.
+        secure: with TLS.
     """
     program = find_program("nghttpd", "nghttp2-server")
     for _ in range(TRIES):
-        site = Site(free_port(), root)
-        files = [certificates().key_file, certificates().cert_file]
+        site = Site(free_port(), root, secure)
+        files = [certificates().key_file, certificates().cert_file] if secure else ["--no-tls"]
         command = [program, "--address=127.0.0.1", f"--htdocs={root}", *options, str(site.port), *files]
         with Process(command, directory / "nghttpd.log") as process:
             if process.wait_until(lambda site=site: answers(site)):
@@ -297,8 +298,10 @@ def free_port() -> int:
 
 
 def answers(site: Site) -> bool:
-    """Tell whether something with our certificate listens."""
+    """Tell whether something listens, with our certificate where it has TLS."""
     with suppress(OSError), socket.create_connection(("127.0.0.1", site.port), PATIENCE) as sock:
+        if not site.secure:
+            return True
         site.context().wrap_socket(sock, server_hostname="localhost").close()
         return True
     return False

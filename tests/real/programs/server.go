@@ -1,0 +1,98 @@
+// Go's net/http for tests: server PORT_FILE KEY_FILE CERTIFICATE_FILE
+package main
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+)
+
+func main() {
+	http.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprint(w, "hello")
+	})
+	// What is sent comes back, as it comes; the request's trailers come back as trailers.
+	http.HandleFunc("/echo", func(w http.ResponseWriter, r *http.Request) {
+		w.WriteHeader(http.StatusOK)
+		w.(http.Flusher).Flush()
+		buffer := make([]byte, 16384)
+		for {
+			n, err := r.Body.Read(buffer)
+			if _, failed := w.Write(buffer[:n]); failed != nil {
+				return
+			}
+			w.(http.Flusher).Flush()
+			if err == io.EOF {
+				break
+			}
+			if err != nil {
+				return
+			}
+		}
+		for name, values := range r.Trailer {
+			w.Header().Set(http.TrailerPrefix+name, strings.Join(values, ", "))
+		}
+		w.Header().Set(http.TrailerPrefix+"Checksum", "abc")
+	})
+	// With a length, and a trailer that is announced.
+	http.HandleFunc("/trailers", func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Length", "4")
+		w.Header().Set("Trailer", "Checksum")
+		fmt.Fprint(w, "body")
+		w.Header().Set("Checksum", "abc")
+	})
+	http.HandleFunc("/hints", func(w http.ResponseWriter, r *http.Request) {
+		for _, path := range []string{"/style.css", "/script.js"} {
+			w.Header().Set("Link", "<"+path+">; rel=preload")
+			w.WriteHeader(http.StatusEarlyHints)
+		}
+		w.Header().Del("Link")
+		fmt.Fprint(w, "page")
+	})
+	http.HandleFunc("/push", func(w http.ResponseWriter, r *http.Request) {
+		err := w.(http.Pusher).Push("/style.css", nil)
+		w.Header().Set("X-Push", fmt.Sprint(err == nil))
+		fmt.Fprint(w, "page")
+	})
+	http.HandleFunc("/style.css", func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprint(w, "style")
+	})
+	// How many bytes were sent. Go sends 100 Continue when the body is first read.
+	http.HandleFunc("/count", func(w http.ResponseWriter, r *http.Request) {
+		size, _ := io.Copy(io.Discard, r.Body)
+		fmt.Fprint(w, size)
+	})
+	http.HandleFunc("/unwanted", func(w http.ResponseWriter, r *http.Request) {
+		w.WriteHeader(http.StatusExpectationFailed)
+		fmt.Fprint(w, "no")
+	})
+	// Never answered.
+	http.HandleFunc("/silent", func(w http.ResponseWriter, r *http.Request) {
+		<-r.Context().Done()
+	})
+	// An endless body, as fast as the client takes it.
+	http.HandleFunc("/endless", func(w http.ResponseWriter, r *http.Request) {
+		piece := make([]byte, 16384)
+		for {
+			if _, err := w.Write(piece); err != nil {
+				return
+			}
+		}
+	})
+
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		panic(err)
+	}
+	port := fmt.Sprint(listener.Addr().(*net.TCPAddr).Port)
+	if err := os.WriteFile(os.Args[1]+".new", []byte(port), 0o644); err != nil {
+		panic(err)
+	}
+	if err := os.Rename(os.Args[1]+".new", os.Args[1]); err != nil {
+		panic(err)
+	}
+	panic(http.ServeTLS(listener, nil, os.Args[3], os.Args[2]))
+}
