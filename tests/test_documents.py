@@ -18,6 +18,8 @@ DOCS = Path(__file__).parents[1] / "docs"
 EXAMPLE = re.compile(r"^```python\n(.*?)^```\n(?:\n```text\n(.*?)^```\n)?", re.MULTILINE | re.DOTALL)
 # Run against a server of their own: tests/real/test_grpc.py.
 ELSEWHERE = {"grpc"}
+# What HTTP/1.1 has not got.
+HTTP2_ONLY = {"h2c", "health", "push"}
 
 PAGES = sorted(page.stem for page in DOCS.glob("*.md") if "```python" in page.read_text())
 
@@ -95,9 +97,10 @@ ROUTES = {
 
 
 @pytest.fixture
-def _example_org(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+def _example_org(protocol: str, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
     """Have every name lead to an embedded server, port 80 to one without TLS; certificates are taken."""
-    secure, cleartext = serve(routes=ROUTES), serve(routes=ROUTES, secure=False)
+    secure = serve(routes=ROUTES, alpn=(protocol,))
+    cleartext = serve(routes=ROUTES, secure=False)
     connect = socket.create_connection
 
     def trusting() -> ssl.SSLContext:
@@ -114,7 +117,15 @@ def _example_org(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("_example_org")
-@pytest.mark.parametrize("page", [page for page in PAGES if page not in ELSEWHERE])
+@pytest.mark.parametrize(
+    ("page", "protocol"),
+    [
+        (page, protocol)
+        for page in PAGES
+        for protocol in ("h2", "http/1.1")
+        if page not in ELSEWHERE and (protocol == "h2" or page not in HTTP2_ONLY)
+    ],
+)
 def test_page(page: str, capsys: pytest.CaptureFixture[str]) -> None:
     run(page, lambda: capsys.readouterr().out)
 
