@@ -50,6 +50,19 @@ class RpcError(Exception):
         self.trailers = trailers or {}
 
 
+@contextlib.contextmanager
+def as_rpc_error() -> Iterator[None]:
+    """Have what goes wrong below gRPC raised as an RpcError."""
+    try:
+        yield
+    except hyperlite.RequestTimeout as error:
+        raise RpcError(DEADLINE_EXCEEDED, str(error)) from error
+    except hyperlite.StreamReset as error:
+        raise RpcError(OF_ERROR_CODE.get(error.error_code, INTERNAL), str(error)) from error
+    except (http.client.HTTPException, OSError) as error:
+        raise RpcError(UNAVAILABLE, str(error)) from error
+
+
 class Call:
     """One call: messages go out by `send`, and come in by iteration, in whatever order is wanted.
 
@@ -72,9 +85,10 @@ class Call:
             headers["grpc-timeout"] = f"{max(1, round(timeout * 1000))}m"  # milliseconds
         self._conn = conn
         self._response: hyperlite.HTTP20Response | None = None
-        self._stream_id = conn.request(
-            "POST", method, headers=headers, end_stream=False, timeout=None, deadline=timeout
-        )
+        with as_rpc_error():
+            self._stream_id = conn.request(
+                "POST", method, headers=headers, end_stream=False, timeout=None, deadline=timeout
+            )
 
     def send(self, message: bytes) -> None:
         """Send a message: five bytes (not compressed, its length) and itself."""
@@ -86,21 +100,26 @@ class Call:
 
     def __iter__(self) -> Iterator[bytes]:
         """Yield the server's messages as they come; raise RpcError unless the status behind them is OK."""
-        try:
+        with as_rpc_error():
             response = self._get_response()
-            while prefix := response.read(5):
-                compressed, length = struct.unpack(">BI", prefix)
-                message = response.read(length)
-                if compressed or len(message) < length:
-                    raise RpcError(INTERNAL, "a message that was cut off, or compressed unasked")
-                yield message
-        except hyperlite.RequestTimeout as error:
-            raise RpcError(DEADLINE_EXCEEDED, str(error)) from error
-        except hyperlite.StreamReset as error:
-            raise RpcError(OF_ERROR_CODE.get(error.error_code, INTERNAL), str(error)) from error
-        except (http.client.HTTPException, OSError) as error:
-            raise RpcError(UNAVAILABLE, str(error)) from error
+        while (message := self._read_message(response)) is not None:
+            yield message
         self._check_status(response)
+
+    @staticmethod
+    def _read_message(response: hyperlite.HTTP20Response) -> bytes | None:
+        """Return the next message, or None at the end."""
+        with as_rpc_error():
+            prefix = response.read(5)
+            if not prefix:
+                return None
+            if len(prefix) < 5:
+                raise RpcError(INTERNAL, "a message that was cut off")
+            compressed, length = struct.unpack(">BI", prefix)
+            message = response.read(length)
+        if compressed or len(message) < length:
+            raise RpcError(INTERNAL, "a message that was cut off, or compressed unasked")
+        return message
 
     def cancel(self) -> None:
         """Give the call up: its stream is reset, the others go on."""

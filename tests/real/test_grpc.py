@@ -15,7 +15,7 @@ import hyperlite
 from tests.test_documents import run
 
 from .runtimes import grpc_server
-from .servers import PATIENCE, Site
+from .servers import PATIENCE, Site, free_port
 
 EXAMPLE = Path(__file__).parents[2] / "docs" / "examples" / "grpc_client.py"
 SERVICE = "/test.Calculator/"
@@ -156,7 +156,13 @@ class TestErrors:
                 channel.unary(SERVICE + "Root", encode(-1))
             assert decode(channel.unary(SERVICE + "Root", encode(16))) == 4
 
-    def test_no_server(self, channel: Any, conn: hyperlite.HTTP20Connection) -> None:
+    def test_no_server(self) -> None:
+        with hyperlite.HTTP20Connection("localhost", free_port(), secure=False) as conn:
+            with pytest.raises(grpc_client.RpcError) as caught:
+                grpc_client.Channel(conn).unary(SERVICE + "Square", b"")
+        assert caught.value.code == grpc_client.UNAVAILABLE
+
+    def test_a_connection_that_breaks(self, channel: Any, conn: hyperlite.HTTP20Connection) -> None:
         answers = channel.server_streaming(SERVICE + "Wait", encode(1))
         next(answers)
         conn._transport.sock.shutdown(2)
