@@ -157,9 +157,11 @@ class TestErrors:
             assert decode(channel.unary(SERVICE + "Root", encode(16))) == 4
 
     def test_no_server(self) -> None:
-        with hyperlite.HTTP20Connection("localhost", free_port(), secure=False) as conn:
-            with pytest.raises(grpc_client.RpcError) as caught:
-                grpc_client.Channel(conn).unary(SERVICE + "Square", b"")
+        with (
+            hyperlite.HTTP20Connection("localhost", free_port(), secure=False) as conn,
+            pytest.raises(grpc_client.RpcError) as caught,
+        ):
+            grpc_client.Channel(conn).unary(SERVICE + "Square", b"")
         assert caught.value.code == grpc_client.UNAVAILABLE
 
     def test_a_connection_that_breaks(self, channel: Any, conn: hyperlite.HTTP20Connection) -> None:

@@ -266,6 +266,25 @@ class TestPriority:
         assert set(order[: order.count(urgent)]) == {urgent}
 
 
+class TestPush:
+    """Who does not ask for pushed responses gets none: the servers are told so beforehand."""
+
+    def test_a_server_that_would_like_to(self, conn: hyperlite.HTTP20Connection) -> None:
+        conn.request("GET", "/push")
+        response = conn.getresponse()
+        assert (response.getheader("x-push"), response.read()) == ("false", b"page")
+
+    def test_nghttpd(self, tmp_path: Path, root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        with nghttpd(tmp_path, root, "--push=/=/mebibyte") as site, site.connect() as conn:
+            conn.set_debuglevel(1)
+            conn.request("GET", "/")
+            assert conn.getresponse().read()
+            assert conn.ping() < PATIENCE  # what was sent before it would be here now
+        frames = capsys.readouterr().out
+        assert "frame in: HEADERS stream 1" in frames
+        assert "PUSH_PROMISE" not in frames
+
+
 class TestPriorKnowledge:
     """HTTP/2 without TLS, as two agree on it who know each other."""
 
