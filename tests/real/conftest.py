@@ -1,7 +1,7 @@
 """Real servers, started once for all the tests here: nginx by its sites, nghttpd, Node, Go, h2o."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -102,10 +102,22 @@ def node_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 
 
 @pytest.fixture(scope="session")
-def go_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """Go's net/http, with TLS: see programs/server.go."""
-    with go(tmp_path_factory.mktemp("go")) as site:
-        yield site
+def go_sites(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, Site]]:
+    """Go's net/http, with TLS: "h2", and "h1" without HTTP/2. See programs/server.go."""
+    with go(tmp_path_factory.mktemp("go")) as sites:
+        yield sites
+
+
+@pytest.fixture(scope="session")
+def go_site(go_sites: Mapping[str, Site]) -> Site:
+    """Go's net/http with HTTP/2."""
+    return go_sites["h2"]
+
+
+@pytest.fixture(scope="session")
+def go_h1_site(go_sites: Mapping[str, Site]) -> Site:
+    """Go's net/http without HTTP/2."""
+    return go_sites["h1"]
 
 
 @pytest.fixture(scope="session")

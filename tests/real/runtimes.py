@@ -10,7 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -42,10 +42,10 @@ def node(directory: Path, *, secure: bool = True) -> Iterator[ProgramSite]:
 
 
 @contextmanager
-def go(directory: Path) -> Iterator[ProgramSite]:
-    """Build and run programs/server.go, which needs TLS to speak HTTP/2."""
+def go(directory: Path) -> Iterator[dict[str, ProgramSite]]:
+    """Build and run programs/server.go: "h2", which has HTTP/2, and "h1", which has not."""
     compiler = find_program("go", "golang-go")
-    built = directory / "server"
+    built, http1_port = directory / "server", directory / "http1-port"
     subprocess.run(
         [compiler, "build", "-o", str(built), str(PROGRAMS / "server.go")],
         env={"HOME": str(directory), **os.environ, **GO_ENVIRONMENT},
@@ -53,8 +53,8 @@ def go(directory: Path) -> Iterator[ProgramSite]:
         check=True,
         timeout=BUILDING,
     )
-    with _program([str(built)], directory, secure=True) as site:
-        yield site
+    with _program([str(built)], directory, http1_port, secure=True) as site:
+        yield {"h2": site, "h1": replace(site, port=int(http1_port.read_text()))}
 
 
 @contextmanager
@@ -81,13 +81,23 @@ def require_module(module: str, package: str) -> None:
 
 
 @contextmanager
-def _program(command: Sequence[str], directory: Path, *, secure: bool) -> Iterator[ProgramSite]:
-    """Run a program of ours until the end of the `with`."""
-    port_file = directory / "port"
-    files = [certificates().key_file, certificates().cert_file] if secure else []
-    with Process([*command, str(port_file), *files], directory / "log") as process:
-        assert process.wait_until(port_file.exists), process.complaint()
-        yield ProgramSite(int(port_file.read_text()), directory, secure, process.pid)
+def _program(
+    command: Sequence[str], directory: Path, *more_files: Path, secure: bool
+) -> Iterator[ProgramSite]:
+    """Run a program of ours until the end of the `with`.
+
+    Args:
+        command: what it is started with, before its port files and the key and the certificate.
+        directory: an empty one, to write to.
+        more_files: those that it writes besides, before it serves.
+        secure: with TLS.
+    """
+    port_files = [directory / "port", *more_files]
+    tls_files = [certificates().key_file, certificates().cert_file] if secure else []
+    with Process([*command, *map(str, port_files), *tls_files], directory / "log") as process:
+        ready = process.wait_until(lambda: all(file.exists() for file in port_files))
+        assert ready, process.complaint()
+        yield ProgramSite(int(port_files[0].read_text()), directory, secure, process.pid)
 
 
 # -- h2o --------------------------------------------------------------------------------------------

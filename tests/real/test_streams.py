@@ -29,6 +29,10 @@ LINKS = [(103, "</style.css>; rel=preload"), (103, "</script.js>; rel=preload")]
 DATA = re.compile(r"^frame in: DATA stream (\d+) [1-9]", re.MULTILINE)
 
 
+# Go's HTTP/1.1, for what HTTP/1.1 can do.
+HTTP1_TOO = pytest.mark.parametrize("site", ["node", "go", "go_h1"], indirect=True)
+
+
 @pytest.fixture(params=["node", "go"])
 def site(request: pytest.FixtureRequest) -> Site:
     return request.getfixturevalue(f"{request.param}_site")
@@ -121,6 +125,7 @@ class TestTrailers:
         assert body == b"body"
         assert response.trailers["checksum"] == "abc"
 
+    @HTTP1_TOO
     @pytest.mark.parametrize(
         "make",
         [lambda: b"abc", lambda: io.BytesIO(b"abc"), lambda: iter([b"a", b"bc"]), lambda: b""],
@@ -129,26 +134,29 @@ class TestTrailers:
     def test_behind_a_request(self, conn: hyperlite.HTTP20Connection, make: Callable[[], Any]) -> None:
         body = make()
         # Go hands on only the trailers that were announced.
-        conn.request("POST", "/echo", body, {"Trailer": "X-Sum"}, trailers={"X-Sum": "17"})
+        conn.request("POST", "/back", body, {"Trailer": "X-Sum"}, trailers={"X-Sum": "17"})
         response = conn.getresponse()
         assert response.read() == (b"" if body == b"" else b"abc")
         assert (response.trailers["x-sum"], response.trailers["checksum"]) == ("17", "abc")
 
-    def test_at_the_end_of_a_conversation(self, conn: hyperlite.HTTP20Connection) -> None:
-        stream_id = conn.request("POST", "/echo", headers={"Trailer": "X-Sum"}, end_stream=False)
+    @HTTP1_TOO
+    def test_behind_a_request_whose_body_came_later(self, conn: hyperlite.HTTP20Connection) -> None:
+        stream_id = conn.request("POST", "/back", headers={"Trailer": "X-Sum"}, end_stream=False)
         conn.send(b"abc", stream_id)
         conn.end(stream_id, trailers={"X-Sum": "17"})
         response = conn.getresponse(stream_id)
         assert (response.read(), response.trailers["x-sum"]) == (b"abc", "17")
 
-    def test_nghttpd(self, tmp_path: Path, root: Path) -> None:
-        with nghttpd(tmp_path, root, "--trailer=checksum: abc") as site, site.connect() as conn:
-            conn.request("GET", "/mebibyte")
-            response = conn.getresponse()
-            assert (response.length, len(response.read())) == (MEBIBYTE, MEBIBYTE)
-            assert dict(response.trailers.items()) == {"checksum": "abc"}
+
+def test_trailers_of_nghttpd(tmp_path: Path, root: Path) -> None:
+    with nghttpd(tmp_path, root, "--trailer=checksum: abc") as site, site.connect() as conn:
+        conn.request("GET", "/mebibyte")
+        response = conn.getresponse()
+        assert (response.length, len(response.read())) == (MEBIBYTE, MEBIBYTE)
+        assert dict(response.trailers.items()) == {"checksum": "abc"}
 
 
+@HTTP1_TOO
 class TestInformational:
     def test_early_hints(self, conn: hyperlite.HTTP20Connection) -> None:
         conn.request("GET", "/hints")
@@ -183,6 +191,7 @@ class TestInformational:
         assert conn.getresponse().read() == b"hello"
 
 
+@HTTP1_TOO
 class TestDeadline:
     def test_an_endless_body(self, conn: hyperlite.HTTP20Connection) -> None:
         """It never stops for long enough for a time-out; its siblings do not notice."""

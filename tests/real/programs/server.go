@@ -1,7 +1,9 @@
-// Go's net/http for tests: server PORT_FILE KEY_FILE CERTIFICATE_FILE
+// Go's net/http for tests: server PORT_FILE HTTP1_PORT_FILE KEY_FILE CERTIFICATE_FILE
+// On the first port it speaks HTTP/2 and HTTP/1.1, on the second HTTP/1.1 only.
 package main
 
 import (
+	"crypto/tls"
 	"fmt"
 	"io"
 	"net"
@@ -32,6 +34,17 @@ func main() {
 				return
 			}
 		}
+		for name, values := range r.Trailer {
+			w.Header().Set(http.TrailerPrefix+name, strings.Join(values, ", "))
+		}
+		w.Header().Set(http.TrailerPrefix+"Checksum", "abc")
+	})
+	// What is sent comes back when all of it is there, and so do the trailers: HTTP/1.1 can do that, too.
+	http.HandleFunc("/back", func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		w.WriteHeader(http.StatusOK)
+		w.(http.Flusher).Flush()
+		w.Write(body)
 		for name, values := range r.Trailer {
 			w.Header().Set(http.TrailerPrefix+name, strings.Join(values, ", "))
 		}
@@ -83,16 +96,23 @@ func main() {
 		}
 	})
 
+	http1 := &http.Server{TLSNextProto: map[string]func(*http.Server, *tls.Conn, http.Handler){}}
+	go serve(http1, os.Args[2])
+	serve(&http.Server{}, os.Args[1])
+}
+
+// serve listens on a free port, writes its number to a file, and serves.
+func serve(server *http.Server, portFile string) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		panic(err)
 	}
 	port := fmt.Sprint(listener.Addr().(*net.TCPAddr).Port)
-	if err := os.WriteFile(os.Args[1]+".new", []byte(port), 0o644); err != nil {
+	if err := os.WriteFile(portFile+".new", []byte(port), 0o644); err != nil {
 		panic(err)
 	}
-	if err := os.Rename(os.Args[1]+".new", os.Args[1]); err != nil {
+	if err := os.Rename(portFile+".new", portFile); err != nil {
 		panic(err)
 	}
-	panic(http.ServeTLS(listener, nil, os.Args[3], os.Args[2]))
+	panic(server.ServeTLS(listener, os.Args[4], os.Args[3]))
 }

@@ -10,19 +10,22 @@ const downloads = new Set();
 const piece = Buffer.alloc(1024);
 const large = Buffer.alloc(16384);
 
+function echo(stream) {
+  let seen = {};
+  stream.on('trailers', (trailers) => { seen = trailers; });
+  stream.respond({}, { waitForTrailers: true });
+  stream.on('wantTrailers', () => stream.sendTrailers({ ...seen, checksum: 'abc' }));
+  stream.pipe(stream);
+}
+
 const routes = {
   '/': (stream) => {
     stream.respond({ 'content-type': 'text/plain' });
     stream.end('hello');
   },
   // What is sent comes back, as it comes; the request's trailers come back as trailers.
-  '/echo': (stream) => {
-    let seen = {};
-    stream.on('trailers', (trailers) => { seen = trailers; });
-    stream.respond({}, { waitForTrailers: true });
-    stream.on('wantTrailers', () => stream.sendTrailers({ ...seen, checksum: 'abc' }));
-    stream.pipe(stream);
-  },
+  '/echo': echo,
+  '/back': echo,
   '/trailers': (stream) => {
     stream.respond({ 'content-length': 4 }, { waitForTrailers: true });
     stream.on('wantTrailers', () => stream.sendTrailers({ checksum: 'abc' }));
