@@ -3,8 +3,16 @@
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from hyperframe.frame import DataFrame, Frame, GoAwayFrame, HeadersFrame, PingFrame, RstStreamFrame
-from hyperframe.frame import SettingsFrame, WindowUpdateFrame
+from hyperframe.frame import (
+    DataFrame,
+    Frame,
+    GoAwayFrame,
+    HeadersFrame,
+    PingFrame,
+    RstStreamFrame,
+    SettingsFrame,
+    WindowUpdateFrame,
+)
 
 from hyperlite.engine import Engine
 from hyperlite.engine.events import ConnectionFailed, DataReceived, Event, StreamFailed

@@ -1,14 +1,12 @@
 """The proof of NativeEngine: whatever happens, it does what H2Engine does."""
 
 import os
-import random
 import struct
 import time
-from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, Phase, settings
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -18,13 +16,10 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from hyperlite.engine import guard, native
-from hyperlite.engine.events import ConnectionFailed, DataReceived, ResponseReceived
 from hyperlite.errors import ErrorCode
-from hyperlite.message import Message
 
 from .conftest import request
-from .pair import Disagreement, Pair
+from .pair import Pair
 
 REQUESTS = [
     (request("GET"), True),
