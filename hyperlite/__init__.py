@@ -29,7 +29,7 @@ from .errors import (
     TooManyRedirects,
 )
 from .install import install
-from .response import HTTP20Response
+from .response import HTTP20Push, HTTP20Response
 from .transport import create_context
 
 if TYPE_CHECKING:
@@ -52,6 +52,7 @@ __all__ = [
     "FetchResponse",
     "HTTP2Error",
     "HTTP20Connection",
+    "HTTP20Push",
     "HTTP20Response",
     "InadequateSecurity",
     "IncompleteBody",

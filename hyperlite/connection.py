@@ -30,6 +30,7 @@ from .forking import watch
 from .http1 import Exchange, Lane
 from .message import MAX_FIELDS
 from .mux import MAX_BUFFERED, Mux
+from .request import Priority, priority_value
 from .requesting import MAX_TRIES, Pending, RequestingConnection
 from .response import HTTP20Response
 from .slots import KEEPALIVE_IDLE, PING_TIMEOUT
@@ -69,6 +70,8 @@ class HTTP20Connection(RequestingConnection):
         ping_timeout: seconds of waiting in which the server must then say something; otherwise the
             connection is given up, and what is safe to repeat (GET, HEAD, OPTIONS, TRACE) is sent
             again on another.
+        enable_push: let the server answer what was not asked for: `response.pushes`. Off, a promise breaks
+            the protocol.
         max_header_list: bytes of one response's header fields, by the measure of RFC 9113 section
             10.5.1 (each field 32 more than its name and value). On HTTP/2; http.client has limits of
             its own.
@@ -92,6 +95,7 @@ class HTTP20Connection(RequestingConnection):
         deadline: float | None = None,
         keepalive_idle: float | None = KEEPALIVE_IDLE,
         ping_timeout: float = PING_TIMEOUT,
+        enable_push: bool = False,
         max_header_list: int = MAX_HEADER_LIST,
         max_response_headers: int = MAX_FIELDS,
         require_close_notify: bool = True,
@@ -105,7 +109,11 @@ class HTTP20Connection(RequestingConnection):
         self.deadline = deadline
         self._max_buffered = max_buffered
         self._lane_options = {"require_close_notify": require_close_notify}
-        self._engine_options = {"max_header_list": max_header_list, "max_fields": max_response_headers}
+        self._engine_options = {
+            "max_header_list": max_header_list,
+            "max_fields": max_response_headers,
+            "enable_push": enable_push,
+        }
         self._mux_options = {"keepalive_idle": keepalive_idle, "ping_timeout": ping_timeout}
         self._scheme = b"https" if secure else b"http"
         self._authority = authority(self.host, self.port, self.default_port)
@@ -183,6 +191,26 @@ class HTTP20Connection(RequestingConnection):
             if left is not None and not left:
                 raise RequestTimeout(f"{len(waiting)} responses did not come within {timeout:g} s")
             self._wait_for_one(list(waiting.values()), left)
+
+    def prioritize(self, stream_id: int, priority: Priority) -> None:
+        """Change how urgent a response is (RFC 9218 section 7), while it is awaited or read.
+
+        By a PRIORITY_UPDATE frame, or before it is sent in the request itself; over HTTP/1.1, and when the
+        response has come, there is nothing to change.
+
+        Args:
+            stream_id: what `request()` returned.
+            priority: urgency 0, most, to 7, or (urgency, incremental).
+
+        Raises:
+            ValueError: no such urgency, or an id that `request()` has not returned.
+        """
+        value = priority_value(priority)
+        if not 0 < stream_id < self._next_id or not stream_id % 2:
+            raise ValueError(f"no request has the id {stream_id!r}")
+        for current in (self._transport, *self._draining):
+            if isinstance(current, Mux):
+                current.prioritize(stream_id, value)
 
     def ping(self, timeout: float | None = None) -> float:
         """Send PING (RFC 9113 section 6.7) and wait for the answer; returns the round trip in seconds.

@@ -198,3 +198,15 @@ def content_length(fields: Sequence[Field]) -> int | None:
                     raise _malformed(f"two values of content-length: {int(length)} and {int(number)}")
                 length = number
     return None if length is None else int(length)
+
+
+def is_promise(fields: Sequence[Field]) -> bool:
+    """Tell whether a peer may promise to answer such a request (RFC 9113 section 8.4): a safe one, whole."""
+    pseudo = dict(fields[:4])
+    regular = fields[4:]
+    return (
+        pseudo.keys() == {b":method", b":scheme", b":authority", b":path"}
+        and pseudo[b":method"] in (b"GET", b"HEAD")
+        and all(is_field_name(name) and is_response_value(value) for name, value in regular)
+        and all(is_response_value(value) for value in pseudo.values())
+    )

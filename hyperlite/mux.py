@@ -348,6 +348,20 @@ class Mux(Slots):
             with self._lock:
                 self._pings = {payload: one for payload, one in self._pings.items() if one is not ping}
 
+    def prioritize(self, stream_id: int, value: bytes) -> None:
+        """Change the priority of a request that is under way here, or that waits for a slot."""
+        with self._lock:
+            for stream in self._queue:
+                if stream.stream_id == stream_id:
+                    fields = [field for field in stream.request.fields if field[0] != b"priority"]
+                    stream.request.fields = [*fields, (b"priority", value)]
+            for wire_id, stream in self._streams.items():
+                if stream.stream_id == stream_id and wire_id % 2 and self._check_locked():
+                    self._busy = True
+                    self._engine.prioritize(wire_id, value)
+                    self._busy = False
+            self._push_locked()
+
     def trace(self) -> None:
         """Print each frame from now on."""
         with self._lock:

@@ -141,6 +141,15 @@ class Request:
         other.fields = [(b":path", path) if field[0] == b":path" else field for field in self.fields]
         return other
 
+    @classmethod
+    def promised(cls, fields: list[Field]) -> "Request":
+        """Return the request that a server says it will answer unasked (RFC 9113 section 8.4)."""
+        pseudo = dict(fields[:4])
+        self = cls.from_fields(pseudo[b":method"].decode("ascii"), "/", [], scheme=b"https", authority=b"")
+        self.url = pseudo[b":path"].decode("latin-1")
+        self.fields = fields
+        return self
+
     @property
     def repeatable(self) -> bool:
         """Whether the request can be sent more than once."""

@@ -217,6 +217,16 @@ class HTTP20Response(http_client.HTTPResponse):
         seen = self._stream.informational if self._stream else ()
         return [(status, to_message(fields)) for status, fields in seen]
 
+    @property
+    def pushes(self) -> "list[HTTP20Push]":
+        """What the server promised to answer unasked, so far (RFC 9113 section 8.4), in its order.
+
+        A promise comes before the part of the body that refers to it. Empty without `enable_push`, and on
+        HTTP/1.1. What nobody has taken is refused when this response is closed before its end, or dropped.
+        """
+        promised = self._stream.pushes if self._stream else ()
+        return [HTTP20Push(stream, self) for stream in promised]
+
     def __repr__(self) -> str:
         where = f"HTTP/2 stream {self.stream_id}" if self._stream else "HTTP/1.1"
         state = "closed" if self.isclosed() else "open"
@@ -226,3 +236,61 @@ class HTTP20Response(http_client.HTTPResponse):
         """Leave the stream to its `Body`: closing here could wait, in the middle of anything."""
         if self._stream is None:
             super().__del__()
+            return
+        for pushed in self._stream.pushes:  # which nobody can get at any more
+            if pushed.mux is not None:
+                pushed.mux.abandon(pushed)
+
+
+class HTTP20Push:
+    """A response that a server promised unasked (RFC 9113 section 8.4).
+
+    Attributes:
+        method, scheme, authority, path: of the request that it answers.
+        request_headers: that request's other header fields.
+    """
+
+    def __init__(self, stream: Stream, parent: HTTP20Response) -> None:
+        pseudo = {name: value.decode("latin-1") for name, value in stream.request.fields[:4]}
+        self._stream = stream
+        self._parent = parent  # which would otherwise refuse it when it is dropped
+        self.method = pseudo[b":method"]
+        self.scheme = pseudo[b":scheme"]
+        self.authority = pseudo[b":authority"]
+        self.path = pseudo[b":path"]
+        self.request_headers: http_client.HTTPMessage = to_message(stream.request.fields)
+
+    def getresponse(self) -> HTTP20Response:
+        """Return the promised response, when its header block has arrived.
+
+        Raises:
+            http.client.ResponseNotReady: it was taken, or cancelled.
+            RequestTimeout: nothing came within the timeout. HTTP2Error: the stream or the connection
+                failed.
+        """
+        stream, mux = self._stream, self._mux()
+        try:
+            mux.wait_head(stream)
+        except BaseException:
+            mux.cancel(stream)
+            raise
+        stream.pushed_to.remove(stream)
+        return type(self._parent).from_stream(mux, stream, self.method)
+
+    def cancel(self) -> None:
+        """Refuse the response: its stream is reset.
+
+        Raises:
+            http.client.ResponseNotReady: it was taken, or cancelled.
+        """
+        mux = self._mux()
+        self._stream.pushed_to.remove(self._stream)
+        mux.cancel(self._stream)
+
+    def _mux(self) -> Mux:
+        if self._stream not in self._stream.pushed_to or self._stream.mux is None:
+            raise http_client.ResponseNotReady(f"the promised response to {self.path!r} was taken")
+        return self._stream.mux
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.method} {self.scheme}://{self.authority}{self.path}>"

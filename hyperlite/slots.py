@@ -26,6 +26,7 @@ from .engine.events import (
     GoAwayReceived,
     InformationalReceived,
     PingAcknowledged,
+    PushPromised,
     ResponseReceived,
     SettingsReceived,
     StreamFailed,
@@ -45,6 +46,7 @@ from .errors import (
     code_name,
 )
 from .link import Link
+from .request import Request
 from .stream import Stream
 
 # How much of the requests' bodies is made into frames ahead of the socket.
@@ -94,6 +96,7 @@ class Slots(Link):
         self._ping_timeout = ping_timeout
         # -- guarded by _lock --
         self._streams: dict[int, Stream] = {}  # by wire id: those that hold a slot
+        self._pushed = 0  # of these, those that the server has opened: they take no slot
         self._queue: deque[Stream] = deque()  # those that wait for one
         self._senders: dict[int, Stream] = {}  # those with a body still to be sent
         self._abandoned: deque[Stream] = deque()  # garbage, to be reset by the next one who comes by
@@ -123,7 +126,10 @@ class Slots(Link):
 
     def _start_queued_locked(self) -> None:
         """Start queued requests while slots are free, and while not too much lies unread already."""
-        while self._queue and self.usable and len(self._streams) < self._engine.max_concurrent_streams:
+        engine = self._engine
+        while (
+            self._queue and self.usable and len(self._streams) - self._pushed < engine.max_concurrent_streams
+        ):
             if self._unread <= self._max_buffered:
                 self._start_locked(self._queue.popleft())
                 continue
@@ -183,6 +189,9 @@ class Slots(Link):
         self._advanced -= stream.advanced
         stream.advanced = 0
         stream.inbox.clear()
+        for pushed in stream.pushes:
+            self._cancel_locked(pushed, None)
+        stream.pushes = []
         if stream.complete or stream.error is not None:
             return
         stream.error = error or StreamReset(
@@ -214,6 +223,7 @@ class Slots(Link):
     def _finish_locked(self, stream: Stream) -> None:
         """Free the slot of a stream that is over on the wire."""
         del self._streams[stream.wire_id]
+        self._pushed -= not stream.wire_id % 2
         self._senders.pop(stream.wire_id, None)
         stream.outgoing = None
         stream.sent = True
@@ -399,6 +409,21 @@ class Slots(Link):
         else:
             self._baton.wake(stream)
 
+    def _on_push(self, event: PushPromised) -> None:
+        parent = self._streams.get(event.wire_id)
+        authority = dict(event.fields)[b":authority"]
+        if parent is None or authority != dict(parent.request.fields)[b":authority"]:
+            # Nobody is interested any more; or it is not the server's to answer (RFC 9113 section 8.4).
+            self._engine.reset(event.promised_id, ErrorCode.REFUSED_STREAM)
+            return
+        pushed = Stream(event.promised_id, Request.promised(event.fields))
+        pushed.mux, pushed.wire_id, pushed.sent = parent.mux, event.promised_id, True
+        pushed.thread, pushed.pushed_to = parent.thread, parent.pushes
+        self._streams[event.promised_id] = pushed
+        self._pushed += 1
+        parent.pushes.append(pushed)
+        self._baton.wake(parent)
+
     def _on_settings(self, _event: SettingsReceived) -> None:
         self._start_queued_locked()
 
@@ -445,6 +470,7 @@ class Slots(Link):
 _HANDLERS: dict[type[Event], Callable[[Slots, Any], None]] = {
     ResponseReceived: Slots._on_response,
     DataReceived: Slots._on_data,
+    PushPromised: Slots._on_push,
     TrailersReceived: Slots._on_trailers,
     InformationalReceived: Slots._on_informational,
     StreamFailed: Slots._on_stream_failed,

@@ -99,6 +99,8 @@ class Stream:
         "mux",
         "outgoing",
         "outgoing_last",
+        "pushed_to",
+        "pushes",
         "request",
         "response_fields",
         "sent",
@@ -119,6 +121,7 @@ class Stream:
         self.stream_id = stream_id
         self.request = request
         self.thread = threading.get_ident()  # whose request it is
+        self.pushed_to: list[Stream] = []  # if the server has opened it: the `pushes` of which it is one
         # -- owned by the connection --
         self.tries = 0  # how often it was sent again without the server having answered anything
         self.answered_before = 0  # what its mux had had answered when it was submitted
@@ -139,6 +142,7 @@ class Stream:
         self.informational: list[tuple[int, list[Field]]] = []
         self.trailers: list[Field] = []
         self.length: int | None = None  # of the body; None: not announced
+        self.pushes: list[Stream] = []  # what the server answers besides, unasked, and nobody has taken
         self.inbox = Inbox()
         self.taken = 0  # bytes of the body that were read
         self.advanced = 0  # credit given for unread bytes: see Mux._relieve_locked

@@ -96,6 +96,7 @@ def make_engine(
     max_header_list: int = MAX_HEADER_LIST,
     max_fields: int = MAX_FIELDS,
     first_wire_id: int = 1,
+    enable_push: bool = False,
     trace: bool = False,
 ) -> Engine:
     """Return the engine that HYPERLITE_ENGINE names, or the default one.
@@ -106,18 +107,21 @@ def make_engine(
         max_header_list: bytes of one decoded header list (RFC 9113 section 10.5.1).
         max_fields: fields of one header block.
         first_wire_id: the number of the first stream, odd.
+        enable_push: let the peer answer what was not asked (RFC 9113 section 8.4); by H2Engine.
         trace: print each frame as it passes.
 
     Raises:
         ValueError: HYPERLITE_ENGINE names no engine.
     """
-    engine = _kind(os.environ.get("HYPERLITE_ENGINE", "native"))(
-        stream_window=stream_window,
-        max_stream_window=max_stream_window,
-        max_header_list=max_header_list,
-        max_fields=max_fields,
-        first_wire_id=first_wire_id,
-    )
+    options = {
+        "stream_window": stream_window,
+        "max_stream_window": max_stream_window,
+        "max_header_list": max_header_list,
+        "max_fields": max_fields,
+        "first_wire_id": first_wire_id,
+    }
+    kind = _kind(os.environ.get("HYPERLITE_ENGINE", "native"))
+    engine: Engine = _kind("h2")(**options, enable_push=True) if enable_push else kind(**options)
     return with_trace(engine) if trace else engine
 
 

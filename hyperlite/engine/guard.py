@@ -100,6 +100,7 @@ class Guard:
         self._max_block = max_header_list
         self._max_block_frames = max(MAX_BLOCK_FRAMES, max_header_list // SMALL_FRAGMENT)
         self._push = push
+        self.last_promised = 0  # the highest number of a promised stream
         # -- the header block that is under way, if `block_of` is not 0 --
         self.block_of = 0
         self.block_ends_stream = False
@@ -130,10 +131,11 @@ class Guard:
             (kind in _LENGTHS and length != _LENGTHS[kind])
             or (kind == GOAWAY and length < 8)
             or (kind == SETTINGS and (length % 6 or (flags & ACK and length)))
-            or (kind in (DATA, HEADERS) and flags & PADDED and not length)
+            or (kind in (DATA, HEADERS, PUSH_PROMISE) and flags & PADDED and not length)
         ):
             raise Violation(ErrorCode.FRAME_SIZE_ERROR, f"{_name(kind)} of {length} bytes")
-        if wire_id and kind in _NEVER_IDLE and (not wire_id % 2 or wire_id >= next_wire_id):
+        first_idle = next_wire_id if wire_id % 2 else self.last_promised + 1
+        if wire_id and kind in _NEVER_IDLE and wire_id >= first_idle:
             raise _breach(f"{_name(kind)} on stream {wire_id}, which is idle")
 
     # -- header blocks ---------------------------------------------------------------------------
@@ -152,6 +154,20 @@ class Guard:
         self.block_ends_stream = bool(flags & END_STREAM)
         self.block_of = wire_id
         return self.continue_block(wire_id, flags, payload[start:end])
+
+    def begin_promise(self, wire_id: int, flags: int, payload: bytes) -> int:
+        """Take PUSH_PROMISE; returns the number of the promised stream."""
+        start, end = (1, len(payload) - payload[0]) if flags & PADDED else (0, len(payload))
+        if end - start < 4:
+            raise Violation(ErrorCode.FRAME_SIZE_ERROR, "PUSH_PROMISE without the number of a stream")
+        promised: int = struct.unpack_from(">L", payload, start)[0] & MAX_WIRE_ID
+        if promised % 2 or promised <= self.last_promised:
+            raise _breach(f"PUSH_PROMISE of stream {promised}")
+        self.last_promised = promised
+        self.block_ends_stream = False
+        self.block_of = wire_id
+        self.continue_block(wire_id, flags, payload[start + 4 : end])
+        return promised
 
     def continue_block(self, _wire_id: int, flags: int, fragment: bytes) -> bytes | None:
         """Take a further part; returns the whole block, or None if more is to follow."""

@@ -426,7 +426,7 @@ class NativeEngine:
     def _fail_stream(
         self, wire_id: int, error: MalformedResponse, events: list[Event], *, over: bool = False
     ) -> None:
-        """Reset a stream; one that both sides have ended is `over`, and may be reset no more (RFC 9113, 5.1)."""
+        """Reset a stream; one that both sides have ended is `over` and may be reset no more."""
         code = ErrorCode.PROTOCOL_ERROR if error.error_code is None else error.error_code
         if over:
             del self._streams[wire_id]

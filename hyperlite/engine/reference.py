@@ -24,7 +24,7 @@ import hpack
 
 from ..errors import ErrorCode, MalformedResponse, code_name
 from ..fields import Field
-from ..message import Block, Message
+from ..message import Block, Message, is_promise
 from .events import (
     ConnectionFailed,
     DataReceived,
@@ -32,6 +32,7 @@ from .events import (
     GoAwayReceived,
     InformationalReceived,
     PingAcknowledged,
+    PushPromised,
     ResponseReceived,
     SettingsReceived,
     StreamFailed,
@@ -49,6 +50,7 @@ from .frames import (
     HEADERS,
     MAX_WIRE_ID,
     PRIORITY_UPDATE,
+    PUSH_PROMISE,
     RST_STREAM,
     WINDOW_UPDATE,
     frame,
@@ -69,6 +71,8 @@ from .hpack_encoder import BoundedEncoder
 from .windows import CONNECTION_WINDOW, DEFAULT_WINDOW, InboundWindow
 
 _WORD = struct.Struct(">L")
+# Responses that nobody asked for and that are under way at once. nghttp2 lets 200 wait.
+MAX_PUSHES = 100
 
 
 class _CompressionError(h2.exceptions.ProtocolError):
@@ -127,6 +131,7 @@ class H2Engine:
         max_header_list: int,
         max_fields: int,
         first_wire_id: int,
+        enable_push: bool = False,
     ) -> None:
         self._stream_window = stream_window
         self._max_stream_window = max_stream_window
@@ -137,7 +142,8 @@ class H2Engine:
         self._out = b""  # what is to be sent before what h2 has to send
         self._greeted = False  # the peer's SETTINGS came
         self._failed = False
-        self._guard = Guard(max_header_list)
+        self._guard = Guard(max_header_list, push=enable_push)
+        self._promised: tuple[int, int] | None = None  # who promises, and what, while its block is under way
         self._tap = _FieldTap(max_header_list)
         self._h2 = h2.connection.H2Connection(
             h2.config.H2Configuration(
@@ -155,7 +161,7 @@ class H2Engine:
         self._h2.local_settings = h2.settings.Settings(
             client=True,
             initial_values={
-                codes.ENABLE_PUSH: 0,
+                codes.ENABLE_PUSH: int(enable_push),
                 codes.INITIAL_WINDOW_SIZE: stream_window,
                 codes.MAX_HEADER_LIST_SIZE: max_header_list,
             },
@@ -310,6 +316,9 @@ class H2Engine:
             self._judge_data(flags, wire_id, payload, events)
         elif kind in (HEADERS, CONTINUATION):
             self._judge_block(kind, flags, wire_id, payload, events)
+        elif kind == PUSH_PROMISE:
+            self._guard.spend(1)
+            self._promised = wire_id, self._guard.begin_promise(wire_id, flags, payload)
         else:
             self._guard.spend(COST.get(kind, 1))
         if kind == GOAWAY:
@@ -393,6 +402,8 @@ class H2Engine:
             case h2.events.RemoteSettingsChanged():
                 self._greeted = True
                 events.append(SettingsReceived())
+            case h2.events.PushedStreamReceived():
+                self._promise(events)
             case h2.events.WindowUpdated(stream_id=wire_id):
                 events.append(WindowOpened(wire_id))
             case h2.events.PingAckReceived(ping_data=payload):
@@ -415,6 +426,25 @@ class H2Engine:
             self._guard.spend(1)
             events.append(InformationalReceived(wire_id, int(fields[0][1]), fields))
         self._forget_if_over(wire_id)
+
+    def _promise(self, events: list[Event]) -> None:
+        """Take a request that the peer will answer unasked, or refuse it politely."""
+        assert self._promised is not None
+        wire_id, promised_id = self._promised
+        fields = self._tap.fields
+        stream = _Stream(
+            Message(head=fields[:1] == [(b":method", b"HEAD")], max_fields=self._max_fields),
+            InboundWindow(self._stream_window),
+        )
+        stream.ended = True
+        self._streams[promised_id] = stream
+        pushed = sum(not number % 2 for number in self._streams)
+        if wire_id not in self._streams or pushed > MAX_PUSHES:
+            self.reset(promised_id, ErrorCode.REFUSED_STREAM)
+        elif not is_promise(fields):
+            self.reset(promised_id, ErrorCode.PROTOCOL_ERROR)
+        else:
+            events.append(PushPromised(wire_id, promised_id, fields))
 
     def _forget_if_over(self, wire_id: int) -> None:
         stream = self._streams[wire_id]

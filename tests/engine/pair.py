@@ -1,5 +1,6 @@
 """Both engines, side by side: the same calls and the same bytes, and a look at both after each."""
 
+import itertools
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -117,7 +118,7 @@ class Pair:
 
 def _cut(data: bytes, cuts: Iterable[int]) -> list[bytes]:
     places = [0, *sorted(min(cut, len(data)) for cut in cuts), len(data)]
-    return [data[start:end] for start, end in zip(places, places[1:], strict=False)]
+    return [data[start:end] for start, end in itertools.pairwise(places)]
 
 
 def _plain(event: Event) -> tuple[Any, ...]:

@@ -1,0 +1,184 @@
+"""Server push, where it is wanted, and priorities that change (RFC 9113 section 8.4, RFC 9218 section 7)."""
+
+import gc
+import http.client
+from typing import Any
+
+import pytest
+from hyperframe.frame import GoAwayFrame, HeadersFrame, RstStreamFrame
+
+import hyperlite
+from tests.peer import Peer
+
+from .conftest import acquaint, begin
+
+CONN = hyperlite.HTTP20Connection
+CANCEL, REFUSED, PROTOCOL_ERROR = 8, 7, 1
+
+
+@pytest.fixture
+def conn(peer: Peer) -> CONN:
+    return peer.connect(enable_push=True)
+
+
+def promise(conn: CONN, path: str = "/style.css", **changes: str) -> list[tuple[str, str]]:
+    """Return the fields of a promise."""
+    fields = {
+        ":method": "GET", ":scheme": "http", ":authority": conn._authority.decode(), ":path": path, "accept": "*/*",
+    }  # fmt: skip
+    fields.update((f":{name}", value) for name, value in changes.items())
+    return list(fields.items())
+
+
+def push(peer: Peer, conn: CONN, promised: int = 2, **changes: Any) -> None:
+    peer.send_raw(peer.frames.push_promise(1, promised, promise(conn, **changes)))
+
+
+class TestPush:
+    def test_it_is_promised_and_comes(self, peer: Peer, conn: CONN) -> None:
+        stream_id = begin(peer, conn)
+        push(peer, conn)
+        peer.answer(1, b"page")
+        peer.answer(2, b"style", fields=[("content-type", "text/css")])
+        response = conn.getresponse(stream_id)
+        assert response.read() == b"page"
+        (pushed,) = response.pushes
+        assert (pushed.method, pushed.scheme, pushed.path) == ("GET", "http", "/style.css")
+        assert pushed.request_headers["Accept"] == "*/*"
+        answer = pushed.getresponse()
+        assert (answer.status, answer.getheader("content-type"), answer.read()) == (200, "text/css", b"style")
+        assert response.pushes == []
+        with pytest.raises(http.client.ResponseNotReady):
+            pushed.getresponse()
+
+    def test_it_is_waited_for(self, peer: Peer, conn: CONN) -> None:
+        stream_id = begin(peer, conn)
+        push(peer, conn)
+        peer.answer(1, b"page")
+        response = conn.getresponse(stream_id)
+        response.read()
+        task = peer.background(response.pushes[0].getresponse)
+        peer.answer(2, b"style")
+        assert task.result().read() == b"style"
+
+    def test_it_is_cancelled(self, peer: Peer, conn: CONN) -> None:
+        stream_id = begin(peer, conn)
+        push(peer, conn)
+        peer.answer(1, b"page")
+        response = conn.getresponse(stream_id)
+        response.read()
+        pushed = response.pushes[0]
+        pushed.cancel()
+        assert peer.want(RstStreamFrame, 2).error_code == CANCEL
+        with pytest.raises(http.client.ResponseNotReady):
+            pushed.cancel()
+
+    def test_what_nobody_takes_is_refused(self, peer: Peer, conn: CONN) -> None:
+        stream_id = begin(peer, conn)
+        push(peer, conn)
+        peer.answer(1, b"page")
+        response = conn.getresponse(stream_id)
+        response.read()
+        del response
+        gc.collect()
+        assert peer.want(RstStreamFrame, 2).error_code == CANCEL
+
+    def test_it_takes_no_slot(self, peer: Peer, conn: CONN) -> None:
+        stream_id = begin(peer, conn, max_concurrent_streams=1)
+        push(peer, conn)
+        peer.answer(1, b"page")
+        response = conn.getresponse(stream_id)
+        response.read()
+        again = conn.request("GET", "/2")
+        peer.want(HeadersFrame, 3)
+        peer.answer(3)
+        conn.getresponse(again).read()
+        assert len(response.pushes) == 1
+        conn.close()
+
+    @pytest.mark.parametrize(
+        ("changes", "code"),
+        [
+            ({"authority": "elsewhere"}, REFUSED),
+            ({"method": "POST"}, PROTOCOL_ERROR),
+            ({"path": "a\r\nb"}, PROTOCOL_ERROR),
+        ],
+        ids=str,
+    )
+    def test_what_may_not_be_promised(
+        self, peer: Peer, conn: CONN, changes: dict[str, str], code: int
+    ) -> None:
+        stream_id = begin(peer, conn)
+        push(peer, conn, **changes)
+        peer.answer(1, b"page")
+        response = conn.getresponse(stream_id)
+        assert response.read() == b"page"
+        assert response.pushes == []
+        assert peer.want(RstStreamFrame, 2).error_code == code
+
+    def test_there_are_not_too_many(self, peer: Peer, conn: CONN) -> None:
+        stream_id = begin(peer, conn)
+        for number in range(2, 222, 2):
+            push(peer, conn, number)
+        peer.answer(1, b"page")
+        response = conn.getresponse(stream_id)
+        response.read()
+        assert len(response.pushes) == 100
+        assert peer.want(RstStreamFrame).error_code == REFUSED
+        conn.close()
+
+    @pytest.mark.parametrize("number", [3, 4])
+    def test_numbers_must_be_even_and_grow(self, peer: Peer, conn: CONN, number: int) -> None:
+        stream_id = begin(peer, conn)
+        push(peer, conn, 4)
+        push(peer, conn, number)
+        with pytest.raises(hyperlite.ProtocolError):
+            conn.getresponse(stream_id)
+        assert peer.want(GoAwayFrame).error_code == PROTOCOL_ERROR
+
+    def test_a_promise_is_an_error_where_push_is_off(self, peer: Peer) -> None:
+        conn = peer.connect()
+        stream_id = begin(peer, conn)
+        push(peer, conn)
+        with pytest.raises(hyperlite.ProtocolError, match="ENABLE_PUSH"):
+            conn.getresponse(stream_id)
+        assert peer.want(GoAwayFrame).error_code == PROTOCOL_ERROR
+
+    def test_the_setting_is_sent(self, peer: Peer, conn: CONN) -> None:
+        begin(peer, conn)
+        settings = next(frame for frame in peer.seen if frame.type == 4)
+        assert settings.settings[2] == 1
+        conn.close()
+
+
+class TestPrioritize:
+    def test_by_a_frame(self, peer: Peer) -> None:
+        conn = peer.connect()
+        stream_id = begin(peer, conn)
+        conn.prioritize(stream_id, (6, True))
+        frame = peer.read_frame()
+        assert frame.type == 0x10
+        assert frame.stream_id == 0
+        assert frame.body == b"\0\0\0\x01u=6, i"
+        peer.answer(1)
+        conn.getresponse(stream_id).read()
+        conn.prioritize(stream_id, 0)  # it is over: nothing to do
+
+    def test_of_a_request_that_waits_for_a_slot(self, peer: Peer) -> None:
+        conn = peer.connect()
+        acquaint(peer, conn, max_concurrent_streams=1)
+        first, second = conn.request("GET", "/1"), conn.request("GET", "/2", priority=1)
+        conn.prioritize(second, 7)
+        peer.want(HeadersFrame, 3)
+        peer.answer(3)
+        conn.getresponse(first).read()
+        assert dict(peer.want(HeadersFrame, 5).fields)["priority"] == "u=7"
+        peer.answer(5)
+        conn.getresponse(second).read()
+
+    @pytest.mark.parametrize("stream_id", [0, 2, 99, -1])
+    def test_an_id_that_is_none(self, peer: Peer, stream_id: int) -> None:
+        conn = peer.connect()
+        acquaint(peer, conn)
+        with pytest.raises(ValueError, match="no request"):
+            conn.prioritize(stream_id, 1)
