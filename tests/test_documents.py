@@ -16,8 +16,8 @@ from .conftest import Serve
 
 DOCS = Path(__file__).parents[1] / "docs"
 EXAMPLE = re.compile(r"^```python\n(.*?)^```\n(?:\n```text\n(.*?)^```\n)?", re.MULTILINE | re.DOTALL)
-# Run against a server of their own: tests/real/test_grpc.py.
-ELSEWHERE = {"grpc"}
+# Run against servers of their own: tests/real/test_grpc.py, tests/pool/test_docs.py.
+ELSEWHERE = {"grpc", "pool"}
 # What HTTP/1.1 has not got.
 HTTP2_ONLY = {"h2c", "health", "push"}
 
