@@ -70,6 +70,8 @@ class HTTP20Connection(RequestingConnection):
         ping_timeout: seconds of waiting in which the server must then say something; otherwise the
             connection is given up, and what is safe to repeat (GET, HEAD, OPTIONS, TRACE) is sent
             again on another.
+        upgrade: with `secure=False`: begin in HTTP/1.1, and ask by the first request to go on in HTTP/2 (RFC
+            7540 section 3.2); a server that does not want to is spoken to in HTTP/1.1.
         enable_push: let the server answer what was not asked for: `response.pushes`. Off, a promise breaks
             the protocol.
         max_header_list: bytes of one response's header fields, by the measure of RFC 9113 section
@@ -96,6 +98,7 @@ class HTTP20Connection(RequestingConnection):
         keepalive_idle: float | None = KEEPALIVE_IDLE,
         ping_timeout: float = PING_TIMEOUT,
         enable_push: bool = False,
+        upgrade: bool = False,
         max_header_list: int = MAX_HEADER_LIST,
         max_response_headers: int = MAX_FIELDS,
         require_close_notify: bool = True,
@@ -109,6 +112,9 @@ class HTTP20Connection(RequestingConnection):
         self.deadline = deadline
         self._max_buffered = max_buffered
         self._lane_options = {"require_close_notify": require_close_notify}
+        if upgrade and secure:
+            raise ValueError("upgrade=True is for secure=False: with TLS, ALPN chooses the protocol")
+        self._upgrade = upgrade
         self._engine_options = {
             "max_header_list": max_header_list,
             "max_fields": max_response_headers,

@@ -12,7 +12,7 @@ import time
 from typing import Any
 
 from . import transport
-from .engine import make_engine
+from .engine import Engine, make_engine
 from .errors import RequestTimeout
 from .fields import authority
 from .http1 import Lane
@@ -37,6 +37,8 @@ class DiallingConnection(http_client.HTTPSConnection):
     # -- guarded by _dialling --
     _transport: Mux | Lane | None
     _draining: list[Mux]
+    _upgrade: bool
+    _upgrade_next: bool = False  # the next request asks for HTTP/2
     _session: tuple[ssl.SSLSession, ssl.SSLContext] | None = None
     _dial_by: float | None = None  # when the exchange for which one dials must be over
 
@@ -53,7 +55,8 @@ class DiallingConnection(http_client.HTTPSConnection):
             self._retire()
             sock, protocol = self._open((H2, HTTP11), self._dial_by)
             try:
-                self._talk(sock, http2=protocol == H2 or not self._secure)
+                self._upgrade_next = self._upgrade and not self._secure
+                self._talk(sock, http2=protocol == H2 or not (self._secure or self._upgrade))
             except BaseException:
                 sock.close()
                 raise
@@ -62,10 +65,7 @@ class DiallingConnection(http_client.HTTPSConnection):
         """Make a transport of a connected socket."""
         timeout = resolve_timeout(self.timeout)
         if http2:
-            engine = make_engine(trace=self.debuglevel > 0, **self._engine_options)
-            mux = Mux(sock, engine, timeout=timeout, max_buffered=self._max_buffered, **self._mux_options)
-            self._transport = mux
-            self.sock = SharedSocket(mux)
+            self._talk_http2(sock, make_engine(trace=self.debuglevel > 0, **self._engine_options))
         else:
             self._transport = Lane(
                 self._dial,
@@ -76,6 +76,18 @@ class DiallingConnection(http_client.HTTPSConnection):
                 **self._lane_options,
             )
             self.sock = sock
+
+    def _talk_http2(self, sock: socket.socket, engine: Engine) -> Mux:
+        mux = Mux(
+            sock,
+            engine,
+            timeout=resolve_timeout(self.timeout),
+            max_buffered=self._max_buffered,
+            **self._mux_options,
+        )
+        self._transport = mux
+        self.sock = SharedSocket(mux)
+        return mux
 
     def set_debuglevel(self, level: int) -> None:
         """Print, above 0: on HTTP/1.1 what http.client prints, on HTTP/2 each frame as one line."""

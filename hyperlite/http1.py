@@ -209,6 +209,15 @@ class Lane:
         if exchange.outgoing is not None:
             exchange.outgoing.response.close()  # which nobody has taken
 
+    def surrender(self) -> socket.socket:
+        """Give up the socket, on which the server goes on in another protocol, and the exchange on it."""
+        with self._lock:
+            assert self._sock is not None
+            sock, self._sock = self._sock, None
+            self._current = None
+            self._closed = True
+        return sock
+
     def close(self) -> None:
         """Close the connection. A response that was handed out can still be read."""
         with self._lock:

@@ -114,6 +114,13 @@ class Mux(Slots):
             self._push_locked()
             return True
 
+    def adopt(self, stream: Stream) -> None:
+        """Take over the request on stream 1, which was made on HTTP/1.1 (RFC 7540 section 3.2)."""
+        with self._lock:
+            stream.mux, stream.wire_id, stream.sent = self, 1, True
+            self._streams[1] = stream
+            self._push_locked()
+
     def settle(self, streams: Sequence[Stream]) -> None:
         """Wait until those of the submitted requests that were started are written, bodies included.
 

@@ -10,15 +10,18 @@ import threading
 import time
 import weakref
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, cast
 
 from .dialling import DiallingConnection
+from .engine import make_upgrading_engine
 from .errors import ConnectionGoingAway
 from .fields import Headers, trailer_fields
 from .http1 import Exchange, Lane
 from .mux import Mux
 from .request import NO_HEADERS, UNSET, Priority, Request, split_body
 from .stream import Stream
+from .transport import deadline_after, resolve_timeout
+from .upgrade import asking, switches
 
 # Sent again after the server refused it unprocessed. Go gives up after 6 tries.
 MAX_TRIES = 5
@@ -137,36 +140,69 @@ class RequestingConnection(DiallingConnection):
             current = self._usable_transport()
             first, self._next_id = self._next_id, self._next_id + 2 * len(requests)
             ids = list(range(first, self._next_id, 2))
-            if isinstance(current, Lane):
-                exchanges = list(map(Exchange, ids, requests))
-                current.submit(exchanges)
-                self._expect(exchanges)
-                if requests and requests[0].open:
-                    self._sending[ids[0]] = exchanges[0]
-            else:
-                streams = list(map(Stream, ids, requests))
-                current = self._submit(current, streams)
-                self._expect(streams)
-                if requests and requests[0].open:
-                    self._sending[ids[0]] = streams[0]
+            numbered = list(zip(ids, requests, strict=True))
+            if self._upgrade_next and isinstance(current, Lane) and numbered and requests[0].repeatable:
+                current = self._ask_to_upgrade(current, *numbered.pop(0))
+            pending = self._hand_over(current, numbered)
         finally:
             self._dial_by = None
             self._dialling.release()
         try:
-            if isinstance(current, Lane):
-                for exchange in exchanges:
-                    current.settle(exchange)
-            else:
-                current.settle(streams)
-                for stream in streams:
-                    if stream.request.pieces is not None or stream.request.expects:
-                        self._send_body(stream)
+            self._settle(pending)
         except BaseException:
             for stream_id in ids:  # which the caller will never know
                 with contextlib.suppress(http_client.ResponseNotReady):
                     self.cancel(stream_id)
             raise
         return ids
+
+    def _hand_over(self, current: Mux | Lane, numbered: list[tuple[int, Request]]) -> list[Pending]:
+        """Give requests to a transport, or to its successor; returns what they are there."""
+        pending: list[Any]
+        if isinstance(current, Lane):
+            pending = [Exchange(stream_id, request) for stream_id, request in numbered]
+            current.submit(pending)
+        else:
+            pending = [Stream(stream_id, request) for stream_id, request in numbered]
+            if pending:
+                self._submit(current, pending)
+        self._expect(pending)
+        if pending and pending[0].request.open:
+            self._sending[pending[0].stream_id] = pending[0]
+        return pending
+
+    def _settle(self, pending: list[Pending]) -> None:
+        """Wait until what has been handed over is sent, or queued."""
+        first = pending[0] if pending else None
+        if isinstance(first, Stream):
+            streams = cast("list[Stream]", pending)
+            if first.mux is not None:
+                first.mux.settle(streams)
+            for stream in streams:
+                if stream.request.pieces is not None or stream.request.expects:
+                    self._send_body(stream)
+        else:
+            for exchange in cast("list[Exchange]", pending):
+                assert exchange.lane is not None
+                exchange.lane.settle(exchange)
+
+    def _ask_to_upgrade(self, lane: Lane, stream_id: int, request: Request) -> Mux | Lane:
+        """Send the first request, and see whether the server goes on in HTTP/2 (RFC 7540 section 3.2)."""
+        self._upgrade_next = False
+        engine, settings = make_upgrading_engine(
+            request.fields, trace=self.debuglevel > 0, **self._engine_options
+        )
+        exchange = Exchange(stream_id, asking(request, settings))
+        lane.submit([exchange])
+        lane.settle(exchange)
+        if not switches(self.sock, deadline_after(resolve_timeout(self.timeout))):
+            self._expect([exchange])
+            return lane
+        stream = Stream(stream_id, request)
+        mux = self._talk_http2(lane.surrender(), engine)
+        mux.adopt(stream)
+        self._expect([stream])
+        return mux
 
     def _expect(self, pending: Iterable[Pending]) -> None:
         with self._lock:

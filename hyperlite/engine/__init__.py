@@ -14,7 +14,7 @@ from ..message import MAX_FIELDS
 from .events import Event
 from .windows import MAX_STREAM_WINDOW, STREAM_WINDOW
 
-__all__ = ["Engine", "make_engine", "with_trace"]
+__all__ = ["Engine", "make_engine", "make_upgrading_engine", "with_trace"]
 
 # Of one header list, by the measure of RFC 9113 section 10.5.1. okhttp 256 KiB, curl 300 KB, Go 10 MB.
 MAX_HEADER_LIST = 256 << 10
@@ -121,8 +121,39 @@ def make_engine(
         "first_wire_id": first_wire_id,
     }
     kind = _kind(os.environ.get("HYPERLITE_ENGINE", "native"))
-    engine: Engine = _kind("h2")(**options, enable_push=True) if enable_push else kind(**options)
+    engine = _kind("h2")(**options, enable_push=True) if enable_push else kind(**options)
     return with_trace(engine) if trace else engine
+
+
+def make_upgrading_engine(
+    fields: Sequence[Field],
+    *,
+    max_header_list: int = MAX_HEADER_LIST,
+    max_fields: int = MAX_FIELDS,
+    enable_push: bool = False,
+    trace: bool = False,
+) -> tuple[Engine, bytes]:
+    """Return an engine for a connection whose first request was made on HTTP/1.1 (RFC 7540 section 3.2).
+
+    Args:
+        fields: of that request; its response comes on stream 1.
+        max_header_list, max_fields, enable_push, trace: as for `make_engine`.
+
+    Returns:
+        An H2Engine, and the value of the `HTTP2-Settings` field that the request must have.
+    """
+    from .reference import H2Engine  # noqa: PLC0415
+
+    engine = H2Engine(
+        stream_window=STREAM_WINDOW,
+        max_stream_window=MAX_STREAM_WINDOW,
+        max_header_list=max_header_list,
+        max_fields=max_fields,
+        first_wire_id=1,
+        enable_push=enable_push,
+        upgrade=fields,
+    )
+    return with_trace(engine) if trace else engine, engine.upgrade_settings
 
 
 def _kind(name: str) -> Callable[..., Engine]:

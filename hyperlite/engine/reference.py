@@ -132,6 +132,7 @@ class H2Engine:
         max_fields: int,
         first_wire_id: int,
         enable_push: bool = False,
+        upgrade: Sequence[Field] | None = None,
     ) -> None:
         self._stream_window = stream_window
         self._max_stream_window = max_stream_window
@@ -167,7 +168,13 @@ class H2Engine:
             },
         )
         del self._h2.local_settings[codes.ENABLE_CONNECT_PROTOCOL]  # a server's setting
-        self._h2.initiate_connection()
+        # What goes into HTTP2-Settings, where the first request was made on HTTP/1.1 (RFC 7540 section 3.2).
+        self.upgrade_settings = b""
+        if upgrade is None:
+            self._h2.initiate_connection()
+        else:
+            self.upgrade_settings = (self._h2.initiate_upgrade_connection() or b"").rstrip(b"=")
+            self._add_stream(upgrade).ended = True
         self._h2.increment_flow_control_window(CONNECTION_WINDOW - DEFAULT_WINDOW)
 
     # -- state -------------------------------------------------------------------------------
@@ -190,14 +197,16 @@ class H2Engine:
         """Send a request's header block; returns the wire id."""
         wire_id = self._next_wire_id
         self._h2.send_headers(wire_id, fields, end_stream=end_stream)
-        self._next_wire_id += 2
-        self._streams[wire_id] = _Stream(
-            Message(head=fields[0][1] == b"HEAD", max_fields=self._max_fields),
-            InboundWindow(self._stream_window),
-        )
+        self._add_stream(fields)
         if end_stream:
             self._end(wire_id)
         return wire_id
+
+    def _add_stream(self, fields: Sequence[Field]) -> _Stream:
+        message = Message(head=fields[0][1] == b"HEAD", max_fields=self._max_fields)
+        stream = self._streams[self._next_wire_id] = _Stream(message, InboundWindow(self._stream_window))
+        self._next_wire_id += 2
+        return stream
 
     def send(self, wire_id: int, data: bytes | memoryview, *, end_stream: bool) -> int:
         """Send as much of the body as the windows allow; returns how many bytes that was."""

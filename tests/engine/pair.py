@@ -23,7 +23,13 @@ from hyperlite.engine.reference import H2Engine
 from tests.peer import EnginePeer, FrameFactory
 
 # Small windows, so that a few frames fill them.
-OPTIONS = {"stream_window": 2000, "max_stream_window": 6000, "max_header_list": 4000, "first_wire_id": 1}
+OPTIONS = {
+    "stream_window": 2000,
+    "max_stream_window": 6000,
+    "max_header_list": 4000,
+    "max_fields": 1000,
+    "first_wire_id": 1,
+}
 
 
 class Disagreement(AssertionError):

@@ -24,8 +24,12 @@ def conn(peer: Peer) -> CONN:
 def promise(conn: CONN, path: str = "/style.css", **changes: str) -> list[tuple[str, str]]:
     """Return the fields of a promise."""
     fields = {
-        ":method": "GET", ":scheme": "http", ":authority": conn._authority.decode(), ":path": path, "accept": "*/*",
-    }  # fmt: skip
+        ":method": "GET",
+        ":scheme": "http",
+        ":authority": conn._authority.decode(),
+        ":path": path,
+        "accept": "*/*",
+    }
     fields.update((f":{name}", value) for name, value in changes.items())
     return list(fields.items())
 
