@@ -16,10 +16,10 @@ from .conftest import Serve
 
 DOCS = Path(__file__).parents[1] / "docs"
 EXAMPLE = re.compile(r"^```python\n(.*?)^```\n(?:\n```text\n(.*?)^```\n)?", re.MULTILINE | re.DOTALL)
-# Run against servers of their own: tests/real/test_grpc.py, tests/pool/test_docs.py.
-ELSEWHERE = {"grpc", "pool"}
+# Run against servers of their own: tests/real/test_grpc.py, tests/real/test_push.py, tests/pool/test_docs.py.
+ELSEWHERE = {"grpc", "pool", "push"}
 # What HTTP/1.1 has not got.
-HTTP2_ONLY = {"h2c", "health", "push"}
+HTTP2_ONLY = {"h2c", "health"}
 
 PAGES = sorted(page.stem for page in DOCS.glob("*.md") if "```python" in page.read_text())
 

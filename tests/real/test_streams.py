@@ -24,6 +24,7 @@ from .conftest import MEBIBYTE
 from .runtimes import node
 from .servers import PATIENCE, Site, nghttpd
 
+PIECE = 16384
 LINKS = [(103, "</style.css>; rel=preload"), (103, "</script.js>; rel=preload")]
 # What set_debuglevel shows of a frame of a body.
 DATA = re.compile(r"^frame in: DATA stream (\d+) [1-9]", re.MULTILINE)
@@ -273,6 +274,26 @@ class TestPriority:
         assert set(order) == set(ids)
         assert order.index(urgent) == 0
         assert set(order[: order.count(urgent)]) == {urgent}
+
+
+class TestPriorityUpdate:
+    def test_whoever_does_not_know_it_takes_no_notice(self, conn: hyperlite.HTTP20Connection) -> None:
+        stream_id = conn.request("GET", "/endless", priority=7)
+        response = conn.getresponse(stream_id)
+        conn.prioritize(stream_id, (0, True))
+        assert response.read(PIECE)
+        response.close()
+        conn.request("GET", "/")
+        assert conn.getresponse().read() == b"hello"
+
+    def test_nghttpd_understands_it(self, tmp_path: Path, root: Path) -> None:
+        """It would close the connection if the frame were wrong."""
+        with nghttpd(tmp_path, root, "--no-rfc7540-pri") as site, site.connect() as conn:
+            stream_id = conn.request("GET", "/four-mebibytes", priority=7)
+            response = conn.getresponse(stream_id)
+            conn.prioritize(stream_id, (2, True))
+            assert conn.ping() < PATIENCE
+            assert len(response.read()) == 4 * MEBIBYTE
 
 
 class TestPush:
