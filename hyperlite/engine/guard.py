@@ -142,18 +142,10 @@ class Guard:
 
     def begin_block(self, wire_id: int, flags: int, payload: bytes) -> bytes | None:
         """Take HEADERS; returns the whole block, or None if CONTINUATION is to follow."""
-        start, end = 0, len(payload)
-        if flags & PADDED:
-            start, end = 1, end - payload[0]
-        if flags & HAS_PRIORITY:
-            start += 5
-            if start > len(payload):
-                raise Violation(ErrorCode.FRAME_SIZE_ERROR, "HEADERS with half a priority")
-        if start > end:
-            raise _breach("HEADERS with more padding than there is room")
+        fragment = block_fragment(flags, payload)
         self.block_ends_stream = bool(flags & END_STREAM)
         self.block_of = wire_id
-        return self.continue_block(wire_id, flags, payload[start:end])
+        return self.continue_block(wire_id, flags, fragment)
 
     def begin_promise(self, wire_id: int, flags: int, payload: bytes) -> int:
         """Take PUSH_PROMISE; returns the number of the promised stream."""
@@ -255,6 +247,24 @@ def data_size(flags: int, payload_length: int, first: int) -> int:
     if size < 0:
         raise _breach("DATA with more padding than there is room")
     return size
+
+
+def block_fragment(flags: int, payload: bytes) -> bytes:
+    """Return what of a HEADERS frame's payload belongs to the header block (RFC 9113 section 6.2).
+
+    Raises:
+        Violation: the padding, or a priority (which nobody heeds any more), is longer than the frame.
+    """
+    start, end = 0, len(payload)
+    if flags & PADDED:
+        start, end = 1, end - payload[0]
+    if flags & HAS_PRIORITY:
+        start += 5
+        if start > len(payload):
+            raise Violation(ErrorCode.FRAME_SIZE_ERROR, "HEADERS with half a priority")
+    if start > end:
+        raise _breach("HEADERS with more padding than there is room")
+    return payload[start:end]
 
 
 def increment_of(payload: bytes) -> int:

@@ -46,9 +46,12 @@ from .frames import (
     END_STREAM,
     FRAME_HEADER,
     GOAWAY,
+    HAS_PRIORITY,
     HEADER_SIZE,
     HEADERS,
     MAX_WIRE_ID,
+    PADDED,
+    PRIORITY,
     PRIORITY_UPDATE,
     PUSH_PROMISE,
     RST_STREAM,
@@ -63,6 +66,7 @@ from .guard import (
     USEFUL,
     Guard,
     Violation,
+    block_fragment,
     check_greeting,
     data_size,
     increment_of,
@@ -336,6 +340,11 @@ class H2Engine:
             return
         if kind == WINDOW_UPDATE:  # without the reserved bit, which RFC 9113 section 6.9 has ignored
             whole = frame(WINDOW_UPDATE, 0, wire_id, _WORD.pack(increment_of(payload)))
+        if kind == HEADERS:  # h2 does not take a block that is empty but for padding, and heeds priorities
+            plain = flags & ~(PADDED | HAS_PRIORITY)
+            whole = frame(HEADERS, plain, wire_id, block_fragment(flags, payload))
+        if kind == PRIORITY or kind > CONTINUATION:
+            return  # nothing that we heed, but h2 would complain of some
         if late and kind in (RST_STREAM, WINDOW_UPDATE):
             return  # nothing is left of the stream that they could change
         self._tap.expected = wire_id in self._streams

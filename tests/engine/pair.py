@@ -4,6 +4,7 @@ import itertools
 from collections.abc import Callable, Iterable
 from typing import Any
 
+import hpack
 from hyperframe.frame import (
     DataFrame,
     Frame,
@@ -16,10 +17,12 @@ from hyperframe.frame import (
 )
 
 from hyperlite.engine import Engine
+from hyperlite.engine import native as native_module
 from hyperlite.engine.events import ConnectionFailed, DataReceived, Event, StreamFailed
 from hyperlite.engine.frames import FRAME_HEADER, MAX_WIRE_ID
 from hyperlite.engine.native import NativeEngine
 from hyperlite.engine.reference import H2Engine
+from hyperlite.engine.windows import DEFAULT_WINDOW
 from tests.peer import EnginePeer, FrameFactory
 
 # Small windows, so that a few frames fill them.
@@ -45,12 +48,13 @@ class Pair:
         failed: the connection is over.
     """
 
-    def __init__(self) -> None:
-        self.judge, self.native = EnginePeer(H2Engine(**OPTIONS)), EnginePeer(NativeEngine(**OPTIONS))
+    def __init__(self, native: Callable[..., Any] = NativeEngine) -> None:
+        self.judge, self.native = EnginePeer(H2Engine(**OPTIONS)), EnginePeer(native(**OPTIONS))
         self.frames = FrameFactory()
         self.opened: list[int] = []
         self.unread: dict[int, int] = {}
         self.failed = False
+        self._credited = {self.native: 0, self.judge: 0}  # to the connection
         self._shown: list[bytes] = []
         h2 = self.native.engine._h2
         show = h2.receive_data
@@ -67,9 +71,30 @@ class Pair:
         """Of these, those whose request is still under way."""
         return [number for number in self.open_streams if not self.native.engine._streams[number].ended]
 
+    @property
+    def cut_short(self) -> dict[int, int]:
+        """The streams that ended before their time, and what may still come on each."""
+        remembered: dict[int, int] = self.native.engine._guard._cut_short
+        return remembered
+
+    def window_left(self, wire_id: int) -> int:
+        """Return how much DATA may come on a stream that is open, or was cut short."""
+        if wire_id in self.cut_short:
+            return self.cut_short[wire_id]
+        return self.native.engine.window_left(wire_id)
+
+    def allow_table(self, size: int) -> None:
+        """Have the peer's decoders insist on the table's size, as they said by SETTINGS."""
+        for peer in (self.native, self.judge):
+            peer._reader.decoder.max_allowed_table_size = size
+
     def call(self, act: Callable[[Engine], Any]) -> Any:
         """Make a call of both; what they return must be the same."""
-        ours, judged = act(self.native.engine), act(self.judge.engine)
+        judged = act(self.judge.engine)
+        try:
+            ours = act(self.native.engine)
+        except Exception as error:
+            raise Disagreement("the native engine raises") from error
         self._agree("the results", ours, judged)
         self.compare()
         return ours
@@ -82,7 +107,10 @@ class Pair:
 
     def receive(self, data: bytes, cuts: Iterable[int] = (), judge_cuts: Iterable[int] = ()) -> list[Event]:
         """Feed both, cut at these places; the events must be the same."""
-        ours = [event for piece in _cut(data, cuts) for event in self.native.send_raw(piece)]
+        try:
+            ours = [event for piece in _cut(data, cuts) for event in self.native.send_raw(piece)]
+        except Exception as error:
+            raise Disagreement("the native engine raises") from error
         judged = [event for piece in _cut(data, judge_cuts) for event in self.judge.send_raw(piece)]
         self._agree("the events", [_plain(event) for event in ours], [_plain(event) for event in judged])
         for event in ours:
@@ -94,27 +122,44 @@ class Pair:
 
     def compare(self) -> None:
         """Compare what both have put out, and what they know."""
-        ours, judged = (
-            [_spoken(frame) for frame in peer.said() if not _credits_connection(frame)]
-            for peer in (self.native, self.judge)
-        )
-        self._agree("the frames", ours, judged)
+        self._agree("the frames", self._said(self.native), self._said(self.judge))
         self._agree("the state", _state(self.native.engine), _state(self.judge.engine))
         if not self.failed:
-            h2 = self.judge.engine._h2
-            room = {number: self._room(number) for number in self.open_streams}
-            self._agree(
-                "the outbound windows",
-                room,
-                {number: h2.local_flow_control_window(number) for number in room},
-            )
+            self._agree("the windows and tables", *map(self._windows, (self.native, self.judge)))
         assert not self.native.engine._h2.streams, "h2 saw a stream that is not its affair"
         for data in self._shown:
             assert not FRAME_HEADER.unpack_from(data)[2] & MAX_WIRE_ID, f"h2 saw {data!r}"
 
-    def _room(self, wire_id: int) -> int:
-        engine = self.native.engine
-        return min(engine._streams[wire_id].outbound, engine._h2.outbound_flow_control_window)
+    def _said(self, peer: EnginePeer) -> list[Any]:
+        """Return what an engine has put out, but for the connection's credit: h2 gives it at other times."""
+        spoken = []
+        try:
+            said = peer.said()
+        except hpack.HPACKError as error:
+            raise Disagreement("the peer cannot read a header block") from error
+        for frame in said:
+            if isinstance(frame, WindowUpdateFrame) and not frame.stream_id:
+                self._credited[peer] += frame.window_increment
+            else:
+                spoken.append(_spoken(frame))
+        return spoken
+
+    def _windows(self, peer: EnginePeer) -> tuple[Any, ...]:
+        """Return what may be sent, how much DATA came, ever, by the engine's account, and the HPACK table."""
+        engine: Any = peer.engine
+        h2 = engine._h2
+        if peer is self.judge:
+            left, largest = h2.inbound_flow_control_window, h2.max_outbound_frame_size
+            rooms = {number: h2.local_flow_control_window(number) for number in self.open_streams}
+            table = [*h2.decoder.header_table.dynamic_entries], h2.decoder.header_table_size
+        else:
+            left, largest = engine._inbound, engine._max_frame
+            room = h2.outbound_flow_control_window
+            rooms = {number: min(stream.outbound, room) for number, stream in engine._streams.items()}
+            table = [*engine._decoder._entries], engine._decoder._max_size
+        assert left >= native_module.CONNECTION_WINDOW // 2, "the connection is not credited"
+        came = DEFAULT_WINDOW + self._credited[peer] - left
+        return sorted(rooms.items()), h2.outbound_flow_control_window, largest, came, table
 
     @staticmethod
     def _agree(what: str, ours: Any, judged: Any) -> None:
@@ -133,11 +178,6 @@ def _plain(event: Event) -> tuple[Any, ...]:
     if isinstance(event, (ConnectionFailed, StreamFailed)):
         assert values.pop("reason")
     return type(event).__name__, *values.values()
-
-
-def _credits_connection(frame: Frame) -> bool:
-    """Tell whether a frame is credit of the connection, which h2 gives at other times."""
-    return isinstance(frame, WindowUpdateFrame) and not frame.stream_id
 
 
 def _spoken(frame: Frame) -> tuple[Any, ...]:

@@ -851,6 +851,22 @@ class TestStreamErrors:
         assert peer.send_data(sibling, b"alive", end_stream=True) == [DataReceived(sibling, b"alive", True)]
         assert goes_on(peer)
 
+    def test_a_stream_that_both_sides_have_ended_is_not_reset(self, peer: EnginePeer) -> None:
+        """RFC 9113 section 5.1: nothing is sent on a stream that is closed."""
+        peer.engine.open(GET, end_stream=True)
+        (event,) = peer.send_headers(1, [(":status", "200"), THREE], end_stream=True)
+        assert isinstance(event, StreamFailed)
+        assert peer.said_of(RstStreamFrame) == []
+        assert failure(peer.send_headers(1)).error_code == ErrorCode.STREAM_CLOSED
+
+    @pytest.mark.parametrize("priority", [b"", bytes(5), struct.pack(">LB", 1, 3)])
+    def test_a_first_frame_may_be_nothing_but_padding(self, peer: EnginePeer, priority: bytes) -> None:
+        peer.engine.open(GET, end_stream=True)
+        flags = 0x8 | (0x20 if priority else 0)
+        assert peer.send_frame(HeadersFrame.type, flags, 1, b"\x07" + priority + bytes(7)) == []
+        (event,) = peer.send_raw(peer.frames.continuation(1, b"\x88"))
+        assert isinstance(event, ResponseReceived)
+
     @pytest.mark.parametrize("split", [True, False])
     def test_it_may_come_in_several_frames(self, peer: EnginePeer, split: bool) -> None:
         peer.engine.open(GET, end_stream=True)
@@ -1489,6 +1505,11 @@ class TestIgnored:
             pytest.param(
                 PriorityFrame.type, 0, 98, struct.pack(">LB", 0, 10), id="PRIORITY of an idle stream"
             ),
+            pytest.param(
+                PriorityFrame.type, 0, 1, struct.pack(">LB", 1, 10), id="PRIORITY that depends on itself"
+            ),
+            pytest.param(ALTSVC, 0, 0, b"", id="ALTSVC of nothing"),
+            pytest.param(ALTSVC, 0, 1, b"\0\x09x", id="ALTSVC cut off"),
             pytest.param(0x10, 0, 0, struct.pack(">L", 1) + b"u=1", id="PRIORITY_UPDATE"),
             pytest.param(SettingsFrame.type, 0, 0, pack_settings(0xABCD, 5), id="unknown setting"),
             pytest.param(SettingsFrame.type, 0, 0, pack_settings(8, 1), id="ENABLE_CONNECT_PROTOCOL"),
