@@ -439,13 +439,13 @@ MUTANTS = {
     ),
     "a table size update is not obeyed": (
         hpack_memo,
-        "            self._max_size = size\n            self._make_room(0)\n",
-        "",
+        "            self._max_size = size\n            while self._size > size:",
+        "            while self._size > self._max_size:",
     ),
     "what is remembered enters no table": (
         hpack_memo,
-        "                        at = stop\n                    else:",
-        "                        at = stop\n                        first = 0\n                    else:",
+        "                    if first >= 0x40:\n                        self._insert(sized)",
+        "                    if first >= 0x40 and known is None:\n                        self._insert(sized)",
     ),
 }
 
