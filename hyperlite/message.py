@@ -25,7 +25,8 @@ MAX_INFORMATIONAL = 100
 # Fields of one header block. http.client reads 100, curl 5,000 in a response, nghttp2 no number.
 MAX_FIELDS = 1000
 
-_DIGITS = frozenset(b"0123456789")
+# Three digits, the first of them no 0 (RFC 9110 section 15).
+_STATUSES = {b"%d" % status: status for status in range(100, 1000)}
 
 
 class Block(enum.Enum):
@@ -79,7 +80,8 @@ class Message:
 
     def block(self, fields: Sequence[Field], *, end_stream: bool) -> Block:
         """Take a header block and tell what it is; MalformedResponse if it may not come now or at all."""
-        self.check_block(end_stream=end_stream)
+        if self._state is not _State.WAITING:
+            self.check_block(end_stream=end_stream)
         if len(fields) > self._max_fields:
             raise _malformed(
                 f"more than {self._max_fields} header fields (max_response_headers)",
@@ -143,13 +145,13 @@ def _malformed(reason: str, error_code: ErrorCode = ErrorCode.PROTOCOL_ERROR) ->
 
 
 def _status(fields: Sequence[Field]) -> int:
-    """Return the status code: three digits in the one pseudo-header field of a response (RFC 9113, 8.3.2)."""
+    """Return the status code, in the one pseudo-header field of a response (RFC 9113, 8.3.2)."""
     if not fields or fields[0][0] != b":status":
         raise _malformed("no :status at the start of the header block")
-    value = fields[0][1]
-    if len(value) != 3 or not _DIGITS.issuperset(value) or value[0] == 0x30:
-        raise _malformed(f"status {bytes(value)!r}")
-    return int(value)
+    status = _STATUSES.get(fields[0][1])
+    if status is None:
+        raise _malformed(f"status {bytes(fields[0][1])!r}")
+    return status
 
 
 # Fields that were found in order, for all connections: those of a server differ in an etag and a length.
@@ -187,17 +189,17 @@ def content_length(fields: Sequence[Field]) -> int | None:
 
     Raises MalformedResponse for what is no number, or not one number.
     """
-    length: bytes | None = None
-    for name, value in fields:
-        if name == b"content-length":
-            for part in value.split(b","):
-                number = part.strip(b" \t")
-                if not number or not _DIGITS.issuperset(number) or len(number) > 19:
-                    raise _malformed(f"content-length {bytes(value)!r}")
-                if length is not None and int(length) != int(number):
-                    raise _malformed(f"two values of content-length: {int(length)} and {int(number)}")
-                length = number
-    return None if length is None else int(length)
+    length: int | None = None
+    for value in [value for name, value in fields if name == b"content-length"]:
+        for part in value.split(b","):
+            digits = part.strip(b" \t")
+            if not digits.isdigit() or len(digits) > 19:
+                raise _malformed(f"content-length {bytes(value)!r}")
+            number = int(digits)
+            if length is not None and length != number:
+                raise _malformed(f"two values of content-length: {length} and {number}")
+            length = number
+    return length
 
 
 def is_promise(fields: Sequence[Field]) -> bool:

@@ -30,6 +30,9 @@ SECRET = frozenset({b"authorization", b"cookie", b"proxy-authorization", b"set-c
 ENTRY_OVERHEAD = 32
 # The size of our table: SETTINGS_HEADER_TABLE_SIZE is never sent (RFC 9113 section 6.5.2).
 TABLE_SIZE = 4096
+MOST_ENTRIES = TABLE_SIZE // ENTRY_OVERHEAD
+# Insertions that may be late.
+LATE = 1024
 
 # A field, and what it costs in a table and in a header list.
 _Sized = tuple[Field, int]
@@ -91,6 +94,7 @@ class MemoDecoder:
     def __init__(self, max_header_list: int) -> None:
         self._max_header_list = max_header_list
         # -- the dynamic table, the youngest entry first; sizes are those of section 4.1 --
+        self._inserted: list[_Sized] = []  # what is still to be inserted, the youngest last
         self._entries: deque[_Sized] = deque()
         self._size = 0
         self._max_size = TABLE_SIZE
@@ -131,7 +135,7 @@ class MemoDecoder:
                     else:
                         sized, at = known, stop
                     if first >= 0x40:
-                        self._insert(sized)
+                        self._inserted.append(sized)
                 field, size = sized
                 fields.append(field)
                 room -= size
@@ -141,24 +145,33 @@ class MemoDecoder:
                     )
         except IndexError:
             raise hpack.HPACKDecodingError("Truncated header block") from None
+        if len(self._inserted) > LATE:
+            self._insert()
         return fields
 
-    def _insert(self, sized: "_Sized") -> None:
-        """Add an entry to the table; the oldest make room for it, or it empties the table (section 4.4)."""
-        total = self._size + sized[1]
+    def _insert(self) -> None:
+        """Bring the table up to date: the oldest entries make room for new ones (section 4.4).
+
+        That is done when somebody refers to the table, which many servers fill and never do.
+        """
         entries = self._entries
-        while total > self._max_size and entries:
-            total -= entries.pop()[1]
-        if total <= self._max_size:
-            entries.appendleft(sized)
-            self._size = total
-        else:
-            self._size = 0
+        for sized in self._inserted[-MOST_ENTRIES:]:  # those before them would have been dropped again
+            total = self._size + sized[1]
+            while total > self._max_size and entries:
+                total -= entries.pop()[1]
+            if total <= self._max_size:
+                entries.appendleft(sized)
+                self._size = total
+            else:  # larger than the whole table, which it leaves empty
+                self._size = 0
+        self._inserted.clear()
 
     def _entry(self, index: int) -> "_Sized":
         """Return an entry of either table by its number (section 2.3.3)."""
         if 0 < index < _FIRST_DYNAMIC:
             return _STATIC[index]
+        if self._inserted:
+            self._insert()
         if index and index - _FIRST_DYNAMIC < len(self._entries):
             return self._entries[index - _FIRST_DYNAMIC]
         raise hpack.InvalidTableIndexError(f"Invalid table index {index}")
@@ -170,6 +183,7 @@ class MemoDecoder:
             size, at = _integer(block, at, 5)
             if size > TABLE_SIZE:
                 raise hpack.InvalidTableSizeError("Encoder exceeded max allowable table size")
+            self._insert()
             self._max_size = size
             while self._size > size:
                 self._size -= self._entries.pop()[1]

@@ -444,8 +444,8 @@ MUTANTS = {
     ),
     "what is remembered enters no table": (
         hpack_memo,
-        "                    if first >= 0x40:\n                        self._insert(sized)",
-        "                    if first >= 0x40 and known is None:\n                        self._insert(sized)",
+        "if first >= 0x40:\n                        self._inserted",
+        "if first >= 0x40 and known is None:\n                        self._inserted",
     ),
 }
 
