@@ -91,12 +91,11 @@ class Message:
             _check_fields(fields)
             self._end()
             return Block.TRAILERS
-        status = _status(fields)
-        _check_fields(fields[1:])
+        status, announced = _judge(fields)
         if status < 200:
             return self._inform(status, end_stream)
         self.status = status
-        self.length = self._body_length(fields)
+        self.length = announced if self._may_have_body() else 0
         self._state = _State.BODY
         if end_stream:
             self._end(headers_only=True)
@@ -129,10 +128,6 @@ class Message:
     def _may_have_body(self) -> bool:
         return not self._head and self.status not in (204, 304)
 
-    def _body_length(self, fields: Sequence[Field]) -> int | None:
-        announced = content_length(fields)
-        return announced if self._may_have_body() else 0
-
     def _end(self, *, headers_only: bool = False) -> None:
         if self.length is not None and self._received < self.length:
             where = "END_STREAM with the header block" if headers_only else "END_STREAM"
@@ -142,6 +137,22 @@ class Message:
 
 def _malformed(reason: str, error_code: ErrorCode = ErrorCode.PROTOCOL_ERROR) -> MalformedResponse:
     return MalformedResponse(f"malformed response: {reason}", error_code=error_code)
+
+
+# The last fields that were judged: an engine may give the same list for the same block.
+_judged: tuple[Sequence[Field], int, int | None] = ((), 0, None)
+
+
+def _judge(fields: Sequence[Field]) -> tuple[int, int | None]:
+    """Return the status and the announced length of a response with these fields."""
+    global _judged  # noqa: PLW0603  one for all: a tuple is replaced whole
+    last, status, announced = _judged
+    if fields is not last:
+        status = _status(fields)
+        _check_fields(fields[1:])
+        announced = content_length(fields)
+        _judged = fields, status, announced
+    return status, announced
 
 
 def _status(fields: Sequence[Field]) -> int:

@@ -84,6 +84,26 @@ def _take_step(state: int, byte: int) -> tuple[int, bytes, bool]:
     return state, bytes(out), bool(flags & HUFFMAN_COMPLETE)
 
 
+class _Block:
+    """A block that was decoded.
+
+    Attributes:
+        inserted: what it put into the table.
+        refers: it is valid only for this `version` of the table.
+    """
+
+    __slots__ = ("block", "fields", "inserted", "refers", "version")
+
+    def __init__(
+        self, block: bytes, fields: list[Field], inserted: list[_Sized], refers: bool, version: int
+    ) -> None:
+        self.block = block
+        self.fields = fields
+        self.inserted = inserted
+        self.refers = refers
+        self.version = version
+
+
 class MemoDecoder:
     """A decoder of header blocks: for any input what `hpack.Decoder` returns, or the class that it raises.
 
@@ -98,22 +118,32 @@ class MemoDecoder:
         self._entries: deque[_Sized] = deque()
         self._size = 0
         self._max_size = TABLE_SIZE
-        # -- what literals say --
+        self._version = 0  # of the table: how often it was changed
+        # -- what the last block said, and what literals say --
+        self._last = _Block(b"", [], [], False, 0)
         self._memory: dict[bytes, _Sized] = {}
         self._remembered = 0
 
-    def decode(self, block: bytes) -> list[Field]:
-        """Return the fields of a block.
+    def decode(self, block: bytes) -> list[Field]:  # noqa: PLR0912  in one: it runs for each field
+        """Return the fields of a block, in a list that is not to be changed.
 
         Raises:
             hpack.OversizedHeaderListError: they are more than `max_header_list` bytes.
             hpack.HPACKDecodingError: the block is no HPACK; the connection is of no further use.
         """
+        last = self._last
+        if block == last.block and (
+            not last.refers or (last.version == self._version and not self._inserted)
+        ):
+            self._inserted += last.inserted
+            return last.fields
         fields: list[Field] = []
         room = self._max_header_list
         memory, end = self._memory, len(block)
+        before, adds, refers = len(self._inserted), False, False
         try:
             at = self._take_size_updates(block)
+            familiar = not at  # nothing is new: no update, no literal
             while at < end:
                 first = block[at]
                 if first >= 0x80:
@@ -122,7 +152,11 @@ class MemoDecoder:
                         index, at = _integer(block, at, 7)
                     else:
                         at += 1
-                    sized = _STATIC[index] if 0 < index < _FIRST_DYNAMIC else self._entry(index)
+                    if 0 < index < _FIRST_DYNAMIC:
+                        sized = _STATIC[index]
+                    else:
+                        refers = True
+                        sized = self._entry(index)
                 else:
                     # Nearly all literals have a name of the static table, and a short value.
                     length = block[at + 1] & 0x7F
@@ -131,10 +165,12 @@ class MemoDecoder:
                         stop = _end_of(block, at, first)
                     known = memory.get(block[at:stop])
                     if known is None:
+                        familiar = False
                         sized, at = self._literal(block, at, first, simple=stop > 0)
                     else:
                         sized, at = known, stop
                     if first >= 0x40:
+                        adds = True
                         self._inserted.append(sized)
                 field, size = sized
                 fields.append(field)
@@ -145,9 +181,16 @@ class MemoDecoder:
                     )
         except IndexError:
             raise hpack.HPACKDecodingError("Truncated header block") from None
+        if familiar and not (adds and refers):
+            self._keep(block, fields, self._inserted[before:] if adds else [], refers)
         if len(self._inserted) > LATE:
             self._insert()
         return fields
+
+    def _keep(self, block: bytes, fields: list[Field], inserted: "list[_Sized]", refers: bool) -> None:
+        """Keep a block, for the next may be the same: one that fetches the same again gets the same."""
+        if not refers or not (self._inserted or any(name in SECRET for name, _ in fields)):
+            self._last = _Block(block, fields, inserted, refers, self._version)
 
     def _insert(self) -> None:
         """Bring the table up to date: the oldest entries make room for new ones (section 4.4).
@@ -155,6 +198,7 @@ class MemoDecoder:
         That is done when somebody refers to the table, which many servers fill and never do.
         """
         entries = self._entries
+        self._version += 1
         for sized in self._inserted[-MOST_ENTRIES:]:  # those before them would have been dropped again
             total = self._size + sized[1]
             while total > self._max_size and entries:
@@ -184,6 +228,7 @@ class MemoDecoder:
             if size > TABLE_SIZE:
                 raise hpack.InvalidTableSizeError("Encoder exceeded max allowable table size")
             self._insert()
+            self._version += 1
             self._max_size = size
             while self._size > size:
                 self._size -= self._entries.pop()[1]

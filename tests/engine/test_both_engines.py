@@ -442,10 +442,15 @@ MUTANTS = {
         "            self._max_size = size\n            while self._size > size:",
         "            while self._size > self._max_size:",
     ),
+    "a block that came before enters no table": (
+        hpack_memo,
+        "self._inserted += last.inserted",
+        "pass",
+    ),
     "what is remembered enters no table": (
         hpack_memo,
-        "if first >= 0x40:\n                        self._inserted",
-        "if first >= 0x40 and known is None:\n                        self._inserted",
+        "if first >= 0x40:\n                        adds",
+        "if first >= 0x40 and known is None:\n                        adds",
     ),
 }
 

@@ -115,6 +115,12 @@ class TestDecoder:
         agree([b"\x88\x0f\x12\x03abc\x1f\x12\x03abc\x0f\x2e\x01x\x0f\x2f\x01x"] * 3)
         agree([b"\x40\x01a\x01b\x0f\x2f\x01x"] * 3)  # 62 is of the dynamic table, and moves
 
+    def test_a_block_that_refers_to_a_table_that_has_changed(self) -> None:
+        """The same byte, 62, is the youngest entry whatever that is."""
+        one, two = b"\x40\x01x\x011", b"\x40\x01y\x012"
+        agree([one, b"\xbe", b"\xbe", two, b"\xbe", one, b"\xbe", two + b"\xbe", two + b"\xbe", b"\xbf"])
+        agree([one, two, b"\xbf", b"\xbf", b"\x20", b"\xbf"])
+
     def test_the_memory_is_used(self, monkeypatch: pytest.MonkeyPatch) -> None:
         decoder = MemoDecoder(LIMIT)
         block = hpack.Encoder().encode([(b"server", b"nginx"), (b"x-name", b"value")])
