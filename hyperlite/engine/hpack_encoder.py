@@ -47,4 +47,7 @@ class BoundedEncoder(hpack.Encoder):
         size = min(value, MAX_TABLE)
         if size != self.header_table.maxsize:
             self.header_table.maxsize = size
-            self.table_size_changes.append(size)
+            # RFC 7541 section 4.2: of several changes the smallest and the last are told. hpack tells all,
+            # one of which may be more than the peer allows by now.
+            smallest = min([size, *self.table_size_changes])
+            self.table_size_changes = [size] if smallest == size else [smallest, size]

@@ -55,6 +55,7 @@ from .frames import (
     PRIORITY_UPDATE,
     PUSH_PROMISE,
     RST_STREAM,
+    SETTINGS,
     WINDOW_UPDATE,
     frame,
 )
@@ -347,6 +348,8 @@ class H2Engine:
             return  # nothing that we heed, but h2 would complain of some
         if late and kind in (RST_STREAM, WINDOW_UPDATE):
             return  # nothing is left of the stream that they could change
+        if kind == SETTINGS:  # h2 would widen the windows of streams that are over; counting drops them
+            _ = self._h2.open_outbound_streams
         self._tap.expected = wire_id in self._streams
         self._feed_h2(whole, wire_id, events)
         if kind == DATA:

@@ -43,6 +43,7 @@ HEADS = [
     [(":status", "103"), ("link", "</a>")],
     [(":status", "100")],
     [("x-sum", "1")],
+    [(":status", "200"), *[("x", "1")] * 10],
     [],
     [(":status", "20")],
     [(":status", "200"), ("Upper", "x")],
@@ -437,16 +438,9 @@ MUTANTS = {
         "self._encoder.header_table_size = settings.header_table_size",
         "pass",
     ),
-    "a table size update is not obeyed": (
-        hpack_memo,
-        "            self._max_size = size\n            while self._size > size:",
-        "            while self._size > self._max_size:",
-    ),
-    "a block that came before enters no table": (
-        hpack_memo,
-        "self._inserted += last.inserted",
-        "pass",
-    ),
+    "a block that came before enters no table": (hpack_memo, "self._inserted += last.inserted", "pass"),
+    "a table size update is not obeyed": (hpack_memo, "self._max_size = size\n            while", "while"),
+    "what a smaller table has no room for stays": (hpack_memo, "while self._size > size:", "while False:"),
     "what is remembered enters no table": (
         hpack_memo,
         "if first >= 0x40:\n                        adds",

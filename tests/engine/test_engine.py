@@ -1230,6 +1230,13 @@ class TestSending:
         events = peer.send_settings(initial_window_size=LARGEST)
         assert failure(events).error_code == ErrorCode.FLOW_CONTROL_ERROR
 
+    def test_a_stream_that_is_over_has_no_window_to_overflow(self, peer: EnginePeer) -> None:
+        peer.engine.open(GET, end_stream=True)
+        peer.window_update(1, 100_000)
+        peer.answer(1)
+        assert peer.send_settings(initial_window_size=LARGEST) == [SettingsReceived()]
+        assert goes_on(peer)
+
     @pytest.mark.parametrize("way", ["with its end", "end alone", "trailers"])
     def test_a_stream_that_both_sides_have_ended_is_over(self, peer: EnginePeer, way: str) -> None:
         wire_id = self.upload(peer)

@@ -35,3 +35,19 @@ def test_the_table_is_as_large_as_allowed_but_no_larger_than_ours(allowed: list[
         field = (b"x-name", b"%d" % number * 30)
         assert list(decoder.decode(encoder.encode([field]), raw=True)) == [field]
     assert encoder.header_table_size == decoder.header_table_size == used
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"), [([100, 0], [0]), ([0, 100], [0, 100]), ([300, 100, 200], [100, 200]), ([50], [50])]
+)
+def test_of_several_changes_of_the_table_s_size_no_more_is_told_than_is_allowed(
+    changes: list[int], told: list[int]
+) -> None:
+    """RFC 7541 section 4.2; a size above the limit of the moment is an error at the decoder."""
+    encoder, decoder = BoundedEncoder(), hpack.Decoder()
+    for size in changes:
+        encoder.header_table_size = size
+    assert encoder.table_size_changes == told
+    decoder.max_allowed_table_size = changes[-1]
+    assert list(decoder.decode(encoder.encode([(b"a", b"b")]), raw=True)) == [(b"a", b"b")]
+    assert decoder.header_table_size == changes[-1]
