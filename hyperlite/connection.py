@@ -336,8 +336,7 @@ class HTTP20Connection(RequestingConnection):
             for mux in self._draining:
                 mux.close()
             for item in self._pending.values():  # what was answered, but not taken
-                if isinstance(item, Stream) and item.mux is not None:
-                    item.mux.cancel(item)
+                self._cancel(item)
             self._pending.clear()
             super().close()
 

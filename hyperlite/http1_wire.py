@@ -13,6 +13,7 @@ import socket
 import ssl
 import threading
 import time
+import weakref
 from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
@@ -231,12 +232,18 @@ class Wire:
 
 
 class _Reader(io.RawIOBase):
-    """What a `Wire` receives, as a raw file. It keeps the socket open, as a socket's own file does."""
+    """What a `Wire` receives, as a raw file. It keeps the socket open, as a socket's own file does.
+
+    Where a response is dropped unread as part of a cycle (an error's traceback, for one, knows the frame that
+    knows the error), the collector finalizes in any order, and a socket whose turn comes before its
+    files' complains.  So what keeps it open is no part of the cycle.
+    """
 
     def __init__(self, wire: Wire, sock: socket.socket) -> None:
         self._wire = wire
         self._sock = sock
-        self._keeper = sock.makefile("rb", buffering=0)
+        self._let_go = weakref.finalize(self, sock.makefile("rb", buffering=0).close)
+        self._let_go.atexit = False
 
     def readable(self) -> bool:
         """Return true."""
@@ -253,6 +260,6 @@ class _Reader(io.RawIOBase):
     def close(self) -> None:
         """Let go of the socket."""
         if not self.closed:
-            self._keeper.close()
+            self._let_go()
             super().close()
             del self._wire  # which refers to this

@@ -296,7 +296,10 @@ class RequestingConnection(DiallingConnection):
         Raises:
             http.client.ResponseNotReady: there is no such request, or its response was taken.
         """
-        pending = self._take(stream_id)
+        self._cancel(self._take(stream_id))
+
+    @staticmethod
+    def _cancel(pending: Pending) -> None:
         if isinstance(pending, Stream):
             if pending.mux is not None:
                 pending.mux.cancel(pending)
