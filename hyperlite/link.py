@@ -311,12 +311,23 @@ class Link(ABC):
 
     def _receive_all_locked(self) -> bool:
         """Take what has come, and no more than `LOOKS` times: a peer may never stop talking."""
-        for look in range(LOOKS):
+        came = False
+        for _ in range(LOOKS):
             if not self._receive_locked():
-                return look > 0
+                break
+            came = True
             if self._idle_locked():  # one look less: nothing is to come
                 break
-        return True
+        if came:
+            self._push_locked()
+            if len(self._out) > MAX_UNWRITTEN:
+                self._shut_locked(
+                    ProtocolError(
+                        f"the peer does not read: {len(self._out)} bytes in answer to it lie unwritten",
+                        error_code=ErrorCode.ENHANCE_YOUR_CALM,
+                    )
+                )
+        return came
 
     def _look_locked(self) -> bool:
         """Take what has come unasked for, while nobody reads; tell whether that was anything."""
@@ -343,14 +354,6 @@ class Link(ABC):
             self._grace = None
             self._consume_locked(data)
             self._busy = False
-            self._push_locked()
-            if len(self._out) > MAX_UNWRITTEN:
-                self._shut_locked(
-                    ProtocolError(
-                        f"the peer does not read: {len(self._out)} bytes in answer to it lie unwritten",
-                        error_code=ErrorCode.ENHANCE_YOUR_CALM,
-                    )
-                )
         else:
             self._busy = False
             self._ended_locked(self._write_error)

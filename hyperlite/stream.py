@@ -47,17 +47,25 @@ class Inbox:
             self._pieces.append(bytearray(data))
 
     def take(self, limit: int) -> bytes:
-        """Take up to `limit` bytes from the front: a whole piece where it fits, without a copy."""
-        piece, start = self._pieces[0], self._start
-        if len(piece) - start <= limit:
-            self._pieces.popleft()
+        """Take up to `limit` bytes from the front; a piece that is taken alone and whole is not copied."""
+        pieces = self._pieces
+        room = limit - len(pieces[0]) + self._start
+        if room < 0:
+            start, self._start = self._start, self._start + limit
+            self.size -= limit
+            return bytes(pieces[0][start : self._start])
+        taken = [pieces.popleft()]
+        if self._start:
+            taken[0] = taken[0][self._start :]
             self._start = 0
-            taken = bytes(piece[start:] if start else piece)
-        else:
-            self._start = start + limit
-            taken = bytes(piece[start : self._start])
-        self.size -= len(taken)
-        return taken
+        while pieces and room >= len(pieces[0]):
+            room -= len(pieces[0])
+            taken.append(pieces.popleft())
+        if pieces and room:
+            taken.append(pieces[0][:room])
+            self._start, room = room, 0
+        self.size -= limit - room
+        return bytes(taken[0]) if len(taken) == 1 else b"".join(taken)
 
     def put_back(self, data: bytes) -> None:
         """Put what was taken back at the front."""

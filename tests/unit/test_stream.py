@@ -37,10 +37,18 @@ class TestInbox:
         assert filled(piece).take(16384) is piece
 
     def test_pieces_come_out_in_order(self) -> None:
-        assert drained(filled(b"a" * SMALL_PIECE, b"b" * SMALL_PIECE)) == [
-            b"a" * SMALL_PIECE,
-            b"b" * SMALL_PIECE,
-        ]
+        pieces = [b"a" * SMALL_PIECE, b"b" * SMALL_PIECE]
+        assert drained(filled(*pieces)) == [b"".join(pieces)]
+        assert drained(filled(*pieces), SMALL_PIECE) == pieces
+
+    @pytest.mark.parametrize("limit", [1, SMALL_PIECE - 1, SMALL_PIECE, SMALL_PIECE + 1, 3 * SMALL_PIECE + 5])
+    def test_as_much_as_is_asked_for(self, limit: int) -> None:
+        whole = b"".join(bytes([65 + number]) * (SMALL_PIECE + number) for number in range(8))
+        inbox = filled(*(bytes([65 + number]) * (SMALL_PIECE + number) for number in range(8)))
+        taken = drained(inbox, limit)
+        assert b"".join(taken) == whole
+        assert all(len(piece) == limit for piece in taken[:-1])
+        assert inbox.size == 0
 
     def test_size_is_what_is_left(self) -> None:
         inbox = filled(b"abc", b"d" * 5000)
@@ -62,11 +70,11 @@ class TestInbox:
 
     def test_small_pieces_are_gathered(self) -> None:
         inbox = filled(*[b"a"] * 1000)
-        assert [len(piece) for piece in drained(inbox)] == [1, 999]
+        assert [len(piece) for piece in inbox._pieces] == [1, 999]
 
     def test_a_gathered_piece_grows_only_so_far(self) -> None:
         inbox = filled(*[b"a"] * (3 * FULL_PIECE))
-        assert max(len(piece) for piece in drained(inbox)) <= FULL_PIECE + SMALL_PIECE
+        assert max(len(piece) for piece in inbox._pieces) <= FULL_PIECE + SMALL_PIECE
 
     def test_small_pieces_between_large_ones_stay_in_order(self) -> None:
         large = b"L" * SMALL_PIECE
@@ -106,7 +114,7 @@ class TestPutBack:
     def test_it_is_next(self) -> None:
         inbox = filled(b"abc")
         inbox.put_back(inbox.take(2))
-        assert drained(inbox) == [b"ab", b"c"]
+        assert drained(inbox, 2) == [b"ab", b"c"]
 
     def test_before_a_piece_of_which_some_was_taken(self) -> None:
         inbox = filled(b"abcdef")
