@@ -50,38 +50,41 @@ _DYNAMIC_NAME = 0x40 | _FIRST_DYNAMIC
 # Prefixes that are full: the number goes on in the next byte.
 _LONG_INDEX, _LONG_PLAIN_INDEX, _LONG = 0x3F, 0x0F, 0x7F
 
-# What a byte does to the Huffman automaton in a state: the next state, what it puts out, and whether a
-# string may end there. At most 65,536 of them, made as they are met.
-_steps: dict[int, tuple[int, bytes, bool]] = {}
+
+class _Steps(dict[int, tuple[int, bytes, bool]]):
+    """What a byte does to the Huffman automaton: each step is made when it is first taken.
+
+    A key is a state, in its higher bits, and the byte; a value the next state, already where it is in
+    a key, what is put out, and whether a string may end there.  There are 65,536 of them at most.
+    """
+
+    def __missing__(self, key: int) -> tuple[int, bytes, bool]:
+        state, byte = key >> 8, key & 0xFF
+        out = bytearray()
+        flags = 0
+        for nibble in (byte >> 4, byte & 0x0F):  # hpack's table is of nibbles
+            state, flags, symbol = HUFFMAN_TABLE[state << 4 | nibble]
+            if flags & HUFFMAN_FAIL:
+                raise hpack.HPACKDecodingError("Invalid Huffman string")
+            if flags & HUFFMAN_EMIT_SYMBOL:
+                out.append(symbol)
+        step = self[key] = state << 8, bytes(out), bool(flags & HUFFMAN_COMPLETE)
+        return step
+
+
+_steps = _Steps()
 
 
 def decode_huffman(data: bytes) -> bytes:
     """Return what a Huffman code (RFC 7541 section 5.2) stands for; HPACKDecodingError if it is none."""
-    out = bytearray()
-    state, complete = 0, True
+    steps, state, complete = _steps, 0, True
+    out = []
     for byte in data:
-        key = state << 8 | byte
-        step = _steps.get(key)
-        if step is None:
-            step = _steps[key] = _take_step(state, byte)
-        state, put_out, complete = step
-        out += put_out
+        state, letters, complete = steps[state + byte]
+        out.append(letters)
     if not complete:
         raise hpack.HPACKDecodingError("Incomplete Huffman string")
-    return bytes(out)
-
-
-def _take_step(state: int, byte: int) -> tuple[int, bytes, bool]:
-    """Walk two nibbles through hpack's table."""
-    out = bytearray()
-    flags = 0
-    for nibble in (byte >> 4, byte & 0x0F):
-        state, flags, symbol = HUFFMAN_TABLE[state << 4 | nibble]
-        if flags & HUFFMAN_FAIL:
-            raise hpack.HPACKDecodingError("Invalid Huffman string")
-        if flags & HUFFMAN_EMIT_SYMBOL:
-            out.append(symbol)
-    return state, bytes(out), bool(flags & HUFFMAN_COMPLETE)
+    return b"".join(out)
 
 
 class _Block:
@@ -172,6 +175,8 @@ class MemoDecoder:
                     if first >= 0x40:
                         adds = True
                         self._inserted.append(sized)
+                        if sized[1] > TABLE_SIZE:  # it empties the table, and must not lie about
+                            self._insert()
                 field, size = sized
                 fields.append(field)
                 room -= size

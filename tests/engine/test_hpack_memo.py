@@ -1,6 +1,7 @@
 """hpack_memo.py: for any input what hpack says, and for any field list what hpack understands."""
 
 import random
+import tracemalloc
 
 import hpack
 import pytest
@@ -141,6 +142,26 @@ class TestDecoder:
         decoder.decode(hpack.Encoder().encode([(name, b"secret")]))
         decoder.decode(hpack.Encoder().encode([(b"x", b"never", True)]))
         assert not decoder._memory
+
+
+class TestMemory:
+    def test_fields_too_large_for_the_table_are_not_held(self) -> None:
+        """A server may send them for ever, to be indexed and never referred to."""
+        decoder, encoder = MemoDecoder(LIMIT), hpack.Encoder()
+        blocks = [
+            encoder.encode([(b"x", b"%d" % number * 1000)], huffman=False)
+            for number in range(10**4, 10**4 + 300)
+        ]
+        tracemalloc.start()
+        for block in blocks:
+            decoder.decode(block)
+        held = tracemalloc.get_traced_memory()[0]
+        tracemalloc.stop()
+        assert held < 100_000
+
+    def test_an_entry_too_large_empties_the_table(self) -> None:
+        large = b"\x40\x01x\x7f\xa1\x1f" + b"v" * 4128
+        agree([b"\x40\x01a\x01b", b"\xbe", large, b"\x40\x01c\x01d", b"\xbe", b"\xbf"])
 
 
 class TestHuffman:
