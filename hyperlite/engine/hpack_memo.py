@@ -285,7 +285,11 @@ def _end_of(block: bytes, at: int, first: int) -> int:
 
 
 def _integer(block: bytes, at: int, bits: int) -> tuple[int, int]:
-    """Return a number (RFC 7541 section 5.1), and where it ends."""
+    """Return a number (RFC 7541 section 5.1), and where it ends; IndexError if it is not there."""
+    full = (1 << bits) - 1
+    number = block[at] & full
+    if number < full:
+        return number, at + 1
     number, size = decode_integer(block[at : at + 8], bits)
     return number, at + size
 
