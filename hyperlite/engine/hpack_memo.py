@@ -139,6 +139,8 @@ class MemoDecoder:
             not last.refers or (last.version == self._version and not self._inserted)
         ):
             self._inserted += last.inserted
+            if len(self._inserted) > LATE:
+                self._insert()
             return last.fields
         fields: list[Field] = []
         room = self._max_header_list

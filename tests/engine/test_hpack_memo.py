@@ -159,6 +159,12 @@ class TestMemory:
         tracemalloc.stop()
         assert held < 100_000
 
+    def test_a_block_that_comes_for_ever_is_not_kept_for_ever(self) -> None:
+        decoder = MemoDecoder(LIMIT)
+        for _ in range(3 * hpack_memo.LATE):
+            assert decoder.decode(b"\x88\x76\x05nginx\x5f\x04text")[1] == (b"server", b"nginx")
+            assert len(decoder._inserted) <= hpack_memo.LATE + 2
+
     def test_an_entry_too_large_empties_the_table(self) -> None:
         large = b"\x40\x01x\x7f\xa1\x1f" + b"v" * 4128
         agree([b"\x40\x01a\x01b", b"\xbe", large, b"\x40\x01c\x01d", b"\xbe", b"\xbf"])
