@@ -127,7 +127,7 @@ class MemoDecoder:
         self._memory: dict[bytes, _Sized] = {}
         self._remembered = 0
 
-    def decode(self, block: bytes) -> list[Field]:  # noqa: PLR0912  in one: it runs for each field
+    def decode(self, block: bytes) -> list[Field]:  # noqa: C901, PLR0912, PLR0915  it runs for each field
         """Return the fields of a block, in a list that is not to be changed.
 
         Raises:
