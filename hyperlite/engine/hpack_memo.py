@@ -127,7 +127,7 @@ class MemoDecoder:
         self._memory: dict[bytes, _Sized] = {}
         self._remembered = 0
 
-    def decode(self, block: bytes) -> list[Field]:  # noqa: C901, PLR0912, PLR0915  it runs for each field
+    def decode(self, block: bytes) -> list[Field]:  # noqa: PLR0912  it runs for each field
         """Return the fields of a block, in a list that is not to be changed.
 
         Raises:
@@ -138,9 +138,7 @@ class MemoDecoder:
         if block == last.block and (
             not last.refers or (last.version == self._version and not self._inserted)
         ):
-            self._inserted += last.inserted
-            if len(self._inserted) > LATE:
-                self._insert()
+            self._wait(last.inserted, 0)
             return last.fields
         fields: list[Field] = []
         room = self._max_header_list
@@ -177,8 +175,6 @@ class MemoDecoder:
                     if first >= 0x40:
                         adds = True
                         self._inserted.append(sized)
-                        if sized[1] > TABLE_SIZE:  # it empties the table, and must not lie about
-                            self._insert()
                 field, size = sized
                 fields.append(field)
                 room -= size
@@ -190,9 +186,15 @@ class MemoDecoder:
             raise hpack.HPACKDecodingError("Truncated header block") from None
         if familiar and not (adds and refers):
             self._keep(block, fields, self._inserted[before:] if adds else [], refers)
-        if len(self._inserted) > LATE:
-            self._insert()
+        if adds:
+            self._wait((), self._max_header_list - room)
         return fields
+
+    def _wait(self, more: "Iterable[_Sized]", size: int) -> None:
+        """Have entries wait for their insertion: not too many, and none of a header list of great size."""
+        self._inserted += more
+        if len(self._inserted) > LATE or size > TABLE_SIZE:
+            self._insert()
 
     def _keep(self, block: bytes, fields: list[Field], inserted: "list[_Sized]", refers: bool) -> None:
         """Keep a block, for the next may be the same: one that fetches the same again gets the same."""
