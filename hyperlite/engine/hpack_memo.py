@@ -125,6 +125,7 @@ class MemoDecoder:
         # -- what the last block said, and what literals say --
         self._last = _Block(b"", [], [], False, 0)
         self._memory: dict[bytes, _Sized] = {}
+        self._older: dict[bytes, _Sized] = {}  # which is dropped when the memory is full, and takes its place
         self._remembered = 0
 
     def decode(self, block: bytes) -> list[Field]:  # noqa: PLR0912  it runs for each field
@@ -142,7 +143,7 @@ class MemoDecoder:
             return last.fields
         fields: list[Field] = []
         room = self._max_header_list
-        memory, end = self._memory, len(block)
+        end = len(block)
         before, adds, refers = len(self._inserted), False, False
         try:
             at = self._take_size_updates(block)
@@ -166,10 +167,10 @@ class MemoDecoder:
                     stop = at + 2 + length
                     if length == _LONG or not 0x40 < first < _DYNAMIC_NAME:
                         stop = _end_of(block, at, first)
-                    known = memory.get(block[at:stop])
+                    known = self._memory.get(block[at:stop])
                     if known is None:
                         familiar = False
-                        sized, at = self._literal(block, at, first, simple=stop > 0)
+                        sized, at = self._literal(block, at, first, stop)
                     else:
                         sized, at = known, stop
                     if first >= 0x40:
@@ -243,8 +244,14 @@ class MemoDecoder:
                 self._size -= self._entries.pop()[1]
         return at
 
-    def _literal(self, block: bytes, start: int, first: int, *, simple: bool) -> "tuple[_Sized, int]":
-        """Decode a literal, and remember a simple one; returns what it says, and where it ends."""
+    def _literal(self, block: bytes, start: int, first: int, stop: int) -> "tuple[_Sized, int]":
+        """Decode a literal; returns what it says, and where it ends.
+
+        One that is simple, and ends at `stop` if that is not 0, is remembered.
+        """
+        if stop and (known := self._older.get(block[start:stop])) is not None:
+            self._remember(block[start:stop], known)
+            return known, stop
         if 0x20 <= first < 0x40:
             raise hpack.HPACKDecodingError("Table size update not at the start of the block")
         index, at = _integer(block, start, 6 if first >= 0x40 else 4)
@@ -254,13 +261,17 @@ class MemoDecoder:
             name, at = _string(block, start + 1)
         value, at = _string(block, at)
         sized = _sized(name, value)
-        if simple and name not in SECRET and first & 0xF0 != 0x10:
-            self._remembered += at - start + len(value) + OVERHEAD
-            if self._remembered > MEMORY:  # seldom, and soon made good
-                self._memory.clear()
-                self._remembered = 0
-            self._memory[block[start:at]] = sized
+        if stop and name not in SECRET and first & 0xF0 != 0x10:
+            self._remember(block[start:at], sized)
         return sized, at
+
+    def _remember(self, literal: bytes, sized: "_Sized") -> None:
+        """Remember a literal, in the place of those that have not come for the longest time."""
+        self._remembered += len(literal) + len(sized[0][1]) + OVERHEAD
+        if self._remembered > MEMORY // 2:
+            self._older, self._memory = self._memory, {}
+            self._remembered = 0
+        self._memory[literal] = sized
 
 
 def _end_of(block: bytes, at: int, first: int) -> int:

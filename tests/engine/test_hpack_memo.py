@@ -133,8 +133,21 @@ class TestDecoder:
         decoder, encoder = MemoDecoder(LIMIT), hpack.Encoder()
         for number in range(5000):
             decoder.decode(encoder.encode([(b"etag", b"%d" % number)]))
-        assert sum(map(len, decoder._memory)) < MEMORY
-        assert len(decoder._memory) * hpack_memo.OVERHEAD <= MEMORY
+        remembered = [*decoder._memory, *decoder._older]
+        assert 100 < len(remembered) <= MEMORY // hpack_memo.OVERHEAD
+
+    def test_what_comes_often_is_not_forgotten(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        decoder, encoder = MemoDecoder(LIMIT), hpack.Encoder()
+        common = b"\x40" + encoder._encode_literal(b"x-common", b"value", b"", True)
+        learned = []
+        learn = decoder._remember
+        monkeypatch.setattr(
+            decoder, "_remember", lambda literal, sized: learned.append(literal) or learn(literal, sized)
+        )
+        for number in range(2000):
+            decoder.decode(common + encoder._encode_indexed_literal(34, b"%d" % number, b"\x40", True))
+        assert common in decoder._memory
+        assert learned.count(common) < 40  # and never decoded again but for the first time
 
     @pytest.mark.parametrize("name", sorted(hpack_memo.SECRET))
     def test_secrets_are_not_remembered(self, name: bytes) -> None:
