@@ -5,37 +5,39 @@
 >>> books = [conn.getresponse(stream_id).read() for stream_id in ids]
 """
 
-from typing import TYPE_CHECKING, Any
+from importlib import import_module
 
-from .connection import HTTP20Connection
-from .errors import (
-    BodyReset,
-    BodyTooLarge,
-    BufferLimitExceeded,
-    ConnectionGoingAway,
-    ConnectionLost,
-    DecodingError,
-    ErrorCode,
-    HTTP2Error,
-    InadequateSecurity,
-    IncompleteBody,
-    MalformedBody,
-    MalformedResponse,
-    NotHTTP2,
-    ProtocolError,
-    RedirectError,
-    RequestTimeout,
-    StreamReset,
-    TooManyRedirects,
-)
-from .install import install
-from .response import HTTP20Push, HTTP20Response
-from .transport import create_context
-
+TYPE_CHECKING = False  # typing's own, which takes longer to import than all that is here
 if TYPE_CHECKING:
+    from typing import Any
+
+    from .connection import HTTP20Connection
+    from .errors import (
+        BodyReset,
+        BodyTooLarge,
+        BufferLimitExceeded,
+        ConnectionGoingAway,
+        ConnectionLost,
+        DecodingError,
+        ErrorCode,
+        HTTP2Error,
+        InadequateSecurity,
+        IncompleteBody,
+        MalformedBody,
+        MalformedResponse,
+        NotHTTP2,
+        ProtocolError,
+        RedirectError,
+        RequestTimeout,
+        StreamReset,
+        TooManyRedirects,
+    )
     from .fetching import FetchRequest, FetchResponse, Outcome
+    from .installing import install
     from .pool import ConnectionPool, fetch, fetch_many
+    from .response import HTTP20Push, HTTP20Response
     from .tasks import Retries
+    from .transport import create_context
 
 __version__ = "0.1.0"
 
@@ -72,22 +74,35 @@ __all__ = [
     "install",
 ]
 
-# What a program that only wants a connection does not need: imported when it is first asked for.
-_LATER = {
+# Where they are. Each is imported when it is first asked for: a program that wants a connection waits for no
+# pool, and one that only may want either for neither.
+_ELSEWHERE = {
     "ConnectionPool": "pool",
     "FetchRequest": "fetching",
     "FetchResponse": "fetching",
+    "HTTP20Connection": "connection",
+    "HTTP20Push": "response",
+    "HTTP20Response": "response",
     "Outcome": "fetching",
     "Retries": "tasks",
+    "create_context": "transport",
     "fetch": "pool",
     "fetch_many": "pool",
+    "install": "installing",
 }
+# Modules that are asked for by name after `import hyperlite` alone.
+_MODULES = frozenset({"client", "errors"})
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _LATER:
+def __getattr__(name: str) -> "Any":
+    if name in _MODULES:
+        return import_module(f".{name}", __name__)
+    if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    import importlib  # noqa: PLC0415
-
-    value = globals()[name] = getattr(importlib.import_module(f".{_LATER[name]}", __name__), name)
+    value = getattr(import_module(f".{_ELSEWHERE.get(name, 'errors')}", __name__), name)
+    globals()[name] = value
     return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__, *_MODULES})

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from .connection import HTTP20Connection
-from .install import install
+from .installing import install
 from .transport import create_context
 
 LATENCY_MS = 10

@@ -50,7 +50,7 @@ def call(options: dict[str, Any]) -> dict[str, Any]:
         auto_enabling_integrations=False,
     )
     if options.get("install_late"):
-        from hyperlite.install import install  # noqa: PLC0415 (sentry-sdk comes first here)
+        from hyperlite.installing import install  # noqa: PLC0415 (sentry-sdk comes first here)
 
         install()
     with sentry_sdk.start_transaction(name="calls") as transaction:

@@ -15,7 +15,7 @@ import sys
 def main(caller: str, client: str, options: str) -> None:
     """Install hyperlite if that is wanted, and only then import the library."""
     if client == "hyperlite":
-        from hyperlite.install import install  # noqa: PLC0415 (stock runs have nothing of hyperlite)
+        from hyperlite.installing import install  # noqa: PLC0415 (stock runs have nothing of hyperlite)
 
         install()
     result = importlib.import_module(caller).call(json.loads(options))

@@ -117,7 +117,7 @@ def put_in_place(root: str) -> Callable[[], bool]:
     """Put hyperlite in the place of http.client; returns what tells whether it is there."""
     sys.path.insert(0, root)
     client = importlib.import_module("hyperlite.client")
-    importlib.import_module("hyperlite.install").install()
+    importlib.import_module("hyperlite.installing").install()
 
     def in_place() -> bool:
         http = importlib.import_module("http")
