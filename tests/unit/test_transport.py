@@ -1,5 +1,6 @@
 """transport.py: TCP, TLS and ALPN on real sockets."""
 
+import contextlib
 import errno
 import http.client
 import itertools
@@ -657,7 +658,8 @@ class TestBreakOff:
         sock, _ = connect("localhost", listener.port, context=client(), timeout=TIMEOUT)
         reading = Task(keep(sock).recv, 1)
         break_off(sock)
-        assert reading.result() == b""
+        with contextlib.suppress(ConnectionResetError):  # as some versions of Python and OpenSSL tell it
+            assert reading.result() == b""
         assert sock.fileno() >= 0
 
     def test_twice(self, serve: Any, keep: Any) -> None:
