@@ -37,6 +37,7 @@ class Settings(NamedTuple):
     """What the connections of a pool have in common."""
 
     max_connections: int
+    max_http1: int  # the same, of an origin that has no HTTP/2
     idle_timeout: float
     options: dict[str, Any]  # of HTTP20Connection
 
@@ -222,7 +223,7 @@ class Origin:
     def _may_dial_locked(self, *, eager: bool = False) -> bool:
         if self._connections and time.monotonic() < self._full_until:
             return False
-        if len(self._connections) + self._dialling >= self._settings.max_connections:
+        if len(self._connections) + self._dialling >= self._max_connections:
             return False
         if not self._dialling or eager:
             return True
@@ -236,10 +237,15 @@ class Origin:
         return self._protocol
 
     @property
+    def _max_connections(self) -> int:
+        settings = self._settings
+        return settings.max_http1 if self.protocol == "http/1.1" else settings.max_connections
+
+    @property
     def vacancies(self) -> int:
         """How many further connections may be dialled."""
         with self._lock:
-            return self._settings.max_connections - len(self._connections) - self._dialling
+            return self._max_connections - len(self._connections) - self._dialling
 
     def _wait_locked(self, deadline: float | None, timeout: float | None) -> int:
         left = remaining(deadline)

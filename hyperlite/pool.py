@@ -49,6 +49,7 @@ class ConnectionPool:
             read); None: no limit.
         deadline: seconds for a whole fetch, redirects and retries included; None: no limit.
         max_connections_per_origin: see above.
+        max_http1_connections_per_origin: the same of an origin without HTTP/2; None: the same number.
         max_idle: connections to be kept open in all; those unused for longest are closed first.
         idle_timeout: seconds after which a connection that nobody used is closed, not used again.
         retries: how often an idempotent request is tried again after a failure, or a `Retries`.
@@ -71,6 +72,7 @@ class ConnectionPool:
         timeout: float | None = 60.0,
         deadline: float | None = None,
         max_connections_per_origin: int = 10,
+        max_http1_connections_per_origin: int | None = None,
         max_idle: int = 100,
         idle_timeout: float = 60.0,
         retries: int | Retries = 2,
@@ -89,6 +91,7 @@ class ConnectionPool:
             raise ValueError("max_connections_per_origin must be at least 1")
         self._settings = Settings(
             max_connections_per_origin,
+            max_http1_connections_per_origin or max_connections_per_origin,
             idle_timeout,
             {
                 "source_address": source_address,
@@ -307,6 +310,10 @@ class ConnectionPool:
         if not stream and not is_followed(task, response):
             _ = response.body
         return response
+
+    def count_request(self) -> None:
+        """Take note of a request that was made on a connection leased from `origin()`."""
+        self._counters.requests += 1
 
     def received(self, task: Task, raw: HTTP20Response, body: bytes) -> FetchResponse:
         """Return a response of which everything has arrived."""

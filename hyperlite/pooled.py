@@ -78,7 +78,9 @@ class PooledConnection(HTTP20Connection):
         else:
             self._create_connection = create_connection
             if secure:
-                told = {"Proxy-Authorization": proxy.authorization} if proxy.authorization else {}
+                told = dict(proxy.headers)
+                if proxy.authorization:
+                    told["Proxy-Authorization"] = proxy.authorization
                 self.set_tunnel(key.host, key.port, told)
         self._forwarded = forwarded and not secure
 

@@ -27,6 +27,7 @@ class Proxy(NamedTuple):
     host: str
     port: int
     user: bytes | None = None  # "name:password"
+    headers: tuple[tuple[str, str], ...] = ()  # what else it is told when a tunnel is asked for
 
     @property
     def authorization(self) -> str | None:
