@@ -1,0 +1,95 @@
+"""requests over HTTP/2: a transport adapter.
+
+::
+
+    session = requests.Session()
+    session.mount("https://", HTTP20Adapter())
+
+Nothing else changes.  `HTTPAdapter.send()` is requests' own, and urllib3's pools and responses are
+urllib3's own; only the connections beneath are hyperlite's, and they multiplex.
+"""
+
+import threading
+from typing import Any
+
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3 import PoolManager
+
+from ..pool import ConnectionPool
+from .pools import Beneath, stand_on
+
+
+class HTTP20Adapter(HTTPAdapter):
+    """Carries requests over HTTP/2 where the server has it, over HTTP/1.1 where not.
+
+    Any number of threads may share a session that has it: they share connections.
+
+    Args:
+        pool_connections: how many origins urllib3's managers remember; connections do not depend on it.
+        pool_maxsize: HTTP/2 connections to one origin, at most.  A further one is opened when those
+            there are have as many streams as the server allows.
+        max_retries: as for `requests.adapters.HTTPAdapter`: a number, or a urllib3.util.Retry.
+        pool_block: have `pool_maxsize` bound HTTP/1.1 connections too; otherwise there are as many as
+            there are requests at once.
+    """
+
+    @property
+    def poolmanager(self) -> Any:
+        """The urllib3.PoolManager whose pools stand on hyperlite's.
+
+        Another can be put in its place, as subclasses do in `init_poolmanager()`.
+        """
+        return self._poolmanager
+
+    @poolmanager.setter
+    def poolmanager(self, manager: Any) -> None:
+        self._poolmanager = manager
+        arguments = manager.connection_pool_kw if isinstance(manager, PoolManager) else {}
+        self._beneath = Beneath(
+            arguments.get("maxsize") or 1,
+            block=bool(arguments.get("block")),
+            source_address=arguments.get("source_address"),
+        )
+        self._making = threading.Lock()
+        if isinstance(manager, PoolManager):
+            stand_on(manager, self._beneath)
+
+    def proxy_manager_for(self, proxy: str, **proxy_kwargs: Any) -> Any:
+        """Return the urllib3 manager for a proxy.
+
+        Those with TLS of their own are left to urllib3: HTTP/1.1.
+
+        Args:
+            proxy: its URL.
+            proxy_kwargs: for urllib3's manager.
+        """
+        with self._making:
+            is_new = proxy not in self.proxy_manager
+            manager = super().proxy_manager_for(proxy, **proxy_kwargs)
+            if is_new and not proxy.lower().startswith("https:"):
+                stand_on(manager, self._beneath)
+        return manager
+
+    @property
+    def pool(self) -> ConnectionPool:
+        """The hyperlite pool beneath: `adapter.pool.stats()` tells what it does."""
+        return self._beneath.pool
+
+    def close(self) -> None:
+        """Close the connections; a later request opens others."""
+        super().close()
+        self._beneath.close()
+
+
+def session(**options: Any) -> requests.Session:
+    """Return a requests.Session that speaks HTTP/2 where the server does.
+
+    Args:
+        options: as for `HTTP20Adapter`.
+    """
+    made = requests.Session()
+    adapter = HTTP20Adapter(**options)
+    made.mount("https://", adapter)
+    made.mount("http://", adapter)
+    return made

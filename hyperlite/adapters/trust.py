@@ -1,0 +1,100 @@
+"""TLS contexts for what urllib3's pools are told, each made once.
+
+Rule: a context that somebody else made is only ever made stricter.  Where its verification is not
+wanted it is not switched off, which all its users would feel: another takes its place.
+"""
+
+import os
+import ssl
+import threading
+from typing import Any, NamedTuple
+
+from urllib3.util.ssl_ import create_urllib3_context, resolve_ssl_version
+
+
+class Trust(NamedTuple):
+    """What a pool of urllib3 was told about TLS; the names are urllib3's."""
+
+    verify: bool
+    ca_certs: str | None
+    ca_cert_dir: str | None
+    ca_cert_data: str | bytes | None
+    cert_file: str | None
+    key_file: str | None
+    key_password: str | None
+    ssl_version: Any
+    ssl_minimum_version: Any
+    ssl_maximum_version: Any
+    context: ssl.SSLContext | None
+
+
+class Contexts:
+    """The contexts of one adapter: one for each way of trusting, so that connections can be shared."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        # -- guarded by _lock --
+        self._made: dict[Trust, tuple[tuple[int, ...], ssl.SSLContext]] = {}
+
+    def get(self, trust: Trust) -> ssl.SSLContext:
+        """Return the context; a new one if a file that it was made from has changed.
+
+        Raises:
+            ssl.SSLError, OSError: a file cannot be used.
+        """
+        stamps = tuple(
+            _stamp(path)
+            for path in (trust.ca_certs, trust.ca_cert_dir, trust.cert_file, trust.key_file)
+            if path
+        )
+        found = self._made.get(trust)
+        if found is not None and found[0] == stamps:
+            return found[1]
+        with self._lock:
+            found = self._made.get(trust)
+            if found is None or found[0] != stamps:
+                found = self._made[trust] = (stamps, _make(trust))
+        return found[1]
+
+
+def _stamp(path: str) -> int:
+    try:
+        return os.stat(path).st_mtime_ns
+    except OSError:
+        return 0  # whoever reads it will say so
+
+
+def _make(trust: Trust) -> ssl.SSLContext:
+    context = trust.context
+    mode = ssl.CERT_REQUIRED if trust.verify else ssl.CERT_NONE
+    if context is None:
+        context = create_urllib3_context(
+            ssl_version=resolve_ssl_version(trust.ssl_version),
+            cert_reqs=mode,
+            ssl_minimum_version=trust.ssl_minimum_version,
+            ssl_maximum_version=trust.ssl_maximum_version,
+        )
+        if trust.verify and not (trust.ca_certs or trust.ca_cert_dir or trust.ca_cert_data):
+            context.load_default_certs()
+    elif trust.verify:
+        context.check_hostname = True  # which switches verification on
+    elif context.verify_mode != ssl.CERT_NONE:
+        context = _unverified(context)
+    if trust.verify and (trust.ca_certs or trust.ca_cert_dir or trust.ca_cert_data):
+        context.load_verify_locations(trust.ca_certs, trust.ca_cert_dir, trust.ca_cert_data)
+    if trust.cert_file:
+        # Without a password OpenSSL would ask for it at the terminal.
+        context.load_cert_chain(trust.cert_file, trust.key_file, trust.key_password or "")
+    return context
+
+
+def _unverified(model: ssl.SSLContext) -> ssl.SSLContext:
+    """Return a context like another, that verifies nothing; but client certificates cannot be copied."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    context.minimum_version, context.maximum_version = model.minimum_version, model.maximum_version
+    context.options |= model.options
+    names = ":".join(cipher["name"] for cipher in model.get_ciphers())
+    context.set_ciphers(f"{names}:@SECLEVEL={model.security_level}")
+    return context
