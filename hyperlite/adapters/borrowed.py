@@ -9,7 +9,7 @@ import io
 import socket
 import ssl
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from urllib3.exceptions import ConnectTimeoutError, InvalidHeader, NameResolutionError, NewConnectionError
@@ -60,7 +60,7 @@ class Borrowed:
         self._task: Task | None = None
         self._connect_timeout: float | None = None
         self._chunked = False
-        self._made: Callable[[HTTP20Response], HTTP20Raw] | None = None
+        self._options: dict[str, Any] = {}
         self._raw: HTTP20Response | None = None
         self._origin: Origin | None = None
         self._leased: PooledConnection | None = None
@@ -114,7 +114,8 @@ class Borrowed:
             ssl.SSLError: the handshake failed; OSError: a proxy refused.
         """
         self._connect_timeout = self.timeout
-        self._lease(self._new_task("GET", "/", [], None))
+        self._task = self._new_task("GET", "/", [], None)
+        self._lease(self._task)
 
     def request(
         self,
@@ -136,24 +137,22 @@ class Borrowed:
             preload_content, decode_content, enforce_content_length: as for urllib3.HTTPResponse.
         """
         fields = _fields(headers or {}, chunked=chunked)
-        self._task = self._new_task(method, url, fields, _body(body))
+        task = self._task
+        if task is None or body is not None:
+            task = self._task = self._new_task(method, url, fields, _body(body))
+        else:
+            task.method, task.headers, task.url = method, fields, task.url._replace(target=url)
         self._chunked = chunked
         if self._leased is None:
             self._connect_timeout = self.timeout
-            self._lease(self._task)
-
-        def made(raw: HTTP20Response) -> HTTP20Raw:
-            return HTTP20Raw.of(
-                raw,
-                preload_content=preload_content,
-                decode_content=decode_content,
-                enforce_content_length=enforce_content_length,
-                request_method=method,
-                request_url=url,
-                sock_shutdown=self._shut_down,
-            )
-
-        self._made = made
+            self._lease(task)
+        self._options = {
+            "preload_content": preload_content,
+            "decode_content": decode_content,
+            "enforce_content_length": enforce_content_length,
+            "request_method": method,
+            "request_url": url,
+        }
 
     def getresponse(self) -> HTTP20Raw:
         """Send the request and return its response when the header is there.
@@ -164,9 +163,8 @@ class Borrowed:
         Raises:
             As `connect()`; TimeoutError, HTTP2Error, OSError, http.client.HTTPException: it failed.
         """
-        task, made, hyper = self._task, self._made, self._hyper
+        task, hyper = self._task, self._hyper
         assert task is not None
-        assert made is not None
         assert hyper is not None
         while True:
             connection = self._leased
@@ -186,7 +184,7 @@ class Borrowed:
             if pause:
                 time.sleep(pause)
         hyper.count_request()
-        return made(self._raw)
+        return HTTP20Raw.of(self._raw, sock_shutdown=self._shut_down, **self._options)
 
     def close(self) -> None:
         """Give the connection up: on HTTP/1.1 nobody uses it again; on HTTP/2 the others go on."""

@@ -74,9 +74,11 @@ class Multiplexed(urllib3.HTTPConnectionPool):
         beneath: what it stands on.
         socks: the SOCKS proxy on the way, or None.
         verifies: whether certificates are verified.
+        told: what `cert_verify()` was last given, and has looked up.
     """
 
     beneath: Beneath
+    told: Any = None
     socks: Proxy | None = None
     verifies = False
     _prepared: tuple[ConnectionPool, Any, Options] | None = None

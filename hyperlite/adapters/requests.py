@@ -17,7 +17,10 @@ from requests.adapters import HTTPAdapter
 from urllib3 import PoolManager
 
 from ..pool import ConnectionPool
-from .pools import Beneath, stand_on
+from .pools import Beneath, Multiplexed, stand_on
+
+# Ways to origins whose pools are remembered.
+REMEMBERED = 1000
 
 
 class HTTP20Adapter(HTTPAdapter):
@@ -52,8 +55,58 @@ class HTTP20Adapter(HTTPAdapter):
             source_address=arguments.get("source_address"),
         )
         self._making = threading.Lock()
+        self._found: dict[Any, Multiplexed] = {}
         if isinstance(manager, PoolManager):
             stand_on(manager, self._beneath)
+
+    def get_connection_with_tls_context(
+        self, request: Any, verify: Any, proxies: Any = None, cert: Any = None
+    ) -> Any:
+        """Return the urllib3 pool for a request; what was found once is remembered.
+
+        Args:
+            request: a PreparedRequest.
+            verify, proxies, cert: as for `send()`.
+        """
+        if proxies or not self._is_plain:
+            return super().get_connection_with_tls_context(request, verify, proxies=proxies, cert=cert)
+        url = request.url
+        arguments = self._poolmanager.connection_pool_kw  # which some programs change as they go
+        try:
+            # A prepared URL has a path; and what comes with the origin in one that has none does no harm.
+            key = ("/".join(url.split("/", 3)[:3]), verify, cert, *arguments.items())
+            found = self._found.get(key)
+        except TypeError:
+            key = found = None
+        if found is None:
+            found = super().get_connection_with_tls_context(request, verify, proxies=proxies, cert=cert)
+            if key is not None and isinstance(found, Multiplexed):
+                if len(self._found) >= REMEMBERED:
+                    self._found.clear()
+                self._found[key] = found
+        return found
+
+    @property
+    def _is_plain(self) -> bool:
+        """Whether requests' own rules tell which pool is for which request."""
+        return (
+            type(self).build_connection_pool_key_attributes
+            is HTTPAdapter.build_connection_pool_key_attributes
+        )
+
+    def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
+        """Tell a pool what to trust, as requests does, but look the files up only once.
+
+        Args:
+            conn, url, verify, cert: as for `requests.adapters.HTTPAdapter`.
+        """
+        told = (verify, cert)
+        if not isinstance(conn, Multiplexed):
+            super().cert_verify(conn, url, verify, cert)
+        elif conn.told != told:
+            conn.told = None
+            super().cert_verify(conn, url, verify, cert)
+            conn.told = told
 
     def proxy_manager_for(self, proxy: str, **proxy_kwargs: Any) -> Any:
         """Return the urllib3 manager for a proxy.

@@ -7,9 +7,13 @@ wanted it is not switched off, which all its users would feel: another takes its
 import os
 import ssl
 import threading
+import time
 from typing import Any, NamedTuple
 
 from urllib3.util.ssl_ import create_urllib3_context, resolve_ssl_version
+
+# Seconds between two looks at whether a file has changed.
+LOOK = 1.0
 
 
 class Trust(NamedTuple):
@@ -35,6 +39,7 @@ class Contexts:
         self._lock = threading.Lock()
         # -- guarded by _lock --
         self._made: dict[Trust, tuple[tuple[int, ...], ssl.SSLContext]] = {}
+        self._looked: dict[Trust, float] = {}
 
     def get(self, trust: Trust) -> ssl.SSLContext:
         """Return the context; a new one if a file that it was made from has changed.

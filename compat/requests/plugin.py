@@ -1,0 +1,129 @@
+"""A pytest plugin: which adapter requests' own tests use, and which server they talk to.
+
+COMPAT_ADAPTER names the class that `requests.Session` mounts by itself, "stock" or "hyperlite".
+With COMPAT_HTTP2 httpbin stands behind nghttpx, which speaks HTTP/2 and HTTP/1.1; both fixtures,
+`httpbin` and `httpbin_secure`, are then https URLs, and its authority is trusted by default.
+"""
+
+import os
+import shutil
+import socket
+import socketserver
+import subprocess
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from wsgiref.simple_server import WSGIServer, make_server
+
+import pytest
+import requests.adapters
+import requests.sessions
+from httpbin import app
+from pytest_httpbin import certs
+from pytest_httpbin.serve import Handler
+
+import hyperlite
+from hyperlite.adapters.requests import HTTP20Adapter
+
+PATIENCE = 10.0
+LOG_FORMAT = "$alpn"
+
+if os.environ.get("COMPAT_ADAPTER") == "hyperlite":
+
+    class CountedAdapter(HTTP20Adapter):
+        """Takes note of what it carried."""
+
+        carried: Counter[str] = Counter()
+
+        def build_response(self, req, resp):
+            self.carried[resp.version_string] += 1
+            return super().build_response(req, resp)
+
+    requests.sessions.HTTPAdapter = CountedAdapter
+
+    def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+        counted = ", ".join(f"{number} {version}" for version, number in CountedAdapter.carried.items())
+        terminalreporter.write_line(f"carried by hyperlite {hyperlite.__version__}: {counted}")
+
+
+class ThreadedServer(socketserver.ThreadingMixIn, WSGIServer):
+    """pytest-httpbin's serves one connection at a time, which is not enough for what stands before it."""
+
+    daemon_threads = True
+
+
+class Nghttpx:
+    """httpbin behind nghttpx."""
+
+    def __init__(self, directory: Path) -> None:
+        self._backend = make_server("127.0.0.1", 0, app, server_class=ThreadedServer, handler_class=Handler)
+        threading.Thread(target=self._backend.serve_forever, daemon=True).start()
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            self.port = free.getsockname()[1]
+        self.log = directory / "access.log"
+        own = Path(certs.where()).parent
+        program = shutil.which("nghttpx")
+        if program is None:
+            pytest.exit("nghttpx is missing (package nghttp2-proxy)", returncode=3)
+        self._process = subprocess.Popen(
+            [
+                program,
+                f"--frontend=127.0.0.1,{self.port}",
+                f"--backend=127.0.0.1,{self._backend.server_port}",
+                f"--accesslog-file={self.log}",
+                f"--accesslog-format={LOG_FORMAT}",
+                "--errorlog-file=/dev/null",
+                "--workers=1",
+                "--no-via",
+                "--no-server-rewrite",
+                "--no-location-rewrite",
+                "--no-add-x-forwarded-proto",
+                "--no-strip-incoming-x-forwarded-proto",
+                str(own / "server.key"),
+                str(own / "server.pem"),
+            ]
+        )
+        self.url = f"https://127.0.0.1:{self.port}"
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            try:
+                socket.create_connection(("127.0.0.1", self.port), 1).close()
+                return
+            except OSError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.02)
+
+    def close(self) -> None:
+        self._process.terminate()
+        self._process.wait(PATIENCE)
+        self._backend.shutdown()
+        self._backend.server_close()
+
+
+if os.environ.get("COMPAT_HTTP2"):
+    requests.adapters.DEFAULT_CA_BUNDLE_PATH = certs.where()
+
+    @pytest.fixture(scope="session")
+    def nghttpx() -> Iterator[Nghttpx]:
+        with tempfile.TemporaryDirectory() as directory:
+            server = Nghttpx(Path(directory))
+            try:
+                yield server
+            finally:
+                server.close()
+
+    @pytest.fixture(scope="session")
+    def httpbin(nghttpx: Nghttpx) -> Nghttpx:
+        return nghttpx
+
+    @pytest.fixture(scope="session")
+    def httpbin_secure(nghttpx: Nghttpx) -> Nghttpx:
+        return nghttpx
+
+    @pytest.fixture
+    def httpbin_ca_bundle(monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", certs.where())
