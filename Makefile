@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: all demo test hostile check fmt cov compat-stdlib compat-callers bench profile clean
+.PHONY: all demo test hostile check fmt cov compat-stdlib compat-callers compat-requests bench profile clean
 .DELETE_ON_ERROR:
 
 all: check test
@@ -58,6 +58,16 @@ $(VENV)/callers/.made: pyproject.toml compat/callers/requirements.txt
 
 compat-callers: $(VENV)/callers/.made
 	$(VENV)/callers/bin/python -m pytest compat/callers $(ARGS)
+
+# requests' own tests, with its adapter and with ours; ARGS="--over HTTP/2", ARGS="-- -k chunked".
+$(VENV)/requests/.made: pyproject.toml compat/requests/requirements.txt
+	test -x $(VENV)/requests/bin/python || $(PYTHON) -m venv $(VENV)/requests
+	$(VENV)/requests/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[testing,requests]' \
+		--requirement compat/requests/requirements.txt
+	touch $@
+
+compat-requests: $(VENV)/requests/.made
+	$(VENV)/requests/bin/python -m compat.requests $(ARGS)
 
 # What hyperlite is measured beside, one by one: what cannot be installed is left out, and make bench says so.
 $(VENV)/bench/.made $(VENV)/bench-niquests/.made: $(VENV)/%/.made: pyproject.toml tests/benchmarks/%.txt

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
-import xml.etree.ElementTree as ElementTree
+import xml.etree.ElementTree as ET
 from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -93,7 +93,7 @@ def _run(source: Path, adapter: str, protocol: str, extra: list[str]) -> Results
 
 def _read(report: Path) -> Results:
     results: Results = {}
-    for case in ElementTree.parse(report).iter("testcase"):
+    for case in ET.parse(report).iter("testcase"):
         kinds = {child.tag for child in case}
         bad = kinds & {"failure", "error"}
         outcome = "failed" if bad else "skipped" if "skipped" in kinds else "passed"

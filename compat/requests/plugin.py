@@ -16,16 +16,17 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import ClassVar
 from wsgiref.simple_server import WSGIServer, make_server
 
 import pytest
-import requests.adapters
-import requests.sessions
 from httpbin import app
 from pytest_httpbin import certs
 from pytest_httpbin.serve import Handler
 
 import hyperlite
+import requests.adapters
+import requests.sessions
 from hyperlite.adapters.requests import HTTP20Adapter
 
 PATIENCE = 10.0
@@ -36,7 +37,7 @@ if os.environ.get("COMPAT_ADAPTER") == "hyperlite":
     class CountedAdapter(HTTP20Adapter):
         """Takes note of what it carried."""
 
-        carried: Counter[str] = Counter()
+        carried: ClassVar[Counter[str]] = Counter()
 
         def build_response(self, req, resp):
             self.carried[resp.version_string] += 1

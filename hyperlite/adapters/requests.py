@@ -70,20 +70,20 @@ class HTTP20Adapter(HTTPAdapter):
         """
         if proxies or not self._is_plain:
             return super().get_connection_with_tls_context(request, verify, proxies=proxies, cert=cert)
-        url = request.url
         arguments = self._poolmanager.connection_pool_kw  # which some programs change as they go
+        # A prepared URL has a path; and what comes with the origin in one that has none does no harm.
+        key = ("/".join(request.url.split("/", 3)[:3]), verify, cert, *arguments.items())
         try:
-            # A prepared URL has a path; and what comes with the origin in one that has none does no harm.
-            key = ("/".join(url.split("/", 3)[:3]), verify, cert, *arguments.items())
-            found = self._found.get(key)
-        except TypeError:
-            key = found = None
-        if found is None:
-            found = super().get_connection_with_tls_context(request, verify, proxies=proxies, cert=cert)
-            if key is not None and isinstance(found, Multiplexed):
-                if len(self._found) >= REMEMBERED:
-                    self._found.clear()
-                self._found[key] = found
+            remembered = self._found.get(key)
+        except TypeError:  # something in it is not hashable
+            return super().get_connection_with_tls_context(request, verify, proxies=proxies, cert=cert)
+        if remembered is not None:
+            return remembered
+        found = super().get_connection_with_tls_context(request, verify, proxies=proxies, cert=cert)
+        if isinstance(found, Multiplexed):
+            if len(self._found) >= REMEMBERED:
+                self._found.clear()
+            self._found[key] = found
         return found
 
     @property

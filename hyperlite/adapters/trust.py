@@ -47,12 +47,13 @@ class Contexts:
         Raises:
             ssl.SSLError, OSError: a file cannot be used.
         """
-        stamps = tuple(
-            _stamp(path)
-            for path in (trust.ca_certs, trust.ca_cert_dir, trust.cert_file, trust.key_file)
-            if path
-        )
         found = self._made.get(trust)
+        now = time.monotonic()
+        if found is not None and now - self._looked[trust] < LOOK:
+            return found[1]
+        self._looked[trust] = now
+        paths = (trust.ca_certs, trust.ca_cert_dir, trust.cert_file, trust.key_file)
+        stamps = tuple(_stamp(path) for path in paths if path)
         if found is not None and found[0] == stamps:
             return found[1]
         with self._lock:
