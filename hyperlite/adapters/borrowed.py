@@ -243,6 +243,8 @@ class Borrowed:
 
     def _shown(self) -> Any:
         """Return what urllib3's errors show for a connection: one of its own, which was never opened."""
+        if self._via is not None and self._via.scheme == "http":
+            return self._pool.ConnectionCls(self._via.host, self._via.port)
         return self._pool.ConnectionCls(self.host, self.port)
 
     def _ask(self, connection: PooledConnection, task: Task) -> HTTP20Response:

@@ -1,0 +1,234 @@
+"""What goes wrong is what goes wrong with requests' own adapter: its classes, and its texts."""
+
+import contextlib
+import re
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from http.client import HTTPException
+
+import pytest
+import requests
+from requests import Session
+from requests.adapters import HTTPAdapter
+from urllib3.util import Retry, Timeout
+
+from hyperlite.adapters.requests import HTTP20Adapter
+from hyperlite.testing.server import Exchange, Request, Response, Server, streaming
+from tests.conftest import Serve
+from tests.connect_proxy import Proxy
+
+from .conftest import MakeSession
+
+
+def failure(call: Callable[[], object]) -> Exception:
+    with pytest.raises(Exception) as caught:
+        call()
+    return caught.value
+
+
+def same(make_session: MakeSession, call: Callable[[Session], object], *, text: bool = True) -> Exception:
+    """Check that a call fails in the same way over both adapters; returns the failure."""
+    ours = failure(lambda: call(make_session()))
+    theirs = failure(lambda: call(make_session(HTTPAdapter())))
+    assert type(ours) is type(theirs)
+    if text:
+        assert re.sub("0x[0-9a-f]+", "", str(ours)) == re.sub("0x[0-9a-f]+", "", str(theirs))
+    return ours
+
+
+@pytest.fixture
+def silent() -> Iterator[int]:
+    """A port whose connections nobody accepts in words: nothing is ever said."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        yield listener.getsockname()[1]
+
+
+def test_refused(make_session: MakeSession):
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    for scheme in ("https", "http"):
+        error = same(make_session, lambda session: session.get(f"{scheme}://localhost:{port}/path?q"))  # noqa: B023
+        assert isinstance(error, requests.ConnectionError)
+        assert "Max retries exceeded with url: /path?q" in str(error)
+
+
+def test_unknown_name(make_session: MakeSession, monkeypatch: pytest.MonkeyPatch):
+    def resolve(*_: object) -> None:
+        raise socket.gaierror(-2, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    error = same(make_session, lambda session: session.get("https://nowhere.invalid/"))
+    assert "NameResolutionError" in str(error)
+
+
+def test_connecting_takes_too_long(make_session: MakeSession, monkeypatch: pytest.MonkeyPatch):
+    def never(self: socket.socket, _: object) -> int:
+        raise TimeoutError
+
+    def under_way(self: socket.socket, _: object) -> int:
+        return 115  # EINPROGRESS
+
+    monkeypatch.setattr(socket.socket, "connect", never)
+    monkeypatch.setattr(socket.socket, "connect_ex", under_way)
+    monkeypatch.setattr("hyperlite.addresses._Race._await", lambda _self, _timeout: None)
+    error = same(make_session, lambda session: session.get("https://localhost:1/", timeout=(0.05, 5)))
+    assert isinstance(error, requests.ConnectTimeout)
+
+
+def test_the_handshake_takes_too_long(make_session: MakeSession, silent: int):
+    error = same(make_session, lambda session: session.get(f"https://localhost:{silent}/", timeout=0.05))
+    assert isinstance(error, requests.ReadTimeout)
+
+
+@pytest.mark.parametrize("timeout", [0.05, (10, 0.05), Timeout(read=0.05), Timeout(total=0.05)])
+def test_the_answer_takes_too_long(make_session: MakeSession, server: Server, timeout: object):
+    text = not isinstance(timeout, Timeout) or timeout.total is None
+    error = same(make_session, lambda session: session.get(server.url("/slow"), timeout=timeout), text=text)
+    assert isinstance(error, requests.ReadTimeout)
+
+
+def test_a_certificate_that_is_not_trusted(make_session: MakeSession, serve: Serve):
+    server = serve()
+    error = same(make_session, lambda session: session.get(server.url("/"), verify=True))
+    assert isinstance(error, requests.exceptions.SSLError)
+
+
+@pytest.mark.parametrize(
+    "options", [{"verify": "/nowhere"}, {"cert": "/nowhere"}, {"cert": ("/nowhere", "/n")}]
+)
+def test_files_that_are_not_there(make_session: MakeSession, serve: Serve, options: dict[str, object]):
+    server = serve()
+    assert isinstance(same(make_session, lambda session: session.get(server.url("/"), **options)), OSError)
+
+
+def test_wrong_arguments(make_session: MakeSession):
+    for url in ("http://*example.com", "http://", "nothing", "ftp://localhost/", "https:///path"):
+        same(make_session, lambda session: session.get(url))  # noqa: B023
+    same(make_session, lambda session: session.get("https://localhost/", timeout=(1, 2, 3)))
+    same(make_session, lambda session: session.get("https://localhost/", headers={"a": "b\r\nc"}))
+
+
+@pytest.mark.parametrize("head", [b"content-length: 10", b"transfer-encoding: chunked"])
+def test_a_body_that_is_cut_off(make_session: MakeSession, head: bytes):
+    """Its text has hyperlite's own words."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve() -> None:
+            with contextlib.suppress(OSError):
+                while True:
+                    with listener.accept()[0] as sock:
+                        sock.recv(65536)
+                        sock.sendall(b"HTTP/1.1 200 OK\r\n%b\r\n\r\n5\r\n123" % head)
+
+        threading.Thread(target=serve, daemon=True).start()
+        url = f"http://localhost:{listener.getsockname()[1]}/"
+        error = same(make_session, lambda session: session.get(url), text=False)
+        assert isinstance(error, requests.exceptions.ChunkedEncodingError)
+        listener.shutdown(socket.SHUT_RDWR)
+
+
+def test_a_connection_that_breaks(make_session: MakeSession):
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve() -> None:
+            with contextlib.suppress(OSError):
+                while True:
+                    with listener.accept()[0] as sock:
+                        sock.recv(65536)
+
+        threading.Thread(target=serve, daemon=True).start()
+        url = f"http://localhost:{listener.getsockname()[1]}/"
+        error = same(make_session, lambda session: session.post(url, data=b"x"), text=False)
+        assert isinstance(error, requests.ConnectionError)
+        assert "Connection aborted." in str(error)
+        assert isinstance(error.args[0].args[1], HTTPException)
+        listener.shutdown(socket.SHUT_RDWR)
+
+
+def test_conflicting_lengths(session: Session, serve: Serve):
+    two = [("content-length", "5"), ("content-length", "6")]
+    server = serve(routes={"/": lambda _: Response(headers=two, body=b"hello")}, alpn=("http/1.1",))
+    with pytest.raises(requests.exceptions.InvalidHeader):
+        session.get(server.url("/"))
+
+
+def test_a_body_that_is_no_gzip(make_session: MakeSession, server: Server, serve: Serve):
+    server = serve(routes={"/": lambda _: Response(headers=[("content-encoding", "gzip")], body=b"none")})
+    error = same(make_session, lambda session: session.get(server.url("/")))
+    assert isinstance(error, requests.exceptions.ContentDecodingError)
+
+
+def test_a_body_that_comes_too_late(make_session: MakeSession, serve: Serve):
+    @streaming
+    def stalls(exchange: Exchange) -> None:
+        exchange.start(200, [("content-length", "10")])
+        exchange.send(b"12345")
+        over.wait(10)
+
+    over = threading.Event()
+    server = serve(routes={"/": stalls})
+    try:
+        error = same(make_session, lambda session: session.get(server.url("/"), timeout=0.1))
+        assert isinstance(error, requests.ConnectionError)
+        assert "Read timed out." in str(error)
+    finally:
+        over.set()
+
+
+def test_retries_after_statuses(make_session: MakeSession, serve: Serve):
+    counts = {"GET": 0, "POST": 0}
+
+    def unavailable(request: Request) -> Response:
+        counts[request.method] += 1
+        return Response(503 if counts[request.method] % 3 else 200, headers=[("retry-after", "0")])
+
+    server = serve(routes={"/": unavailable})
+    session = make_session(HTTP20Adapter(max_retries=Retry(total=2, status_forcelist=[503])))
+    response = session.get(server.url("/"))
+    assert response.status_code == 200
+    assert [one.status for one in response.raw.retries.history] == [503, 503]
+    assert session.post(server.url("/")).status_code == 503, "not idempotent"
+    adapter = HTTP20Adapter(max_retries=Retry(total=1, status_forcelist=[503], backoff_factor=0))
+    error = failure(lambda: make_session(adapter).get(server.url("/")))
+    assert isinstance(error, requests.exceptions.RetryError)
+    assert "too many 503 error responses" in str(error)
+    assert server.connections == 2
+
+
+def test_retries_after_refusals(make_session: MakeSession):
+    tries = []
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+
+    class Noted(Retry):
+        def increment(self, *arguments: object, **options: object) -> Retry:
+            tries.append(options["error"])
+            return super().increment(*arguments, **options)
+
+    session = make_session(HTTP20Adapter(max_retries=Noted(total=2, backoff_factor=0)))
+    assert isinstance(failure(lambda: session.get(f"https://localhost:{port}/")), requests.ConnectionError)
+    assert len(tries) == 3
+
+
+def test_a_number_of_retries(session: Session, make_session: MakeSession):
+    assert make_session(HTTP20Adapter(max_retries=3)).get_adapter("https://").max_retries.total == 3
+
+
+def test_a_proxy_that_refuses(make_session: MakeSession, serve: Serve):
+    server = serve()
+    with Proxy(refuse=b"407 Proxy Authentication Required") as proxy:
+        proxies = {"https": proxy.url()}
+        error = same(make_session, lambda session: session.get(server.url("/"), proxies=proxies))
+        assert isinstance(error, requests.exceptions.ProxyError)
+        assert "407 Proxy Authentication Required" in str(error)
+
+
+def test_a_proxy_that_is_not_there(make_session: MakeSession, serve: Serve):
+    server = serve()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        proxies = dict.fromkeys(("https", "http"), f"http://127.0.0.1:{listener.getsockname()[1]}")
+    for url in (server.url("/"), "http://localhost:1/"):
+        error = same(make_session, lambda session: session.get(url, proxies=proxies))  # noqa: B023
+        assert isinstance(error, requests.exceptions.ProxyError)
+    same(make_session, lambda session: session.get(server.url("/"), proxies={"https": "http:///x"}))

@@ -1,0 +1,199 @@
+"""What is trusted, by which proxy, on whose connections."""
+
+import pickle
+import shutil
+import ssl
+import subprocess
+import threading
+import warnings
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+import requests
+import urllib3
+from requests import Session
+from urllib3.exceptions import InsecureRequestWarning
+
+from hyperlite.adapters.requests import HTTP20Adapter, session
+from hyperlite.testing.certificates import certificates
+from hyperlite.testing.server import Server
+from tests.conftest import Serve
+from tests.connect_proxy import Proxy
+
+from .conftest import MakeSession
+
+
+def adapter_of(session: Session) -> HTTP20Adapter:
+    adapter = session.get_adapter("https://")
+    assert isinstance(adapter, HTTP20Adapter)
+    return adapter
+
+
+def test_verify_false_does_not_leak(session: Session, h2: Server):
+    url = h2.url("/")
+    assert session.get(url).ok
+    with pytest.warns(
+        InsecureRequestWarning, match="Unverified HTTPS request is being made to host 'localhost'"
+    ):
+        assert session.get(url, verify=False).ok
+    for _ in range(2):
+        with pytest.raises(requests.exceptions.SSLError):
+            session.get(url, verify=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert session.get(url).ok
+    assert h2.connections == 2 + 2, "verified, unverified, and the two that were refused"
+
+
+def test_verify_false_side_by_side(session: Session, h2: Server):
+    """Not with many threads either, whatever the order."""
+
+    def get(number: int) -> str:
+        try:
+            session.get(h2.url("/"), verify=number % 2 == 0)
+        except requests.exceptions.SSLError:
+            return "refused"
+        return "answered"
+
+    with warnings.catch_warnings(), ThreadPoolExecutor(8) as executor:
+        warnings.simplefilter("ignore", InsecureRequestWarning)
+        assert list(executor.map(get, range(40))) == ["refused", "answered"] * 20
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="the openssl program names the file")
+def test_a_directory_of_authorities(session: Session, h2: Server, tmp_path: Path):
+    session.verify = str(tmp_path)
+    with pytest.raises(requests.exceptions.SSLError):
+        session.get(h2.url("/"))
+    command = ["openssl", "x509", "-hash", "-noout", "-in", h2.ca_file]
+    name = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    shutil.copy(h2.ca_file, tmp_path / f"{name}.0")
+    assert session.get(h2.url("/")).ok
+
+
+def test_a_client_certificate(session: Session, h2: Server):
+    own = certificates()
+    assert session.get(h2.url("/"), cert=(own.cert_file, own.key_file)).ok
+    session.cert = (own.cert_file, own.key_file)
+    assert session.get(h2.url("/")).ok
+    assert session.get(h2.url("/"), cert=None).ok
+    assert h2.connections == 1
+
+
+def test_a_context_of_ones_own(make_session: MakeSession, h2: Server):
+    """As requests' documents have it: a subclass that gives its pools a context."""
+    context = ssl.create_default_context(cafile=h2.ca_file)
+
+    class Adapter(HTTP20Adapter):
+        def init_poolmanager(self, connections: int, maxsize: int, block: bool = False) -> None:
+            self.poolmanager = urllib3.PoolManager(
+                connections, maxsize=maxsize, block=block, ssl_context=context
+            )
+
+    session = make_session(Adapter())
+    assert session.get(h2.url("/"), verify=True).raw.version == 20
+    with pytest.warns(InsecureRequestWarning):
+        assert session.get(h2.url("/"), verify=False).raw.version == 20
+    assert context.verify_mode == ssl.CERT_REQUIRED
+    assert context.check_hostname
+
+
+def test_what_hyperlite_cannot_do_is_left_to_urllib3(make_session: MakeSession, serve: Serve):
+    server = serve()
+
+    class Adapter(HTTP20Adapter):
+        def init_poolmanager(self, *arguments: object, **options: object) -> None:
+            super().init_poolmanager(*arguments, assert_fingerprint=fingerprint, **options)
+
+    fingerprint = "00" * 32
+    with pytest.raises(requests.exceptions.SSLError, match="Fingerprints did not match"):
+        make_session(Adapter()).get(server.url("/"))
+
+
+def test_a_tunnel(session: Session, server: Server):
+    with Proxy() as proxy:
+        session.proxies = dict.fromkeys(("https", "http"), proxy.url("user:secret"))
+        secure = server.url("").startswith("https")
+        for _ in range(2 if secure else 1):  # the small proxy takes one request for each connection
+            seen = session.get(server.url("/report")).json()
+            assert seen["authority"] == f"localhost:{server.port}"
+        assert "Proxy-Authorization: Basic dXNlcjpzZWNyZXQ=" in proxy.seen[0]
+        if secure:
+            [lines] = proxy.seen
+            assert lines[0].startswith(f"CONNECT localhost:{server.port} ")
+        else:
+            assert proxy.seen[0][0] == f"GET {server.url('/report')} HTTP/1.1"
+
+
+def test_what_a_proxy_is_told(make_session: MakeSession, h2: Server):
+    class Adapter(HTTP20Adapter):
+        def proxy_headers(self, proxy: str) -> dict[str, str]:
+            return super().proxy_headers(proxy) | {"X-Told": "this"}
+
+    with Proxy() as proxy:
+        response = make_session(Adapter()).get(h2.url("/report"), proxies={"https": proxy.url()})
+        assert "x-told" not in dict(response.json()["headers"])
+        assert "X-Told: this" in proxy.seen[0]
+
+
+def test_one_connection_for_many_threads(session: Session, h2: Server):
+    with ThreadPoolExecutor(50) as executor:
+        answers = list(
+            executor.map(lambda n: session.get(h2.url(f"/report?{n}")).json()["target"], range(500))
+        )
+    assert answers == [f"/report?{n}" for n in range(500)]
+    assert h2.connections == 1
+    stats = adapter_of(session).pool.stats()
+    assert (stats["dialled"], stats["requests"]) == (1, 500)
+
+
+def test_http1_opens_as_many_as_there_are_requests(session: Session, serve: Serve):
+    """Though unread responses hold more of them than pool_maxsize."""
+    server = serve(alpn=("http/1.1",))
+    responses = [session.get(server.url("/sized?n=1000000"), stream=True) for _ in range(15)]
+    assert server.connections == 15
+    assert {len(response.content) for response in responses} == {1_000_000}
+
+
+def test_pool_block(make_session: MakeSession, serve: Serve):
+    server = serve(alpn=("http/1.1",))
+    session = make_session(HTTP20Adapter(pool_maxsize=2, pool_block=True))
+    with ThreadPoolExecutor(8) as executor:
+        assert all(executor.map(lambda _: session.get(server.url("/late")).ok, range(16)))
+    assert server.connections == 2
+
+
+def test_closing_and_going_on(session: Session, h2: Server):
+    response = session.get(h2.url("/sized?n=100000"), stream=True)
+    session.close()
+    assert len(response.content) == 100_000
+    assert session.get(h2.url("/")).ok
+    assert h2.connections == 2
+
+
+def test_pickled(session: Session, h2: Server):
+    adapter = HTTP20Adapter(pool_maxsize=3, max_retries=2)
+    copy = pickle.loads(pickle.dumps(adapter))
+    assert isinstance(copy, HTTP20Adapter)
+    assert (copy._pool_maxsize, copy.max_retries.total) == (3, 2)
+    other = pickle.loads(pickle.dumps(session))
+    with other:
+        assert other.get(h2.url("/")).raw.version == 20
+
+
+def test_session(h2: Server):
+    with session(max_retries=1) as made:
+        made.verify, made.trust_env = h2.ca_file, False
+        assert made.get(h2.url("/")).raw.version == 20
+        assert made.get_adapter("http://") is made.get_adapter("https://")
+
+
+def test_another_thread_reads_on(session: Session, h2: Server):
+    """A response goes from hand to hand."""
+    response = session.get(h2.url("/sized?n=3000000"), stream=True)
+    got: list[int] = []
+    thread = threading.Thread(target=lambda: got.append(len(response.content)))
+    thread.start()
+    thread.join()
+    assert got == [3_000_000]
