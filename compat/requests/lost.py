@@ -1,4 +1,9 @@
 """The tests of requests that are lost with HTTP20Adapter, and why."""
 
-# (the part of the name behind the last "::", over which protocols): why.
-LOST: dict[str, str] = {}
+# By name, without the module.
+LOST = {
+    "test_chunked_encoding_error": (
+        "the server breaks off within the header block; http.client, beneath urllib3, takes what there was for all "
+        "of it, and only the body fails (ChunkedEncodingError). Here the header block fails: ConnectionError"
+    ),
+}

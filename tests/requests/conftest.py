@@ -4,16 +4,13 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
 import pytest
+import requests
+from requests.adapters import HTTPAdapter
 
+from hyperlite.adapters.requests import HTTP20Adapter
 from hyperlite.testing.certificates import certificates
 from hyperlite.testing.server import Server
 from tests.conftest import Serve
-
-requests = pytest.importorskip("requests")
-
-from requests.adapters import HTTPAdapter  # noqa: E402
-
-from hyperlite.adapters.requests import HTTP20Adapter  # noqa: E402
 
 MakeSession = Callable[..., requests.Session]
 
