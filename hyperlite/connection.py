@@ -251,8 +251,10 @@ class HTTP20Connection(RequestingConnection):
         if isinstance(pending, Exchange):
             return pending.response is not None or pending.error is not None
         mux, error = pending.mux, pending.error
-        if mux is None or not pending.settled:
+        if mux is None:
             return False
+        if not pending.settled:
+            return mux.expire(pending)
         if error is None:
             return True
         try:
@@ -272,6 +274,10 @@ class HTTP20Connection(RequestingConnection):
         if not muxes:
             with self._dialling:  # somebody is sending them again
                 return
+        dues = [stream.request.deadline for stream in streams if stream.request.deadline is not None]
+        if dues:
+            left = remaining(min(dues))
+            timeout = left if timeout is None or left is None else min(timeout, left)
         if len(muxes) == 1:
             muxes.pop().wait_any(streams, timeout)
             return
@@ -292,7 +298,7 @@ class HTTP20Connection(RequestingConnection):
         stuck = stream.tries if mux.answered == stream.answered_before else 0
         if stuck:
             time.sleep(BACKOFF * 2.0 ** (stuck - 1))
-        with self._dialling:
+        with self._dialling_by(stream.request.deadline):
             if stream.mux is not mux or stream.error is not error:
                 return True  # somebody else has done it
             with self._lock:

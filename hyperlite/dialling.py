@@ -3,12 +3,14 @@
 Rule: who connects holds `_dialling`, so that no two threads do it at once.
 """
 
+import contextlib
 import http.client as http_client
 import socket
 import ssl
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from typing import Any
 
 from . import transport
@@ -224,6 +226,17 @@ class DiallingConnection(http_client.HTTPSConnection):
         self.connect()
         assert self._transport is not None
         return self._transport
+
+    @contextlib.contextmanager
+    def _dialling_by(self, deadline: float | None) -> Iterator[None]:
+        """Hold `_dialling`, for an exchange that must be over by a monotonic time, or None."""
+        self._take_dialling(deadline)
+        try:
+            self._dial_by = deadline
+            yield
+        finally:
+            self._dial_by = None
+            self._dialling.release()
 
     def _take_dialling(self, deadline: float | None) -> None:
         """Acquire `_dialling`; who dials before us may take no more than our own timeout, or deadline."""

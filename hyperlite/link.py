@@ -257,9 +257,9 @@ class Link(ABC):
         most, or until a segment is full (tcp(7), TCP_CORK).
         """
         if corked != self._corked and _CORK is not None:
-            self._corked = corked
             with contextlib.suppress(OSError):  # not TCP, or closed
                 self.sock.setsockopt(socket.IPPROTO_TCP, _CORK, corked)
+            self._corked = corked  # the last: who is interrupted before it leaves it to the next one
 
     def _push_locked(self) -> None:
         """Hand to the socket what it takes of what there is to send."""

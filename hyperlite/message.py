@@ -167,7 +167,7 @@ def _status(fields: Sequence[Field]) -> int:
 
 # Fields that were found in order, for all connections: those of a server differ in an etag and a length.
 _checked: set[Field] = set()
-# How many, and how long their values may be.
+# How many, and how long their names and values may be together.
 CHECKED = 1024
 CHECKED_LENGTH = 128
 
@@ -178,7 +178,7 @@ def _check_fields(fields: Sequence[Field]) -> None:
         if field in _checked:
             continue
         _check_field(*field)
-        if len(field[1]) <= CHECKED_LENGTH:
+        if len(field[0]) + len(field[1]) <= CHECKED_LENGTH:
             if len(_checked) >= CHECKED:
                 _checked.clear()
             _checked.add(field)

@@ -139,16 +139,29 @@ class Mux(Slots):
         Raises:
             HTTP2Error: the stream failed; RequestTimeout: the window did not open in time.
         """
-        with self._lock:
+
+        def attempt() -> bool | None:
             if stream.error is not None:
                 raise stream.error
             if stream.sent:
                 return False
+            if stream.outgoing is not None:  # another thread's piece, which goes first
+                if not stream.wire_id:
+                    self._want_locked((stream,))
+                return None
             self._cork_locked(False)
             stream.outgoing, stream.outgoing_last = memoryview(data), last
             if stream.wire_id:
                 self._senders[stream.wire_id] = stream
             self._push_locked()
+            return True
+
+        with self._lock:  # mostly there is none
+            begun = attempt()
+        if begun is None:
+            begun = self._wait_for(stream, attempt, "the request could not be sent")
+        if not begun:
+            return False
         self._wait_written(stream, queued=False)
         return last or not stream.sent
 
@@ -158,6 +171,8 @@ class Mux(Slots):
 
         def attempt() -> bool | None:
             nonlocal mark
+            if stream.mux is not self:  # another thread has sent it again, elsewhere
+                return True
             if stream.error is not None and not queued:
                 raise stream.error
             if stream.error is not None or stream.complete:
@@ -184,6 +199,8 @@ class Mux(Slots):
         """
 
         def attempt() -> bool | None:
+            if stream.mux is not self:  # another thread has sent it again, body and all
+                return False
             if stream.error is not None:
                 raise stream.error
             if stream.status:
@@ -216,6 +233,13 @@ class Mux(Slots):
             if _is_late(stream):
                 raise self._expire(stream, complaint) from error
             raise
+
+    def expire(self, stream: Stream) -> bool:
+        """Fail a request whose deadline is over; tell whether it is."""
+        late = _is_late(stream)
+        if late:
+            self._expire(stream, "no response came")
+        return late
 
     def _expire(self, stream: Stream, complaint: str) -> RequestTimeout:
         """End a stream whose deadline is over: all of it has taken too long, not only this step."""

@@ -6,6 +6,7 @@ nothing under way.
 
 import contextlib
 import http.client as http_client
+import math
 import threading
 import time
 import weakref
@@ -14,7 +15,7 @@ from typing import Any, cast
 
 from .dialling import DiallingConnection
 from .engine import make_upgrading_engine
-from .errors import ConnectionGoingAway
+from .errors import ConnectionGoingAway, HTTP2Error
 from .fields import Headers, trailer_fields
 from .http1 import Exchange, Lane
 from .mux import Mux
@@ -130,23 +131,23 @@ class RequestingConnection(DiallingConnection):
         """Return when an exchange that begins now must be over."""
         if seconds is None:
             seconds = self.deadline
-        return None if seconds is None else time.monotonic() + seconds
+        return None if seconds is None or seconds == math.inf else time.monotonic() + seconds
 
     def _send_all(self, requests: list[Request]) -> list[int]:
         deadline = requests[0].deadline if requests else None
-        self._take_dialling(deadline)
-        try:
-            self._dial_by = deadline
+        with self._dialling_by(deadline):
             current = self._usable_transport()
             first, self._next_id = self._next_id, self._next_id + 2 * len(requests)
             ids = list(range(first, self._next_id, 2))
             numbered = list(zip(ids, requests, strict=True))
-            if self._upgrade_next and isinstance(current, Lane) and numbered and requests[0].repeatable:
+            if (
+                self._upgrade_next
+                and isinstance(current, Lane)
+                and numbered
+                and _may_ask(current, requests[0])
+            ):
                 current = self._ask_to_upgrade(current, *numbered.pop(0))
             pending = self._hand_over(current, numbered)
-        finally:
-            self._dial_by = None
-            self._dialling.release()
         try:
             self._settle(pending)
         except BaseException:
@@ -168,7 +169,8 @@ class RequestingConnection(DiallingConnection):
                 self._submit(current, pending)
         self._expect(pending)
         if pending and pending[0].request.open:
-            self._sending[pending[0].stream_id] = pending[0]
+            with self._lock:
+                self._sending[pending[0].stream_id] = pending[0]
         return pending
 
     def _settle(self, pending: list[Pending]) -> None:
@@ -194,8 +196,15 @@ class RequestingConnection(DiallingConnection):
         )
         exchange = Exchange(stream_id, asking(request, settings))
         lane.submit([exchange])
-        lane.settle(exchange)
-        if not switches(self.sock, deadline_after(resolve_timeout(self.timeout))):
+        timeout = resolve_timeout(self.timeout if request.timeout is UNSET else request.timeout)
+        by = min((at for at in (deadline_after(timeout), request.deadline) if at is not None), default=None)
+        try:
+            lane.settle(exchange)
+            agreed = switches(self.sock, by)
+        except BaseException:
+            lane.cancel(exchange)  # nobody would take its answer, and the next ones would wait for that
+            raise
+        if not agreed:
             self._expect([exchange])
             return lane
         stream = Stream(stream_id, request)
@@ -221,13 +230,18 @@ class RequestingConnection(DiallingConnection):
     def _send_body(self, stream: Stream) -> None:
         """Send a body that is not sent with its header block, until the server has enough of it."""
         request, mux = stream.request, stream.mux
-        assert mux is not None
-        if request.open or (request.expects and not mux.wait_continue(stream)):
+        if request.open or mux is None or stream.tries:  # sent again, another thread's doing: body and all
             return
-        for piece in request.pieces if request.pieces is not None else (request.body or b"",):
-            if len(piece) and not mux.write(stream, piece, last=False):
+        try:
+            if request.expects and not mux.wait_continue(stream):
                 return
-        mux.write(stream, b"", last=True)
+            for piece in request.pieces if request.pieces is not None else (request.body or b"",):
+                if len(piece) and not mux.write(stream, piece, last=False):
+                    return
+            mux.write(stream, b"", last=True)
+        except HTTP2Error as error:
+            if not (request.repeatable and error.retry_safe):  # or else who waits for it sends it again
+                raise
 
     def send(self, data: Any, stream_id: int | None = None) -> None:
         """Send a piece of the body of a request that was made with `end_stream=False`.
@@ -273,16 +287,18 @@ class RequestingConnection(DiallingConnection):
         else:
             assert pending.mux is not None
             pending.mux.write(pending, b"", last=True)
-        self._sending.pop(pending.stream_id, None)
+        with self._lock:
+            self._sending.pop(pending.stream_id, None)
 
     def _find_sending(self, stream_id: int | None) -> Pending:
         """Return a request whose body is not complete."""
-        if stream_id is None:
-            me = threading.get_ident()
-            mine = [pending for pending in list(self._sending.values()) if pending.thread == me]
-            found = mine[-1] if mine else None
-        else:
-            found = self._sending.get(stream_id)
+        with self._lock:
+            if stream_id is None:
+                me = threading.get_ident()
+                mine = [pending for pending in self._sending.values() if pending.thread == me]
+                found = mine[-1] if mine else None
+            else:
+                found = self._sending.get(stream_id)
         if found is None:
             which = "no request of this thread" if stream_id is None else f"no request with id {stream_id!r}"
             raise http_client.CannotSendRequest(f"{which} takes more of a body")
@@ -325,3 +341,11 @@ class RequestingConnection(DiallingConnection):
             raise http_client.ResponseNotReady(
                 f"no request with id {stream_id!r} waits for its response"
             ) from None
+
+
+def _may_ask(lane: Lane, request: Request) -> bool:
+    """Tell whether a request can ask for HTTP/2.
+
+    Not one whose body can be sent once; nor one behind others, whose answers would come first.
+    """
+    return request.repeatable and not any(lane.counts)

@@ -58,6 +58,8 @@ def switches(sock: socket.socket, deadline: float | None) -> bool:
         beginning = sock.recv(len(_SWITCHING), socket.MSG_PEEK)
         if len(beginning) == len(_SWITCHING) or not _SWITCHING.startswith(beginning) or not beginning:
             break
+        if remaining(deadline) == 0:  # what has come is still there, so there is always something to read
+            return False
         time.sleep(GLANCE)
     if beginning != _SWITCHING:
         return False

@@ -1,6 +1,8 @@
 """GOAWAY and REFUSED_STREAM: what the server provably did not process is sent again, and nothing else."""
 
 import http.client
+import time
+from typing import Any
 
 import pytest
 from hyperframe.frame import GoAwayFrame, HeadersFrame, RstStreamFrame
@@ -8,8 +10,11 @@ from hyperframe.frame import GoAwayFrame, HeadersFrame, RstStreamFrame
 import hyperlite
 import hyperlite.connection
 import hyperlite.dialling
+import hyperlite.transport
 from hyperlite.engine import make_engine
-from hyperlite.errors import ConnectionGoingAway, ConnectionLost, ErrorCode, StreamReset
+from hyperlite.errors import ConnectionGoingAway, ConnectionLost, ErrorCode, RequestTimeout, StreamReset
+from hyperlite.mux import Mux
+from hyperlite.stream import Stream
 from tests.peer import Peer
 
 from .conftest import acquaint, begin, path_of
@@ -407,3 +412,57 @@ class TestExhaustion:
         new.answer(1, b"new")
         assert getting.result().read() == b"new"
         assert [conn.getresponse(stream_id).read() for stream_id in ids[:2]] == [b"old", b"old"]
+
+
+class TestMeanwhile:
+    def test_the_deadline_holds_for_the_next_connection(
+        self, peer: Peer, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        conn = peer.connect(timeout=5)
+        stream_id = conn.request("GET", "/", deadline=0.3)
+        peer.accept()
+        peer.greet()
+        peer.want(HeadersFrame, 1)
+        timeouts = []
+        connect = hyperlite.transport.connect
+
+        def spy(*args: Any, timeout: float, **options: Any) -> Any:
+            timeouts.append(timeout)
+            return connect(*args, timeout=timeout, **options)
+
+        monkeypatch.setattr(hyperlite.transport, "connect", spy)
+        peer.goaway(0)
+        with pytest.raises(RequestTimeout, match="before the deadline"):
+            conn.getresponse(stream_id)
+        assert timeouts
+        assert timeouts[0] <= 0.3
+
+    def test_a_body_that_waits_for_100_continue(self, peer: Peer, conn: CONN) -> None:
+        """The request is refused instead: as with any other, that is getresponse()'s to mend."""
+        acquaint(peer, conn)
+        headers = {"Expect": "100-continue"}
+        sending = peer.background(conn.request, "PUT", "/", b"body", headers)
+        peer.want(HeadersFrame, 3)
+        peer.rst(3, ErrorCode.REFUSED_STREAM)
+        getting = peer.background(conn.getresponse, sending.result())
+        peer.want(HeadersFrame, 5)
+        assert peer.want_end(5) == b"body"
+        peer.answer(5, b"thanks")
+        assert getting.result().read() == b"thanks"
+
+    def test_who_still_writes_a_request_leaves_it_to_who_sends_it_again(self, peer: Peer, conn: CONN) -> None:
+        """Another thread was faster, and the first finds the stream elsewhere."""
+        acquaint(peer, conn, initial_window_size=EVERYTHING)
+        peer.window_update(0, EVERYTHING - 65535)
+        mux = conn._transport
+        assert isinstance(mux, Mux)
+        sending = peer.background(conn.request, "POST", "/", bytes(20 << 20))
+        while not mux._backlog:  # it waits for the socket
+            time.sleep(0)
+        stream = conn._pending[3]
+        assert isinstance(stream, Stream)
+        with mux._lock:
+            mux._shut_locked(ConnectionLost("the server is gone", retry_safe=True))
+            stream.reset()
+            stream.wire_id = 1
+        assert sending.result(1) == 3

@@ -1,6 +1,7 @@
 """What does not come in time: the one who waits is told, and nobody else is harmed."""
 
 import http.client
+import math
 import threading
 import time
 from collections.abc import Iterator
@@ -208,3 +209,23 @@ class TestWhoseTimeout:
             hopeless.result()
         peer.answer(3, b"two")
         assert conn.getresponse(ids[1]).read() == b"two"
+
+
+class TestDeadlinesElsewhere:
+    def test_as_ready_knows_of_them(self, peer: Peer) -> None:
+        """Though nothing else limits the wait: that the deadline is over is a failure that has arrived."""
+        conn = peer.connect(timeout=None)
+        stream_id = conn.request("GET", "/", deadline=SHORT)
+        peer.accept()
+        peer.greet()
+        ready = peer.background(lambda: list(conn.as_ready([stream_id])))
+        assert ready.result() == [stream_id]
+        with pytest.raises(RequestTimeout, match="before the deadline"):
+            conn.getresponse(stream_id)
+
+    def test_none_at_all(self, peer: Peer) -> None:
+        conn = peer.connect(timeout=None, deadline=math.inf)
+        stream_id = begin(peer, conn)
+        getting = peer.background(conn.getresponse, stream_id)
+        peer.answer(1, b"body")
+        assert getting.result().read() == b"body"

@@ -9,6 +9,7 @@ from hyperframe.frame import DataFrame, HeadersFrame, RstStreamFrame
 
 import hyperlite
 from hyperlite.errors import ErrorCode, RequestTimeout, StreamReset
+from hyperlite.stream import Stream
 from tests.peer import Peer, Task
 
 from .conftest import acquaint, begin
@@ -335,3 +336,25 @@ class TestFailures:
             conn.getresponse(uploading.result())
         assert not caught.value.retry_safe
         assert not peer.waiting
+
+
+def test_two_threads_send_a_body(peer: Peer, conn: CONN) -> None:
+    """The piece of the second waits for that of the first, and does not take its place."""
+    acquaint(peer, conn, initial_window_size=0)
+    stream_id = conn.request("POST", "/", end_stream=False)
+    stream = conn._find(stream_id)
+    assert isinstance(stream, Stream)
+    peer.want(HeadersFrame, 3)
+    tasks = [peer.background(conn.send, b"aaaa", stream_id)]
+    while stream.outgoing is None:
+        time.sleep(0)
+    tasks.append(peer.background(conn.send, b"bbbb", stream_id))
+    while not stream.waiters:
+        time.sleep(0)
+    peer.window_update(3, 100)
+    for task in tasks:
+        task.result()
+    conn.end(stream_id)
+    assert peer.want_end(3) == b"aaaabbbb"
+    peer.answer(3)
+    assert conn.getresponse(stream_id).status == 200

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hyperlite import message
 from hyperlite.errors import ErrorCode, MalformedResponse
 from hyperlite.fields import Field
 from hyperlite.message import MAX_FIELDS, MAX_INFORMATIONAL, Block, Message
@@ -455,3 +456,10 @@ def test_it_is_complete_only_if_what_came_is_what_was_announced(
     else:
         assert message.complete
         assert announced in (None, sum(pieces))
+
+
+def test_what_is_remembered_of_fields_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    checked: set[Field] = set()
+    monkeypatch.setattr(message, "_checked", checked)
+    response((b"x" * 200_000, b""), (b"short", b"1"), (b"long", b"1" * 200_000))
+    assert checked == {(b"short", b"1")}

@@ -1,0 +1,77 @@
+"""Cleartext HTTP/2 by `Upgrade: h2c`, with a server that does not do as it should."""
+
+import http.client
+import time
+
+import pytest
+
+import hyperlite
+from hyperlite.errors import RequestTimeout
+from tests.peer import Peer, Wire
+
+CONN = hyperlite.HTTP20Connection
+SWITCHING = b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: %b\r\n\r\n"
+
+
+@pytest.fixture
+def conn(peer: Peer) -> CONN:
+    return peer.connect(upgrade=True, timeout=2)
+
+
+def want_head(wire: Wire) -> bytes:
+    """Return the head of a request on HTTP/1.1."""
+    head = b""
+    while not head.endswith(b"\r\n\r\n"):
+        byte = wire.sock.recv(1)
+        assert byte, f"the client closed after {head!r}"
+        head += byte
+    return head
+
+
+def test_an_answer_that_stops_in_its_first_line(peer: Peer) -> None:
+    conn = peer.connect(upgrade=True, timeout=0.2)
+    request = peer.background(conn.request, "GET", "/")
+    want_head(peer.accept())
+    peer.send_raw(b"HTTP/1.1 1")
+    request.result(2)
+    with pytest.raises(RequestTimeout):
+        conn.getresponse(1)
+
+
+@pytest.mark.parametrize("limit", [{"deadline": 0.2}, {"timeout": 0.2}])
+def test_the_request_has_less_time_than_the_connection(peer: Peer, limit: dict[str, float]) -> None:
+    conn = peer.connect(upgrade=True, timeout=4)
+    request = peer.background(conn.request, "GET", "/", **limit)
+    want_head(peer.accept())
+    start = time.monotonic()
+    request.result(2)
+    with pytest.raises(RequestTimeout):
+        conn.getresponse(1)
+    assert time.monotonic() - start < 2
+
+
+def test_another_protocol_leaves_nothing_behind(peer: Peer, conn: CONN) -> None:
+    request = peer.background(conn.request, "GET", "/")
+    want_head(peer.accept())
+    peer.send_raw(SWITCHING % b"websocket")
+    with pytest.raises(http.client.HTTPException, match="websocket"):
+        request.result()
+    again = peer.background(lambda: (conn.request("GET", "/"), conn.getresponse())[1])
+    want_head(peer.accept())
+    peer.send_raw(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+    assert again.result().read() == b"ok"
+
+
+def test_only_the_first_request_asks(peer: Peer, conn: CONN) -> None:
+    """One whose body can be sent once is not sent twice; and while it is under way there is no asking."""
+    first = conn.request("POST", "/", iter([b"body"]))
+    assert b"Upgrade" not in want_head(peer.accept())
+    assert want_head(peer) == b"4\r\nbody\r\n0\r\n\r\n"  # its body
+    second = peer.background(conn.request, "GET", "/")
+    peer.send_raw(b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\none")
+    assert second.result() == 3
+    assert conn.getresponse(first).read() == b"one"
+    answer = peer.background(conn.getresponse, 3)
+    assert b"Upgrade" not in want_head(peer)
+    peer.send_raw(b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\ntwo")
+    assert answer.result().read() == b"two"
