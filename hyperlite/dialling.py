@@ -21,7 +21,7 @@ from .http1 import Lane
 from .http1_response import QueuedResponse
 from .mux import Mux
 from .shared_socket import SharedSocket
-from .transport import H2, HTTP11, remaining, resolve_timeout, session_of
+from .transport import H2, HTTP11, remaining, resolve_timeout
 
 
 class DiallingConnection(http_client.HTTPSConnection):
@@ -137,8 +137,10 @@ class DiallingConnection(http_client.HTTPSConnection):
     def _keep_session(self) -> None:
         """Take note of the TLS session, for the next connection to resume it (RFC 8446 section 2.2)."""
         current = self._transport
+        if current is None:
+            return
         sock = current.sock if isinstance(current, Mux) else self.sock
-        session = (current.session if isinstance(current, Mux) else None) or session_of(sock)
+        session = current.latest_session()
         if session is not None and isinstance(sock, ssl.SSLSocket):
             self._session = session, sock.context
 

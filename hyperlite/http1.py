@@ -30,7 +30,7 @@ from .http1_response import QueuedResponse
 from .http1_wire import Paused, Wire
 from .request import UNSET, Request
 from .response import HTTP20Response
-from .transport import break_off, deadline_after, is_stale, remaining
+from .transport import break_off, deadline_after, is_stale, remaining, session_of
 
 T = TypeVar("T")
 
@@ -111,6 +111,8 @@ class Lane:
         self._closed = False
         self._working = False  # a thread uses the socket, outside the lock
         self._doomed: list[socket.socket] = []  # to be closed when it has stopped
+        self._session: ssl.SSLSession | None = None
+        self._session_of: socket.socket | None = None  # whose that is
         self._kept: weakref.WeakSet[Http1Body] = weakref.WeakSet()  # which nobody has read yet
 
     @property
@@ -208,6 +210,10 @@ class Lane:
             )
         if exchange.outgoing is not None:
             exchange.outgoing.response.close()  # which nobody has taken
+
+    def latest_session(self) -> ssl.SSLSession | None:
+        """Return the TLS session, for the next connection to resume (RFC 8446 section 2.2)."""
+        return self._session
 
     def surrender(self) -> socket.socket:
         """Give up the socket, on which the server goes on in another protocol, and the exchange on it."""
@@ -444,6 +450,8 @@ class Lane:
                 self._written.notify_all()
                 if not (usable and finished):
                     self._hang_up_locked()
+                elif self._sock is not self._session_of:  # which nobody uses at this moment
+                    self._session, self._session_of = session_of(self._sock), self._sock
             # To open a connection is for him who waits for a response: who has read one does not.
             ready = bool(self._queue) and self._sock is not None and not is_stale(self._sock)
         if ready:

@@ -142,6 +142,11 @@ class Link(ABC):
         """Return the socket's descriptor, or -1."""
         return self.sock.fileno()
 
+    def latest_session(self) -> ssl.SSLSession | None:
+        """Return the TLS session, for the next connection to resume (RFC 8446 section 2.2)."""
+        with self._lock:
+            return self.session or session_of(self.sock)
+
     @property
     def wants_write(self) -> bool:
         """Whether something waits for the socket to take it."""

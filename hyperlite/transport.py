@@ -246,7 +246,10 @@ if hasattr(os, "register_at_fork"):
 
 
 def session_of(sock: object) -> ssl.SSLSession | None:
-    """Return the TLS session of a socket that is still open, for the next one to resume."""
+    """Return the TLS session of a socket that is still open, for the next one to resume.
+
+    Nobody else may use the socket meanwhile: a ticket that comes changes the session while it is copied.
+    """
     return sock.session if isinstance(sock, ssl.SSLSocket) else None
 
 
