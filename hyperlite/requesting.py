@@ -210,6 +210,7 @@ class RequestingConnection(DiallingConnection):
         stream = Stream(stream_id, request)
         mux = self._talk_http2(lane.surrender(), engine)
         mux.adopt(stream)
+        self._upgrade = False  # from now on it is prior knowledge (RFC 9113 section 3.3)
         self._expect([stream])
         return mux
 

@@ -4,6 +4,7 @@
 LOST = {
     "test_chunked_encoding_error": (
         "the server breaks off within the header block; http.client, beneath urllib3, takes what there was "
-        "for all of it, and only the body fails (ChunkedEncodingError). Here the header block fails: ConnectionError"
+        "for all of it, and only the body fails (ChunkedEncodingError). Here the header block fails: "
+        "ConnectionError"
     ),
 }

@@ -4,9 +4,10 @@ import http.client
 import time
 
 import pytest
+from hyperframe.frame import HeadersFrame
 
 import hyperlite
-from hyperlite.errors import RequestTimeout
+from hyperlite.errors import ErrorCode, RequestTimeout
 from tests.peer import Peer, Wire
 
 CONN = hyperlite.HTTP20Connection
@@ -75,3 +76,31 @@ def test_only_the_first_request_asks(peer: Peer, conn: CONN) -> None:
     assert b"Upgrade" not in want_head(peer)
     peer.send_raw(b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\ntwo")
     assert answer.result().read() == b"two"
+
+
+def upgrade(wire: Wire) -> None:
+    """Take the upgrade up."""
+    assert b"HTTP2-Settings" in want_head(wire)
+    wire.send_raw(SWITCHING % b"h2c")
+    wire.greet()
+
+
+def test_once_agreed_it_is_known(peer: Peer, conn: CONN) -> None:
+    """What the server has not processed is sent again, on a connection that begins in HTTP/2."""
+    first = peer.background(conn.request, "GET", "/1")
+    old = peer.accept()
+    upgrade(old)
+    first.result()
+    ids = conn.request_many([("GET", "/2"), ("GET", "/3")])
+    old.answer(1, b"one")
+    assert conn.getresponse(1).read() == b"one"
+    old.want(HeadersFrame, 3)
+    old.want(HeadersFrame, 5)
+    old.goaway(1, ErrorCode.NO_ERROR)
+    second = peer.background(conn.getresponse, ids[0])
+    new = peer.accept()
+    new.greet()
+    new.answer(1, b"two")
+    new.answer(3, b"three")
+    assert second.result().read() == b"two"
+    assert conn.getresponse(ids[1]).read() == b"three"
