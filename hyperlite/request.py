@@ -17,6 +17,8 @@ BodyLike = bytes | bytearray | memoryview | str | io.IOBase | Iterable[bytes] | 
 
 # As http.client: bodies are expected with these methods, so their absence is stated too.
 _METHODS_EXPECTING_BODY = frozenset({"PATCH", "POST", "PUT"})
+# What may be sent again when nobody knows whether it was processed (RFC 9110 section 9.2.1: safe methods).
+SAFE_TO_REPEAT = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 
 
 # A request's timeout that is the connection's.
@@ -36,7 +38,6 @@ class Request:
         fields: the HTTP/2 field list.
         body: the whole body, where it is in memory; such a request can be sent again.
         pieces: the body piece by piece, where it is a file or an iterable; it can be sent once.
-        http1_body: the body as HTTP/1.1 is to have it: in chunks, where the caller framed them by hand.
         encode_chunked: as in http.client's `request()`; HTTP/2 has no such thing.
         open: the body is to come by `send()`, and its end by `end()`.
         expects: the body is to wait for 100 Continue (RFC 9110 section 10.1.1).
@@ -52,7 +53,6 @@ class Request:
         "expects",
         "fields",
         "headers",
-        "http1_body",
         "method",
         "open",
         "pieces",
@@ -83,7 +83,6 @@ class Request:
         self.headers = headers
         self.encode_chunked = encode_chunked
         self.body, self.pieces = (None, None) if body is None else split_body(body, blocksize)
-        self.http1_body = body if self.body is None else self.body
         self.trailers = [] if trailers is None else trailer_fields(trailers)
         self.open = not end_stream
         self.expects = False

@@ -46,7 +46,7 @@ from .errors import (
     code_name,
 )
 from .link import Link
-from .request import Request
+from .request import SAFE_TO_REPEAT, Request
 from .stream import Stream
 
 # How much of the requests' bodies is made into frames ahead of the socket.
@@ -62,8 +62,6 @@ KEEPALIVE_IDLE = 30.0
 PING_TIMEOUT = 5.0
 # The payload of that PING; those of `ping()` are numbers.
 _SIGN_OF_LIFE = b"alive?\0\0"
-# What may be sent again when nobody knows whether it was processed (RFC 9110 section 9.2.1: safe methods).
-_SAFE_TO_REPEAT = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 
 
 class Ping:
@@ -333,7 +331,7 @@ class Slots(Link):
 
     def _unresponsive_locked(self) -> None:
         self._shut_locked(
-            ConnectionLost(f"no answer to a PING within {self._ping_timeout:g} s"), repeat=_SAFE_TO_REPEAT
+            ConnectionLost(f"no answer to a PING within {self._ping_timeout:g} s"), repeat=SAFE_TO_REPEAT
         )
 
     def _shut_locked(self, error: HTTP2Error, repeat: Container[str] = ()) -> None:

@@ -275,7 +275,6 @@ def test_the_caller_s_own_arguments_are_kept_for_http_1() -> None:
     body = io.BytesIO(b"abc")
     headers = {"A": "b"}
     request = make("POST", body, headers, url="/p", encode_chunked=True)
-    assert request.http1_body is body
     assert request.headers is headers
     assert (request.method, request.url, request.encode_chunked) == ("POST", "/p", True)
 
@@ -289,7 +288,6 @@ class TestChunksByHand:
     def test_bytes(self) -> None:
         request = make("POST", self.CHUNKS, self.HEADERS)
         assert request.body == b"hello"
-        assert request.http1_body == self.CHUNKS
 
     @pytest.mark.parametrize("kind", [iter, lambda pieces: io.BytesIO(b"".join(pieces))])
     def test_pieces(self, kind: Any) -> None:
