@@ -18,7 +18,6 @@ from .engine import Engine, make_engine
 from .errors import RequestTimeout
 from .fields import authority
 from .http1 import Lane
-from .http1_response import QueuedResponse
 from .mux import Mux
 from .shared_socket import SharedSocket
 from .transport import H2, HTTP11, remaining, resolve_timeout
@@ -198,7 +197,6 @@ class DiallingConnection(http_client.HTTPSConnection):
         """Return an http.client connection that talks on `sock`."""
         connection = http_client.HTTPConnection(*self._origin, blocksize=self.blocksize)
         connection.default_port = self.default_port  # so that Host names the port when it must
-        connection.response_class = QueuedResponse
         connection.set_debuglevel(self.debuglevel)
         connection.auto_open = 0
         connection.sock = sock

@@ -13,11 +13,10 @@ import contextlib
 import functools
 import http.client as http_client
 import socket
-import ssl
 import threading
 import weakref
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar
 
 from .baton import Baton, Job
@@ -105,7 +104,7 @@ class Lane:
         # -- guarded by _lock --
         self._baton = Baton(self._lock)
         self._written = threading.Condition(self._lock)  # an open request was ended, or given up
-        self._sock: socket.socket | None = _honest(sock)
+        self._sock: socket.socket | None = sock
         self._queue: deque[Exchange] = deque()
         self._current: Exchange | None = None
         self._closed = False
@@ -156,14 +155,8 @@ class Lane:
                 content-length announced.
             RequestTimeout, OSError, HTTP2Error: it cannot be sent; the exchange is over.
         """
-        outgoing = self._open_one(exchange)
-        try:
+        with self._sending(exchange) as outgoing:
             return outgoing.write(data)
-        except http_client.CannotSendRequest:
-            raise
-        except BaseException as error:
-            self._give_up(exchange, error)
-            raise
 
     def end(self, exchange: Exchange, trailers: Iterable[Field] = ()) -> None:
         """End a request that is open.
@@ -173,26 +166,27 @@ class Lane:
             trailers: checked fields to send behind the body; for them the body must be in chunks.
 
         Raises:
-            http.client.CannotSendRequest: the request is complete, or too short, or not in chunks.
-            RequestTimeout, OSError, HTTP2Error: it cannot be sent; the exchange is over.
+            As `write`; http.client.CannotSendRequest: it is too short, or not in chunks.
         """
-        outgoing = self._open_one(exchange)
-        try:
+        with self._sending(exchange) as outgoing:
             outgoing.end(trailers)
+        with self._lock:
+            self._written.notify_all()
+
+    @contextlib.contextmanager
+    def _sending(self, exchange: Exchange) -> Iterator[Outgoing]:
+        """Wait for the turn of a request that is open; what then fails, but for a wrong call, ends it."""
+        if not exchange.request.open:
+            raise http_client.CannotSendRequest("the request is complete")
+        self._wait(exchange, lambda: exchange.sent, "the request could not be sent")
+        assert exchange.outgoing is not None
+        try:
+            yield exchange.outgoing
         except http_client.CannotSendRequest:
             raise
         except BaseException as error:
             self._give_up(exchange, error)
             raise
-        with self._lock:
-            self._written.notify_all()
-
-    def _open_one(self, exchange: Exchange) -> Outgoing:
-        if not exchange.request.open:
-            raise http_client.CannotSendRequest("the request is complete")
-        self._wait(exchange, lambda: exchange.sent, "the request could not be sent")
-        assert exchange.outgoing is not None
-        return exchange.outgoing
 
     def response(self, exchange: Exchange) -> HTTP20Response:
         """Return an exchange's response, when its header block has arrived."""
@@ -205,9 +199,8 @@ class Lane:
                 self._queue.remove(exchange)
             elif exchange is self._current:
                 self._hang_up_locked()
-            self._fail_locked(
-                exchange, StreamReset("the request was cancelled", stream_id=exchange.stream_id)
-            )
+            error = StreamReset("the request was cancelled", stream_id=exchange.stream_id)
+            self._fail_locked(exchange, error)
         if exchange.outgoing is not None:
             exchange.outgoing.response.close()  # which nobody has taken
 
@@ -358,7 +351,7 @@ class Lane:
         sock = self._sock
         if sock is not None and not is_stale(sock):
             return sock
-        fresh = _honest(self._dial(deadline))
+        fresh = self._dial(deadline)
         with self._lock:
             if sock is not None:
                 self._doomed.append(sock)
@@ -496,10 +489,3 @@ def _drop(exchange: Exchange) -> None:
     """Let go of what reads from the socket of an exchange that has failed; a response handed out keeps it."""
     if exchange.response is None and exchange.outgoing is not None:
         exchange.outgoing.response.close()
-
-
-def _honest(sock: socket.socket) -> socket.socket:
-    """Have a TLS socket say so when its peer left without close_notify, which by default is an end."""
-    if isinstance(sock, ssl.SSLSocket):
-        sock.suppress_ragged_eofs = False  # type: ignore[attr-defined]  # wrap_socket's argument
-    return sock

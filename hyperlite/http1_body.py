@@ -8,7 +8,8 @@ that has ended, whichever way it is read.
 import http.client as http_client
 import io
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 from .errors import (
     ConnectionLost,
@@ -22,8 +23,14 @@ from .fields import Field
 from .http1_head import MAX_KEPT, BlockReader, Framing, LineReader, malformed
 from .http1_wire import Wire
 
-# Bytes that are read at a time.
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer as Buffer
+
+# Bytes that are read at a time where it is not known how many there are.
 PIECE = 65536
+# And where it is: what is asked for and announced comes in one piece, without a copy, up to this size.
+# Nobody has to have that much memory for a length that is only announced: what is not filled is not touched.
+LARGE_PIECE = 1 << 25
 # Bytes that chunks may cost beyond 16 each and one for each byte that they carry; Go allows as much.
 MAX_OVERHEAD = 16384
 # Digits of a chunk's size: more than any body needs.
@@ -132,7 +139,7 @@ class Http1Body(io.BufferedIOBase):
         missing = _ALL if size is None or size < 0 else size
         parts: list[bytes] = []
         try:
-            while missing and (piece := self._next(min(missing, PIECE))):
+            while missing and (piece := self._next(missing, self._fill)):
                 parts.append(piece)
                 missing -= len(piece)
         except IncompleteBody as error:
@@ -142,14 +149,37 @@ class Http1Body(io.BufferedIOBase):
             raise
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
+    def readinto(self, buffer: "Buffer", /) -> int:
+        """Read into a buffer until it is full, or to the end; raises as `read`."""
+        if self._ahead.size or (self._length is None and not self._chunked):
+            return super().readinto(buffer)  # by way of read()
+        view = memoryview(buffer).cast("B")
+        count = 0
+
+        def take(size: int) -> memoryview:
+            return self._wire.fill_into(view[count : count + size])
+
+        try:
+            while count < len(view) and (piece := self._next(len(view) - count, take)):
+                count += len(piece)
+        except IncompleteBody as error:
+            raise self._with_partial(error, bytes(view[:count])) from error.__cause__
+        except BaseException:
+            self._ahead.put_back(bytes(view[:count]))
+            raise
+        return count
+
     def read1(self, size: int = -1, /) -> bytes:
         """Read what has come, at most `size` bytes; waits only if that is nothing."""
-        return self._next(PIECE if size < 0 else min(size, PIECE)) if size else b""
+        if not size:
+            return b""
+        piece: bytes = self._next(PIECE if size < 0 else min(size, PIECE), self._file.read1)
+        return piece
 
     def peek(self, _size: int = 0, /) -> bytes:
         """Return what comes next without taking it; b"" only at the end."""
         if not self._ahead.size:
-            piece = self._next(io.DEFAULT_BUFFER_SIZE)
+            piece: bytes = self._next(io.DEFAULT_BUFFER_SIZE, self._file.read1)
             self._ahead.put_back(piece)
             return piece
         return self._ahead.peek()
@@ -159,7 +189,7 @@ class Http1Body(io.BufferedIOBase):
         limit = _ALL if size is None or size < 0 else size
         line = b""
         try:
-            while len(line) < limit and (piece := self._next(limit - len(line), line=True)):
+            while len(line) < limit and (piece := self._next(limit - len(line), self._line_of, line=True)):
                 line += piece
                 if piece.endswith(b"\n"):
                     break
@@ -174,8 +204,10 @@ class Http1Body(io.BufferedIOBase):
         """Forget what was not read, and let go of the connection."""
         if not self.closed:
             super().close()
-            self._ahead = Ahead()
-            self._file.close()
+            if self._ahead.size:
+                self._ahead = Ahead()
+            if not self._file.closed:  # by release()
+                self._file.close()
 
     # -- for the connection -----------------------------------------------------------------------
 
@@ -199,7 +231,7 @@ class Http1Body(io.BufferedIOBase):
         """
         while self._error is None and not self.complete and self._ahead.size <= limit:
             try:
-                self._ahead.append(self._receive(PIECE, line=False))
+                self._ahead.append(self._receive(PIECE, self._file.read1))
             except RequestTimeout:
                 return
             except (http_client.HTTPException, OSError) as error:
@@ -217,13 +249,13 @@ class Http1Body(io.BufferedIOBase):
 
     # -- from the wire ----------------------------------------------------------------------------
 
-    def _next(self, limit: int, *, line: bool = False) -> bytes:
-        """Return what comes next, at most `limit` bytes; b"" only at the end."""
+    def _next(self, limit: int, take: Callable[[int], Any], *, line: bool = False) -> Any:
+        """Return what comes next, at most `limit` bytes; b"" only at the end. For `take` see `_receive`."""
         if self._ahead.size:
             return self._ahead.take(limit, line=line)
         if self._error is None:
             try:
-                return self._receive(limit, line=line)
+                return self._receive(limit, take)
             except IncompleteBody as error:
                 self._fail(error)
         assert self._error is not None
@@ -231,19 +263,29 @@ class Http1Body(io.BufferedIOBase):
             raise self._with_partial(self._error, b"") from self._error.__cause__
         raise self._error
 
-    def _receive(self, limit: int, *, line: bool) -> bytes:
-        """Return what comes next from the wire, b"" only at the end."""
+    def _fill(self, limit: int) -> bytes:
+        """Take all of what was asked for, where it is known that there is so much."""
+        return self._file.read1(min(limit, PIECE)) if self._left is None else self._wire.fill(limit)
+
+    def _line_of(self, limit: int) -> bytes:
+        ahead = self._file.peek(1)[:limit]
+        return self._file.read1(ahead.find(b"\n") + 1 or len(ahead)) if ahead else b""
+
+    def _receive(self, limit: int, take: Callable[[int], Any]) -> Any:
+        """Return what comes next from the wire, b"" only at the end.
+
+        Args:
+            limit: at most so many bytes.
+            take: how to read them, given how many there may be. What fails behind the first byte fails
+                again at the next call.
+        """
         try:
             if self._chunked and not self._left and not self.complete:
                 self._next_chunk()
             if self.complete:
                 return b""
-            if self._left is not None:
-                limit = min(limit, self._left)
-            if line:
-                ahead = self._file.peek(1)[:limit]
-                limit = ahead.find(b"\n") + 1 or len(ahead)
-            data = self._file.read1(limit) if limit else b""
+            limit = min(limit, LARGE_PIECE)
+            data = take(limit if self._left is None else min(limit, self._left))
         except MalformedResponse as error:
             raise self._incomplete(str(error), kind=MalformedBody) from error
         except http_client.LineTooLong as error:
@@ -257,6 +299,10 @@ class Http1Body(io.BufferedIOBase):
             raise
         except (ConnectionLost, OSError) as error:
             raise self._incomplete(f"the connection failed: {error}") from error
+        except BaseException:
+            if self._wire.has_lost:
+                self._fail(self._incomplete("an interrupted read has lost what had come"))
+            raise
         if not data:
             return self._take_end()
         self._taken += len(data)

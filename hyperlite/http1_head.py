@@ -23,10 +23,16 @@ from .message import content_length
 MAX_KEPT = 262_144
 
 # RFC 9112 section 4. What follows the code is for people; http.client takes it as it comes.
-_status_line = re.compile(rb"(HTTP/\d\.\d)[ \t]+([1-9]\d\d)(?:[ \t]([^\r\n\0]*))?\r?\n").fullmatch
+_status_line = re.compile(rb"HTTP/\d\.\d[ \t]+([1-9]\d\d)(?:[ \t][^\r\n\0]*)?\r?\n").fullmatch
 # RFC 9112 section 5.1, but of the names all that http.client takes: visible characters without a colon.
 _field_line = re.compile(rb"([!-9;-~]+):[ \t]*([^\r\n\0]*?)[ \t]*\r?\n").fullmatch
 _folded_line = re.compile(rb"[ \t]+([^\r\n\0]*?)[ \t]*\r?\n").fullmatch
+# The same for many at once, in which only what comes behind a value is left to look at.
+_field_lines = re.compile(rb"^([!-9;-~]+):[ \t]*([^\r\n\0]*)\r\n", re.MULTILINE).findall
+# What says where a response ends, and whether another may follow.
+_FRAMING = frozenset(
+    {b"connection", b"content-length", b"keep-alive", b"proxy-connection", b"transfer-encoding"}
+)
 
 
 class LineReader:
@@ -63,6 +69,28 @@ class LineReader:
                 raise http_client.LineTooLong(what)
         self._begun = bytearray()
         return bytes(line)
+
+    def read_plain_head(self) -> tuple[bytes, list[Field], int] | None:
+        """Return a start line, the fields below it and their size, if all has come and is as it usually is.
+
+        Returns None where that is not so: then nothing was taken.
+        """
+        if self._begun:
+            return None
+        ahead = self._file.peek(1)
+        end = ahead.find(b"\r\n\r\n") + 4
+        longest: int = http_client._MAXLINE  # type: ignore[attr-defined]
+        most: int = http_client._MAXHEADERS  # type: ignore[attr-defined]
+        if not 4 <= end <= longest:
+            return None
+        start = ahead.find(b"\n") + 1
+        block = ahead[start : end - 2]
+        fields = _field_lines(block)
+        # Each of them ends one line: so many of them, and there is nothing else.
+        if len(fields) != block.count(b"\n") or len(fields) > most or b" \r" in block or b"\t\r" in block:
+            return None
+        self._file.read(end)
+        return ahead[:start], fields, end
 
 
 class BlockReader:
@@ -124,7 +152,7 @@ class HeadReader:
     def __init__(self, lines: LineReader) -> None:
         self._lines = lines
         self._line: bytes | None = None
-        self._block = BlockReader(lines, "header")
+        self._block: BlockReader | None = None
 
     def read(self) -> tuple[int, bytes, list[Field]]:
         """Return a status code, its line, and the header fields; can be called again if it was paused.
@@ -134,18 +162,28 @@ class HeadReader:
             ConnectionLost: the connection ended before or within it.
         """
         if self._line is None:
+            plain = self._lines.read_plain_head()
+            if plain is not None:
+                line, fields, self.size = plain
+                return _status(line), line, fields
             line = self._lines.read("status line", b"HTTP/")
             if not line:
                 raise ConnectionLost("the server closed the connection without a response")
-            if not _status_line(line):
-                raise http_client.BadStatusLine(line[:100].decode("latin-1"))
+            _status(line)
             self._line = line
+        self._block = self._block or BlockReader(self._lines, "header")
         fields = self._block.read()
-        line, self._line = self._line, None
-        self.size, self._block = self._block.size + len(line), BlockReader(self._lines, "header")
-        match = _status_line(line)
-        assert match is not None
-        return int(match[2]), line, fields
+        self.size = self._block.size + len(self._line)
+        line, self._line, self._block = self._line, None, None
+        return _status(line), line, fields
+
+
+def _status(line: bytes) -> int:
+    """Return the code that a status line tells."""
+    match = _status_line(line)
+    if not match:
+        raise http_client.BadStatusLine(line[:100].decode("latin-1"))
+    return int(match[1])
 
 
 class Framing:
@@ -154,7 +192,8 @@ class Framing:
     Attributes:
         length: in bytes, None where it is not known before.
         chunked: it is framed in chunks.
-        doubtful: the fields contradict each other, so that the connection is not to be used again.
+        last: the connection is not to be used again: one side says so (RFC 9112 section 9.3), the fields
+            contradict each other, or the body has no other end.
 
     Args:
         status: the final status code.
@@ -167,13 +206,13 @@ class Framing:
     """
 
     def __init__(self, status: int, version: int, fields: Sequence[Field], method: str | None) -> None:
-        lower = [(name.lower(), value) for name, value in fields]
+        lower = [(low, value) for name, value in fields if (low := name.lower()) in _FRAMING]
         codings = [value.lower() for name, value in lower if name == b"transfer-encoding"]
         self.chunked = codings == [b"chunked"]
         if codings and not self.chunked:
             raise malformed(f"transfer-encoding {b', '.join(codings)[:100]!r}, which was not asked for")
         announced = None if self.chunked else content_length(lower)
-        self.doubtful = self.chunked and (
+        doubtful = self.chunked and (
             version < 11 or status == 204 or any(name == b"content-length" for name, _ in lower)
         )
         self.length = announced
@@ -181,16 +220,19 @@ class Framing:
             self.length, self.chunked = 0, False
         elif method == "CONNECT" and status < 300:
             self.length, self.chunked = None, False  # RFC 9112 section 6.3: a tunnel, whatever they say
+        endless = self.length is None and not self.chunked
+        self.last = doubtful or endless or status == 101 or not _persists(version, lower)
 
 
-def encode_head(status_line: bytes, fields: Sequence[Field]) -> bytes:
-    """Return a head as http.client is to see it: one line for each field, equal lengths said once."""
-    lines = [status_line]
-    for name, value in fields:
-        if name.lower() == b"content-length" and b"," in value:
-            value = value.partition(b",")[0]  # noqa: PLW2901  they were found to be equal
-        lines.append(b"%b: %b\r\n" % (name, value))
-    return b"".join([*lines, b"\r\n"])
+def _persists(version: int, fields: Sequence[Field]) -> bool:
+    """Tell whether a connection goes on: before HTTP/1.1, as http.client has it, if the server says so."""
+    if version >= 11:
+        return not any(name == b"connection" and b"close" in value.lower() for name, value in fields)
+    return any(
+        name == b"keep-alive"
+        or (name in (b"connection", b"proxy-connection") and b"keep-alive" in value.lower())
+        for name, value in fields
+    )
 
 
 def malformed(reason: str, error_code: ErrorCode | None = None) -> MalformedResponse:

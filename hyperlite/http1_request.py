@@ -20,7 +20,7 @@ from typing import Any
 from .fields import Field, header_fields
 from .http1_response import QueuedResponse
 from .http1_wire import PIECE, Paused, Wire
-from .request import Request, is_chunked
+from .request import NO_HEADERS, Request, is_chunked
 
 # Seconds in which a server that means to answer 100 Continue does so; then the body is sent all the same
 # (RFC 9110 section 10.1.1 has no number). curl waits 1 s, and so do most who use Go's ExpectContinueTimeout.
@@ -74,8 +74,8 @@ class Outgoing:
             if not self._begun:
                 self._begun = True
                 self._put_head()
-                if not self._expects and self._request.body is not None and len(self._request.body) <= PIECE:
-                    self._put_next()  # what is small goes out with the head
+                while self._is_small and not self.done:
+                    self._put_next()  # it goes out with the head
             self._flush(until)
             self.head_sent = True
             if self._expects and not self._may_go_on(until):
@@ -125,6 +125,11 @@ class Outgoing:
         self.stopped = self.stopped or not self.done
         self.done = True
 
+    @property
+    def _is_small(self) -> bool:
+        request = self._request
+        return not self._expects and request.pieces is None and len(request.body or b"") <= PIECE
+
     # -- steps, under the lock --------------------------------------------------------------------
 
     def _check_open(self) -> None:
@@ -133,7 +138,8 @@ class Outgoing:
 
     def _put_head(self) -> None:
         request, connection = self._request, self._connection
-        given, complete = dict(header_fields(request.headers)), dict(request.fields)
+        given = {} if request.headers is NO_HEADERS else dict(header_fields(request.headers))
+        complete = dict(request.fields)
         self._choose_framing(given)
         connection.putrequest(
             request.method,

@@ -1,8 +1,8 @@
 """Responses on a queued HTTP/1.1 connection, which can be read into memory to make way for the next."""
 
 import contextlib
+import functools
 import http.client as http_client
-import io
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from .errors import ErrorCode
 from .fields import Field, to_message
 from .http1_body import Http1Body
-from .http1_head import MAX_KEPT, Framing, HeadReader, LineReader, encode_head, malformed
+from .http1_head import MAX_KEPT, Framing, HeadReader, LineReader, malformed
 from .http1_wire import Paused, Wire
 from .message import MAX_INFORMATIONAL
 from .response import HTTP20Response
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 class QueuedResponse(HTTP20Response):
     """An HTTP/1.1 response before which, or behind which, others wait.
 
-    http.client makes a response of its head, once that has been checked, and reads its body from an
-    `Http1Body`.  That unwraps chunks, so `chunked` is False, as it is on HTTP/2.
+    http.client's methods read its body from an `Http1Body`.  That unwraps chunks, so `chunked` is False,
+    as it is on HTTP/2.
 
     One thread may read it while another, whose response comes behind it, needs the connection and
     reads what is left of it into memory; `_guard` keeps the two apart.
@@ -59,6 +59,7 @@ class QueuedResponse(HTTP20Response):
         self._lines = LineReader(wire.file)
         self._heads = HeadReader(self._lines)
         self._final: tuple[int, bytes, list[Field]] | None = None
+        del self.headers, self.msg  # None until now; they are made when they are asked for
         self._seen: list[tuple[int, list[Field]]] = []
         self._seen_size = 0
         self._body: Http1Body | None = None
@@ -66,7 +67,7 @@ class QueuedResponse(HTTP20Response):
     # -- the head ---------------------------------------------------------------------------------
 
     def begin(self) -> None:
-        """Read the head, and have http.client make of it what it does.
+        """Read the head.
 
         Raises:
             Paused: the thread at work had no more time; it can be called again.
@@ -77,21 +78,18 @@ class QueuedResponse(HTTP20Response):
                 pass
             assert self._final is not None
             status, line, fields = self._final
-            version = 11 if line.startswith(b"HTTP/1.1") else 10
-            framing = Framing(status, version, fields, self._method)  # type: ignore[attr-defined]
-            file, self.fp = self.fp, io.BytesIO(encode_head(line, fields))
-            try:
-                super().begin()
-            finally:
-                self.fp = file
+            protocol, _, *reason = line.decode("latin-1").split(None, 2)
+            if not protocol.startswith("HTTP/1.") and protocol != "HTTP/0.9":
+                raise http_client.UnknownProtocol(protocol)
+            self.version = 10 if protocol in ("HTTP/1.0", "HTTP/0.9") else 11
+            self.code = self.status = status
+            self.reason = reason[0].strip() if reason else ""
+            if self.debuglevel > 0:
+                self._print(line)
+            framing = Framing(status, self.version, fields, self._method)  # type: ignore[attr-defined]
             self.chunked = False
             self.length = framing.length
-            self.will_close = (
-                framing.doubtful
-                or status == HTTPStatus.SWITCHING_PROTOCOLS
-                or (framing.length is None and not framing.chunked)
-                or self._check_close()  # type: ignore[attr-defined]
-            )
+            self.will_close = framing.last
             self.fp = self._body = Http1Body(
                 self._wire,
                 self._lines,
@@ -99,6 +97,17 @@ class QueuedResponse(HTTP20Response):
                 require_close_notify=self._require_close_notify,
                 stream_id=self.stream_id or 0,
             )
+
+    @functools.cached_property
+    def headers(self) -> http_client.HTTPMessage:  # type: ignore[override]
+        """The header fields: an HTTPMessage, made when it is first asked for."""
+        return to_message(self._final[2] if self._final is not None else ())
+
+    def _print(self, status_line: bytes) -> None:
+        """Print what http.client prints of a response."""
+        print("reply:", repr(status_line.decode("latin-1")))
+        for name, value in self.headers.items():
+            print("header:", f"{name}:", value)
 
     def advance(self) -> bool:
         """Read the next head: true if it is the final one, or if that was there already.

@@ -16,7 +16,7 @@ import time
 import weakref
 from collections import deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from .errors import RequestTimeout
 from .request import UNSET
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 # Bytes written at a time: what one step's timeout is for. Small pieces are put together up to it.
 PIECE = 65536
+
+# To set a socket's timeout is a system call, and to set it back another: not for the hundredth part of it.
+NEARLY = 0.99
 
 # What a call on a socket that does not block raises when it would.
 _WOULD_BLOCK = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
@@ -49,6 +52,8 @@ class Wire:
     Attributes:
         file: what is read from it.
         ragged: the TLS connection ended without close_notify (RFC 8446 section 6.1).
+        heard: something has come.
+        has_lost: an interrupt came in the middle of `fill`, and what had been read is gone.
         read_until: the monotonic time at which the thread that reads is to be `Paused`, or None.
     """
 
@@ -61,6 +66,9 @@ class Wire:
         stream_id: int = 0,
         duplex: bool = False,
     ) -> None:
+        if isinstance(sock, ssl.SSLSocket):
+            # wrap_socket's argument: a peer that leaves without close_notify is not to be taken for an end.
+            sock.suppress_ragged_eofs = False  # type: ignore[attr-defined]
         self._sock = sock
         self._timeout = timeout
         self._deadline = deadline
@@ -69,7 +77,10 @@ class Wire:
         self._lock = threading.Lock()  # around each call of the socket
         self._unsent: deque[memoryview] = deque()
         self._stopped = False
+        self._filling = False
+        self._failure: BaseException | None = None
         self.ragged = False
+        self.heard = self.has_lost = False
         self.read_until: float | None = None
         self.file = cast("io.BufferedReader", io.BufferedReader(_Reader(self, sock)))
 
@@ -124,6 +135,8 @@ class Wire:
 
     def _send(self, data: memoryview, until: float | None, refused: Callable[[], bool | None] | None) -> int:
         """Send something of it; returns how much, -1 if it was refused."""
+        if not self._duplex and refused is None:
+            return self._alone(self._sock.send, data, until, "the request could not be sent")
         step: float | None = None
         while True:
             sent, wants_read = self._try(self._sock.send, data)
@@ -146,40 +159,88 @@ class Wire:
         self._stopped = True
         return bool(self.file.peek(1))
 
+    def fill(self, size: int) -> bytes:
+        """Read so many bytes in one go; fewer at the end, and where it failed, which the next read says."""
+        return self._whole(self.file.read, size) or b""
+
+    def fill_into(self, view: memoryview) -> memoryview:
+        """Read into a buffer as `fill` does; returns the part of it that was filled."""
+        return view[: self._whole(self.file.readinto, view) or 0]
+
+    def _whole(self, call: Callable[[Any], Any], argument: Any) -> Any:
+        """Read with errors kept: a buffered file that sees one forgets what it has read before it."""
+        if self._failure is not None:
+            self._fail_now()
+        self._filling = True
+        try:
+            outcome = call(argument)
+        except BaseException:
+            self.has_lost = True
+            raise
+        finally:
+            self._filling = False
+        if not outcome and self._failure is not None:
+            self._fail_now()
+        return outcome
+
+    def _fail_now(self) -> NoReturn:
+        failure, self._failure = self._failure, None
+        assert failure is not None
+        raise failure
+
     def receive_into(self, buffer: "Buffer") -> int | None:
-        """Read what has come, or wait for it; 0 at the end."""
+        """Read what has come, or wait for it; 0 at the end, None where no more is to be had now."""
         if self._stopped:
             return None
+        if self._failure is not None:
+            self._fail_now()
         try:
-            return self._receive_shared(buffer) if self._duplex else self._receive_alone(buffer)
+            if self._duplex:
+                count = self._receive_shared(buffer)
+            else:
+                count = self._alone(self._sock.recv_into, buffer, self.read_until, "nothing came")
         except ssl.SSLEOFError:
             self.ragged = True
             return 0
+        except BaseException as error:
+            if not self._filling:
+                raise
+            self._failure = error
+            return None
+        self.heard = self.heard or count > 0
+        return count
 
-    def _receive_alone(self, buffer: "Buffer") -> int:
-        """Receive where nobody sends at the same time: the socket itself waits, which is quicker."""
+    def _alone(self, call: Callable[[Any], int], argument: Any, until: float | None, complaint: str) -> int:
+        """Make a call where no other thread uses the socket: it waits by itself, which is quicker."""
         sock = self._sock
         own: float | None = sock.gettimeout()
         step: float | None = own if self._timeout is UNSET else self._timeout
         seconds = step
-        for end in (self._deadline, self.read_until):
-            if end is not None:
-                left = max(0.0, end - time.monotonic())
-                seconds = left if seconds is None else min(seconds, left)
-        try:
+        if until is not None or self._deadline is not None:
             if self.is_over:
-                raise TimeoutError
-            if seconds != own:
-                sock.settimeout(seconds)
-            return sock.recv_into(buffer)
+                self._complain(complaint, None)
+            seconds = self._soonest(step, until)
+            if own is not None and own * NEARLY <= seconds <= own:
+                seconds = own
+        try:
+            if seconds == own:
+                return call(argument)
+            sock.settimeout(seconds)
+            try:
+                return call(argument)
+            finally:
+                sock.settimeout(own)
         except (TimeoutError, *_WOULD_BLOCK):
             if seconds == step and not self.is_over:
-                raise RequestTimeout(f"nothing came within {step:g} s", stream_id=self._stream_id) from None
-            self._complain("nothing came", None)
+                raise RequestTimeout(f"{complaint} within {step:g} s", stream_id=self._stream_id) from None
+            self._complain(complaint, None)
             raise Paused from None
-        finally:
-            if seconds != own:
-                sock.settimeout(own)
+
+    def _soonest(self, step: float | None, until: float | None) -> float:
+        """Return how many seconds the next step may last."""
+        now = time.monotonic()
+        ends = [max(0.0, end - now) for end in (self._deadline, until) if end is not None]
+        return min(ends if step is None else [step, *ends])
 
     def _receive_shared(self, buffer: "Buffer") -> int:
         """Receive where another thread may want to send meanwhile."""

@@ -1,0 +1,121 @@
+"""Bodies that are read in one piece: what fails on the way loses nothing of what had come."""
+
+import socket
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+import hyperlite
+from hyperlite.http1_body import LARGE_PIECE, Http1Body
+from hyperlite.http1_head import Framing, LineReader
+from hyperlite.http1_wire import Wire
+
+
+class Failing(socket.socket):
+    """A socket that fails at some of the calls that receive."""
+
+    failures: list[BaseException | None]
+
+    def recv_into(self, buffer: Any, *args: Any) -> int:
+        if self.failures and (error := self.failures.pop(0)) is not None:
+            raise error
+        return super().recv_into(memoryview(buffer)[:10_000], *args)
+
+
+@pytest.fixture
+def pair() -> Iterator[tuple[Failing, socket.socket]]:
+    ours, peer = socket.socketpair()
+    with Failing(fileno=ours.detach()) as failing, peer:
+        failing.failures = []
+        yield failing, peer
+
+
+def make(sock: socket.socket, length: int) -> Http1Body:
+    wire = Wire(sock)
+    framing = Framing(200, 11, [(b"content-length", b"%d" % length)], "GET")
+    return Http1Body(wire, LineReader(wire.file), framing, require_close_notify=True, stream_id=1)
+
+
+def read_into(body: Http1Body) -> bytes:
+    buffer = bytearray(100_000)
+    return bytes(buffer[: body.readinto(buffer)])
+
+
+WAYS: list[Callable[[Http1Body], bytes]] = [lambda body: body.read(), read_into]
+WHOLE = bytes(range(250)) * 200
+
+
+@pytest.mark.parametrize("way", WAYS, ids=["read", "readinto"])
+@pytest.mark.parametrize("error", [TimeoutError(), KeyboardInterrupt()], ids=repr)
+@pytest.mark.parametrize("place", [0, 1, 3])
+def test_who_reads_on_misses_nothing(
+    pair: tuple[Failing, socket.socket], place: int, error: BaseException, way: Callable[[Http1Body], bytes]
+) -> None:
+    sock, peer = pair
+    sock.settimeout(5)
+    sock.failures = [*[None] * place, error]
+    peer.sendall(WHOLE)
+    body = make(sock, len(WHOLE))
+    with pytest.raises((hyperlite.RequestTimeout, KeyboardInterrupt)):
+        way(body)
+    assert body.held == 10_000 * place
+    assert body.read() == WHOLE
+    assert body.complete
+    body.close()
+
+
+@pytest.mark.parametrize("way", WAYS, ids=["read", "readinto"])
+@pytest.mark.parametrize("error", [ConnectionResetError(), None], ids=repr)
+def test_what_is_cut_off_is_in_the_error(
+    pair: tuple[Failing, socket.socket], error: BaseException | None, way: Callable[[Http1Body], bytes]
+) -> None:
+    sock, peer = pair
+    peer.sendall(WHOLE[:20_000])
+    peer.shutdown(socket.SHUT_WR)
+    if error is not None:
+        sock.failures = [None, None, error]
+    body = make(sock, len(WHOLE))
+    with pytest.raises(hyperlite.IncompleteBody) as caught:
+        way(body)
+    assert caught.value.partial == WHOLE[:20_000]
+    assert caught.value.expected == len(WHOLE) - 20_000
+    with pytest.raises(hyperlite.IncompleteBody):
+        body.read()
+
+
+def test_an_interrupt_where_it_cannot_be_kept(
+    pair: tuple[Failing, socket.socket], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Signal handlers run between any two instructions. Then the body does not go on as if it were whole."""
+    sock, peer = pair
+    peer.sendall(WHOLE)
+    body = make(sock, len(WHOLE))
+    calls = iter([False, True])
+    receive = Wire.receive_into
+
+    def interrupted(self: Wire, buffer: Any) -> int | None:
+        if next(calls):
+            raise KeyboardInterrupt
+        return receive(self, buffer)
+
+    monkeypatch.setattr(Wire, "receive_into", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        body.read()
+    with pytest.raises(hyperlite.IncompleteBody, match="interrupted"):
+        body.read()
+
+
+def test_what_is_only_announced_is_not_allocated(pair: tuple[Failing, socket.socket]) -> None:
+    sock, peer = pair
+    peer.sendall(b"few")
+    peer.shutdown(socket.SHUT_WR)
+    sizes: list[int] = []
+    wire = Wire(sock)
+    fill = wire.fill
+    wire.fill = lambda size: sizes.append(size) or fill(size)  # type: ignore[method-assign,func-returns-value]
+    framing = Framing(200, 11, [(b"content-length", b"1" * 18)], "GET")
+    body = Http1Body(wire, LineReader(wire.file), framing, require_close_notify=True, stream_id=1)
+    with pytest.raises(hyperlite.IncompleteBody):
+        body.read()
+    assert max(sizes) == LARGE_PIECE
