@@ -136,12 +136,9 @@ class DiallingConnection(http_client.HTTPSConnection):
     def _keep_session(self) -> None:
         """Take note of the TLS session, for the next connection to resume it (RFC 8446 section 2.2)."""
         current = self._transport
-        if current is None:
-            return
         sock = current.sock if isinstance(current, Mux) else self.sock
-        session = current.latest_session()
-        if session is not None and isinstance(sock, ssl.SSLSocket):
-            self._session = session, sock.context
+        if current is not None and current.session is not None and isinstance(sock, ssl.SSLSocket):
+            self._session = current.session, sock.context
 
     def _session_for(self, context: ssl.SSLContext | None) -> ssl.SSLSession | None:
         """Return the last session; it is of use only with the context that it was made with."""
@@ -204,12 +201,12 @@ class DiallingConnection(http_client.HTTPSConnection):
 
     def _retire(self) -> None:
         """Let go of the current transport: what it has under way it finishes."""
-        self._keep_session()
         if isinstance(self._transport, Mux):
             self._transport.drain()
             self._draining.append(self._transport)
         elif isinstance(self._transport, Lane):
             self._transport.close()
+        self._keep_session()
         self._draining = [mux for mux in self._draining if not mux.closed]
         self._transport = self.sock = None
 

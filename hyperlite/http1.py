@@ -13,6 +13,7 @@ import contextlib
 import functools
 import http.client as http_client
 import socket
+import ssl
 import threading
 import weakref
 from collections import deque
@@ -99,19 +100,19 @@ class Lane:
         self._timeout = timeout
         self._max_buffered = max_buffered
         self._require_close_notify = require_close_notify
+        self.session: ssl.SSLSession | None = None  # of the last connection that brought a response
         self._lock = threading.Lock()
         watch(self)
         # -- guarded by _lock --
         self._baton = Baton(self._lock)
         self._written = threading.Condition(self._lock)  # an open request was ended, or given up
         self._sock: socket.socket | None = sock
+        self._proven: socket.socket | None = None  # it has brought a response
         self._queue: deque[Exchange] = deque()
         self._current: Exchange | None = None
         self._closed = False
         self._working = False  # a thread uses the socket, outside the lock
         self._doomed: list[socket.socket] = []  # to be closed when it has stopped
-        self._session: ssl.SSLSession | None = None
-        self._session_of: socket.socket | None = None  # whose that is
         self._kept: weakref.WeakSet[Http1Body] = weakref.WeakSet()  # which nobody has read yet
 
     @property
@@ -203,10 +204,6 @@ class Lane:
             self._fail_locked(exchange, error)
         if exchange.outgoing is not None:
             exchange.outgoing.response.close()  # which nobody has taken
-
-    def latest_session(self) -> ssl.SSLSession | None:
-        """Return the TLS session, for the next connection to resume (RFC 8446 section 2.2)."""
-        return self._session
 
     def surrender(self) -> socket.socket:
         """Give up the socket, on which the server goes on in another protocol, and the exchange on it."""
@@ -379,6 +376,11 @@ class Lane:
                 return
             if outgoing.stopped:
                 response.will_close = True
+            if exchange.sock is not self._proven:
+                self._proven = exchange.sock
+                # TLS 1.3's tickets have come by now; and later there may be another thread that reads.
+                if not exchange.request.open:
+                    self.session = session_of(exchange.sock)
             exchange.response = response
             if exchange.request.open:
                 response.exchange = exchange  # what writes it may be all that still knows it
@@ -443,8 +445,6 @@ class Lane:
                 self._written.notify_all()
                 if not (usable and finished):
                     self._hang_up_locked()
-                elif self._sock is not self._session_of:  # which nobody uses at this moment
-                    self._session, self._session_of = session_of(self._sock), self._sock
             # To open a connection is for him who waits for a response: who has read one does not.
             ready = bool(self._queue) and self._sock is not None and not is_stale(self._sock)
         if ready:

@@ -54,7 +54,7 @@ class Link(ABC):
         sock.setblocking(False)
         self.sock = sock
         self.timeout = timeout
-        self.session: ssl.SSLSession | None = None  # once the socket is closed
+        self.session: ssl.SSLSession | None = None  # once it drains, or is closed
         self._secure = isinstance(sock, ssl.SSLSocket)
         self._lock = threading.Lock()
         # -- guarded by _lock: the socket --
@@ -141,11 +141,6 @@ class Link(ABC):
     def fileno(self) -> int:
         """Return the socket's descriptor, or -1."""
         return self.sock.fileno()
-
-    def latest_session(self) -> ssl.SSLSession | None:
-        """Return the TLS session, for the next connection to resume (RFC 8446 section 2.2)."""
-        with self._lock:
-            return self.session or session_of(self.sock)
 
     @property
     def wants_write(self) -> bool:
@@ -368,7 +363,7 @@ class Link(ABC):
         """Close; a thread that polls is woken, and the last one closes the descriptor."""
         self._out.clear()
         self._busy = False
-        self.session = session_of(self.sock)
+        self.session = session_of(self.sock) or self.session
         with contextlib.suppress(OSError, ValueError):
             if isinstance(self.sock, ssl.SSLSocket):
                 self.sock.unwrap()  # close_notify; it would also wait for the peer's, and does not

@@ -18,6 +18,7 @@ from .errors import ConnectionLost, HTTP2Error, RequestTimeout
 from .request import UNSET
 from .slots import KEEPALIVE_IDLE, PING_TIMEOUT, Ping, Slots
 from .stream import Stream
+from .transport import session_of
 
 T = TypeVar("T")
 
@@ -402,6 +403,7 @@ class Mux(Slots):
         """Take no further requests, and close when the last of those under way is over."""
         with self._lock:
             self._draining = True
+            self.session = session_of(self.sock) or self.session
             self._close_if_idle_locked()
 
     def close(self) -> None:
