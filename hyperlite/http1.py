@@ -309,7 +309,8 @@ class Lane:
         except Paused:
             raise
         except BaseException as error:
-            self._give_up(exchange, error)
+            if not self._tries_again(exchange, error):
+                self._give_up(exchange, error)
             return
         with self._lock:
             if self._current is exchange:
@@ -368,7 +369,8 @@ class Lane:
         except Paused:
             raise
         except BaseException as error:
-            self._give_up(exchange, error)
+            if not self._tries_again(exchange, error):
+                self._give_up(exchange, error)
             return
         with self._lock:
             if exchange.error is not None:  # given up meanwhile
@@ -420,6 +422,23 @@ class Lane:
             sock.close()
             if self._sock is sock:
                 self._sock = None
+
+    def _tries_again(self, exchange: Exchange, error: BaseException) -> bool:
+        """Have a request sent again that met the end of a kept connection (RFC 9112 section 9.3.1).
+
+        Such a connection has brought a response. The next one has not: there is no third try.
+        """
+        outgoing = exchange.outgoing
+        if outgoing is None or not outgoing.may_be_repeated(error):
+            return False
+        with self._lock:
+            sock = exchange.sock
+            if self._current is not exchange or sock is None or sock is not self._proven:
+                return False
+            exchange.sock = exchange.outgoing = exchange.sent = self._sock = None
+            self._doomed.append(sock)
+        outgoing.response.close()
+        return True
 
     def _give_up(self, exchange: Exchange, error: BaseException) -> None:
         """Keep an error for the one whose request it is; the connection is in no known state."""

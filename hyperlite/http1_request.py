@@ -20,7 +20,7 @@ from typing import Any
 from .fields import Field, header_fields
 from .http1_response import QueuedResponse
 from .http1_wire import PIECE, Paused, Wire
-from .request import NO_HEADERS, Request, is_chunked
+from .request import NO_HEADERS, SAFE_TO_REPEAT, Request, is_chunked
 
 # Seconds in which a server that means to answer 100 Continue does so; then the body is sent all the same
 # (RFC 9110 section 10.1.1 has no number). curl waits 1 s, and so do most who use Go's ExpectContinueTimeout.
@@ -124,6 +124,12 @@ class Outgoing:
         """Send no more of it: the server has answered without it."""
         self.stopped = self.stopped or not self.done
         self.done = True
+
+    def may_be_repeated(self, error: BaseException) -> bool:
+        """Tell whether the peer only closed, in answer to a request that does no harm if it comes twice."""
+        request, closed = self._request, (ConnectionError, ssl.SSLEOFError, ssl.SSLZeroReturnError)
+        safe = request.method in SAFE_TO_REPEAT and request.repeatable
+        return safe and isinstance(error, closed) and not self._wire.heard
 
     @property
     def _is_small(self) -> bool:
