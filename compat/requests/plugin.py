@@ -5,12 +5,12 @@ With COMPAT_HTTP2 httpbin stands behind nghttpx, which speaks HTTP/2 and HTTP/1.
 `httpbin` and `httpbin_secure`, are then https URLs, and its authority is trusted by default.
 """
 
+import contextlib
 import os
 import shutil
 import socket
 import socketserver
 import subprocess
-import tempfile
 import threading
 import time
 from collections import Counter
@@ -30,7 +30,7 @@ import requests.sessions
 from hyperlite.adapters.requests import HTTP20Adapter
 
 PATIENCE = 10.0
-LOG_FORMAT = "$alpn"
+TRIES = 5
 
 if os.environ.get("COMPAT_ADAPTER") == "hyperlite":
 
@@ -59,44 +59,50 @@ class ThreadedServer(socketserver.ThreadingMixIn, WSGIServer):
 class Nghttpx:
     """httpbin behind nghttpx."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self) -> None:
         self._backend = make_server("127.0.0.1", 0, app, server_class=ThreadedServer, handler_class=Handler)
         threading.Thread(target=self._backend.serve_forever, daemon=True).start()
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port = free.getsockname()[1]
-        self.log = directory / "access.log"
-        own = Path(certs.where()).parent
+        for _ in range(TRIES):  # somebody else may take the free port first
+            with socket.create_server(("127.0.0.1", 0)) as free:
+                self.port = free.getsockname()[1]
+            self._process = subprocess.Popen(self._command())
+            if self._is_up():
+                break
+        else:
+            pytest.exit("nghttpx does not start", returncode=3)
+        self.url = f"https://127.0.0.1:{self.port}"
+
+    def _command(self) -> list[str]:
         program = shutil.which("nghttpx")
         if program is None:
             pytest.exit("nghttpx is missing (package nghttp2-proxy)", returncode=3)
-        self._process = subprocess.Popen(
-            [
-                program,
-                f"--frontend=127.0.0.1,{self.port}",
-                f"--backend=127.0.0.1,{self._backend.server_port}",
-                f"--accesslog-file={self.log}",
-                f"--accesslog-format={LOG_FORMAT}",
-                "--errorlog-file=/dev/null",
-                "--workers=1",
-                "--no-via",
-                "--no-server-rewrite",
-                "--no-location-rewrite",
-                "--no-add-x-forwarded-proto",
-                "--no-strip-incoming-x-forwarded-proto",
-                str(own / "server.key"),
-                str(own / "server.pem"),
-            ]
-        )
-        self.url = f"https://127.0.0.1:{self.port}"
+        own = Path(certs.where()).parent
+        return [
+            program,
+            f"--frontend=127.0.0.1,{self.port}",
+            f"--backend=127.0.0.1,{self._backend.server_port}",
+            "--errorlog-file=/dev/null",
+            "--conf=/dev/null",  # not the system's, which has a port of its own
+            "--no-ocsp",
+            "--workers=1",
+            "--no-via",
+            "--no-server-rewrite",
+            "--no-location-rewrite",
+            "--no-add-x-forwarded-proto",
+            "--no-strip-incoming-x-forwarded-proto",
+            str(own / "server.key"),
+            str(own / "server.pem"),
+        ]
+
+    def _is_up(self) -> bool:
         deadline = time.monotonic() + PATIENCE
-        while True:
-            try:
+        while self._process.poll() is None and time.monotonic() < deadline:
+            with contextlib.suppress(OSError):
                 socket.create_connection(("127.0.0.1", self.port), 1).close()
-                return
-            except OSError:
-                if time.monotonic() > deadline:
-                    raise
-                time.sleep(0.02)
+                return True
+            time.sleep(0.02)
+        self._process.kill()
+        return False
 
     def close(self) -> None:
         self._process.terminate()
@@ -110,12 +116,11 @@ if os.environ.get("COMPAT_HTTP2"):
 
     @pytest.fixture(scope="session")
     def nghttpx() -> Iterator[Nghttpx]:
-        with tempfile.TemporaryDirectory() as directory:
-            server = Nghttpx(Path(directory))
-            try:
-                yield server
-            finally:
-                server.close()
+        server = Nghttpx()
+        try:
+            yield server
+        finally:
+            server.close()
 
     @pytest.fixture(scope="session")
     def httpbin(nghttpx: Nghttpx) -> Nghttpx:
