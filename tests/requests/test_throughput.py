@@ -28,7 +28,8 @@ def test_50_threads(make_session: MakeSession):
             return time.monotonic() - start
 
         took = run()
-        if took >= 1.2 * IDEAL:  # what else the machine does makes it slower, never faster
-            took = run()
+        for _ in range(2):  # what else the machine does makes it slower, never faster
+            if took >= 1.2 * IDEAL:
+                took = run()
         assert took < 1.2 * IDEAL
         assert adapter.pool.stats()["dialled"] <= 2

@@ -2,6 +2,7 @@
 
 import pickle
 import shutil
+import socket
 import ssl
 import subprocess
 import threading
@@ -20,6 +21,7 @@ from hyperlite.testing.certificates import certificates
 from hyperlite.testing.server import Server
 from tests.conftest import Serve
 from tests.connect_proxy import Proxy
+from tests.pool.test_proxies import _serve_socks5
 
 from .conftest import MakeSession
 
@@ -197,3 +199,18 @@ def test_another_thread_reads_on(session: Session, h2: Server):
     thread.start()
     thread.join()
     assert got == [3_000_000]
+
+
+@pytest.mark.parametrize("scheme", ["socks5", "socks5h"])
+def test_by_socks(session: Session, server: Server, scheme: str):
+    pytest.importorskip("socks")
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=_serve_socks5, args=[listener], daemon=True)
+        thread.start()
+        proxy = f"{scheme}://127.0.0.1:{listener.getsockname()[1]}"
+        session.proxies = {"https": proxy, "http": proxy}
+        for _ in range(2):
+            assert session.get(server.url("/")).content == b"hello"
+        assert server.connections == 1
+        session.close()
+        thread.join(10)
