@@ -13,6 +13,7 @@ from typing import Any
 import urllib3
 from urllib3 import PoolManager
 
+from ..forking import watch
 from ..pool import ConnectionPool
 from ..proxies import Proxy
 from ..tasks import Options, Retries
@@ -44,9 +45,11 @@ class Beneath:
             "source_address": source_address,
         }
         self.contexts = Contexts()
+        self.making = threading.Lock()  # of managers for proxies
         self._lock = threading.Lock()
         # -- guarded by _lock --
         self._pool: ConnectionPool | None = None
+        watch(self)
 
     @property
     def pool(self) -> ConnectionPool:
@@ -58,6 +61,12 @@ class Beneath:
                     self._pool = ConnectionPool(**self._options)  # type: ignore[arg-type]
                 pool = self._pool
         return pool
+
+    def after_fork(self) -> None:
+        """In the child: the locks are free; the pool sees to itself."""
+        self._lock = threading.Lock()
+        self.making = threading.Lock()
+        self.contexts.after_fork()
 
     def close(self) -> None:
         """Close the connections; responses on HTTP/2 can be read to their end."""

@@ -9,7 +9,6 @@ Nothing else changes.  `HTTPAdapter.send()` is requests' own, and urllib3's pool
 urllib3's own; only the connections beneath are hyperlite's, and they multiplex.
 """
 
-import threading
 from typing import Any
 
 import requests
@@ -54,7 +53,6 @@ class HTTP20Adapter(HTTPAdapter):
             block=bool(arguments.get("block")),
             source_address=arguments.get("source_address"),
         )
-        self._making = threading.Lock()
         self._found: dict[Any, Multiplexed] = {}
         if isinstance(manager, PoolManager):
             stand_on(manager, self._beneath)
@@ -117,7 +115,7 @@ class HTTP20Adapter(HTTPAdapter):
             proxy: its URL.
             proxy_kwargs: for urllib3's manager.
         """
-        with self._making:
+        with self._beneath.making:
             is_new = proxy not in self.proxy_manager
             manager = super().proxy_manager_for(proxy, **proxy_kwargs)
             if is_new and not proxy.lower().startswith("https:"):

@@ -41,6 +41,10 @@ class Contexts:
         self._made: dict[Trust, tuple[tuple[int, ...], ssl.SSLContext]] = {}
         self._looked: dict[Trust, float] = {}
 
+    def after_fork(self) -> None:
+        """In the child: the lock is free."""
+        self._lock = threading.Lock()
+
     def get(self, trust: Trust) -> ssl.SSLContext:
         """Return the context; a new one if a file that it was made from has changed.
 

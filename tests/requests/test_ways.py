@@ -1,5 +1,6 @@
 """What is trusted, by which proxy, on whose connections."""
 
+import os
 import pickle
 import shutil
 import socket
@@ -214,3 +215,23 @@ def test_by_socks(session: Session, server: Server, scheme: str):
         assert server.connections == 1
         session.close()
         thread.join(10)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_child_has_connections_of_its_own(session: Session, h2: Server):
+    """Though another thread of its parent was about to make a pool, a context or a manager."""
+    assert session.get(h2.url("/")).ok
+    beneath = adapter_of(session)._beneath
+    with beneath._lock, beneath.making, beneath.contexts._lock, warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # threads are running
+        child = os.fork()
+        if not child:
+            status = 1
+            try:
+                session.get_adapter("https://").close()
+                status = 0 if session.get(h2.url("/"), timeout=10).content == b"hello" else 2
+            finally:
+                os._exit(status)
+    assert os.waitpid(child, 0)[1] == 0
+    assert session.get(h2.url("/")).ok
+    assert h2.connections == 2
