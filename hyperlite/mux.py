@@ -26,6 +26,9 @@ T = TypeVar("T")
 MAX_BUFFERED = 64 << 20
 # Seconds to wait for 100 Continue before the body is sent all the same. curl waits 1 s.
 EXPECT_WAIT = 1.0
+# Seconds of silence that say nothing of a connection: a healthy server may take as long to answer, and
+# short waits for what may not come (long polls) would cost a connection each. okhttp gives a PING 1 s.
+SHORT_SILENCE = 0.5
 
 
 class Mux(Slots):
@@ -252,10 +255,12 @@ class Mux(Slots):
         """After a time-out: a connection on which hardly anything moved takes no further requests.
 
         It may be dead, or a byte may drip from it now and then; who comes next would wait for nothing
-        too.  What it still has under way it may finish.
+        too.  What it still has under way it may finish.  Silence counts from the first request that was
+        left without an answer, so many short waits come to as much as a long one.
         """
         with self._lock:
-            silent = time.monotonic() - self._moved > waited / 2
+            silence = time.monotonic() - max(self._moved, self._asked)
+            silent = silence > max(waited / 2, SHORT_SILENCE)
             if silent and not self._draining and self._closed is None:
                 self._draining = True
                 error = ConnectionLost("a request timed out on a silent connection", retry_safe=True)

@@ -104,6 +104,7 @@ class Slots(Link):
         self._pinged = 0
         self.answered = 0  # responses that have come
         self._moved = self._heard  # when something last came that was of use
+        self._asked = 0.0  # when the first request went out after that
         self._going_away: GoAwayReceived | None = None
         self._draining = False  # takes no further requests, and closes when the last stream is over
 
@@ -151,6 +152,8 @@ class Slots(Link):
 
     def _start_locked(self, stream: Stream) -> None:
         self._ask_for_life_locked()
+        if self._asked < self._moved:
+            self._asked = time.monotonic()
         stream.written_at = self._written
         request = stream.request
         waits = request.expects and not stream.tries  # the body does, for 100 Continue

@@ -9,6 +9,7 @@ import pytest
 from hyperframe.frame import DataFrame, HeadersFrame, PingFrame, RstStreamFrame
 
 import hyperlite
+import hyperlite.mux
 from tests.peer import Peer
 
 from .conftest import acquaint, begin
@@ -128,6 +129,10 @@ class TestTimeoutOfARequest:
 
 
 class TestASilentConnection:
+    @pytest.fixture(autouse=True)
+    def _any_silence_tells(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(hyperlite.mux, "SHORT_SILENCE", 0.0)
+
     def test_is_not_used_again_after_a_time_out(self, peer: Peer, conn: CONN) -> None:
         acquaint(peer, conn)
         first = peer.wires[-1]
@@ -167,6 +172,50 @@ class TestASilentConnection:
         again = conn.request("GET", "/3")
         assert len(peer.wires) == 1
         conn.cancel(again)
+
+
+class TestAShortSilence:
+    def poll(self, peer: Peer, conn: CONN, wire_id: int) -> None:
+        """Ask for what does not come in a moment."""
+        stream_id = conn.request("GET", "/poll", timeout=0.01)
+        peer.want(HeadersFrame, wire_id)
+        with late():
+            conn.getresponse(stream_id)
+        assert peer.want(RstStreamFrame, wire_id).error_code == 8
+
+    @pytest.fixture(autouse=True)
+    def _far_off(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(hyperlite.mux, "SHORT_SILENCE", 30.0)
+
+    def test_says_nothing(self, peer: Peer, conn: CONN) -> None:
+        acquaint(peer, conn)
+        for wire_id in range(3, 43, 2):
+            self.poll(peer, conn, wire_id)
+        stream_id = conn.request("GET", "/")
+        peer.want(HeadersFrame, 43)
+        peer.answer(43, b"still here")
+        assert conn.getresponse(stream_id).read() == b"still here"
+        assert len(peer.wires) == 1
+
+    def test_however_long_nothing_was_asked(self, peer: Peer, conn: CONN) -> None:
+        acquaint(peer, conn)
+        conn._transport._moved -= 100
+        self.poll(peer, conn, 3)
+        assert conn._transport.usable
+
+    def test_many_of_them_are_a_long_one(self, peer: Peer, conn: CONN) -> None:
+        acquaint(peer, conn)
+        first = peer.wires[-1]
+        self.poll(peer, conn, 3)
+        conn._transport._moved -= 100
+        conn._transport._asked -= 100
+        self.poll(peer, conn, 5)
+        stream_id = conn.request("GET", "/again")
+        peer.accept()
+        peer.greet()
+        peer.answer(1, b"here")
+        assert conn.getresponse(stream_id).read() == b"here"
+        first.want_eof()
 
 
 class TestPingAfterASilence:

@@ -11,6 +11,7 @@ import pytest
 from hyperframe.frame import HeadersFrame, RstStreamFrame, WindowUpdateFrame
 
 import hyperlite
+import hyperlite.mux
 from hyperlite.engine.windows import STREAM_WINDOW
 from hyperlite.errors import ErrorCode, RequestTimeout
 from tests.peer import Peer
@@ -90,7 +91,10 @@ class TestHeaders:
         with times_out("no response came"):
             conn.getresponse(stream_id)
 
-    def test_a_queued_request_times_out_too(self, peer: Peer, conn: CONN) -> None:
+    def test_a_queued_request_times_out_too(
+        self, peer: Peer, conn: CONN, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(hyperlite.mux, "SHORT_SILENCE", 0.0)
         acquaint(peer, conn, max_concurrent_streams=1)
         ids = [conn.request("GET", "/1"), conn.request("GET", "/2")]
         peer.want(HeadersFrame, 3)
