@@ -40,7 +40,7 @@ class Request:
         pieces: the body piece by piece, where it is a file or an iterable; it can be sent once.
         encode_chunked: as in http.client's `request()`; HTTP/2 has no such thing.
         open: the body is to come by `send()`, and its end by `end()`.
-        expects: the body is to wait for 100 Continue (RFC 9110 section 10.1.1).
+        expects: the body is to wait for 100 Continue (RFC 9110 section 10.1.1), and has not been asked for.
         trailers: the fields that are sent behind the body.
         timeout: seconds that each step may last, None for no limit; `UNSET`: the connection's.
         deadline: the monotonic time by which all of the exchange must be over, or None.
@@ -96,17 +96,18 @@ class Request:
                 raise ValueError("with end_stream=False the body is what send() is given, not an argument")
             self.pieces = iter(())
         elif given and body is not None:
-            self._mind(given)
+            self._unwrap(given)
+        if self.open or body is not None:
+            self.expects = any(name == b"expect" and value.lower() == _CONTINUE for name, value in given)
         self.fields = request_fields(method, url, scheme, authority, self._added(given) + given)
 
-    def _mind(self, given: list[Field]) -> None:
-        """Do what the caller's header fields say of the body."""
+    def _unwrap(self, given: list[Field]) -> None:
+        """Take a body out of its chunks, if the caller's header fields say that it is in some."""
         if not self.encode_chunked and is_chunked(given):  # http.client: then the caller has done it
             if self.body is not None:
                 self.body = b"".join(unwrap([self.body], self.trailers))
             elif self.pieces is not None:
                 self.pieces = unwrap(self.pieces, self.trailers)
-        self.expects = any(name == b"expect" and value.lower() == _CONTINUE for name, value in given)
 
     @classmethod
     def from_fields(

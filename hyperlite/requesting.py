@@ -58,8 +58,9 @@ class RequestingConnection(DiallingConnection):
         """Send a request; returns its stream id, to ask `getresponse` for its response.
 
         When it returns, the request was sent, or, where the server takes no further stream now,
-        queued.  One whose body is a file or an iterable is not queued but waited for.  With a body and
-        `Expect: 100-continue` among the headers, the body waits for the server's 100, for a second.
+        queued.  One whose body is a file or an iterable is not queued but waited for.  With
+        `Expect: 100-continue` among the headers of a request that has a body, or is to get one by `send()`,
+        it waits for the server's 100, for a second; where a refusal comes instead, no body is sent.
 
         Args:
             method, url, body, headers, encode_chunked: as in http.client.
@@ -231,10 +232,12 @@ class RequestingConnection(DiallingConnection):
     def _send_body(self, stream: Stream) -> None:
         """Send a body that is not sent with its header block, until the server has enough of it."""
         request, mux = stream.request, stream.mux
-        if request.open or mux is None or stream.tries:  # sent again, another thread's doing: body and all
+        if mux is None or stream.tries:  # sent again, another thread's doing: body and all
             return
         try:
-            if request.expects and not mux.wait_continue(stream):
+            if request.expects and mux.wait_continue(stream):
+                request.expects = False
+            if request.open or request.expects:
                 return
             for piece in request.pieces if request.pieces is not None else (request.body or b"",):
                 if len(piece) and not mux.write(stream, piece, last=False):
@@ -248,7 +251,8 @@ class RequestingConnection(DiallingConnection):
         """Send a piece of the body of a request that was made with `end_stream=False`.
 
         Returns when it is written, and waits for the server's window.  Where the server has answered
-        completely it wants no more of the body, and the piece is dropped.
+        completely, or refused instead of 100 Continue, it wants no more of the body, and the piece is
+        dropped.
 
         Args:
             data: bytes-like, str, a file or an iterable of bytes, as a body in http.client.
@@ -264,7 +268,7 @@ class RequestingConnection(DiallingConnection):
             if isinstance(pending, Exchange):
                 assert pending.lane is not None
                 pending.lane.write(pending, piece)
-            elif len(piece):
+            elif len(piece) and not pending.request.expects:
                 assert pending.mux is not None
                 pending.mux.write(pending, piece, last=False)
 
@@ -285,7 +289,7 @@ class RequestingConnection(DiallingConnection):
         if isinstance(pending, Exchange):
             assert pending.lane is not None
             pending.lane.end(pending)
-        else:
+        elif not pending.request.expects:
             assert pending.mux is not None
             pending.mux.write(pending, b"", last=True)
         with self._lock:

@@ -261,6 +261,37 @@ class TestExpect:
         conn.server._threads[0].join(10)
         assert rest == [b""]
 
+    def test_a_body_that_comes_by_send_waits_too(self, talk: Talk) -> None:
+        def say(wire: Wire) -> None:
+            wire.sock.settimeout(0.1)
+            with pytest.raises(TimeoutError):
+                wire.sock.recv(1)
+            wire.sock.settimeout(10)
+            wire.send(b"HTTP/1.1 100 Continue\r\n\r\n")
+            wire.until(b"4\r\nbody\r\n0\r\n\r\n")
+            wire.send(response(b"done"))
+
+        conn = talk(expecting(say, []))
+        stream_id = conn.request("PUT", "/", headers=EXPECT, end_stream=False)
+        conn.send(b"body", stream_id)
+        conn.end(stream_id)
+        assert conn.getresponse(stream_id).read() == b"done"
+
+    def test_after_a_refusal_what_is_sent_goes_nowhere(self, talk: Talk) -> None:
+        rest: list[bytes] = []
+
+        def say(wire: Wire) -> None:
+            wire.send(b"HTTP/1.1 417 Expectation Failed\r\nContent-Length: 2\r\n\r\nno")
+            rest.append(wire.sock.recv(1))
+
+        conn = talk(expecting(say, []))
+        stream_id = conn.request("PUT", "/", headers=EXPECT, end_stream=False)
+        conn.send(b"body", stream_id)
+        conn.end(stream_id)
+        assert conn.getresponse(stream_id).read() == b"no"
+        conn.server._threads[0].join(10)
+        assert rest == [b""]
+
     def test_the_server_knows_nothing_of_it(self, talk: Talk, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(http1_request, "EXPECT_WAIT", 0.05)
         conn = talk(records([], b"body"))

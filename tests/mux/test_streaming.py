@@ -266,6 +266,46 @@ class TestContinue:
         with pytest.raises(hyperlite.StreamReset):
             task.result()
 
+    def begin_open(self, peer: Peer, conn: CONN) -> Any:
+        acquaint(peer, conn)
+        task = peer.background(conn.request, "POST", "/", headers=self.EXPECT, end_stream=False)
+        peer.want(HeadersFrame, 3)
+        return task
+
+    def test_a_body_that_comes_by_send_waits_too(self, peer: Peer, conn: CONN) -> None:
+        task = self.begin_open(peer, conn)
+        assert not task.join(0.1)
+        peer.send_headers(3, [(":status", "100")])
+        stream_id = task.result()
+        conn.send(b"body", stream_id)
+        conn.end(stream_id)
+        assert peer.want_end(3) == b"body"
+        peer.answer(3, b"thanks")
+        assert conn.getresponse(stream_id).read() == b"thanks"
+
+    def test_after_a_refusal_what_is_sent_goes_nowhere(self, peer: Peer, conn: CONN) -> None:
+        task = self.begin_open(peer, conn)
+        peer.send_headers(3, [(":status", "417")])
+        stream_id = task.result()
+        conn.send(b"body", stream_id)
+        conn.end(stream_id, trailers={"X-Sum": "4"})
+        peer.send_data(3, b"no", end_stream=True)
+        response = conn.getresponse(stream_id)
+        assert (response.status, response.read()) == (417, b"no")
+        assert peer.want(RstStreamFrame, 3).error_code == 0
+        assert not peer.of(DataFrame, 3)
+
+    def test_a_body_that_comes_by_send_does_not_wait_for_ever(
+        self, peer: Peer, conn: CONN, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(hyperlite.mux, "EXPECT_WAIT", 0.05)
+        stream_id = self.begin_open(peer, conn).result()
+        conn.send(b"body", stream_id)
+        conn.end(stream_id)
+        assert peer.want_end(3) == b"body"
+        peer.answer(3)
+        conn.getresponse(stream_id).read()
+
     def test_without_a_body_there_is_nothing_to_wait_for(self, peer: Peer, conn: CONN) -> None:
         acquaint(peer, conn)
         conn.request("GET", "/", headers=self.EXPECT)
