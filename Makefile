@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: all demo test hostile check fmt cov compat-stdlib compat-callers compat-requests bench profile clean
+.PHONY: all demo test throughput hostile check fmt cov compat-stdlib compat-callers compat-requests bench profile clean
 .DELETE_ON_ERROR:
 
 all: check test
@@ -24,6 +24,10 @@ demo: $(VENV)/.demo
 
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest $(ARGS)
+
+# The tests that hold a bar of time, for a machine that has nothing else to do.
+throughput: $(VENV)/.dev
+	$(BIN)/python -m pytest -m throughput $(ARGS)
 
 # What hostile and broken servers do, case by case; ARGS="flood one-byte" for some of them.
 hostile: $(VENV)/.dev

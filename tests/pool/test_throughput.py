@@ -19,6 +19,8 @@ from hyperlite import HTTP20Connection, create_context
 from .conftest import MakePool
 from .servers import BODY, child
 
+pytestmark = pytest.mark.throughput
+
 
 def test_5000_requests_of_one_second_each(make_pool: MakePool):
     """100 streams a connection and 10 connections: 5 s at best."""

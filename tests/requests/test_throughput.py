@@ -3,6 +3,8 @@
 import time
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
+
 from hyperlite.adapters.requests import HTTP20Adapter
 from tests.pool.servers import child
 
@@ -10,6 +12,8 @@ from .conftest import MakeSession
 
 THREADS, COUNT, DELAY = 50, 5000, 0.05
 IDEAL = COUNT / THREADS * DELAY
+
+pytestmark = pytest.mark.throughput
 
 
 def test_50_threads(make_session: MakeSession):
