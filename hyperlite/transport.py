@@ -74,10 +74,13 @@ def is_stale(sock: socket.socket) -> bool:
     Nobody asked for anything, so whatever has come is its end, or nonsense; a TLS session ticket,
     which the ssl module deals with by itself, is neither.
     """
-    if not wait_for(sock, read=True, write=False, timeout=0) and not (
-        isinstance(sock, ssl.SSLSocket) and sock.pending()
-    ):
-        return False
+    try:
+        if not wait_for(sock, read=True, write=False, timeout=0) and not (
+            isinstance(sock, ssl.SSLSocket) and sock.pending()
+        ):
+            return False
+    except (OSError, ValueError):  # it was closed on this side
+        return True
     timeout = sock.gettimeout()
     sock.settimeout(0)
     try:

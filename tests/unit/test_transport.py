@@ -683,6 +683,10 @@ class TestIsStale:
         pair[1].close()
         assert is_stale(pair[0])
 
+    def test_one_that_was_closed_on_this_side_is(self, pair: tuple[socket.socket, socket.socket]) -> None:
+        pair[0].close()
+        assert is_stale(pair[0])
+
     def test_one_on_which_something_came_unasked_is(self, pair: tuple[socket.socket, socket.socket]) -> None:
         pair[1].sendall(b"HTTP/1.1 408 Request Timeout\r\n\r\n")
         assert is_stale(pair[0])
