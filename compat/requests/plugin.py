@@ -20,13 +20,13 @@ from typing import ClassVar
 from wsgiref.simple_server import WSGIServer, make_server
 
 import pytest
+import requests.adapters
+import requests.sessions
 from httpbin import app
 from pytest_httpbin import certs
 from pytest_httpbin.serve import Handler
 
 import hyperlite
-import requests.adapters
-import requests.sessions
 from hyperlite.adapters.requests import HTTP20Adapter
 
 PATIENCE = 10.0
