@@ -18,6 +18,9 @@ from .errors import DecodingError
 MAX_CODINGS = 5
 # Packed bytes that are taken of the source at a time.
 PIECE = 16384
+# Packed bytes in a row that come to nothing: empty members, a file name without end, padding. Each read gets
+# some, so that no timeout sees them. The largest block that a coding must take whole is zstd's, of 128 KiB.
+MAX_BARREN = 1 << 20
 # RFC 9659: a zstd window of 8 MiB is the most that a recipient must take.
 ZSTD_WINDOW_LOG = 23
 
@@ -202,6 +205,7 @@ class _Layer:
         self._source = source
         self._packed = b""
         self._surplus = b""  # brotli may make a little more than it was asked for
+        self._barren = 0  # packed bytes since something last came of them
         self._started = False
         self._ended = False
 
@@ -224,6 +228,7 @@ class _Layer:
             except Exception as error:  # each library has a class of its own
                 raise DecodingError(f"the body is not what its coding {self._name} says: {error}") from error
             if unpacked:
+                self._barren = 0
                 self._surplus = unpacked[limit:]
                 return unpacked[:limit]
             if self._ended and len(self._packed) == before:
@@ -234,10 +239,13 @@ class _Layer:
 
     def _fill(self) -> bool:
         """Take a piece from the source; false at its end."""
+        if self._barren > MAX_BARREN:
+            raise DecodingError(f"{self._barren} bytes of the coding {self._name} came to nothing")
         data = self._source(PIECE)
         if not data:
             self._ended = True
             return False
         self._started = True
         self._packed += data
+        self._barren += len(data)
         return True

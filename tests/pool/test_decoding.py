@@ -2,6 +2,7 @@
 
 import gzip
 import importlib.util
+import itertools
 import resource
 import tracemalloc
 import zlib
@@ -101,6 +102,22 @@ def test_members_of_gzip_follow_each_other_and_padding_is_skipped():
     assert unpack("gzip", gzip.compress(b"") * 10_000) == b""
     with pytest.raises(DecodingError):
         unpack("gzip", packed + gzip.compress(b"three")[:-1])
+
+
+@pytest.mark.parametrize(
+    ("start", "piece"),
+    [
+        pytest.param(b"", gzip.compress(b""), id="empty members"),
+        pytest.param(gzip.compress(b"")[:10], b"\0\0\0\xff\xff", id="empty blocks"),
+        pytest.param(b"\x1f\x8b\x08\x08" + bytes(6), b"a", id="a file name"),
+        pytest.param(gzip.compress(b""), bytes(1), id="padding"),
+    ],
+)
+def test_what_comes_to_nothing_for_ever_is_an_error(start: bytes, piece: bytes):
+    pieces = itertools.chain([start], itertools.repeat(piece * (16384 // len(piece))))
+    read = decoding.decoder("gzip", lambda _: next(pieces) or next(pieces))
+    with pytest.raises(DecodingError, match="came to nothing"):
+        read(65536)
 
 
 def test_a_corrupt_checksum_is_noticed():
