@@ -20,10 +20,6 @@ def main() -> int:
     for case, engine, over in combinations():
         if options.words and not any(word in case.name or word == case.section for word in options.words):
             continue
-        if case.later:
-            print(f"{case.name:34} {engine:7} {over:6} {case.expected:18} left for {case.later}")
-            counts["left"] += 1
-            continue
         for _ in range(options.times):
             result = run(case, engine, over)
             reason = known(case.name, engine, over)

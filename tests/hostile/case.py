@@ -58,7 +58,9 @@ class Case:
         server_tls, client_tls: make the contexts; by default those of the embedded server.
         handshake: whether the server does its TLS handshake before the script.
         memory: MiB that the process may grow by.
-        later: what this case waits for.
+        fetch: how a pool makes the requests: "whole" (`fetch()`), "stream" (the same, with `stream=True`, by
+            pieces) or "many" (`fetch_many()`); "": an `HTTP20Connection` does. For a pool, a number in `body`
+            stands for that many zeros.
     """
 
     name: str
@@ -89,7 +91,7 @@ class Case:
     client_tls: Callable[[], ssl.SSLContext] | None = None
     handshake: bool = True
     memory: float = 64
-    later: str = ""
+    fetch: str = ""
 
     def expected_of(self, index: int) -> frozenset[str]:
         """Return the words for one request."""

@@ -314,8 +314,8 @@ class Line(Wire):
         """Answer HTTP/1.1 requests as a server should, until the client goes."""
         while True:
             target = self.read_head().split(b" ", 2)[1]
-            body = self.case.body if isinstance(self.case.body, bytes) else pattern(self.case.body)
-            body = AFTER if target == b"/after" else body
+            body: bytes | int = AFTER if target == b"/after" else self.case.body
+            body = body if isinstance(body, bytes) else pattern(body)
             self.send_raw(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body))
 
 

@@ -4,10 +4,11 @@ import contextlib
 import http.client
 import os
 import socket
+import ssl
 import threading
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -153,13 +154,21 @@ class Client:
         finally:
             for _ in range(self.case.after if len(self.outcomes) == self.case.count else 0):
                 self.after = Outcome("hang", "did not return")
-                self.after = self._attempt(lambda: self._finish(self._ask("GET", "/after"), 200, AFTER))
+                self.after = self._attempt(self._exchange_after)
                 if self.after.kind == "ok":
                     break
 
     def _one(self, number: int) -> None:
         self.outcomes.append(Outcome("hang", "did not return"))
-        self.outcomes[-1] = self._attempt(lambda: self._finish(self._send(number)))
+        self.outcomes[-1] = self._attempt(lambda: self._exchange(number))
+
+    def _exchange(self, number: int) -> Outcome:
+        """Make one of the case's requests, and take its response."""
+        return self._finish(self._send(number))
+
+    def _exchange_after(self) -> Outcome:
+        """Make the request after them."""
+        return self._finish(self._ask("GET", "/after"), 200, AFTER)
 
     def _together(self) -> None:
         ids: list[int | Outcome] = []
@@ -213,6 +222,46 @@ class Client:
         return Outcome("ok", f"{come} bytes") if exact else Outcome("wrong", f"a body of {come} bytes")
 
 
+class Fetcher(Client):
+    """Makes a case's requests by a pool, as the case says."""
+
+    def __init__(
+        self, case: Case, pool: hyperlite.ConnectionPool, origin: str, gate: threading.Event
+    ) -> None:
+        self.case = case
+        self.pool = pool
+        self.origin = origin
+        self.gate = gate
+        self.outcomes = []
+        self.after = None
+
+    def _exchange(self, number: int) -> Outcome:
+        url, case, come = f"{self.origin}/{number}", self.case, 0
+        with self._fetch(url) as response:
+            exact = True
+            pieces = iter(lambda: response.read(PIECE), b"") if case.fetch == "stream" else [response.body]
+            for piece in pieces:
+                exact = exact and piece == _part(case, come, len(piece))
+                come += len(piece)
+        exact = exact and come == (len(case.body) if isinstance(case.body, bytes) else case.body)
+        return Outcome("ok" if exact else "wrong", f"a body of {come} bytes")
+
+    def _fetch(self, url: str) -> hyperlite.FetchResponse:
+        if self.case.fetch == "many":
+            (outcome,) = self.pool.fetch_many([url])
+            return outcome.result()
+        return self.pool.fetch(url, stream=self.case.fetch == "stream")
+
+    def _exchange_after(self) -> Outcome:
+        body = self.pool.fetch(f"{self.origin}/after").body
+        return Outcome("ok" if body == AFTER else "wrong", f"a body of {len(body)} bytes")
+
+
+def _part(case: Case, start: int, size: int) -> bytes:
+    """Return what belongs at a place of a body."""
+    return case.body[start : start + size] if isinstance(case.body, bytes) else bytes(size)
+
+
 def _failure(error: BaseException) -> Outcome:
     detail = f"{type(error).__name__}: {error}"[:300]
     if isinstance(error, TimeoutError):
@@ -261,6 +310,26 @@ class Memory:
         return 0.0 if self._start is None else max(0.0, self._peak() - self._start)
 
 
+def _client(case: Case, stage: Stage, context: ssl.SSLContext | None) -> tuple[Client, Callable[[], None]]:
+    """Return who makes the requests, and what closes its connections."""
+    if case.fetch:
+        pool = hyperlite.ConnectionPool(
+            timeout=case.timeout, deadline=case.deadline, context=context, proxies=False, retries=0
+        )
+        origin = f"{'https' if context else 'http'}://{case.host}:{stage.port}"
+        return Fetcher(case, pool, origin, stage.gate), pool.close
+    conn = hyperlite.HTTP20Connection(
+        case.host,
+        stage.port,
+        secure=context is not None,
+        context=context,
+        timeout=case.timeout,
+        deadline=case.deadline,
+    )
+    conn._create_connection = lambda _, *rest: socket.create_connection(("127.0.0.1", stage.port), *rest)
+    return Client(case, conn, stage.gate), conn.close
+
+
 def run(case: Case, engine_name: str, over: str) -> Run:
     """Run a case; what was wrong is in `problems`."""
     result = Run(case)
@@ -271,16 +340,7 @@ def run(case: Case, engine_name: str, over: str) -> Run:
     with contextlib.ExitStack() as stack:
         stack.callback(stage.close)
         stack.enter_context(engine(engine_name))
-        conn = hyperlite.HTTP20Connection(
-            case.host,
-            stage.port,
-            secure=over == "tls",
-            context=context,
-            timeout=case.timeout,
-            deadline=case.deadline,
-        )
-        conn._create_connection = lambda _, *rest: socket.create_connection(("127.0.0.1", stage.port), *rest)
-        client = Client(case, conn, stage.gate)
+        client, close = _client(case, stage, context)
         thread = threading.Thread(target=client.run, daemon=True)
         start = time.monotonic()
         thread.start()
@@ -292,7 +352,7 @@ def run(case: Case, engine_name: str, over: str) -> Run:
             thread.join(10)
         result.seconds = sum(outcome.seconds for outcome in client.outcomes) or time.monotonic() - start
         result.growth = memory.growth
-        conn.close()
+        close()
         stage.gate.set()
         stage.join()
         result.outcomes, result.after = client.outcomes, client.after

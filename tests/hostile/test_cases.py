@@ -13,9 +13,7 @@ def parameters() -> list[object]:
     for case, engine, over in combinations():
         marks = []
         reason = known(case.name, engine, over)
-        if case.later:
-            marks.append(pytest.mark.skip(reason=case.later))
-        elif reason:
+        if reason:
             marks.append(pytest.mark.xfail(strict=True, reason=reason))
         made.append(pytest.param(case, engine, over, id=f"{case.name}-{engine}-{over}", marks=marks))
     return made
