@@ -132,7 +132,10 @@ def commit() -> str:
         subprocess.run(
             ["git", *command], capture_output=True, text=True, check=False, cwd=Path(__file__).parent
         )
-        for command in (["log", "-1", "--format=%h", ":/hyperlite"], ["status", "--porcelain", ":/hyperlite"])
+        for command in (
+            ["log", "-1", "--format=%h", "--", ":/hyperlite"],
+            ["status", "--porcelain", "--", ":/hyperlite"],
+        )
     ]
     return (told[0].stdout.strip() or "unknown") + (" with changes" if told[1].stdout.strip() else "")
 
