@@ -268,7 +268,7 @@ class RequestingConnection(DiallingConnection):
             if isinstance(pending, Exchange):
                 assert pending.lane is not None
                 pending.lane.write(pending, piece)
-            elif len(piece) and not pending.request.expects:
+            elif len(piece) and not _is_refused(pending):
                 assert pending.mux is not None
                 pending.mux.write(pending, piece, last=False)
 
@@ -289,7 +289,7 @@ class RequestingConnection(DiallingConnection):
         if isinstance(pending, Exchange):
             assert pending.lane is not None
             pending.lane.end(pending)
-        elif not pending.request.expects:
+        elif not _is_refused(pending):
             assert pending.mux is not None
             pending.mux.write(pending, b"", last=True)
         with self._lock:
@@ -354,3 +354,8 @@ def _may_ask(lane: Lane, request: Request) -> bool:
     Not one whose body can be sent once; nor one behind others, whose answers would come first.
     """
     return request.repeatable and not any(lane.counts)
+
+
+def _is_refused(stream: Stream) -> bool:
+    """Tell whether a final response that is a refusal came where 100 Continue was waited for."""
+    return stream.request.expects and stream.status >= 300
