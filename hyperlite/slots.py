@@ -60,6 +60,8 @@ DEBUG_SHOWN = 200
 KEEPALIVE_IDLE = 30.0
 # Seconds of waiting for the answer. Go waits 15 s.
 PING_TIMEOUT = 5.0
+# Promised responses to one request that wait to be taken: those that are complete take no stream any more.
+MAX_UNTAKEN = 100
 # The payload of that PING; those of `ping()` are numbers.
 _SIGN_OF_LIFE = b"alive?\0\0"
 
@@ -413,7 +415,8 @@ class Slots(Link):
     def _on_push(self, event: PushPromised) -> None:
         parent = self._streams.get(event.wire_id)
         authority = dict(event.fields)[b":authority"]
-        if parent is None or authority != dict(parent.request.fields)[b":authority"]:
+        too_much = parent and (len(parent.pushes) >= MAX_UNTAKEN or self._unread > self._max_buffered)
+        if parent is None or too_much or authority != dict(parent.request.fields)[b":authority"]:
             # Nobody is interested any more; or it is not the server's to answer (RFC 9113 section 8.4).
             self._engine.reset(event.promised_id, ErrorCode.REFUSED_STREAM)
             return

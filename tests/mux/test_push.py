@@ -131,6 +131,31 @@ class TestPush:
         assert peer.want(RstStreamFrame).error_code == REFUSED
         conn.close()
 
+    def test_nor_too_many_that_nobody_takes(self, peer: Peer, conn: CONN) -> None:
+        stream_id = begin(peer, conn)
+        for number in range(2, 222, 2):
+            push(peer, conn, number)
+            peer.answer(number, b"style")
+        peer.answer(1, b"page")
+        response = conn.getresponse(stream_id)
+        response.read()
+        assert len(response.pushes) == 100
+        assert conn._transport._unread == 100 * len(b"style")
+        conn.close()
+
+    def test_nor_too_much_of_them(self, peer: Peer) -> None:
+        conn = peer.connect(enable_push=True, max_buffered=1000)
+        stream_id = begin(peer, conn)
+        for number in range(2, 12, 2):
+            push(peer, conn, number)
+            peer.answer(number, bytes(600))
+        peer.answer(1, b"page")
+        response = conn.getresponse(stream_id)
+        response.read()
+        assert len(response.pushes) == 2
+        assert conn._transport._unread == 1200
+        conn.close()
+
     @pytest.mark.parametrize("number", [3, 4])
     def test_numbers_must_be_even_and_grow(self, peer: Peer, conn: CONN, number: int) -> None:
         stream_id = begin(peer, conn)
