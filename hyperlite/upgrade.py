@@ -1,6 +1,6 @@
 """From HTTP/1.1 to HTTP/2 on a cleartext connection, if the server agrees (RFC 7540 section 3.2).
 
-RFC 9113 has taken this way out again, and few servers know it; Apache and nghttpx do.
+RFC 9113 has taken this way out again, and few servers know it.
 """
 
 import copy
