@@ -29,10 +29,8 @@ class Awaited(Protocol):
         """The id that callers know it by, where it has one."""
         ...
 
-    @property
-    def waiters(self) -> list[threading.Lock]:
-        """What those who wait for it sleep on."""
-        ...
+    waiters: tuple[threading.Lock, ...]
+    """What those who wait for it sleep on."""
 
 
 class Baton:
@@ -117,7 +115,7 @@ class Baton:
     def wake(self, awaited: Awaited) -> None:
         """Wake those who wait for something to happen to this."""
         if awaited.waiters:
-            for sleeper in tuple(awaited.waiters):
+            for sleeper in awaited.waiters:
                 _wake(sleeper)
 
     def wake_all(self) -> None:
@@ -130,13 +128,13 @@ class Baton:
         sleeper.acquire()
         self._sleepers[sleeper] = None
         for one in awaited:
-            one.waiters.append(sleeper)
+            one.waiters += (sleeper,)
 
     def _get_up(self, sleeper: threading.Lock, awaited: Iterable[Awaited]) -> None:
         self._sleepers.pop(sleeper, None)
         for one in awaited:
             if sleeper in one.waiters:
-                one.waiters.remove(sleeper)
+                one.waiters = tuple(other for other in one.waiters if other is not sleeper)
 
     def _pass_on(self) -> None:
         """Wake one sleeper, if nobody has the baton; one that was woken before does so when it leaves."""

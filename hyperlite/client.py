@@ -58,7 +58,8 @@ class HTTPResponse(HTTP20Response):
         except BaseException:
             self._mux.cancel(self._stream)
             raise
-        self._fill(self._mux, self._stream)
+        del self.fp  # it is open now
+        self._fill(self._stream)
         if self.debuglevel > 0:
             print("reply:", repr(f"HTTP/2 {self.status} {self.reason}"))
             for name, value in self.headers.items():

@@ -31,7 +31,7 @@ from .http1 import Exchange, Lane
 from .message import MAX_FIELDS
 from .mux import MAX_BUFFERED, Mux
 from .request import Priority, priority_value
-from .requesting import MAX_TRIES, Pending, RequestingConnection
+from .requesting import MAX_TRIES, Pending, RequestingConnection, unknown
 from .response import HTTP20Response
 from .slots import KEEPALIVE_IDLE, PING_TIMEOUT
 from .stream import Stream
@@ -158,14 +158,14 @@ class HTTP20Connection(RequestingConnection):
             except BaseException:
                 pending.lane.cancel(pending)
                 raise
-        try:
-            self._await_head(pending)
-        except BaseException:
-            if pending.mux is not None:
-                pending.mux.cancel(pending)
-            raise
-        assert pending.mux is not None
-        return self.response_class.from_stream(pending.mux, pending, pending.request.method)
+        if not pending.status:
+            try:
+                self._await_head(pending)
+            except BaseException:
+                if pending.mux is not None:
+                    pending.mux.cancel(pending)
+                raise
+        return self.response_class.from_stream(pending, pending.request.method)
 
     def as_ready(self, ids: Iterable[int] | None = None, timeout: float | None = None) -> Iterator[int]:
         """Yield stream ids as their responses' header blocks, or their failures, arrive.
@@ -185,7 +185,11 @@ class HTTP20Connection(RequestingConnection):
             if ids is None:
                 waiting = {key: item for key, item in self._pending.items() if item.thread == me}
             else:
-                waiting = {stream_id: self._find(stream_id) for stream_id in ids}
+                waiting = {}
+                for stream_id in ids:
+                    if stream_id not in self._pending:
+                        raise unknown(stream_id)
+                    waiting[stream_id] = self._pending[stream_id]
         deadline = deadline_after(timeout)
         while waiting:
             ready = [key for key, item in waiting.items() if self._is_ready(item)]
@@ -299,25 +303,29 @@ class HTTP20Connection(RequestingConnection):
         stuck = stream.tries if mux.answered == stream.answered_before else 0
         if stuck:
             time.sleep(BACKOFF * 2.0 ** (stuck - 1))
-        with self._dialling_by(stream.request.deadline):
+        by = stream.request.deadline
+        self._take_dialling(by)
+        try:
             if stream.mux is not mux or stream.error is not error:
                 return True  # somebody else has done it
             with self._lock:
                 others = [item for item in self._pending.values() if item is not stream]
             batch = [stream, *(other for other in others if isinstance(other, Stream) and other.mux is mux)]
             batch = [one for one in batch if self._may_replay(one)]
-            current = self._usable_transport()
+            current = self._usable_transport(by)
             for one in batch:
                 one.tries = 1 if mux.answered > one.answered_before else one.tries + 1
                 one.reset()
             try:
-                current = self._submit(current, batch)
+                current = self._submit(current, batch, by)
             except BaseException as failure:
                 for one in batch:
                     if one.mux is None:  # in nobody's hands
                         one.mux, one.error = mux, error.for_stream(one.stream_id, retry_safe=True)
                         one.error.__cause__ = failure
                 raise
+        finally:
+            self._dialling.release()
         current.settle(batch)
         return True
 

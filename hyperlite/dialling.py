@@ -3,14 +3,12 @@
 Rule: who connects holds `_dialling`, so that no two threads do it at once.
 """
 
-import contextlib
 import http.client as http_client
 import socket
 import ssl
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from typing import Any
 
 from . import transport
@@ -210,8 +208,8 @@ class DiallingConnection(http_client.HTTPSConnection):
         self._draining = [mux for mux in self._draining if not mux.closed]
         self._transport = self.sock = None
 
-    def _usable_transport(self) -> Mux | Lane:
-        """Return the current transport, connecting anew where it takes no more requests."""
+    def _usable_transport(self, by: float | None) -> Mux | Lane:
+        """Return the current transport; where it takes no more requests, connect anew by a monotonic time."""
         current = self._transport
         if current is not None:
             if isinstance(current, Lane):
@@ -220,27 +218,20 @@ class DiallingConnection(http_client.HTTPSConnection):
                 return current
         if not self.auto_open:
             raise http_client.NotConnected("the connection is closed, and auto_open is off")
-        self.connect()
+        self._dial_by = by
+        try:
+            self.connect()
+        finally:
+            self._dial_by = None
         assert self._transport is not None
         return self._transport
 
-    @contextlib.contextmanager
-    def _dialling_by(self, deadline: float | None) -> Iterator[None]:
-        """Hold `_dialling`, for an exchange that must be over by a monotonic time, or None."""
-        self._take_dialling(deadline)
-        try:
-            self._dial_by = deadline
-            yield
-        finally:
-            self._dial_by = None
-            self._dialling.release()
-
-    def _take_dialling(self, deadline: float | None) -> None:
-        """Acquire `_dialling`; who dials before us may take no more than our own timeout, or deadline."""
+    def _take_dialling(self, by: float | None) -> None:
+        """Acquire `_dialling`; who dials before us may take no more than our own timeout, or until `by`."""
         if self._dialling.acquire(blocking=False):
             return
         timeout = resolve_timeout(self.timeout)
-        left = remaining(deadline)
+        left = remaining(by)
         if timeout is None or (left is not None and left < timeout):
             timeout = left
         if not self._dialling.acquire(timeout=-1 if timeout is None else min(timeout, threading.TIMEOUT_MAX)):

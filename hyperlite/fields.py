@@ -8,7 +8,7 @@ refuses is refused here with the same class of exception; where RFC 9113 is stri
 
 import functools
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from http.client import HTTPMessage, InvalidURL
 from typing import Protocol
 from urllib.parse import urlsplit
@@ -42,6 +42,8 @@ _not_in_target = re.compile("[\0-\x20\x7f]").search
 CONNECTION_FIELDS = frozenset(
     {b"connection", b"keep-alive", b"proxy-connection", b"transfer-encoding", b"upgrade"}
 )
+# What a request's header fields are looked through for.
+_NOT_REGULAR = CONNECTION_FIELDS | {b"host", b"te"}
 
 
 @functools.lru_cache(REMEMBERED)
@@ -162,7 +164,7 @@ def _pseudo_fields(method: str, scheme: bytes, host: bytes) -> tuple[Field, ...]
 
 
 def request_fields(
-    method: str, target: str, scheme: bytes, default_authority: bytes, headers: Iterable[Field]
+    method: str, target: str, scheme: bytes, default_authority: bytes, headers: Sequence[Field]
 ) -> list[Field]:
     """Return the whole field list of a request (RFC 9113 section 8.3.1).
 
@@ -170,27 +172,37 @@ def request_fields(
     scheme and authority; what belongs to an HTTP/1.1 connection is dropped.  `headers` have been
     through `header_fields`.
     """
-    host, hosts = default_authority, 0
+    host = default_authority
     path = target_bytes(target or "/")
-    if path.startswith((b"http://", b"https://")):
+    if path[:4] == b"http" and path.startswith((b"http://", b"https://")):
         parts = urlsplit(path)
         scheme, host = parts.scheme, parts.netloc.rpartition(b"@")[2]
         path = (parts.path or b"/") + (b"?" + parts.query if parts.query else b"")
-    regular = []
-    for field in headers:
-        name, value = field
-        if name == b"host":
-            host, hosts = value, hosts + 1
-            if hosts > 1:  # RFC 9112 section 3.2 has them refused: servers differ in which one counts
-                raise ValueError("more than one Host among the headers")
-        elif name == b"te":
-            if value.lower() == b"trailers":  # the one value that RFC 9113 section 8.2.2 allows
-                regular.append(field)
-        elif name not in CONNECTION_FIELDS:
-            regular.append(field)
+    for name, _ in headers:
+        if name in _NOT_REGULAR:
+            host = _named_host(headers, host)
+            headers = _regular(headers)
+            break
     if method == "CONNECT":
-        return [(b":method", b"CONNECT"), (b":authority", path), *regular]
-    return [*_pseudo_fields(method, scheme, host), (b":path", path), *regular]
+        return [(b":method", b"CONNECT"), (b":authority", path), *headers]
+    return [*_pseudo_fields(method, scheme, host), (b":path", path), *headers]
+
+
+def _regular(headers: Sequence[Field]) -> list[Field]:
+    """Return the fields that are sent as they are; of TE one value (RFC 9113 section 8.2.2)."""
+    return [
+        (name, value)
+        for name, value in headers
+        if name not in _NOT_REGULAR or (name == b"te" and value.lower() == b"trailers")
+    ]
+
+
+def _named_host(headers: Sequence[Field], default: bytes) -> bytes:
+    """Return the value of `Host`, or the default if there is none."""
+    hosts = [value for name, value in headers if name == b"host"]
+    if len(hosts) > 1:  # RFC 9112 section 3.2 has them refused: servers differ in which one counts
+        raise ValueError("more than one Host among the headers")
+    return hosts[0] if hosts else default
 
 
 # RFC 9113 section 8.2.1: what a peer may not send in a value, anywhere or at its ends.

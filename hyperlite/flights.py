@@ -54,7 +54,7 @@ class Flight:
         self.parts: list[bytes] = []  # of a body that exceeds DRAIN
         self.since = time.monotonic()  # when something happened last
         self.noted = False
-        stream.waiters.append(cast("threading.Lock", self))
+        stream.waiters += (cast("threading.Lock", self),)
 
     def release(self) -> None:
         """Take note that something happened: to the mux, this is a lock on which somebody sleeps."""

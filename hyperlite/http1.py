@@ -61,7 +61,7 @@ class Exchange:
         self.stream_id = stream_id
         self.request = request
         self.thread = threading.get_ident()
-        self.waiters: list[threading.Lock] = []
+        self.waiters: tuple[threading.Lock, ...] = ()
         # -- owned by the lane --
         self.lane: Lane | None = None
         self.sock: socket.socket | None = None

@@ -84,8 +84,8 @@ class Link(ABC):
         """Do what was put off, before anything is sent."""
 
     @abstractmethod
-    def _produce_locked(self) -> tuple[bytes, bool]:
-        """Return further bytes to be sent, and whether there may be more when these are gone."""
+    def _produce_locked(self) -> bool:
+        """Add to `_out` what there is to be sent; tell whether there may be more when this is gone."""
 
     @abstractmethod
     def _consume_locked(self, data: bytes) -> None:
@@ -268,10 +268,7 @@ class Link(ABC):
             return
         self._busy = True
         while True:
-            fresh, more = self._produce_locked()
-            if fresh:
-                self._written += len(fresh)
-                self._out += fresh
+            more = self._produce_locked()
             if not self._out or not self._send_locked() or not more:
                 break
         if self._out:

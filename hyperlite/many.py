@@ -446,7 +446,7 @@ class Loop:
     def _land(self, flight: Flight, error: Exception | None) -> None:
         """Make a response of a stream that is over."""
         del self._flights[flight]
-        flight.stream.waiters.clear()
+        flight.stream.waiters = ()
         window, task, mux = flight.window, flight.task, flight.connection.mux
         window.flying -= 1
         response: FetchResponse | None = None
@@ -455,7 +455,7 @@ class Loop:
             parts, stream = flight.parts, flight.stream
             while not stream.exhausted:
                 parts.append(mux.read(stream, stream.inbox.size))
-            raw = HTTP20Response.from_stream(mux, stream, task.method)
+            raw = HTTP20Response.from_stream(stream, task.method)
             raw.fp = None  # closed, as nothing is left to be read
             try:
                 response = self._pool.received(task, raw, parts[0] if len(parts) == 1 else b"".join(parts))
@@ -513,7 +513,7 @@ class Loop:
     def _close(self) -> None:
         """Give up what is under way. It may be a finalizer that calls: nothing here waits."""
         for flight in self._flights:
-            flight.stream.waiters.clear()
+            flight.stream.waiters = ()
             mux = flight.connection.mux
             if mux is not None:
                 mux.abandon(flight.stream)

@@ -25,6 +25,8 @@ MAX_INFORMATIONAL = 100
 # Fields of one header block. http.client reads 100, curl 5,000 in a response, nghttp2 no number.
 MAX_FIELDS = 1000
 
+# Statuses whose responses never have a body (RFC 9110 sections 15.3.5 and 15.4.5).
+_NO_BODY = (204, 304)
 # Three digits, the first of them no 0 (RFC 9110 section 15).
 _STATUSES = {b"%d" % status: status for status in range(100, 1000)}
 
@@ -43,10 +45,15 @@ class _State(enum.Enum):
     DONE = "complete"
 
 
+# By their own names: to look a member up in its class takes as long as all the rest of a check.
+_WAITING, _BODY, _DONE = _State
+
+
 class Message:
     """The judge of one response.
 
     Attributes:
+        complete: whether the whole response has been seen.
         status: the final status code, 0 until it came.
         length: of the body, in bytes: 0 where none may follow, None where it was not announced.
 
@@ -55,39 +62,44 @@ class Message:
         max_fields: of one header block.
     """
 
-    __slots__ = ("_head", "_informational", "_max_fields", "_received", "_state", "length", "status")
+    __slots__ = (
+        "_head",
+        "_informational",
+        "_max_fields",
+        "_received",
+        "_state",
+        "complete",
+        "length",
+        "status",
+    )
 
-    def __init__(self, *, head: bool = False, max_fields: int = MAX_FIELDS) -> None:
+    def __init__(self, head: bool = False, max_fields: int = MAX_FIELDS) -> None:
         self.status = 0
         self._head = head
         self._max_fields = max_fields
-        self._state = _State.WAITING
+        self._state = _WAITING
         self._informational = 0
         self._received = 0
+        self.complete = False
         self.length: int | None = None
-
-    @property
-    def complete(self) -> bool:
-        """Whether the whole response has been seen."""
-        return self._state is _State.DONE
 
     def check_block(self, *, end_stream: bool) -> None:
         """Check, before it is decoded, whether a header block may come now; MalformedResponse if not."""
-        if self._state is _State.DONE:
+        if self._state is _DONE:
             raise _malformed("a header block after END_STREAM", ErrorCode.STREAM_CLOSED)
-        if self._state is _State.BODY and not end_stream:
+        if self._state is _BODY and not end_stream:
             raise _malformed("a second header block that does not end the stream")
 
     def block(self, fields: Sequence[Field], *, end_stream: bool) -> Block:
         """Take a header block and tell what it is; MalformedResponse if it may not come now or at all."""
-        if self._state is not _State.WAITING:
+        if self._state is not _WAITING:
             self.check_block(end_stream=end_stream)
         if len(fields) > self._max_fields:
             raise _malformed(
                 f"more than {self._max_fields} header fields (max_response_headers)",
                 ErrorCode.ENHANCE_YOUR_CALM,
             )
-        if self._state is _State.BODY:
+        if self._state is _BODY:
             _check_fields(fields)
             self._end()
             return Block.TRAILERS
@@ -95,21 +107,21 @@ class Message:
         if status < 200:
             return self._inform(status, end_stream)
         self.status = status
-        self.length = announced if self._may_have_body() else 0
-        self._state = _State.BODY
+        self.length = announced if not self._head and status not in _NO_BODY else 0
+        self._state = _BODY
         if end_stream:
             self._end(headers_only=True)
         return Block.RESPONSE
 
     def data(self, size: int, *, end_stream: bool) -> None:
         """Take `size` bytes of the body; MalformedResponse if they do not fit what was announced."""
-        if self._state is _State.WAITING:
-            raise _malformed("DATA before the response's header block")
-        if self._state is _State.DONE:
+        if self._state is not _BODY:
+            if self._state is _WAITING:
+                raise _malformed("DATA before the response's header block")
             raise _malformed("DATA after END_STREAM", ErrorCode.STREAM_CLOSED)
-        self._received += size
-        if self.length is not None and self._received > self.length:
-            if self.length == 0 and not self._may_have_body():
+        self._received = received = self._received + size
+        if self.length is not None and received > self.length:
+            if self._head or self.status in _NO_BODY:
                 raise _malformed(f"a body in answer to {'HEAD' if self._head else f'status {self.status}'}")
             raise _malformed(f"more body than content-length: {self.length} announced")
         if end_stream:
@@ -125,14 +137,12 @@ class Message:
             raise _malformed("101 Switching Protocols on HTTP/2 (RFC 9113 section 8.6)")
         return Block.INFORMATIONAL
 
-    def _may_have_body(self) -> bool:
-        return not self._head and self.status not in (204, 304)
-
     def _end(self, *, headers_only: bool = False) -> None:
         if self.length is not None and self._received < self.length:
             where = "END_STREAM with the header block" if headers_only else "END_STREAM"
             raise _malformed(f"{where} after {self._received} of {self.length} bytes of content-length")
-        self._state = _State.DONE
+        self._state = _DONE
+        self.complete = True
 
 
 def _malformed(reason: str, error_code: ErrorCode = ErrorCode.PROTOCOL_ERROR) -> MalformedResponse:

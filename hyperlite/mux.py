@@ -109,8 +109,7 @@ class Mux(Slots):
             if not self.usable:
                 return False
             for stream in streams:
-                stream.mux = self
-                stream.answered_before = self.answered
+                stream.mux, stream.answered_before = self, self.answered
             if gather and self._streams and not self._baton.held:  # not the first, and nobody waits yet
                 self._cork_locked(True)
             self._queue.extend(streams)

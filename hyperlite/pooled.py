@@ -116,9 +116,9 @@ class PooledConnection(HTTP20Connection):
             task.url.target,
             task.body,
             task.fields(forwarded=False),
-            scheme=self._scheme,
-            authority=self._authority,
-            blocksize=self.blocksize,
+            self._scheme,
+            self._authority,
+            self.blocksize,
         )
         if plain:
             self._headers, self._template = task.headers, request

@@ -28,6 +28,8 @@ Priority = int | tuple[int, bool]
 
 _CONTINUE = b"100-continue"
 _ACCEPT_ENCODING = (b"accept-encoding", b"identity")
+_NONE: list[Field] = []
+_USUAL = [_ACCEPT_ENCODING]
 
 
 class Request:
@@ -35,6 +37,7 @@ class Request:
 
     Attributes:
         method, url, headers: as the caller gave them.
+        bare: nothing follows the header block.
         fields: the HTTP/2 field list.
         body: the whole body, where it is in memory; such a request can be sent again.
         pieces: the body piece by piece, where it is a file or an iterable; it can be sent once.
@@ -47,6 +50,7 @@ class Request:
     """
 
     __slots__ = (
+        "bare",
         "body",
         "deadline",
         "encode_chunked",
@@ -67,7 +71,6 @@ class Request:
         url: str,
         body: Any,
         headers: Headers,
-        *,
         scheme: bytes,
         authority: bytes,
         blocksize: int,
@@ -82,24 +85,47 @@ class Request:
         self.url = url
         self.headers = headers
         self.encode_chunked = encode_chunked
-        self.body, self.pieces = (None, None) if body is None else split_body(body, blocksize)
-        self.trailers = [] if trailers is None else trailer_fields(trailers)
-        self.open = not end_stream
-        self.expects = False
+        self.trailers: list[Field] = []
+        self.open = self.expects = False
         self.timeout = timeout
         self.deadline = deadline
-        given = [] if headers is NO_HEADERS else header_fields(headers)
+        given = _NONE if headers is NO_HEADERS else header_fields(headers)
         if priority is not None:
-            given.append((b"priority", priority_value(priority)))
+            given = [*given, (b"priority", priority_value(priority))]
+        self.body: bytes | None = None
+        self.pieces: Iterator[bytes | memoryview] | None = None
+        self.bare = body is None and end_stream and trailers is None
+        if self.bare and method == "GET" and not given:
+            given = _USUAL
+        else:
+            if not self.bare:
+                self._add_body(body, given, trailers, end_stream, blocksize)
+            given = self._added(given)
+        self.fields = request_fields(method, url, scheme, authority, given)
+
+    def _add_body(
+        self,
+        body: Any,
+        given: list[Field],
+        trailers: Headers | None,
+        end_stream: bool,
+        blocksize: int,
+    ) -> None:
+        """Take what follows the header block."""
+        if trailers is not None:
+            self.trailers = trailer_fields(trailers)
+        self.open = not end_stream
         if self.open:
             if body is not None:
                 raise ValueError("with end_stream=False the body is what send() is given, not an argument")
             self.pieces = iter(())
-        elif given and body is not None:
-            self._unwrap(given)
-        if self.open or body is not None:
+        elif body is not None:
+            self.body, self.pieces = split_body(body, blocksize)
+            if given:
+                self._unwrap(given)
+        if given and (self.open or body is not None):
             self.expects = any(name == b"expect" and value.lower() == _CONTINUE for name, value in given)
-        self.fields = request_fields(method, url, scheme, authority, self._added(given) + given)
+        self.bare = not (self.body or self.trailers or self.expects or self.pieces is not None)
 
     def _unwrap(self, given: list[Field]) -> None:
         """Take a body out of its chunks, if the caller's header fields say that it is in some."""
@@ -117,6 +143,7 @@ class Request:
         self = cls.__new__(cls)
         self.method = method
         self.url = url
+        self.bare = False
         self.body = None
         self.pieces = iter(())
         self.open = True
@@ -126,6 +153,11 @@ class Request:
         self.deadline = None
         self.fields = request_fields(method, url, scheme, authority, headers)
         return self
+
+    def complete(self, body: bytes | None) -> None:
+        """Take the whole of a body that was to be written later: the header block, or it, ends the stream."""
+        self.body, self.pieces = body, None
+        self.bare = not (body or self.trailers)
 
     def like(self, url: str) -> "Request":
         """Return the same request, which has no body, for another target of the same origin.
@@ -156,9 +188,7 @@ class Request:
         return self.pieces is None
 
     def _added(self, given: list[Field]) -> list[Field]:
-        """Return the fields that http.client adds by itself."""
-        if not given and self.body is None and str(self.method).upper() not in _METHODS_EXPECTING_BODY:
-            return [_ACCEPT_ENCODING]
+        """Return the caller's fields behind those that http.client adds by itself."""
         names = {name for name, _ in given}
         added: list[Field] = []
         if b"accept-encoding" not in names:
@@ -168,7 +198,7 @@ class Request:
                 added.append((b"content-length", b"%d" % len(self.body)))
             elif str(self.method).upper() in _METHODS_EXPECTING_BODY:
                 added.append((b"content-length", b"0"))
-        return added
+        return added + given
 
 
 def priority_value(priority: Priority) -> bytes:

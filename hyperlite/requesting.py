@@ -77,20 +77,20 @@ class RequestingConnection(DiallingConnection):
             RequestTimeout: the server did not let it be sent in time.
             HTTP2Error, OSError: connecting failed, or the connection while the body was sent.
         """
-        request = Request(
+        request = Request(  # by position: a dict of keywords would cost as much as the rest of the call
             method,
             url,
             body,
             headers,
-            scheme=self._scheme,
-            authority=self._authority,
-            blocksize=self.blocksize,
-            encode_chunked=encode_chunked,
-            end_stream=end_stream,
-            trailers=trailers,
-            priority=priority,
-            timeout=timeout,
-            deadline=self._due(deadline),
+            self._scheme,
+            self._authority,
+            self.blocksize,
+            encode_chunked,
+            end_stream,
+            trailers,
+            priority,
+            timeout,
+            self._due(deadline),
         )
         return self._send_all([request])[0]
 
@@ -117,16 +117,9 @@ class RequestingConnection(DiallingConnection):
     def _make_request(
         self, method: str, url: str, body: Any = None, headers: Headers = NO_HEADERS
     ) -> Request:
-        return Request(
-            method,
-            url,
-            body,
-            headers,
-            scheme=self._scheme,
-            authority=self._authority,
-            blocksize=self.blocksize,
-            deadline=self._due(None),
-        )
+        request = Request(method, url, body, headers, self._scheme, self._authority, self.blocksize)
+        request.deadline = self._due(None)
+        return request
 
     def _due(self, seconds: float | None) -> float | None:
         """Return when an exchange that begins now must be over."""
@@ -135,43 +128,38 @@ class RequestingConnection(DiallingConnection):
         return None if seconds is None or seconds == math.inf else time.monotonic() + seconds
 
     def _send_all(self, requests: list[Request]) -> list[int]:
-        deadline = requests[0].deadline if requests else None
-        with self._dialling_by(deadline):
-            current = self._usable_transport()
-            first, self._next_id = self._next_id, self._next_id + 2 * len(requests)
-            ids = list(range(first, self._next_id, 2))
-            numbered = list(zip(ids, requests, strict=True))
-            if (
-                self._upgrade_next
-                and isinstance(current, Lane)
-                and numbered
-                and _may_ask(current, requests[0])
-            ):
-                current = self._ask_to_upgrade(current, *numbered.pop(0))
-            pending = self._hand_over(current, numbered)
+        by = requests[0].deadline if requests else None
+        self._take_dialling(by)
+        try:
+            pending = self._hand_over(self._usable_transport(by), requests, by)
+        finally:
+            self._dialling.release()
         try:
             self._settle(pending)
         except BaseException:
-            for stream_id in ids:  # which the caller will never know
+            for one in pending:  # whose ids the caller will never know
                 with contextlib.suppress(http_client.ResponseNotReady):
-                    self.cancel(stream_id)
+                    self.cancel(one.stream_id)
             raise
-        return ids
+        return [one.stream_id for one in pending]
 
-    def _hand_over(self, current: Mux | Lane, numbered: list[tuple[int, Request]]) -> list[Pending]:
+    def _hand_over(self, current: Mux | Lane, requests: list[Request], by: float | None) -> list[Pending]:
         """Give requests to a transport, or to its successor; returns what they are there."""
-        pending: list[Any]
+        if not requests:
+            return []
+        if self._upgrade_next and isinstance(current, Lane) and _may_ask(current, requests[0]):
+            current, first = self._ask_to_upgrade(current, requests[0])
+            return [first, *self._hand_over(current, requests[1:], by)]
+        kind = Exchange if isinstance(current, Lane) else Stream
+        pending: list[Any] = []
+        for request in requests:
+            pending.append(kind(self._next_id, request))
+            self._next_id += 2
         if isinstance(current, Lane):
-            pending = [Exchange(stream_id, request) for stream_id, request in numbered]
             current.submit(pending)
         else:
-            pending = [Stream(stream_id, request) for stream_id, request in numbered]
-            if pending:
-                self._submit(current, pending)
+            self._submit(current, pending, by)
         self._expect(pending)
-        if pending and pending[0].request.open:
-            with self._lock:
-                self._sending[pending[0].stream_id] = pending[0]
         return pending
 
     def _settle(self, pending: list[Pending]) -> None:
@@ -182,16 +170,18 @@ class RequestingConnection(DiallingConnection):
             if first.mux is not None:
                 first.mux.settle(streams)
             for stream in streams:
-                if stream.request.pieces is not None or stream.request.expects:
+                request = stream.request
+                if not request.bare and (request.pieces is not None or request.expects):
                     self._send_body(stream)
         else:
             for exchange in cast("list[Exchange]", pending):
                 assert exchange.lane is not None
                 exchange.lane.settle(exchange)
 
-    def _ask_to_upgrade(self, lane: Lane, stream_id: int, request: Request) -> Mux | Lane:
+    def _ask_to_upgrade(self, lane: Lane, request: Request) -> tuple[Mux | Lane, Pending]:
         """Send the first request, and see whether the server goes on in HTTP/2 (RFC 7540 section 3.2)."""
         self._upgrade_next = False
+        stream_id, self._next_id = self._next_id, self._next_id + 2
         engine, settings = make_upgrading_engine(
             request.fields, trace=self.debuglevel > 0, **self._engine_options
         )
@@ -207,24 +197,28 @@ class RequestingConnection(DiallingConnection):
             raise
         if not agreed:
             self._expect([exchange])
-            return lane
+            return lane, exchange
         stream = Stream(stream_id, request)
         mux = self._talk_http2(lane.surrender(), engine)
         mux.adopt(stream)
         self._upgrade = False  # from now on it is prior knowledge (RFC 9113 section 3.3)
         self._expect([stream])
-        return mux
+        return mux, stream
 
     def _expect(self, pending: Iterable[Pending]) -> None:
+        """Have responses waited for."""
         with self._lock:
-            self._pending.update((one.stream_id, one) for one in pending)
+            for one in pending:
+                self._pending[one.stream_id] = one
+                if one.request.open:
+                    self._sending[one.stream_id] = one
 
-    def _submit(self, current: Mux | Lane, streams: list[Stream]) -> Mux:
+    def _submit(self, current: Mux | Lane, streams: list[Stream], by: float | None) -> Mux:
         """Hand streams to a mux: the current one, or its successor if it takes no more."""
         for _ in range(MAX_TRIES):
             if isinstance(current, Mux) and current.submit(streams, gather=True):
                 return current
-            current = self._usable_transport()
+            current = self._usable_transport(by)
         raise ConnectionGoingAway(
             "the server closes each connection before it takes a request", retry_safe=True
         )
@@ -331,21 +325,23 @@ class RequestingConnection(DiallingConnection):
         """Return a pending request; from now on nobody else can have it."""
         with self._lock:
             if stream_id is None:
-                me = threading.get_ident()
-                stream_id = next((key for key, item in self._pending.items() if item.thread == me), None)
-                if stream_id is None:
-                    raise http_client.ResponseNotReady("no request of this thread waits for its response")
-            pending = self._find(stream_id)
-            del self._pending[stream_id]
-            return pending
+                stream_id = self._oldest_locked()
+            pending = self._pending.pop(stream_id, None)
+        if pending is None:
+            raise unknown(stream_id)
+        return pending
 
-    def _find(self, stream_id: int) -> Pending:
-        try:
-            return self._pending[stream_id]
-        except KeyError:
-            raise http_client.ResponseNotReady(
-                f"no request with id {stream_id!r} waits for its response"
-            ) from None
+    def _oldest_locked(self) -> int:
+        me = threading.get_ident()
+        for stream_id, pending in self._pending.items():
+            if pending.thread == me:
+                return stream_id
+        raise http_client.ResponseNotReady("no request of this thread waits for its response")
+
+
+def unknown(stream_id: int) -> http_client.ResponseNotReady:
+    """Return the error for an id that no request has, or whose response was taken."""
+    return http_client.ResponseNotReady(f"no request with id {stream_id!r} waits for its response")
 
 
 def _may_ask(lane: Lane, request: Request) -> bool:

@@ -8,11 +8,11 @@ Rule: a response holds its own way to the transport and never goes through `conn
 such as urllib.request take that away before the body is read.
 """
 
-import functools
 import http.client as http_client
 import io
+from collections.abc import Callable
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 from .errors import (
     BodyReset,
@@ -30,10 +30,14 @@ from .stream import Stream
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer as Buffer
 
+T = TypeVar("T")
+
 HTTP_2 = 20  # as http.client has 10 and 11
 
 _REASONS = {status.value: status.phrase for status in HTTPStatus}
 _ALL = 1 << 62  # more than any body
+# http.client's own: who puts another in its place wants that to be called.
+_INHERITED_READ = http_client.HTTPResponse.read
 
 
 class Body(io.BufferedIOBase):
@@ -143,6 +147,32 @@ class Body(io.BufferedIOBase):
         )
 
 
+class _Lazy(Generic[T]):
+    """An attribute that is made when it is first asked for, and can be assigned like any other.
+
+    functools.cached_property is the same, and takes a lock in Python 3.11.
+    """
+
+    def __init__(self, make: Callable[["HTTP20Response"], T]) -> None:
+        self._make = make
+        self.__doc__ = make.__doc__
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    @overload
+    def __get__(self, response: None, owner: type) -> "_Lazy[T]": ...
+
+    @overload
+    def __get__(self, response: "HTTP20Response", owner: type) -> T: ...
+
+    def __get__(self, response: "HTTP20Response | None", owner: type) -> "_Lazy[T] | T":
+        if response is None:
+            return self
+        value = vars(response)[self._name] = self._make(response)
+        return value
+
+
 class HTTP20Response(http_client.HTTPResponse):
     """What a server answered; in all that http.client documents it is `http.client.HTTPResponse`.
 
@@ -153,46 +183,84 @@ class HTTP20Response(http_client.HTTPResponse):
         stream_id: the id that `request()` returned for it.
     """
 
-    fp: Any  # the file that the inherited methods read from; None at the end
+    # What is the same for all responses on HTTP/2; those on HTTP/1.1 have their own.
+    version = HTTP_2
+    debuglevel = 0
+    chunked = False
+    will_close = False
     stream_id: int | None = None
     _stream: Stream | None = None
 
     @classmethod
-    def from_stream(cls, mux: Mux, stream: Stream, method: str) -> "HTTP20Response":
+    def from_stream(cls, stream: Stream, method: str) -> "HTTP20Response":
         """Return the response of a stream whose header block has arrived."""
         self = cls.__new__(cls)
-        self.debuglevel = 0
         self._method = method  # type: ignore[attr-defined]  # http.client's own name; callers read it
-        self._fill(mux, stream)
+        self._fill(stream)
         return self
 
-    def _fill(self, mux: Mux, stream: Stream) -> None:
+    def _fill(self, stream: Stream) -> None:
         """Take over what the header block says, as http.client's `begin()` does."""
         self._stream = stream
         self.stream_id = stream.stream_id
-        self.version = HTTP_2
-        self.code = self.status = stream.status
-        self.reason = _REASONS.get(stream.status, "")
+        self.status = stream.status
         self.length = stream.length
-        self.chunked = False
-        self.will_close = False
-        self.fp = Body(mux, stream)
 
-    @functools.cached_property
-    def headers(self) -> http_client.HTTPMessage:  # type: ignore[override]
+    @_Lazy
+    def fp(self) -> Any:
+        """The file that the inherited methods read from; None at the end.
+
+        A response that is complete is mostly read without it: to make it, and to drop it, costs as much as
+        all the rest of a response.
+        """
+        if self._stream is None or self._stream.mux is None:
+            raise AttributeError("fp")
+        return Body(self._stream.mux, self._stream)
+
+    @_Lazy
+    def code(self) -> int:
+        """The same as `status`."""
+        return self.status
+
+    @_Lazy
+    def reason(self) -> str:
+        """The standard phrase for the status: HTTP/2 has none of its own."""
+        return _REASONS.get(self.status, "")
+
+    @_Lazy
+    def headers(self) -> http_client.HTTPMessage:
         """The header fields: an HTTPMessage, made when it is first asked for."""
         assert self._stream is not None
         return to_message(self._stream.response_fields)
 
-    @functools.cached_property
-    def msg(self) -> http_client.HTTPMessage:  # type: ignore[override]
+    @_Lazy
+    def msg(self) -> http_client.HTTPMessage:
         """The same object as `headers`."""
         return self.headers
 
     def read(self, amt: int | None = None) -> bytes:
         """Read as http.client does."""
+        if amt is None and (data := self._whole()) is not None:
+            return data
         data = super().read(amt)
         self._close_at_end(amt is not None and len(data) < amt)
+        return data
+
+    def _whole(self) -> bytes | None:
+        """Return the body, if nothing of it was read and all of it is there: that is all there is to do."""
+        stream = self._stream
+        if (
+            stream is None
+            or not stream.complete
+            or "fp" in vars(self)
+            or http_client.HTTPResponse.read is not _INHERITED_READ
+        ):
+            return None
+        assert stream.mux is not None
+        data = stream.mux.read(stream, _ALL)
+        if self.length is not None:
+            self.length = 0
+        self.fp = None
         return data
 
     def readinto(self, b: "Buffer") -> int:
@@ -225,7 +293,7 @@ class HTTP20Response(http_client.HTTPResponse):
         HTTP/1.1. What nobody has taken is refused when this response is closed before its end, or dropped.
         """
         promised = self._stream.pushes if self._stream else ()
-        return [HTTP20Push(stream, self) for stream in promised]
+        return [HTTP20Push(stream, self) for stream in promised or ()]
 
     def __repr__(self) -> str:
         where = f"HTTP/2 stream {self.stream_id}" if self._stream else "HTTP/1.1"
@@ -233,11 +301,14 @@ class HTTP20Response(http_client.HTTPResponse):
         return f"<{type(self).__name__} {self.status} {self.reason}, {where}, {state}>"
 
     def __del__(self) -> None:
-        """Leave the stream to its `Body`: closing here could wait, in the middle of anything."""
-        if self._stream is None:
+        """Leave the stream to its `Body` or the mux: closing here could wait, in the middle of anything."""
+        stream = self._stream
+        if stream is None:
             super().__del__()
             return
-        for pushed in self._stream.pushes:  # which nobody can get at any more
+        if not stream.exhausted and "fp" not in vars(self) and stream.mux is not None:
+            stream.mux.abandon(stream)
+        for pushed in stream.pushes or ():  # which nobody can get at any more
             if pushed.mux is not None:
                 pushed.mux.abandon(pushed)
 
@@ -275,7 +346,7 @@ class HTTP20Push:
             mux.cancel(stream)
             raise
         stream.pushed_to.remove(stream)
-        return type(self._parent).from_stream(mux, stream, self.method)
+        return type(self._parent).from_stream(stream, self.method)
 
     def cancel(self) -> None:
         """Refuse the response: its stream is reset.

@@ -10,6 +10,7 @@ is what goes on between the two, all of it under the lock.
 - A body to be sent is made into frames when the peer's windows and the socket have room for them.
 """
 
+import math
 import socket
 import threading
 import time
@@ -73,7 +74,7 @@ class Ping:
 
     def __init__(self) -> None:
         self.answered: float | None = None  # when
-        self.waiters: list[threading.Lock] = []
+        self.waiters: tuple[threading.Lock, ...] = ()
 
 
 class Slots(Link):
@@ -92,7 +93,7 @@ class Slots(Link):
         super().__init__(sock, timeout)
         self._engine = engine
         self._max_buffered = max_buffered
-        self._keepalive_idle = keepalive_idle
+        self._keepalive_idle = math.inf if keepalive_idle is None else keepalive_idle
         self._ping_timeout = ping_timeout
         # -- guarded by _lock --
         self._streams: dict[int, Stream] = {}  # by wire id: those that hold a slot
@@ -127,41 +128,44 @@ class Slots(Link):
 
     def _start_queued_locked(self) -> None:
         """Start queued requests while slots are free, and while not too much lies unread already."""
-        engine = self._engine
+        engine, queue = self._engine, self._queue
+        if not queue or self._closed is not None or self._draining:
+            return
+        if time.monotonic() - self._heard > self._keepalive_idle and self._grace is None:
+            self._ask_for_life_locked()
         while (
-            self._queue and self.usable and len(self._streams) - self._pushed < engine.max_concurrent_streams
+            queue
+            and len(self._streams) - self._pushed < engine.max_concurrent_streams
+            and not engine.exhausted
         ):
             if self._unread <= self._max_buffered:
-                self._start_locked(self._queue.popleft())
+                self._start_locked(queue.popleft())
                 continue
-            wanted = next((stream for stream in self._queue if stream.wanted), None)
+            wanted = next((stream for stream in queue if stream.wanted), None)
             if wanted is None:
                 return
-            self._queue.remove(wanted)
+            queue.remove(wanted)
             self._start_locked(wanted)
-        if self._queue and self._engine.exhausted:
+        if queue and engine.exhausted:
             self._draining = True
             self._refuse_queue_locked(ConnectionGoingAway("the connection's stream numbers are used up"))
 
     def _ask_for_life_locked(self) -> None:
         """Have a PING go out with the first request after a silence: no round trip of its own, no thread."""
-        silent = time.monotonic() - self._heard
-        if self._keepalive_idle is not None and silent > self._keepalive_idle and self._grace is None:
-            busy, self._busy = self._busy, True
-            self._engine.ping(_SIGN_OF_LIFE)
-            self._busy = busy
-            self._grace = self._ping_timeout
+        busy, self._busy = self._busy, True
+        self._engine.ping(_SIGN_OF_LIFE)
+        self._busy = busy
+        self._grace = self._ping_timeout
 
     def _start_locked(self, stream: Stream) -> None:
-        self._ask_for_life_locked()
         if self._asked < self._moved:
             self._asked = time.monotonic()
         stream.written_at = self._written
         request = stream.request
-        waits = request.expects and not stream.tries  # the body does, for 100 Continue
-        if (request.body or request.trailers) and request.pieces is None and not waits:
+        if request.bare:
+            stream.sent = True
+        elif request.pieces is None and (stream.tries or not request.expects):  # it waits for no 100 Continue
             stream.outgoing, stream.outgoing_last = memoryview(request.body or b""), True
-        stream.sent = stream.outgoing is None and request.pieces is None and not waits
         busy, self._busy = self._busy, True  # an interrupt here would leave HPACK in no known state
         stream.wire_id = self._engine.open(request.fields, end_stream=stream.sent)
         self._busy = busy
@@ -174,10 +178,12 @@ class Slots(Link):
         size = len(data)
         stream.taken += size
         self._unread -= size
-        prepaid = min(size, stream.advanced)
-        stream.advanced -= prepaid
-        self._advanced -= prepaid
-        if size > prepaid and stream.wire_id in self._streams:
+        prepaid = 0
+        if stream.advanced:
+            prepaid = min(size, stream.advanced)
+            stream.advanced -= prepaid
+            self._advanced -= prepaid
+        if size > prepaid and not stream.complete and stream.wire_id in self._streams:
             self._credit_locked(stream, size - prepaid)
             self._push_locked()
         if self._queue:
@@ -192,9 +198,9 @@ class Slots(Link):
         self._advanced -= stream.advanced
         stream.advanced = 0
         stream.inbox.clear()
-        for pushed in stream.pushes:
+        for pushed in stream.pushes or ():
             self._cancel_locked(pushed, None)
-        stream.pushes = []
+        stream.pushes = None
         if stream.complete or stream.error is not None:
             return
         stream.error = error or StreamReset(
@@ -225,12 +231,16 @@ class Slots(Link):
 
     def _finish_locked(self, stream: Stream) -> None:
         """Free the slot of a stream that is over on the wire."""
-        del self._streams[stream.wire_id]
-        self._pushed -= not stream.wire_id % 2
-        self._senders.pop(stream.wire_id, None)
-        stream.outgoing = None
-        stream.sent = True
-        self._baton.wake(stream)
+        wire_id = stream.wire_id
+        del self._streams[wire_id]
+        if not wire_id % 2:
+            self._pushed -= 1
+        if not stream.sent:
+            self._senders.pop(wire_id, None)
+            stream.outgoing = None
+            stream.sent = True
+        if stream.waiters:
+            self._baton.wake(stream)
         if self._queue:
             self._start_queued_locked()
 
@@ -275,11 +285,14 @@ class Slots(Link):
         while self._abandoned:
             self._cancel_locked(self._abandoned.popleft(), None)
 
-    def _produce_locked(self) -> tuple[bytes, bool]:
-        if self._senders and len(self._out) < WRITE_AHEAD:
+    def _produce_locked(self) -> bool:
+        more = bool(self._senders) and len(self._out) < WRITE_AHEAD
+        if more:
             self._feed_bodies_locked()
-            return self._engine.take(), True
-        return self._engine.take(), False
+        if fresh := self._engine.take():
+            self._written += len(fresh)
+            self._out += fresh
+        return more
 
     def _feed_bodies_locked(self) -> None:
         """Make frames of the bodies to be sent, each stream in turn."""
@@ -382,7 +395,7 @@ class Slots(Link):
 
     def _on_informational(self, event: InformationalReceived) -> None:
         if stream := self._streams.get(event.wire_id):
-            stream.informational.append((event.status, event.fields))
+            stream.informational += ((event.status, event.fields),)
             self._baton.wake(stream)
 
     def _on_response(self, event: ResponseReceived) -> None:
@@ -391,37 +404,37 @@ class Slots(Link):
             stream.length = event.length
             stream.status = event.status  # the last: `settled` is asked without the lock
             self.answered += 1
-            self._advance_locked(stream, event.end_stream)
+            if event.end_stream:
+                self._complete_locked(stream)
+            elif stream.waiters:
+                self._baton.wake(stream)
 
     def _on_data(self, event: DataReceived) -> None:
         if stream := self._streams.get(event.wire_id):
             if event.data:
                 stream.inbox.put(event.data)
                 self._unread += len(event.data)
-            self._advance_locked(stream, event.end_stream)
+            if event.end_stream:
+                self._complete_locked(stream)
+            elif stream.waiters:
+                self._baton.wake(stream)
 
     def _on_trailers(self, event: TrailersReceived) -> None:
         if stream := self._streams.get(event.wire_id):
             stream.trailers = event.fields
-            self._advance_locked(stream, True)
-
-    def _advance_locked(self, stream: Stream, ends: bool) -> None:
-        """Tell those who wait for a stream; `ends`: that was the end of its response."""
-        if ends:
             self._complete_locked(stream)
-        else:
-            self._baton.wake(stream)
 
     def _on_push(self, event: PushPromised) -> None:
         parent = self._streams.get(event.wire_id)
         authority = dict(event.fields)[b":authority"]
-        too_much = parent and (len(parent.pushes) >= MAX_UNTAKEN or self._unread > self._max_buffered)
+        too_much = parent and (len(parent.pushes or ()) >= MAX_UNTAKEN or self._unread > self._max_buffered)
         if parent is None or too_much or authority != dict(parent.request.fields)[b":authority"]:
             # Nobody is interested any more; or it is not the server's to answer (RFC 9113 section 8.4).
             self._engine.reset(event.promised_id, ErrorCode.REFUSED_STREAM)
             return
         pushed = Stream(event.promised_id, Request.promised(event.fields))
         pushed.mux, pushed.wire_id, pushed.sent = parent.mux, event.promised_id, True
+        parent.pushes = parent.pushes or []
         pushed.thread, pushed.pushed_to = parent.thread, parent.pushes
         self._streams[event.promised_id] = pushed
         self._pushed += 1

@@ -9,6 +9,7 @@ lock is read after `complete` or `error` was set, when nothing changes any more.
 
 import threading
 from collections import deque
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from .errors import HTTP2Error
@@ -49,6 +50,9 @@ class Inbox:
     def take(self, limit: int) -> bytes:
         """Take up to `limit` bytes from the front; a piece that is taken alone and whole is not copied."""
         pieces = self._pieces
+        if len(pieces) == 1 and limit >= self.size and not self._start:  # nearly always
+            self.size = 0
+            return bytes(pieces.popleft())
         room = limit - len(pieces[0]) + self._start
         if room < 0:
             start, self._start = self._start, self._start + limit
@@ -129,12 +133,12 @@ class Stream:
         self.stream_id = stream_id
         self.request = request
         self.thread = threading.get_ident()  # whose request it is
-        self.pushed_to: list[Stream] = []  # if the server has opened it: the `pushes` of which it is one
+        self.pushed_to: list[Stream]  # only if the server has opened it: the `pushes` of which it is one
         # -- owned by the connection --
         self.tries = 0  # how often it was sent again without the server having answered anything
         self.answered_before = 0  # what its mux had had answered when it was submitted
         # -- guarded by the mux's lock --
-        self.waiters: list[threading.Lock] = []
+        self.waiters: tuple[threading.Lock, ...] = ()  # mostly there is none, or one
         self.reset()
 
     def reset(self) -> None:
@@ -146,11 +150,12 @@ class Stream:
         self.outgoing_last = False  # END_STREAM follows it
         self.sent = False  # END_STREAM is sent, or nobody wants the rest
         self.status = 0  # 0: no final header block yet
-        self.response_fields: list[Field] = []
-        self.informational: list[tuple[int, list[Field]]] = []
-        self.trailers: list[Field] = []
+        # -- of what few responses have there is no list before it is needed --
+        self.response_fields: Sequence[Field] = ()
+        self.informational: tuple[tuple[int, list[Field]], ...] = ()
+        self.trailers: Sequence[Field] = ()
         self.length: int | None = None  # of the body; None: not announced
-        self.pushes: list[Stream] = []  # what the server answers besides, unasked, and nobody has taken
+        self.pushes: list[Stream] | None = None  # what the server answers unasked, and nobody has taken
         self.inbox = Inbox()
         self.taken = 0  # bytes of the body that were read
         self.advanced = 0  # credit given for unread bytes: see Mux._relieve_locked

@@ -155,9 +155,7 @@ class StrictSocket(SharedSocket):
             self._write(view)
             return
         if self._stream is None:  # the whole body in one piece, behind its head
-            assert self._request is not None
-            self._request.body = bytes(view)
-            self._end()
+            self._end(bytes(view))
         else:
             self._write(view, last=True)
             self._state = _State.DONE
@@ -188,13 +186,13 @@ class StrictSocket(SharedSocket):
         # False says that the response is complete: nobody wants the rest, and nobody need know.
         self.mux.write(self._stream or self._open(), view, last=last)
 
-    def _end(self) -> None:
-        """Complete the request."""
+    def _end(self, body: bytes | None = None) -> None:
+        """Complete the request; `body` is all of it, if its header block was not sent yet."""
         if self._stream is not None:
             self.mux.write(self._stream, b"", last=True)
         else:
             assert self._request is not None
-            self._request.pieces = None  # so that the header block, or the body behind it, ends the stream
+            self._request.complete(body)
             self._open()
         self._state = _State.DONE
 

@@ -46,6 +46,23 @@ def test_read_all(response: hyperlite.HTTP20Response) -> None:
     assert response.read(10) == b""
 
 
+def test_a_patched_read_is_called(
+    response: hyperlite.HTTP20Response, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A complete body needs nothing of http.client; who has put something else in its place gets that."""
+    read = http.client.HTTPResponse.read
+    monkeypatch.setattr(http.client.HTTPResponse, "read", lambda *args: b"<" + read(*args) + b">")
+    assert response.read() == b"<" + BODY + b">"
+
+
+def test_fp_can_be_taken_away(response: hyperlite.HTTP20Response) -> None:
+    """As urllib.request's, and others that go on with the file alone, do."""
+    file, response.fp = response.fp, None
+    assert response.isclosed()
+    assert response.read() == b""
+    assert file.read(5) == BODY[:5]
+
+
 def test_read_in_pieces(response: hyperlite.HTTP20Response) -> None:
     read = b""
     while piece := response.read(777):

@@ -49,6 +49,8 @@ _FIRST_DYNAMIC = len(_STATIC)
 _DYNAMIC_NAME = 0x40 | _FIRST_DYNAMIC
 # Prefixes that are full: the number goes on in the next byte.
 _LONG_INDEX, _LONG_PLAIN_INDEX, _LONG = 0x3F, 0x0F, 0x7F
+# The beginnings of a `:path`, by its length. Its Huffman code would cost more than the bytes that it saves.
+_PATHS = [bytes((0x04, length)) for length in range(_LONG)]
 
 
 class _Steps(dict[int, tuple[int, bytes, bool]]):
@@ -363,15 +365,18 @@ class MemoEncoder:
         for field in fields:
             code = memory.get(field)
             if code is None:
-                code = self._encode(field)
-                memory = self._memory
+                name, value = field
+                if name == b":path" and len(value) < _LONG:
+                    code = _PATHS[len(value)] + value
+                else:
+                    code = self._encode(field)
+                    memory = self._memory
             codes.append(code)
         return b"".join(codes)
 
     def _encode(self, field: Field) -> bytes:
         name, value = field
         if name == b":path":
-            # Not worth its Huffman code, which costs more than the bytes that it saves.
             return b"\x04" + _number(0, 7, len(value)) + value
         known = HeaderTable.STATIC_TABLE_MAPPING.get(name)
         index = known[0] if known else 0

@@ -73,6 +73,8 @@ from .hpack_memo import MemoDecoder, MemoEncoder
 from .windows import CONNECTION_WINDOW, DEFAULT_WINDOW, InboundWindow
 
 _WORD = struct.Struct(">L")
+_UNUSUAL = PADDED | HAS_PRIORITY
+_RESPONSE, _TRAILERS = Block.RESPONSE, Block.TRAILERS
 
 
 class _Stream:
@@ -80,11 +82,11 @@ class _Stream:
 
     __slots__ = ("ended", "message", "outbound", "window")
 
-    def __init__(self, message: Message, window: InboundWindow, outbound: int) -> None:
+    def __init__(self, message: Message, window: InboundWindow, outbound: int, ended: bool) -> None:
         self.message = message
         self.window = window
         self.outbound = outbound  # how much of the body the peer takes; below 0 after SETTINGS shrank it
-        self.ended = False  # by us: the request is complete
+        self.ended = ended  # by us: the request is complete
 
 
 class NativeEngine:
@@ -103,6 +105,7 @@ class NativeEngine:
         self._max_stream_window = max_stream_window
         self._max_fields = max_fields
         self._next_wire_id = first_wire_id
+        self.exhausted = first_wire_id > MAX_WIRE_ID
         self._streams: dict[int, _Stream] = {}
         self._pending = b""  # what came of a frame that is not complete
         self._greeted = False  # the peer's SETTINGS came
@@ -132,13 +135,6 @@ class NativeEngine:
         self._out: list[bytes | memoryview] = [self._h2.data_to_send()]
         self._update_window(0, CONNECTION_WINDOW - DEFAULT_WINDOW)
 
-    # -- state -------------------------------------------------------------------------------
-
-    @property
-    def exhausted(self) -> bool:
-        """Whether the stream numbers of this connection are used up."""
-        return self._next_wire_id > MAX_WIRE_ID
-
     # -- calls in, bytes out -----------------------------------------------------------------
 
     def open(self, fields: Sequence[Field], *, end_stream: bool) -> int:
@@ -146,10 +142,10 @@ class NativeEngine:
         wire_id = self._next_wire_id
         self._send_block(wire_id, fields, END_STREAM if end_stream else 0)
         self._next_wire_id += 2
-        message = Message(head=fields[0][1] == b"HEAD", max_fields=self._max_fields)
-        stream = _Stream(message, InboundWindow(self._stream_window), self._peer_window)
-        stream.ended = end_stream
-        self._streams[wire_id] = stream
+        self.exhausted = wire_id + 2 > MAX_WIRE_ID
+        message = Message(fields[0][1] == b"HEAD", self._max_fields)
+        window = InboundWindow(self._stream_window)
+        self._streams[wire_id] = _Stream(message, window, self._peer_window, end_stream)
         return wire_id
 
     def _send_block(self, wire_id: int, fields: Sequence[Field], flags: int) -> None:
@@ -286,20 +282,20 @@ class NativeEngine:
             if (
                 stream is not None
                 and kind <= HEADERS
+                and not flags & _UNUSUAL
                 and length <= MAX_FRAME
                 and self._greeted
                 and not guard.block_of
-                and not flags & (PADDED | HAS_PRIORITY)
             ):
                 if stop > end:
                     break
                 if kind == DATA:
                     at = stop
-                    self._data(wire_id, stream, data[start:stop], length, flags & END_STREAM, events)
+                    self._data(wire_id, stream, data[start:stop], length, flags & END_STREAM != 0, events)
                     continue
                 if flags & END_HEADERS:
                     at = stop
-                    self._block(wire_id, stream, data[start:stop], flags & END_STREAM, events)
+                    self._block(wire_id, stream, data[start:stop], flags & END_STREAM != 0, events)
                     continue
             if not self._greeted:
                 check_greeting(kind, flags, data[at : at + 64])
@@ -323,7 +319,7 @@ class NativeEngine:
                 guard.late_data(wire_id, len(payload))
                 self._consume_connection(len(payload))
             else:
-                self._data(wire_id, stream, body, len(payload), flags & END_STREAM, events)
+                self._data(wire_id, stream, body, len(payload), flags & END_STREAM != 0, events)
         elif kind in (HEADERS, CONTINUATION):
             if kind == HEADERS and stream is None:
                 guard.late_headers(wire_id, len(payload))
@@ -346,7 +342,7 @@ class NativeEngine:
                 events.append(GoAwayReceived(last & MAX_WIRE_ID, code, payload[8:]))
 
     def _data(
-        self, wire_id: int, stream: _Stream, body: bytes, length: int, ends: int, events: list[Event]
+        self, wire_id: int, stream: _Stream, body: bytes, length: int, ends: bool, events: list[Event]
     ) -> None:
         """Take DATA of an open stream; `length` includes the padding, all of which is flow-controlled."""
         message, window, size = stream.message, stream.window, len(body)
@@ -356,33 +352,39 @@ class NativeEngine:
         elif not ends:
             self._guard.spend(1)
         try:
-            message.data(size, end_stream=bool(ends))
+            message.data(size, end_stream=ends)
         except MalformedResponse as error:
             self._fail_stream(wire_id, error, events)
             self._guard.late_data(wire_id, length)
             self._consume_connection(length)
             return
-        window.received(length)
+        window.left -= length
         if window.left < 0:
             raise Violation(ErrorCode.FLOW_CONTROL_ERROR, f"more DATA on stream {wire_id} than its window")
-        self._consume_connection(length)
+        self._inbound -= length
+        if self._inbound < CONNECTION_WINDOW // 2:
+            self._refill()
         if length > size:
             self._credit(wire_id, stream, window.consumed(length - size))
-        events.append(DataReceived(wire_id, body, bool(ends)))
+        events.append(DataReceived(wire_id, body, ends))
         if ends and stream.ended:
             del self._streams[wire_id]
 
     def _consume_connection(self, length: int) -> None:
-        """Take note of DATA on any stream; the connection's window is returned on receipt."""
+        """Take note of DATA that is of no use."""
         self._inbound -= length
         if self._inbound < CONNECTION_WINDOW // 2:
-            if self._inbound < 0:
-                raise Violation(ErrorCode.FLOW_CONTROL_ERROR, "more DATA than the connection's window")
-            self._update_window(0, CONNECTION_WINDOW - self._inbound)
-            self._inbound = CONNECTION_WINDOW
+            self._refill()
+
+    def _refill(self) -> None:
+        """Return the connection's window: on receipt, so that who does not read holds up nobody else."""
+        if self._inbound < 0:
+            raise Violation(ErrorCode.FLOW_CONTROL_ERROR, "more DATA than the connection's window")
+        self._update_window(0, CONNECTION_WINDOW - self._inbound)
+        self._inbound = CONNECTION_WINDOW
 
     def _block(
-        self, wire_id: int, stream: _Stream | None, block: bytes, ends: int | bool, events: list[Event]
+        self, wire_id: int, stream: _Stream | None, block: bytes, ends: bool, events: list[Event]
     ) -> None:
         """Take a whole header block; one that nobody waits for is decoded for the table's sake."""
         try:
@@ -395,14 +397,15 @@ class NativeEngine:
             return
         message = stream.message
         try:
-            kind = message.block(fields, end_stream=bool(ends))
+            kind = message.block(fields, end_stream=ends)
         except MalformedResponse as error:
-            self._fail_stream(wire_id, error, events, over=bool(ends) and stream.ended)
+            self._fail_stream(wire_id, error, events, over=ends and stream.ended)
             return
-        if kind is Block.RESPONSE:
-            self._guard.earn(HEAD_EARNS)
-            events.append(ResponseReceived(wire_id, message.status, fields, message.length, bool(ends)))
-        elif kind is Block.TRAILERS:
+        if kind is _RESPONSE:
+            if self._guard.useless:
+                self._guard.earn(HEAD_EARNS)
+            events.append(ResponseReceived(wire_id, message.status, fields, message.length, ends))
+        elif kind is _TRAILERS:
             events.append(TrailersReceived(wire_id, fields))
         else:
             self._guard.spend(1)

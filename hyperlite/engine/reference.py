@@ -404,7 +404,7 @@ class H2Engine:
     def _translate(self, event: h2.events.Event, events: list[Event]) -> None:
         match event:
             case h2.events.DataReceived(stream_id=wire_id, data=data, stream_ended=ended):
-                self._streams[wire_id].window.received(event.flow_controlled_length)
+                self._streams[wire_id].window.left -= event.flow_controlled_length
                 if padding := event.flow_controlled_length - len(data):
                     self.credit(wire_id, padding)
                 events.append(DataReceived(wire_id, bytes(data), ended is not None))

@@ -20,20 +20,21 @@ DEFAULT_WINDOW = 65535
 
 
 class InboundWindow:
-    """What one stream's peer may still send, and when to tell him of more."""
+    """What one stream's peer may still send, and when to tell him of more.
 
-    __slots__ = ("_pending", "_since_growth", "left", "size")
+    Attributes:
+        size: of the whole window.
+        left: what of it the peer may still send. The engine takes off what has come, padding included; below
+            0 it was more than allowed.
+    """
+
+    __slots__ = ("_before", "_pending", "left", "size")
 
     def __init__(self, size: int) -> None:
         self.size = size
         self.left = size
         self._pending = 0
-        self._since_growth = 0
-
-    def received(self, size: int) -> None:
-        """Take note of what came, padding included; `left` below 0 means that it was more than allowed."""
-        self.left -= size
-        self._since_growth += size
+        self._before = size  # what `left` would be if nothing had come since the window last grew
 
     def consumed(self, size: int) -> int:
         """Take note of what was read; returns the increment to send now, or 0.
@@ -46,6 +47,7 @@ class InboundWindow:
             return 0
         increment, self._pending = self._pending, 0
         self.left += increment
+        self._before += increment
         return increment
 
     def widen(self, size: int) -> int:
@@ -56,6 +58,7 @@ class InboundWindow:
         self.size = size
         increment, self._pending = increment + self._pending, 0
         self.left += increment
+        self._before += increment
         return increment
 
     def grow(self, limit: int) -> int:
@@ -63,7 +66,7 @@ class InboundWindow:
 
         Called while the reader has nothing to read: then the window, not the reader, is what is slow.
         """
-        if self._since_growth < self.size:
+        if self._before - self.left < self.size:
             return 0
-        self._since_growth = 0
+        self._before = self.left
         return self.widen(min(GROWTH * self.size, limit))

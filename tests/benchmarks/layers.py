@@ -160,8 +160,7 @@ def engine_alone(tape: Sequence[Chunk], *, many: bool) -> Figures:
     for number, chunk in enumerate(tape):
         start = time.process_time()
         requests = [
-            Request("GET", path, None, NO_HEADERS, scheme=b"https", authority=b"localhost", blocksize=65536)
-            for path in chunk.paths
+            Request("GET", path, None, NO_HEADERS, b"https", b"localhost", 65536) for path in chunk.paths
         ]
         made = time.process_time()
         for request in requests:

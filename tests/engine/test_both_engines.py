@@ -401,7 +401,7 @@ def test_the_native_way_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
 
 # Each is a change of one place in the source of native.py or hpack_memo.py, of the kind that happens.
 MUTANTS = {
-    "padding is not flow-controlled": (native, "window.received(length)", "window.received(size)"),
+    "padding is not flow-controlled": (native, "window.left -= length", "window.left -= size"),
     "padding is not credited": (native, "if length > size:", "if False:"),
     "late DATA is not credited to the connection": (
         native,

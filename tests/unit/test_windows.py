@@ -30,32 +30,32 @@ def test_a_hundred_full_streams_do_not_fill_the_connection() -> None:
 class TestConsumed:
     def test_less_than_an_eighth_is_saved_up(self) -> None:
         window = InboundWindow(104)
-        window.received(12)
+        window.left -= 12
         assert window.consumed(12) == 0
         assert window.left == 92
 
     def test_an_eighth_is_given_back(self) -> None:
         window = InboundWindow(104)
-        window.received(13)
+        window.left -= 13
         assert window.consumed(13) == 13
         assert window.left == 104
 
     def test_small_amounts_add_up_to_one_increment(self) -> None:
         window = InboundWindow(100)
-        window.received(100)
+        window.left -= 100
         assert [window.consumed(5) for _ in range(5)] == [0, 0, 15, 0, 0]
         assert window.left == 15
 
     def test_what_was_given_back_is_not_given_again(self) -> None:
         window = InboundWindow(100)
-        window.received(60)
+        window.left -= 60
         assert window.consumed(60) == 60
         assert window.consumed(0) == 0
 
     @pytest.mark.parametrize(("size", "first"), [(1, 1), (8, 1), (9, 2), (101, 13)])
     def test_odd_sizes(self, size: int, first: int) -> None:
         window = InboundWindow(size)
-        window.received(size)
+        window.left -= size
         given_back = [window.consumed(1) for _ in range(first)]
         assert given_back == [0] * (first - 1) + [first]
 
@@ -66,7 +66,7 @@ class TestConsumed:
 class TestReceived:
     def test_more_than_was_allowed_shows(self) -> None:
         window = InboundWindow(100)
-        window.received(101)
+        window.left -= 101
         assert window.left == -1
 
 
@@ -83,7 +83,7 @@ class TestWiden:
 
     def test_what_was_saved_up_goes_with_it(self) -> None:
         window = InboundWindow(100)
-        window.received(12)
+        window.left -= 12
         assert window.consumed(12) == 0
         assert window.widen(150) == 62
         assert window.left == 150
@@ -99,32 +99,32 @@ class TestWiden:
 class TestGrow:
     def test_before_a_windowful_has_come_it_stays(self) -> None:
         window = InboundWindow(100)
-        window.received(99)
+        window.left -= 99
         assert window.grow(1000) == 0
         assert window.size == 100
 
     def test_after_a_windowful_it_is_four_times_as_wide(self) -> None:
         window = InboundWindow(100)
-        window.received(100)
+        window.left -= 100
         window.consumed(100)
         assert window.grow(1000) == 300
         assert (window.size, window.left) == (400, 400)
 
     def test_it_takes_a_whole_new_windowful_to_grow_again(self) -> None:
         window = InboundWindow(100)
-        window.received(100)
+        window.left -= 100
         window.consumed(100)
         window.grow(1000)
-        window.received(399)
+        window.left -= 399
         assert window.grow(1000) == 0
-        window.received(1)
+        window.left -= 1
         assert window.grow(1000) == 600
 
     def test_up_to_the_limit(self) -> None:
         window = InboundWindow(100)
-        window.received(100)
+        window.left -= 100
         assert window.grow(150) == 50
-        window.received(150)
+        window.left -= 150
         assert window.grow(150) == 0
         assert window.size == 150
 
@@ -133,7 +133,7 @@ def test_the_default_reaches_its_limit_in_two_steps() -> None:
     window = InboundWindow(STREAM_WINDOW)
     sizes = []
     for _ in range(6):
-        window.received(window.left)
+        window.left = 0
         window.consumed(window.size)
         window.grow(MAX_STREAM_WINDOW)
         sizes.append(window.size >> 20)
@@ -155,7 +155,7 @@ class WindowMachine(RuleBasedStateMachine):
     @rule(data=st.data())
     def send(self, data: st.DataObject) -> None:
         size = data.draw(st.integers(0, self.peer_may_send))
-        self.window.received(size)
+        self.window.left -= size
         self.peer_may_send -= size
         self.unread += size
 
@@ -197,6 +197,6 @@ def test_whoever_reads_as_fast_as_it_comes_is_sent_few_increments(size: int, pie
     window = InboundWindow(size)
     increments = 0
     for piece in pieces:
-        window.received(piece)
+        window.left -= piece
         increments += bool(window.consumed(piece))
     assert increments <= CREDIT_SHARE * sum(pieces) / size
