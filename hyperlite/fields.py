@@ -34,8 +34,11 @@ _is_value = re.compile(rb"[\t\x20-\x7e\x80-\xff]*").fullmatch
 # http.client lets a value be continued on a further line; RFC 9110 has that read as a space.
 _fold = re.compile(rb"\r?\n[ \t]+")
 _is_host_name = re.compile(rb"[0-9A-Za-z._-]+").fullmatch
-# Methods and field names that were found in order: a program uses few, and uses them often.
+# Methods, field names and values that were found in order: a program uses few, and uses them often.
 REMEMBERED = 256
+REMEMBERED_LENGTH = 128
+# What is remembered nowhere.
+SECRET = frozenset({b"authorization", b"cookie", b"proxy-authorization", b"set-cookie"})
 _not_in_target = re.compile("[\0-\x20\x7f]").search
 
 # RFC 9113 section 8.2.2: they speak of one HTTP/1.1 connection and mean nothing on HTTP/2.
@@ -132,7 +135,19 @@ def header_fields(headers: Headers) -> list[Field]:
         items = headers.items()
     except AttributeError:
         raise TypeError(f"headers should be a mapping, not {type(headers).__name__}") from None
-    return [(name_bytes(name), value_bytes(value)) for name, value in items]
+    fields = []
+    for given, value in items:
+        name = name_bytes(given)
+        if type(value) is str and len(value) <= REMEMBERED_LENGTH and name not in SECRET:
+            fields.append((name, _remembered_value(value)))
+        else:
+            fields.append((name, value_bytes(value)))
+    return fields
+
+
+@functools.lru_cache(REMEMBERED)
+def _remembered_value(value: str) -> bytes:
+    return value_bytes(value)
 
 
 # RFC 9110 section 6.5.1: what frames, routes or authenticates a message comes before its body.

@@ -35,7 +35,7 @@ T = TypeVar("T")
 
 # One TLS record at the most comes out of one SSL_read; a plain socket may have more.
 RECEIVE_SIZE = 65536
-# How often one call that may not wait reads what is there.
+# How many pieces of what is there one call takes that may not wait.
 LOOKS = 16
 # Seconds without a word that tell who has nothing to say from who never stops.
 PAUSE = 0.01
@@ -90,6 +90,10 @@ class Link(ABC):
     @abstractmethod
     def _consume_locked(self, data: bytes) -> None:
         """Take what was received."""
+
+    @abstractmethod
+    def _expected_locked(self) -> int:
+        """Return how many pieces the peer is to send at the least, or 1."""
 
     @abstractmethod
     def _idle_locked(self) -> bool:
@@ -307,15 +311,14 @@ class Link(ABC):
         return True
 
     def _receive_all_locked(self) -> bool:
-        """Take what has come, and no more than `LOOKS` times: a peer may never stop talking."""
-        came = False
-        for _ in range(LOOKS):
-            if not self._receive_locked():
-                break
-            came = True
+        """Take what has come, and no more than `LOOKS` pieces: a peer may never stop talking."""
+        looks = LOOKS
+        while looks > 0 and (came := self._receive_locked(min(looks, self._expected_locked()))):
+            looks -= came
             if self._idle_locked():  # one look less: nothing is to come
                 break
-        if came:
+        came_any = looks < LOOKS
+        if came_any:
             self._push_locked()
             if len(self._out) > MAX_UNWRITTEN:
                 self._shut_locked(
@@ -324,37 +327,41 @@ class Link(ABC):
                         error_code=ErrorCode.ENHANCE_YOUR_CALM,
                     )
                 )
-        return came
+        return came_any
 
     def _look_locked(self) -> bool:
         """Take what has come unasked for, while nobody reads; tell whether that was anything."""
         self._dry = self._closed is not None or not wait_for(self.sock, read=True, write=False, timeout=0)
         return not self._dry and self._receive_all_locked()
 
-    def _receive_locked(self) -> bool:
-        """Take what the socket has; false if that is nothing."""
-        if not self._check_locked():
-            return False
+    def _receive_locked(self, looks: int) -> int:
+        """Take what the socket has, looking so often; returns how many pieces that was.
+
+        They are dealt with together: much of what that costs is the same for one as for many.
+        """
+        if (self._busy or self._closed is not None) and not self._check_locked():
+            return 0
         self._busy = True
+        pieces: list[bytes] = []
+        ended, cause = False, None
         try:
-            data = self.sock.recv(RECEIVE_SIZE)
+            while len(pieces) < looks and not ended:
+                if data := self.sock.recv(RECEIVE_SIZE):
+                    pieces.append(data)
+                else:
+                    ended, cause = True, self._write_error
         except _WOULD_BLOCK:
-            self._busy = False
             self._dry = True
-            return False
         except OSError as error:
-            self._busy = False
-            self._ended_locked(error)
-            return True
-        if data:
+            ended, cause = True, error
+        if pieces:
             self._heard = time.monotonic()
             self._grace = None
-            self._consume_locked(data)
-            self._busy = False
-        else:
-            self._busy = False
-            self._ended_locked(self._write_error)
-        return True
+            self._consume_locked(pieces[0] if len(pieces) == 1 else b"".join(pieces))
+        self._busy = False
+        if ended:
+            self._ended_locked(cause)
+        return len(pieces) + ended
 
     def _close_socket_locked(self) -> None:
         """Close; a thread that polls is woken, and the last one closes the descriptor."""

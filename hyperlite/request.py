@@ -98,42 +98,35 @@ class Request:
         if self.bare and method == "GET" and not given:
             given = _USUAL
         else:
+            names = {name for name, _ in given}
             if not self.bare:
-                self._add_body(body, given, trailers, end_stream, blocksize)
-            given = self._added(given)
+                self.open = not end_stream
+                self.trailers = [] if trailers is None else trailer_fields(trailers)
+                self._add_body(body, given, names, blocksize)
+            given = self._added(names) + given
         self.fields = request_fields(method, url, scheme, authority, given)
 
-    def _add_body(
-        self,
-        body: Any,
-        given: list[Field],
-        trailers: Headers | None,
-        end_stream: bool,
-        blocksize: int,
-    ) -> None:
+    def _add_body(self, body: Any, given: list[Field], names: set[bytes], blocksize: int) -> None:
         """Take what follows the header block."""
-        if trailers is not None:
-            self.trailers = trailer_fields(trailers)
-        self.open = not end_stream
         if self.open:
             if body is not None:
                 raise ValueError("with end_stream=False the body is what send() is given, not an argument")
             self.pieces = iter(())
         elif body is not None:
             self.body, self.pieces = split_body(body, blocksize)
-            if given:
-                self._unwrap(given)
-        if given and (self.open or body is not None):
+            # http.client: without encode_chunked the caller has framed the chunks himself.
+            if b"transfer-encoding" in names and not self.encode_chunked and is_chunked(given):
+                self._unwrap()
+        if b"expect" in names and (self.open or body is not None):
             self.expects = any(name == b"expect" and value.lower() == _CONTINUE for name, value in given)
         self.bare = not (self.body or self.trailers or self.expects or self.pieces is not None)
 
-    def _unwrap(self, given: list[Field]) -> None:
-        """Take a body out of its chunks, if the caller's header fields say that it is in some."""
-        if not self.encode_chunked and is_chunked(given):  # http.client: then the caller has done it
-            if self.body is not None:
-                self.body = b"".join(unwrap([self.body], self.trailers))
-            elif self.pieces is not None:
-                self.pieces = unwrap(self.pieces, self.trailers)
+    def _unwrap(self) -> None:
+        """Take a body out of its chunks."""
+        if self.body is not None:
+            self.body = b"".join(unwrap([self.body], self.trailers))
+        elif self.pieces is not None:
+            self.pieces = unwrap(self.pieces, self.trailers)
 
     @classmethod
     def from_fields(
@@ -187,9 +180,8 @@ class Request:
         """Whether the request can be sent more than once."""
         return self.pieces is None
 
-    def _added(self, given: list[Field]) -> list[Field]:
-        """Return the caller's fields behind those that http.client adds by itself."""
-        names = {name for name, _ in given}
+    def _added(self, names: set[bytes]) -> list[Field]:
+        """Return the fields that http.client adds by itself to those of these names."""
         added: list[Field] = []
         if b"accept-encoding" not in names:
             added.append(_ACCEPT_ENCODING)
@@ -198,7 +190,7 @@ class Request:
                 added.append((b"content-length", b"%d" % len(self.body)))
             elif str(self.method).upper() in _METHODS_EXPECTING_BODY:
                 added.append((b"content-length", b"0"))
-        return added + given
+        return added
 
 
 def priority_value(priority: Priority) -> bytes:

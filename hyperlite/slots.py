@@ -52,6 +52,8 @@ from .stream import Stream
 
 # How much of the requests' bodies is made into frames ahead of the socket.
 WRITE_AHEAD = 256 << 10
+# A body up to this size goes out with its header block; there are no more of them than slots.
+SMALL_BODY = 16 << 10
 # What one stream writes before the next one has its turn.
 BODY_TURN = 64 << 10
 # What of a GOAWAY's debug data goes into an error message.
@@ -162,16 +164,27 @@ class Slots(Link):
             self._asked = time.monotonic()
         stream.written_at = self._written
         request = stream.request
-        if request.bare:
-            stream.sent = True
-        elif request.pieces is None and (stream.tries or not request.expects):  # it waits for no 100 Continue
-            stream.outgoing, stream.outgoing_last = memoryview(request.body or b""), True
+        engine = self._engine
         busy, self._busy = self._busy, True  # an interrupt here would leave HPACK in no known state
-        stream.wire_id = self._engine.open(request.fields, end_stream=stream.sent)
+        stream.sent = request.bare
+        wire_id = stream.wire_id = engine.open(request.fields, end_stream=request.bare)
+        self._streams[wire_id] = stream
+        if stream.outgoing is not None:  # the first piece of a body, which has waited for this
+            self._senders[wire_id] = stream
+        elif not request.bare and request.pieces is None and (stream.tries or not request.expects):
+            self._send_body_locked(stream, request.body or b"")
         self._busy = busy
-        self._streams[stream.wire_id] = stream
-        if stream.outgoing is not None:
-            self._senders[stream.wire_id] = stream
+
+    def _send_body_locked(self, stream: Stream, body: bytes) -> None:
+        """Send a body that is in memory, behind its header block: at once if it is small."""
+        if len(body) <= SMALL_BODY and not stream.request.trailers and len(self._out) < WRITE_AHEAD:
+            sent = self._engine.send(stream.wire_id, body, end_stream=True)
+            if sent == len(body):
+                stream.sent = True
+                return
+            body = body[sent:]
+        stream.outgoing, stream.outgoing_last = memoryview(body), True
+        self._senders[stream.wire_id] = stream
 
     def _take_locked(self, stream: Stream, limit: int) -> bytes:
         data = stream.inbox.take(limit)
@@ -329,6 +342,9 @@ class Slots(Link):
             _HANDLERS[type(event)](self, event)
         self._busy = False  # the engine is whole again
         self._close_if_idle_locked()
+
+    def _expected_locked(self) -> int:
+        return len(self._streams) or 1
 
     def _idle_locked(self) -> bool:
         return not self._streams and not self._pings

@@ -18,14 +18,13 @@ from hpack.hpack import decode_integer
 from hpack.huffman_table import HUFFMAN_COMPLETE, HUFFMAN_EMIT_SYMBOL, HUFFMAN_FAIL, HUFFMAN_TABLE
 from hpack.table import HeaderTable
 
-from ..fields import Field
+from ..fields import SECRET, Field
 from .hpack_encoder import MAX_TABLE, LinearHuffman
 
 # Bytes that one connection remembers. The fields of a busy site are some dozens, of 50 bytes each.
 MEMORY = 64 << 10
 # What an entry costs besides the bytes of its literal, about.
 OVERHEAD = 300
-SECRET = frozenset({b"authorization", b"cookie", b"proxy-authorization", b"set-cookie"})
 # RFC 7541 section 4.1: what an entry of the table costs besides its name and its value.
 ENTRY_OVERHEAD = 32
 # The size of our table: SETTINGS_HEADER_TABLE_SIZE is never sent (RFC 9113 section 6.5.2).

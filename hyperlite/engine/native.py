@@ -163,24 +163,30 @@ class NativeEngine:
     def send(self, wire_id: int, data: bytes | memoryview, *, end_stream: bool) -> int:
         """Send as much of the body as the windows allow; returns how many bytes that was."""
         stream = self._streams[wire_id]
-        view = memoryview(data)
-        total = len(view)
+        total = len(data)
         allowed = max(0, min(total, stream.outbound, self._h2.outbound_flow_control_window))
-        sent = 0
-        while sent < allowed:
-            piece = view[sent : min(sent + self._max_frame, allowed)]
-            sent += len(piece)
-            flags = END_STREAM if end_stream and sent == total else 0
-            self._out.append(FRAME_HEADER.pack(len(piece) << 8, flags, wire_id))
-            self._out.append(piece)
-            self._guard.earn(FRAME_EARNS)
-        stream.outbound -= sent
-        self._h2.outbound_flow_control_window -= sent
-        if end_stream and not total:
-            self._out.append(frame(DATA, END_STREAM, wire_id))
+        if total <= allowed and total <= self._max_frame:  # nearly always
+            if total or end_stream:
+                flags = END_STREAM if end_stream else 0
+                self._out += (FRAME_HEADER.pack(total << 8, flags, wire_id), data)
+            sent = total
+        else:
+            sent = self._send_pieces(wire_id, memoryview(data)[:allowed], end_stream and allowed == total)
+        if sent:
+            self._guard.earn(FRAME_EARNS * -(-sent // self._max_frame))
+            stream.outbound -= sent
+            self._h2.outbound_flow_control_window -= sent
         if end_stream and sent == total:
             self._end(wire_id, stream)
         return sent
+
+    def _send_pieces(self, wire_id: int, view: memoryview, ends: bool) -> int:
+        """Cut a body into frames."""
+        for start in range(0, len(view), self._max_frame):
+            piece = view[start : start + self._max_frame]
+            flags = END_STREAM if ends and start + len(piece) == len(view) else 0
+            self._out += (FRAME_HEADER.pack(len(piece) << 8, flags, wire_id), piece)
+        return len(view)
 
     def trailers(self, wire_id: int, fields: Sequence[Field]) -> None:
         """Send a trailer section, which ends the stream."""
