@@ -14,11 +14,15 @@ from collections.abc import Callable, Collection, Iterable
 from typing import Protocol, TypeVar
 
 from .errors import RequestTimeout
-from .transport import deadline_after, remaining
+from .transport import remaining
 
 T = TypeVar("T")
 # What a thread does outside the lock, given the seconds that are left to it.
 Job = Callable[[float | None], None]
+
+
+def TRY_AGAIN(_timeout: float | None) -> None:  # noqa: N802  a constant: that there is nothing to be done
+    """Do nothing: something was received, which may be what is waited for."""
 
 
 class Awaited(Protocol):
@@ -69,39 +73,39 @@ class Baton:
         Raises:
             RequestTimeout: the complaint. And whatever `attempt`, `step` and the job raise.
         """
-        deadline: float | None = None
+        deadline = None if timeout is None else time.monotonic() + timeout
         sleeper: threading.Lock | None = None
-        started = holding = False
+        first, holding = True, False
         try:
             while True:
                 with self._lock:
                     if sleeper is not None:
                         self._get_up(sleeper, awaited)
                         sleeper = None
-                    result = attempt()
-                    if result is not None:
+                    if (result := attempt()) is not None:
                         return result
-                    if not started:
-                        started, deadline = True, deadline_after(timeout)
-                    elif deadline is not None and time.monotonic() >= deadline:
+                    if not first and deadline is not None and time.monotonic() >= deadline:
                         raise _timeout(awaited, f"{complaint} within {timeout:g} s")
+                    first = False
                     if not self.held:
                         holding = self.held = True
                     job = step(holding)
+                    if job is TRY_AGAIN and (result := attempt()) is not None:
+                        return result
                     if job is None:
                         sleeper = threading.Lock()
                         self._lie_down(sleeper, awaited)
-                if job is not None:
+                if sleeper is not None:
+                    left = remaining(deadline)
+                    sleeper.acquire(timeout=-1 if left is None else min(left, threading.TIMEOUT_MAX))
+                elif job is not None:
                     job(remaining(deadline))
-                else:
-                    _sleep(sleeper, remaining(deadline))
         finally:
-            if started:
-                try:
-                    self._leave(sleeper, awaited, holding)
-                except BaseException:  # interrupted: the others must be able to go on all the same
-                    self._leave(sleeper, awaited, holding)
-                    raise
+            try:
+                self._leave(sleeper, awaited, holding)
+            except BaseException:  # interrupted: the others must be able to go on all the same
+                self._leave(sleeper, awaited, holding)
+                raise
 
     def _leave(self, sleeper: "threading.Lock | None", awaited: Iterable[Awaited], holding: bool) -> None:
         """Undo what a wait has done. Doing it twice does no harm."""
@@ -147,11 +151,6 @@ class Baton:
 def _timeout(awaited: Collection[Awaited], message: str) -> RequestTimeout:
     only = next(iter(awaited)).stream_id if len(awaited) == 1 else None
     return RequestTimeout(message, stream_id=only)
-
-
-def _sleep(sleeper: "threading.Lock | None", timeout: float | None) -> None:
-    assert sleeper is not None
-    sleeper.acquire(timeout=-1 if timeout is None else min(timeout, threading.TIMEOUT_MAX))
 
 
 def _wake(sleeper: threading.Lock) -> None:

@@ -26,10 +26,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection
 from typing import TypeVar
 
-from .baton import Awaited, Baton, Job
+from .baton import TRY_AGAIN, Awaited, Baton, Job
 from .errors import ConnectionLost, ErrorCode, HTTP2Error, ProtocolError
 from .forking import watch
-from .transport import session_of, wait_for
+from .transport import Watch, session_of, wait_for
 
 T = TypeVar("T")
 
@@ -55,6 +55,7 @@ class Link(ABC):
         self.sock = sock
         self.timeout = timeout
         self.session: ssl.SSLSession | None = None  # once it drains, or is closed
+        self._watch = Watch(sock)  # of the one who has the baton, or the lock while nobody has
         self._secure = isinstance(sock, ssl.SSLSocket)
         self._lock = threading.Lock()
         # -- guarded by _lock: the socket --
@@ -187,7 +188,7 @@ class Link(ABC):
         def step(holding: bool) -> Job | None:
             self._cork_locked(False)
             if holding and not self._dry and self._receive_all_locked():
-                return _try_again
+                return TRY_AGAIN
             self._relieve_locked(streams)
             watch = bool(self._out) and (holding or not self._watched)
             return functools.partial(self._poll, holding, watch) if holding or watch else None
@@ -208,7 +209,10 @@ class Link(ABC):
             if grace is not None:
                 timeout = grace if timeout is None else min(timeout, grace)
             start = time.monotonic()
-            ready = wait_for(self.sock, read=read, write=write, timeout=timeout)
+            if read and not write:
+                ready = self._watch.wait(timeout)
+            else:
+                ready = wait_for(self.sock, read=read, write=write, timeout=timeout)
         finally:
             with self._lock:
                 self._pollers -= polling
@@ -331,7 +335,7 @@ class Link(ABC):
 
     def _look_locked(self) -> bool:
         """Take what has come unasked for, while nobody reads; tell whether that was anything."""
-        self._dry = self._closed is not None or not wait_for(self.sock, read=True, write=False, timeout=0)
+        self._dry = self._closed is not None or not self._watch.wait(0)
         return not self._dry and self._receive_all_locked()
 
     def _receive_locked(self, looks: int) -> int:
@@ -376,7 +380,3 @@ class Link(ABC):
         self._baton.wake_all()
         if not self._pollers:
             self.sock.close()
-
-
-def _try_again(_timeout: float | None) -> None:
-    """Do nothing: something was received, which may be what is waited for."""

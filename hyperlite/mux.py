@@ -222,17 +222,18 @@ class Mux(Slots):
         self, stream: Stream, attempt: Callable[[], T | None], complaint: str, limit: float | None = None
     ) -> T:
         """Wait for something to happen on one stream, for as long as its request allows, and `limit`."""
-        request, now = stream.request, time.monotonic()
+        request = stream.request
         timeout = self.timeout if request.timeout is UNSET else request.timeout
         if limit is not None and (timeout is None or limit < timeout):
             timeout = limit
-        if request.deadline is not None and (timeout is None or request.deadline - now < timeout):
-            timeout = max(0.0, request.deadline - now)
+        if request.deadline is not None:
+            left = max(0.0, request.deadline - time.monotonic())
+            timeout = left if timeout is None else min(left, timeout)
         try:
             return self._wait((stream,), attempt, timeout, complaint)
         except RequestTimeout as error:
-            if limit is None:
-                self.distrust(time.monotonic() - now)
+            if limit is None and timeout is not None:
+                self.distrust(timeout)
             if _is_late(stream):
                 raise self._expire(stream, complaint) from error
             raise
@@ -283,7 +284,8 @@ class Mux(Slots):
             return False
         if stream.error is not None:
             raise stream.error
-        self._want_locked((stream,))
+        if not stream.wire_id:
+            self._want_locked((stream,))
         return None
 
     def wait_any(self, streams: Collection[Stream], timeout: float | None) -> None:

@@ -16,7 +16,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Collection, Container
-from typing import Any
+from typing import Any, cast
 
 from .baton import Awaited
 from .engine import Engine
@@ -272,9 +272,10 @@ class Slots(Link):
         give.  So unread data beyond the windows is taken, up to `max_buffered` bytes.  Where the
         thread that waits is the one who should have read, it would wait for itself for ever: error.
         """
-        streams = [stream for stream in waiting if isinstance(stream, Stream)]
-        if not streams or any(stream.wire_id and stream.outgoing is None for stream in streams):
-            return
+        for one in waiting:
+            if not isinstance(one, Stream) or (one.wire_id and one.outgoing is None):
+                return
+        streams = cast("Collection[Stream]", waiting)
         me = threading.get_ident()
         deadlocked = bool(self._streams) and not any(stream.wire_id for stream in streams)
         for sibling in self._streams.values():

@@ -68,6 +68,31 @@ def wait_for(sock: socket.socket, *, read: bool, write: bool, timeout: float | N
     return any(ready)
 
 
+class Watch:
+    """What `wait_for` does, for one who waits to read from the same socket over and over; one at a time.
+
+    Args:
+        sock: which must be open while somebody waits.
+    """
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock = sock
+        self._poller: Any = None
+        self._made_by: object = None
+
+    def wait(self, timeout: float | None) -> bool:
+        """Wait until there is something to read, at most `timeout` seconds; tell whether there is."""
+        make = getattr(select, "poll", None)
+        if make is None:
+            return wait_for(self._sock, read=True, write=False, timeout=timeout)
+        if make is not self._made_by:
+            self._poller, self._made_by = make(), make
+            self._poller.register(self._sock, select.POLLIN)
+        return bool(
+            self._poller.poll(min(math.ceil(timeout * 1000), LONGEST_POLL) if timeout is not None else None)
+        )
+
+
 def is_stale(sock: socket.socket) -> bool:
     """Tell whether an idle HTTP/1.1 connection is of no more use.
 
