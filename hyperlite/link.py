@@ -33,7 +33,8 @@ from .transport import Watch, session_of, wait_for
 
 T = TypeVar("T")
 
-# One TLS record at the most comes out of one SSL_read; a plain socket may have more.
+# What is dealt with together. One TLS record at the most comes out of one SSL_read; a plain socket may have
+# more. Larger pieces would not stay in the processor's cache between being received and being looked at.
 RECEIVE_SIZE = 65536
 # How many pieces of what is there one call takes that may not wait.
 LOOKS = 16
@@ -93,8 +94,8 @@ class Link(ABC):
         """Take what was received."""
 
     @abstractmethod
-    def _expected_locked(self) -> int:
-        """Return how many pieces the peer is to send at the least, or 1."""
+    def _expected_locked(self, most: int) -> int:
+        """Return how many pieces the peer is to send at the least, 1 to `most`."""
 
     @abstractmethod
     def _idle_locked(self) -> bool:
@@ -317,12 +318,11 @@ class Link(ABC):
     def _receive_all_locked(self) -> bool:
         """Take what has come, and no more than `LOOKS` pieces: a peer may never stop talking."""
         looks = LOOKS
-        while looks > 0 and (came := self._receive_locked(min(looks, self._expected_locked()))):
+        while looks > 0 and (came := self._receive_locked(self._expected_locked(looks))):
             looks -= came
             if self._idle_locked():  # one look less: nothing is to come
                 break
-        came_any = looks < LOOKS
-        if came_any:
+        if looks < LOOKS:
             self._push_locked()
             if len(self._out) > MAX_UNWRITTEN:
                 self._shut_locked(
@@ -331,7 +331,7 @@ class Link(ABC):
                         error_code=ErrorCode.ENHANCE_YOUR_CALM,
                     )
                 )
-        return came_any
+        return looks < LOOKS
 
     def _look_locked(self) -> bool:
         """Take what has come unasked for, while nobody reads; tell whether that was anything."""
@@ -347,11 +347,12 @@ class Link(ABC):
             return 0
         self._busy = True
         pieces: list[bytes] = []
-        ended, cause = False, None
+        ended, cause, room = False, None, RECEIVE_SIZE
         try:
-            while len(pieces) < looks and not ended:
+            while len(pieces) < looks and room > 0 and not ended:
                 if data := self.sock.recv(RECEIVE_SIZE):
                     pieces.append(data)
+                    room -= len(data)
                 else:
                     ended, cause = True, self._write_error
         except _WOULD_BLOCK:

@@ -54,6 +54,8 @@ from .stream import Stream
 WRITE_AHEAD = 256 << 10
 # A body up to this size goes out with its header block; there are no more of them than slots.
 SMALL_BODY = 16 << 10
+# The most that one piece from a TLS connection brings (RFC 8446 section 5.1).
+RECORD = 16 << 10
 # What one stream writes before the next one has its turn.
 BODY_TURN = 64 << 10
 # What of a GOAWAY's debug data goes into an error message.
@@ -344,8 +346,14 @@ class Slots(Link):
         self._busy = False  # the engine is whole again
         self._close_if_idle_locked()
 
-    def _expected_locked(self) -> int:
-        return len(self._streams) or 1
+    def _expected_locked(self, most: int) -> int:
+        """Each response takes a piece at the least, and a long body many."""
+        under_way = len(self._streams)
+        if under_way == 1:
+            stream = next(iter(self._streams.values()))
+            if stream.length is not None:
+                under_way += (stream.length - stream.taken - stream.inbox.size) // RECORD
+        return max(1, min(under_way, most))
 
     def _idle_locked(self) -> bool:
         return not self._streams and not self._pings
