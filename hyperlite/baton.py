@@ -114,7 +114,8 @@ class Baton:
                 self._get_up(sleeper, awaited)
             if holding:
                 self.held = False
-            self._pass_on()
+            if self._sleepers and not self.held:
+                self._pass_on()
 
     def wake(self, awaited: Awaited) -> None:
         """Wake those who wait for something to happen to this."""
@@ -141,11 +142,8 @@ class Baton:
                 one.waiters = tuple(other for other in one.waiters if other is not sleeper)
 
     def _pass_on(self) -> None:
-        """Wake one sleeper, if nobody has the baton; one that was woken before does so when it leaves."""
-        if not self.held:
-            for sleeper in self._sleepers:
-                _wake(sleeper)
-                return
+        """Wake one sleeper, as nobody has the baton; one that was woken before does so when it leaves."""
+        _wake(next(iter(self._sleepers)))
 
 
 def _timeout(awaited: Collection[Awaited], message: str) -> RequestTimeout:

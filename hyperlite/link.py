@@ -23,8 +23,9 @@ import ssl
 import threading
 import time
 from abc import ABC, abstractmethod
+from collections import deque
 from collections.abc import Callable, Collection
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from .baton import TRY_AGAIN, Awaited, Baton, Job
 from .errors import ConnectionLost, ErrorCode, HTTP2Error, ProtocolError
@@ -66,6 +67,7 @@ class Link(ABC):
         self._gone = 0  # and so many may have left: TLS writes on while it says that it would block
         self._backlog = False  # something could not be written at once
         self._corked = False  # the kernel gathers what is written
+        self._abandoned: deque[Any] = deque()  # garbage, to be dealt with by the next one who comes by
         self._dry = False  # there was nothing to receive: who wants more polls first
         # -- guarded by _lock: is the peer alive --
         self._heard = time.monotonic()  # when it last said something
@@ -83,7 +85,7 @@ class Link(ABC):
 
     @abstractmethod
     def _tidy_locked(self) -> None:
-        """Do what was put off, before anything is sent."""
+        """Do what was put off by finalizers, before anything is sent."""
 
     @abstractmethod
     def _produce_locked(self) -> bool:
@@ -167,7 +169,8 @@ class Link(ABC):
     def pump(self) -> None:
         """Receive what has come and send what can be sent, without waiting."""
         with self._lock:
-            self._cork_locked(False)
+            if self._corked:
+                self._cork_locked(False)
             if not self._baton.held:
                 self._receive_all_locked()
             self._push_locked()
@@ -187,7 +190,8 @@ class Link(ABC):
         """
 
         def step(holding: bool) -> Job | None:
-            self._cork_locked(False)
+            if self._corked:
+                self._cork_locked(False)
             if holding and not self._dry and self._receive_all_locked():
                 return TRY_AGAIN
             self._relieve_locked(streams)
@@ -265,14 +269,15 @@ class Link(ABC):
         answer yet, are gathered.  Nothing can be forgotten: the kernel keeps them for 0.2 s at the
         most, or until a segment is full (tcp(7), TCP_CORK).
         """
-        if corked != self._corked and _CORK is not None:
+        if _CORK is not None:
             with contextlib.suppress(OSError):  # not TCP, or closed
                 self.sock.setsockopt(socket.IPPROTO_TCP, _CORK, corked)
             self._corked = corked  # the last: who is interrupted before it leaves it to the next one
 
     def _push_locked(self) -> None:
         """Hand to the socket what it takes of what there is to send."""
-        self._tidy_locked()
+        if self._abandoned:
+            self._tidy_locked()
         if (self._busy or self._closed is not None) and not self._check_locked():
             return
         self._busy = True

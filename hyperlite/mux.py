@@ -92,7 +92,7 @@ class Mux(Slots):
             with self._lock:
                 if not self._streams and not self._baton.held:
                     self._look_locked()
-        return self.usable
+        return self._closed is None and not self._draining and not self._engine.exhausted
 
     # -- requests ---------------------------------------------------------------------------------
 
@@ -106,12 +106,12 @@ class Mux(Slots):
             gather: more of them may follow at once: the kernel may wait for those, until somebody waits.
         """
         with self._lock:
-            if not self.usable:
+            if self._closed is not None or self._draining or self._engine.exhausted:
                 return False
             for stream in streams:
                 stream.mux, stream.answered_before = self, self.answered
-            if gather and self._streams and not self._baton.held:  # not the first, and nobody waits yet
-                self._cork_locked(True)
+            if gather and self._streams and not self._corked and not self._baton.held:
+                self._cork_locked(True)  # it is not the first, and nobody waits yet
             self._queue.extend(streams)
             self._start_queued_locked()
             self._push_locked()
@@ -152,7 +152,8 @@ class Mux(Slots):
                 if not stream.wire_id:
                     self._want_locked((stream,))
                 return None
-            self._cork_locked(False)
+            if self._corked:
+                self._cork_locked(False)
             stream.outgoing, stream.outgoing_last = memoryview(data), last
             if stream.wire_id:
                 self._senders[stream.wire_id] = stream

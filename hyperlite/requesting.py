@@ -90,7 +90,7 @@ class RequestingConnection(DiallingConnection):
             trailers,
             priority,
             timeout,
-            self._due(deadline),
+            None if deadline is None and self.deadline is None else self._due(deadline),
         )
         return self._send_all([request])[0]
 
@@ -118,7 +118,8 @@ class RequestingConnection(DiallingConnection):
         self, method: str, url: str, body: Any = None, headers: Headers = NO_HEADERS
     ) -> Request:
         request = Request(method, url, body, headers, self._scheme, self._authority, self.blocksize)
-        request.deadline = self._due(None)
+        if self.deadline is not None:
+            request.deadline = self._due(None)
         return request
 
     def _due(self, seconds: float | None) -> float | None:
@@ -129,7 +130,8 @@ class RequestingConnection(DiallingConnection):
 
     def _send_all(self, requests: list[Request]) -> list[int]:
         by = requests[0].deadline if requests else None
-        self._take_dialling(by)
+        if not self._dialling.acquire(blocking=False):
+            self._take_dialling(by)
         try:
             pending = self._hand_over(self._usable_transport(by), requests, by)
         finally:

@@ -306,7 +306,11 @@ class HTTP20Response(http_client.HTTPResponse):
         if stream is None:
             super().__del__()
             return
-        if not stream.exhausted and "fp" not in vars(self) and stream.mux is not None:
+        if (
+            not (stream.complete and not stream.inbox.size)
+            and "fp" not in vars(self)
+            and stream.mux is not None
+        ):
             stream.mux.abandon(stream)
         for pushed in stream.pushes or ():  # which nobody can get at any more
             if pushed.mux is not None:

@@ -104,7 +104,6 @@ class Slots(Link):
         self._pushed = 0  # of these, those that the server has opened: they take no slot
         self._queue: deque[Stream] = deque()  # those that wait for one
         self._senders: dict[int, Stream] = {}  # those with a body still to be sent
-        self._abandoned: deque[Stream] = deque()  # garbage, to be reset by the next one who comes by
         self._unread = 0  # bytes in all inboxes
         self._advanced = 0  # of which were credited before they were read
         self._pings: dict[bytes, Ping] = {}  # by payload
@@ -344,7 +343,8 @@ class Slots(Link):
         for event in events:
             _HANDLERS[type(event)](self, event)
         self._busy = False  # the engine is whole again
-        self._close_if_idle_locked()
+        if self._draining:
+            self._close_if_idle_locked()
 
     def _expected_locked(self, most: int) -> int:
         """Each response takes a piece at the least, and a long body many."""
