@@ -175,8 +175,10 @@ def _status(fields: Sequence[Field]) -> int:
     return status
 
 
-# Fields that were found in order, for all connections: those of a server differ in an etag and a length.
+# Fields, and names, that were found in order, for all connections: those of a server differ in an etag and a
+# length.
 _checked: set[Field] = set()
+_checked_names: set[bytes] = set()
 # How many, and how long their names and values may be together.
 CHECKED = 1024
 CHECKED_LENGTH = 128
@@ -187,22 +189,28 @@ def _check_fields(fields: Sequence[Field]) -> None:
     for field in fields:
         if field in _checked:
             continue
-        _check_field(*field)
-        if len(field[0]) + len(field[1]) <= CHECKED_LENGTH:
+        name, value = field
+        if name not in _checked_names:
+            _check_name(name)
+        if not is_response_value(value):
+            raise _malformed(f"value of field {bytes(name)!r}: {bytes(value)!r}")
+        if len(name) + len(value) <= CHECKED_LENGTH:
             if len(_checked) >= CHECKED:
                 _checked.clear()
             _checked.add(field)
 
 
-def _check_field(name: bytes, value: bytes) -> None:
+def _check_name(name: bytes) -> None:
     if not is_field_name(name):
         if name.startswith(b":"):
             raise _malformed(f"pseudo-header field {bytes(name)!r} out of place")
         raise _malformed(f"field name {bytes(name)!r}")
-    if not is_response_value(value):
-        raise _malformed(f"value of field {bytes(name)!r}: {bytes(value)!r}")
     if name in CONNECTION_FIELDS:
         raise _malformed(f"connection-specific field {bytes(name)!r} (RFC 9113 section 8.2.2)")
+    if len(name) <= CHECKED_LENGTH:
+        if len(_checked_names) >= CHECKED:
+            _checked_names.clear()
+        _checked_names.add(name)
 
 
 def content_length(fields: Sequence[Field]) -> int | None:
@@ -211,7 +219,12 @@ def content_length(fields: Sequence[Field]) -> int | None:
     Raises MalformedResponse for what is no number, or not one number.
     """
     length: int | None = None
-    for value in [value for name, value in fields if name == b"content-length"]:
+    for name, value in fields:
+        if name != b"content-length":
+            continue
+        if length is None and value.isdigit() and len(value) <= 19:  # nearly always
+            length = int(value)
+            continue
         for part in value.split(b","):
             digits = part.strip(b" \t")
             if not digits.isdigit() or len(digits) > 19:
