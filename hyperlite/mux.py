@@ -21,6 +21,7 @@ from .stream import Stream
 from .transport import session_of
 
 T = TypeVar("T")
+Taken = TypeVar("Taken", bytes, int)
 
 # Unread data to be taken beyond the stream windows, where progress needs it.
 MAX_BUFFERED = 64 << 20
@@ -309,22 +310,42 @@ class Mux(Slots):
         Raises:
             HTTP2Error: the stream failed, and what had arrived before was read.
         """
+
+        def take(readable: int) -> bytes:
+            if not readable:
+                return b""
+            data = stream.inbox.take(min(limit, readable))
+            self._taken_locked(stream, len(data))
+            return data
+
+        return self._read(stream, take)
+
+    def read_into(self, stream: Stream, view: memoryview) -> int:
+        """Take as much of a body as is there and fits; 0 at its end. For the rest see `read`."""
+
+        def take(readable: int) -> int:
+            size = stream.inbox.take_into(view[:readable])
+            self._taken_locked(stream, size)
+            return size
+
+        return self._read(stream, take)
+
+    def _read(self, stream: Stream, take: Callable[[int], Taken]) -> Taken:
+        """Take something of a body as soon as any is there, or at its end, when that is nothing."""
         if not stream.complete and stream.error is None and _is_late(stream):
             raise self._expire(stream, "the body did not end")
         with self._lock:  # mostly it is there already
-            data = self._read_locked(stream, limit)
-        if data is None:
-            attempt = functools.partial(self._read_locked, stream, limit)
-            data = self._wait_for(stream, attempt, "no more of the body came")
+            taken = self._read_locked(stream, take)
+        if taken is None:
+            attempt = functools.partial(self._read_locked, stream, take)
+            taken = self._wait_for(stream, attempt, "no more of the body came")
         if self._out:
             self._linger()
-        return data
+        return taken
 
-    def _read_locked(self, stream: Stream, limit: int) -> bytes | None:
-        if readable := stream.readable:
-            return self._take_locked(stream, min(limit, readable))
-        if stream.complete:
-            return b""
+    def _read_locked(self, stream: Stream, take: Callable[[int], Taken]) -> Taken | None:
+        if (readable := stream.readable) or stream.complete:
+            return take(readable)
         if stream.error is not None:
             raise stream.error
         self._engine.grow(stream.wire_id)

@@ -75,13 +75,35 @@ class Body(io.BufferedIOBase):
                 parts.append(piece)
                 missing -= len(piece)
         except BaseException as error:
-            so_far = b"".join(parts)
-            if to_the_end and isinstance(error, ConnectionLost | StreamReset):
-                raise self._incomplete(so_far, before, error) from error
-            # Nothing is lost: whoever reads on finds it, and then the same error if it is one that lasts.
-            self._mux.put_back(stream, so_far)
+            self._give_back(b"".join(parts), before, to_the_end, error)
             raise
         return b"".join(parts)
+
+    def readinto(self, buffer: "Buffer", /) -> int:
+        """Read into a buffer until it is full, or to the end; returns how many bytes. Raises: see `read`."""
+        view = memoryview(buffer).cast("B")
+        if not view:
+            return len(self._nothing())
+        stream = self._stream
+        before, count = stream.taken, 0
+        to_the_end = stream.length is not None and before + len(view) >= stream.length
+        try:
+            while count < len(view) and (more := self._mux.read_into(stream, view[count:])):
+                count += more
+        except BaseException as error:
+            self._give_back(bytes(view[:count]), before, to_the_end, error)
+            raise
+        return count
+
+    def _give_back(self, so_far: bytes, before: int, to_the_end: bool, error: BaseException) -> None:
+        """See to it that a read which failed loses nothing of what had come.
+
+        Whoever reads on finds it, and then the same error if it is one that lasts; but the error of one who
+        wanted all that there is carries it.
+        """
+        if to_the_end and isinstance(error, ConnectionLost | StreamReset):
+            raise self._incomplete(so_far, before, error) from error
+        self._mux.put_back(self._stream, so_far)
 
     def read1(self, size: int = -1, /) -> bytes:
         """Read what has arrived, at most `size` bytes; waits only if that is nothing."""

@@ -187,9 +187,8 @@ class Slots(Link):
         stream.outgoing, stream.outgoing_last = memoryview(body), True
         self._senders[stream.wire_id] = stream
 
-    def _take_locked(self, stream: Stream, limit: int) -> bytes:
-        data = stream.inbox.take(limit)
-        size = len(data)
+    def _taken_locked(self, stream: Stream, size: int) -> None:
+        """Take note that so much of a body was read."""
         stream.taken += size
         self._unread -= size
         prepaid = 0
@@ -203,7 +202,6 @@ class Slots(Link):
         if self._queue:
             self._start_queued_locked()
             self._push_locked()
-        return data
 
     def _cancel_locked(self, stream: Stream, error: HTTP2Error | None) -> None:
         if stream.mux is not self:

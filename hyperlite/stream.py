@@ -71,6 +71,23 @@ class Inbox:
         self.size -= limit - room
         return bytes(taken[0]) if len(taken) == 1 else b"".join(taken)
 
+    def take_into(self, view: memoryview) -> int:
+        """Take from the front what there is room for; returns how many bytes that is."""
+        taken = 0
+        while self._pieces and taken < len(view):
+            piece, start = self._pieces[0], self._start
+            size = min(len(piece) - start, len(view) - taken)
+            whole = size == len(piece)
+            view[taken : taken + size] = piece if whole else piece[start : start + size]
+            taken += size
+            if start + size == len(piece):
+                self._pieces.popleft()
+                self._start = 0
+            else:
+                self._start = start + size
+        self.size -= taken
+        return taken
+
     def put_back(self, data: bytes) -> None:
         """Put what was taken back at the front."""
         if not data:

@@ -8,9 +8,10 @@ responses came out of TLS.  `record` makes one, `TapeSocket` plays one to hyperl
 import multiprocessing
 import socket
 import ssl
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 import hyperlite
 from hyperlite.testing.certificates import certificates
@@ -124,9 +125,24 @@ class TapeSocket:
 @contextmanager
 def play(tape: Sequence[Chunk]) -> Iterator[int]:
     """Serve a tape over TLS, from another process, once; yields the port."""
+    with _elsewhere(_play, tape) as port:
+        yield port
+
+
+@contextmanager
+def swallow(size: int) -> Iterator[int]:
+    """Take so many bytes over TLS, in another process, once, and say when they are there; yields the port."""
+    with _elsewhere(_swallow, size) as port:
+        yield port
+
+
+@contextmanager
+def _elsewhere(serve: Callable[[ssl.SSLSocket, Any], None], what: Any) -> Iterator[int]:
     certificates()  # both processes are to have the same
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        player = multiprocessing.get_context("fork").Process(target=_play, args=(listener, tape), daemon=True)
+        player = multiprocessing.get_context("fork").Process(
+            target=_accept, args=(listener, serve, what), daemon=True
+        )
         player.start()
         try:
             yield listener.getsockname()[1]
@@ -135,17 +151,27 @@ def play(tape: Sequence[Chunk]) -> Iterator[int]:
             player.join()
 
 
-def _play(listener: socket.socket, tape: Sequence[Chunk]) -> None:
+def _accept(listener: socket.socket, serve: Callable[[ssl.SSLSocket, Any], None], what: Any) -> None:
     sock, _ = listener.accept()
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     with closing(certificates().server_context(["h2"]).wrap_socket(sock, server_side=True)) as secure:
-        for chunk in tape:
-            missing = sum(map(len, chunk.written))
-            while missing:
-                missing -= len(secure.recv(min(missing, 65536)))
-            for piece in chunk.read:
-                secure.sendall(piece)
+        serve(secure, what)
         secure.recv(1)  # until the client goes
+
+
+def _play(secure: ssl.SSLSocket, tape: Sequence[Chunk]) -> None:
+    for chunk in tape:
+        missing = sum(map(len, chunk.written))
+        while missing:
+            missing -= len(secure.recv(min(missing, 65536)))
+        for piece in chunk.read:
+            secure.sendall(piece)
+
+
+def _swallow(secure: ssl.SSLSocket, size: int) -> None:
+    while size:
+        size -= len(secure.recv(65536))
+    secure.sendall(b"!")
 
 
 def call(port: int) -> ssl.SSLSocket:
