@@ -1,7 +1,7 @@
 """One HTTP/2 connection as the connection object and the responses see it: requests in, responses out.
 
-Every call may be made by any thread.  What happens under the lock is in `slots.py`, how a call
-waits in `link.py`.
+Every call may be made by any thread.  What happens under the lock is in `slots.py` and
+`arrivals.py`, how a call waits in `link.py`.
 
 Lock order: the connection's lock, then `_lock`.
 """
@@ -13,10 +13,11 @@ import time
 from collections.abc import Callable, Collection, Sequence
 from typing import TypeVar
 
+from .arrivals import Arrivals
 from .engine import Engine, with_trace
 from .errors import ConnectionLost, HTTP2Error, RequestTimeout
 from .request import UNSET
-from .slots import KEEPALIVE_IDLE, PING_TIMEOUT, Ping, Slots
+from .slots import KEEPALIVE_IDLE, PING_TIMEOUT, Ping
 from .stream import Stream
 from .transport import session_of
 
@@ -32,7 +33,7 @@ EXPECT_WAIT = 1.0
 SHORT_SILENCE = 0.5
 
 
-class Mux(Slots):
+class Mux(Arrivals):
     """One HTTP/2 connection.
 
     Args:

@@ -1,0 +1,178 @@
+"""What the peer of an HTTP/2 connection does to its streams: from the engine's events to their inboxes.
+
+All of it under the lock, in the order in which it came.
+"""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from .engine.events import (
+    ConnectionFailed,
+    DataReceived,
+    Event,
+    GoAwayReceived,
+    InformationalReceived,
+    PingAcknowledged,
+    PushPromised,
+    ResponseReceived,
+    SettingsReceived,
+    StreamFailed,
+    TrailersReceived,
+    WindowOpened,
+)
+from .errors import (
+    ConnectionGoingAway,
+    ConnectionLost,
+    ErrorCode,
+    MalformedResponse,
+    NotHTTP2,
+    ProtocolError,
+    StreamReset,
+    code_name,
+)
+from .request import Request
+from .slots import Slots
+from .stream import Stream
+
+# What of a GOAWAY's debug data goes into an error message.
+DEBUG_SHOWN = 200
+# Promised responses to one request that wait to be taken: those that are complete take no stream any more.
+MAX_UNTAKEN = 100
+
+
+class Arrivals(Slots):
+    """The streams of a connection, and what comes for them."""
+
+    def _consume_locked(self, data: bytes) -> None:
+        events = self._engine.receive(data)
+        if events:
+            self._moved = self._heard
+        if events and type(events[-1]) is ConnectionFailed:
+            self._draining = True  # nothing may be started by what came before it
+        for event in events:
+            _HANDLERS[type(event)](self, event)
+        self._busy = False  # the engine is whole again
+        if self._draining:
+            self._close_if_idle_locked()
+
+    def _ended_locked(self, cause: OSError | None) -> None:
+        reason, code = "the server closed the connection", None
+        if self._going_away is not None and self._going_away.error_code:
+            code = self._going_away.error_code
+            reason += f": {_going_away_reason(self._going_away)}"
+        elif cause is not None:
+            reason += f": {cause}"
+        error = ConnectionLost(reason, error_code=code)
+        error.__cause__ = cause
+        self._shut_locked(error)
+
+    def _on_informational(self, event: InformationalReceived) -> None:
+        if stream := self._streams.get(event.wire_id):
+            stream.informational += ((event.status, event.fields),)
+            self._baton.wake(stream)
+
+    def _on_response(self, event: ResponseReceived) -> None:
+        if stream := self._streams.get(event.wire_id):
+            stream.response_fields = event.fields
+            stream.length = event.length
+            stream.status = event.status  # the last: `settled` is asked without the lock
+            self.answered += 1
+            if event.end_stream:
+                self._complete_locked(stream)
+            elif stream.waiters:
+                self._baton.wake(stream)
+
+    def _on_data(self, event: DataReceived) -> None:
+        if stream := self._streams.get(event.wire_id):
+            if event.data:
+                stream.inbox.put(event.data)
+                self._unread += len(event.data)
+            if event.end_stream:
+                self._complete_locked(stream)
+            elif stream.waiters:
+                self._baton.wake(stream)
+
+    def _on_trailers(self, event: TrailersReceived) -> None:
+        if stream := self._streams.get(event.wire_id):
+            stream.trailers = event.fields
+            self._complete_locked(stream)
+
+    def _on_push(self, event: PushPromised) -> None:
+        parent = self._streams.get(event.wire_id)
+        authority = dict(event.fields)[b":authority"]
+        too_much = parent and (len(parent.pushes or ()) >= MAX_UNTAKEN or self._unread > self._max_buffered)
+        if parent is None or too_much or authority != dict(parent.request.fields)[b":authority"]:
+            # Nobody is interested any more; or it is not the server's to answer (RFC 9113 section 8.4).
+            self._engine.reset(event.promised_id, ErrorCode.REFUSED_STREAM)
+            return
+        pushed = Stream(event.promised_id, Request.promised(event.fields))
+        pushed.mux, pushed.wire_id, pushed.sent = parent.mux, event.promised_id, True
+        parent.pushes = parent.pushes or []
+        pushed.thread, pushed.pushed_to = parent.thread, parent.pushes
+        self._streams[event.promised_id] = pushed
+        self._pushed += 1
+        parent.pushes.append(pushed)
+        self._baton.wake(parent)
+
+    def _on_settings(self, _event: SettingsReceived) -> None:
+        self._start_queued_locked()
+
+    def _on_window(self, _event: WindowOpened) -> None:
+        """Do nothing: bodies are fed with every push, and one follows."""
+
+    def _on_ping(self, event: PingAcknowledged) -> None:
+        if ping := self._pings.get(event.payload):
+            ping.answered = time.monotonic()
+            self._baton.wake(ping)
+
+    def _on_connection_failed(self, event: ConnectionFailed) -> None:
+        self._busy = False  # the engine is whole: it has its GOAWAY to send
+        kind = NotHTTP2 if event.not_http2 else ProtocolError
+        self._shut_locked(kind(event.reason, error_code=event.error_code))
+
+    def _on_stream_failed(self, event: StreamFailed) -> None:
+        stream = self._streams.get(event.wire_id)
+        if stream is None:
+            return
+        kind = StreamReset if event.remote else MalformedResponse
+        refused = event.remote and event.error_code == ErrorCode.REFUSED_STREAM and not stream.status
+        stream.error = kind(
+            event.reason, error_code=event.error_code, stream_id=stream.stream_id, retry_safe=refused
+        )
+        self._finish_locked(stream)
+
+    def _on_going_away(self, event: GoAwayReceived) -> None:
+        self._going_away = event
+        self._draining = True
+        error = ConnectionGoingAway(
+            f"the server is going away: {_going_away_reason(event)}",
+            error_code=event.error_code,
+            retry_safe=True,
+        )
+        for wire_id, stream in list(self._streams.items()):
+            if wire_id > event.last_wire_id:
+                self._engine.reset(wire_id, ErrorCode.CANCEL)
+                stream.error = error.for_stream(stream.stream_id)
+                self._finish_locked(stream)
+        self._refuse_queue_locked(error)
+
+
+_HANDLERS: dict[type[Event], Callable[[Arrivals, Any], None]] = {
+    ResponseReceived: Arrivals._on_response,
+    DataReceived: Arrivals._on_data,
+    PushPromised: Arrivals._on_push,
+    TrailersReceived: Arrivals._on_trailers,
+    InformationalReceived: Arrivals._on_informational,
+    StreamFailed: Arrivals._on_stream_failed,
+    WindowOpened: Arrivals._on_window,
+    SettingsReceived: Arrivals._on_settings,
+    PingAcknowledged: Arrivals._on_ping,
+    GoAwayReceived: Arrivals._on_going_away,
+    ConnectionFailed: Arrivals._on_connection_failed,
+}
+
+
+def _going_away_reason(event: GoAwayReceived) -> str:
+    debug = f" ({event.debug[:DEBUG_SHOWN].decode('latin-1')})" if event.debug else ""
+    return code_name(event.error_code) + debug
