@@ -78,6 +78,12 @@ func main() {
 		size, _ := io.Copy(io.Discard, r.Body)
 		fmt.Fprint(w, size)
 	})
+	// The request's header fields, a line each.
+	http.HandleFunc("/fields", func(w http.ResponseWriter, r *http.Request) {
+		for name, values := range r.Header {
+			fmt.Fprintf(w, "%s: %s\n", strings.ToLower(name), strings.Join(values, ", "))
+		}
+	})
 	http.HandleFunc("/unwanted", func(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusExpectationFailed)
 		fmt.Fprint(w, "no")

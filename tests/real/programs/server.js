@@ -66,6 +66,12 @@ const routes = {
     stream.respond({ ':status': 417 });
     stream.end('no');
   },
+  // The request's header fields, a line each.
+  '/fields': (stream, headers) => {
+    stream.respond();
+    const lines = Object.entries(headers).filter(([name]) => name[0] !== ':');
+    stream.end(lines.map(([name, value]) => `${name}: ${value}\n`).join(''));
+  },
   // Never answered.
   '/silent': () => {},
   // A download that goes on by a piece at each message of '/talk', and the talk: message, turn, answer.
@@ -101,7 +107,7 @@ server.on('stream', (stream, headers) => {
   stream.on('error', () => {}); // clients may give up what they have asked for
   const path = headers[':path'];
   if (headers.expect === '100-continue' && path !== '/unwanted') stream.additionalHeaders({ ':status': 100 });
-  if (routes[path]) return routes[path](stream);
+  if (routes[path]) return routes[path](stream, headers);
   stream.respond({ ':status': 404 });
   return stream.end();
 });
