@@ -25,6 +25,7 @@ from .errors import (
     ConnectionGoingAway,
     ConnectionLost,
     ErrorCode,
+    HTTP2Error,
     MalformedResponse,
     NotHTTP2,
     ProtocolError,
@@ -48,8 +49,9 @@ class Arrivals(Slots):
         events = self._engine.receive(data)
         if events:
             self._moved = self._heard
-        if events and type(events[-1]) is ConnectionFailed:
-            self._draining = True  # nothing may be started by what came before it
+        if events and isinstance(events[-1], ConnectionFailed):
+            self._draining = True
+            self._refuse_queue_locked(_failure(events[-1]))  # nothing may be started by what came before it
         for event in events:
             _HANDLERS[type(event)](self, event)
         self._busy = False  # the engine is whole again
@@ -128,8 +130,7 @@ class Arrivals(Slots):
 
     def _on_connection_failed(self, event: ConnectionFailed) -> None:
         self._busy = False  # the engine is whole: it has its GOAWAY to send
-        kind = NotHTTP2 if event.not_http2 else ProtocolError
-        self._shut_locked(kind(event.reason, error_code=event.error_code))
+        self._shut_locked(_failure(event))
 
     def _on_stream_failed(self, event: StreamFailed) -> None:
         stream = self._streams.get(event.wire_id)
@@ -171,6 +172,11 @@ _HANDLERS: dict[type[Event], Callable[[Arrivals, Any], None]] = {
     GoAwayReceived: Arrivals._on_going_away,
     ConnectionFailed: Arrivals._on_connection_failed,
 }
+
+
+def _failure(event: ConnectionFailed) -> HTTP2Error:
+    kind = NotHTTP2 if event.not_http2 else ProtocolError
+    return kind(event.reason, error_code=event.error_code)
 
 
 def _going_away_reason(event: GoAwayReceived) -> str:

@@ -111,7 +111,7 @@ class Slots(Link):
     def _start_queued_locked(self) -> None:
         """Start queued requests while slots are free, and while not too much lies unread already."""
         engine, queue = self._engine, self._queue
-        if not queue or self._closed is not None or self._draining:
+        if not queue or self._closed is not None:
             return
         if time.monotonic() - self._heard > self._keepalive_idle and self._grace is None:
             self._ask_for_life_locked()

@@ -186,6 +186,18 @@ def test_reading_a_response_does_not_wait_for_the_next_connection(serve: Serve, 
         conn.getresponse(second)
 
 
+def test_connect_leaves_what_is_queued_to_the_connection_that_has_it(serve: Serve, connect: Connect) -> None:
+    server = serve(settings={SettingCodes.MAX_CONCURRENT_STREAMS: 3})
+    conn = connect(server)
+    conn.getresponse(conn.request("GET", "/")).read()  # the limit is known
+    ids = [conn.request("GET", "/") for _ in range(10)]
+    conn.connect()
+    ids.append(conn.request("GET", "/"))
+    for stream_id in ids:
+        assert conn.getresponse(stream_id).read()
+    assert server.connections == 2
+
+
 def test_connect_gives_up_what_was_not_taken(serve: Serve, connect: Connect) -> None:
     conn = connect(serve(alpn=("http/1.1",)))
     untaken = [conn.request("GET", "/") for _ in range(2)]
