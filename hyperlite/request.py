@@ -6,7 +6,7 @@ takes for a body, and when the length of that is known.
 
 import http.client as http_client
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from typing import Any
 
 from .chunks import unwrap
@@ -98,7 +98,7 @@ class Request:
         if self.bare and method == "GET" and not given:
             given = _USUAL
         else:
-            names = {name for name, _ in given}
+            names = dict(given)
             if not self.bare:
                 self.open = not end_stream
                 self.trailers = [] if trailers is None else trailer_fields(trailers)
@@ -106,7 +106,7 @@ class Request:
             given = self._added(names) + given
         self.fields = request_fields(method, url, scheme, authority, given)
 
-    def _add_body(self, body: Any, given: list[Field], names: set[bytes], blocksize: int) -> None:
+    def _add_body(self, body: Any, given: list[Field], names: Container[bytes], blocksize: int) -> None:
         """Take what follows the header block."""
         if self.open:
             if body is not None:
@@ -180,7 +180,7 @@ class Request:
         """Whether the request can be sent more than once."""
         return self.pieces is None
 
-    def _added(self, names: set[bytes]) -> list[Field]:
+    def _added(self, names: Container[bytes]) -> list[Field]:
         """Return the fields that http.client adds by itself to those of these names."""
         added: list[Field] = []
         if b"accept-encoding" not in names:

@@ -173,7 +173,8 @@ class NativeEngine:
         else:
             sent = self._send_pieces(wire_id, memoryview(data)[:allowed], end_stream and allowed == total)
         if sent:
-            self._guard.earn(FRAME_EARNS * -(-sent // self._max_frame))
+            if self._guard.useless:
+                self._guard.earn(FRAME_EARNS * -(-sent // self._max_frame))
             stream.outbound -= sent
             self._h2.outbound_flow_control_window -= sent
         if end_stream and sent == total:
