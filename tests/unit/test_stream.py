@@ -196,6 +196,14 @@ class InboxMachine(RuleBasedStateMachine):
         assert self.model.startswith(taken)
         del self.model[: len(taken)]
 
+    @rule(limit=st.sampled_from([0, 1, 2, 100, 4096, 1 << 20]))
+    def take_into(self, limit: int) -> None:
+        buffer = bytearray(limit)
+        count = self.inbox.take_into(memoryview(buffer))
+        assert count == min(limit, len(self.model))
+        assert buffer[:count] == self.model[:count]
+        del self.model[:count]
+
     @precondition(lambda self: self.model)
     @rule(limit=st.sampled_from([1, 3, 100, 1 << 20]))
     def take_and_put_back(self, limit: int) -> None:
