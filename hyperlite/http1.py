@@ -403,17 +403,18 @@ class Lane:
                 if not self._written.wait(remaining(until)):
                     return
         budget = self._max_buffered - sum(body.held for body in self._kept)
-        made_way, body = response.make_way(budget, until)
-        if not made_way:
+        made_way = response.make_way(budget, until)
+        if made_way is None:
             return
+        body, is_free = made_way
         with self._lock:
             if self._current is not exchange:
                 return
             self._current = None
             if body is not None:
                 self._kept.add(body)
-                if not body.release():
-                    self._let_go_locked(exchange)  # its file is still open: it goes on reading
+            if not is_free:
+                self._let_go_locked(exchange)  # the body goes on reading from its file
 
     def _let_go_locked(self, exchange: Exchange) -> None:
         """Close the socket, but for the response that reads from it."""

@@ -194,26 +194,28 @@ class QueuedResponse(HTTP20Response):
 
     # -- making way -------------------------------------------------------------------------------
 
-    def make_way(self, limit: int, until: float | None) -> "tuple[bool, Http1Body | None]":
+    def make_way(self, limit: int, until: float | None) -> "tuple[Http1Body | None, bool] | None":
         """Read what is left of the body into memory, at most `limit` bytes of it.
 
         An error on the way is kept for the one who reads.  A longer body goes on reading from its
         connection, which is then its own.
 
         Returns:
-            Whether it was done by `until`, a monotonic time.  And the body, None if it was at its end.
+            None if there was no time for it until `until`, a monotonic time.  Else the body, None if it
+            was at its end; and whether the connection is free for the next.
         """
         if not self._guard.acquire(timeout=-1 if until is None else max(0, until - time.monotonic())):
-            return False, None
+            return None
         try:
             body: Http1Body | None = self.fp
             if body is not None and not body.stalled and (body.left is None or body.left <= limit):
                 with self.limited(until):
                     body.hold(limit)
             self.when_closed = None
-            return True, body
+            # Here, under the guard: who reads it to its end closes it, and then nothing tells any more.
+            return body, body is None or body.release()
         except Paused:
-            return False, None
+            return None
         finally:
             self._guard.release()
 

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 import hyperlite
+from hyperlite.http1_response import QueuedResponse
 
 from .conftest import Script, Talk, Wire, response, says
 
@@ -96,6 +97,39 @@ def test_all_that_are_queued_arrive(talk: Talk) -> None:
     ids = [conn.request("GET", "/") for _ in range(5)]
     assert [conn.getresponse(stream_id).read() for stream_id in ids] == [b"first"] * 5
     assert conn.server.connections == 5
+
+
+def answers(*bodies: bytes) -> Script:
+    """Answer requests, one after the other."""
+
+    def script(wire: Wire) -> None:
+        for body in bodies:
+            wire.head()
+            wire.send(response(body))
+        wire.wait()
+
+    return script
+
+
+def test_who_reads_at_once_what_has_made_way_does_not_cost_the_connection(
+    talk: Talk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One thread takes a response into memory; before it is back, another one has read it to its end."""
+    make_way = QueuedResponse.make_way
+    read: list[bytes] = []
+
+    def make_way_and_lose_time(self: QueuedResponse, *args: Any) -> Any:
+        outcome = make_way(self, *args)
+        read.append(self.read())
+        return outcome
+
+    monkeypatch.setattr(QueuedResponse, "make_way", make_way_and_lose_time)
+    conn = talk(answers(b"first", b"second", b"third"))
+    for _ in range(3):
+        last = conn.getresponse(conn.request("GET", "/"))
+    assert last.read() == b"third"
+    assert read == [b"first", b"second"]
+    assert conn.server.connections == 1
 
 
 def test_without_auto_open_it_is_an_error(talk: Talk) -> None:
