@@ -27,7 +27,8 @@ from .engine import MAX_HEADER_LIST
 from .errors import HTTP2Error, RequestTimeout
 from .fields import authority
 from .forking import watch
-from .http1 import Exchange, Lane
+from .http1 import Lane
+from .http1_exchange import Exchange
 from .message import MAX_FIELDS
 from .mux import MAX_BUFFERED, Mux
 from .request import Priority, priority_value

@@ -25,50 +25,14 @@ from .errors import ConnectionLost, RequestTimeout, StreamReset
 from .fields import Field
 from .forking import watch
 from .http1_body import Http1Body
+from .http1_exchange import Exchange
 from .http1_request import Outgoing
 from .http1_response import QueuedResponse
 from .http1_wire import Paused, Wire
-from .request import UNSET, Request
 from .response import HTTP20Response
 from .transport import break_off, deadline_after, is_stale, remaining, session_of
 
 T = TypeVar("T")
-
-
-class Exchange:
-    """One request and its response on HTTP/1.1.
-
-    Args:
-        stream_id: the id that the caller knows it by.
-        request: what is asked for.
-    """
-
-    __slots__ = (
-        "__weakref__",
-        "error",
-        "lane",
-        "outgoing",
-        "request",
-        "response",
-        "sent",
-        "sock",
-        "stream_id",
-        "thread",
-        "waiters",
-    )
-
-    def __init__(self, stream_id: int, request: Request) -> None:
-        self.stream_id = stream_id
-        self.request = request
-        self.thread = threading.get_ident()
-        self.waiters: tuple[threading.Lock, ...] = ()
-        # -- owned by the lane --
-        self.lane: Lane | None = None
-        self.sock: socket.socket | None = None
-        self.outgoing: Outgoing | None = None
-        self.sent: bool | None = None  # or its head, where the body is still to be written
-        self.response: QueuedResponse | None = None
-        self.error: BaseException | None = None
 
 
 class Lane:
@@ -137,7 +101,7 @@ class Lane:
         One whose body can be read only once is waited for: what is before it is read into memory.
         """
         if exchange.request.repeatable:
-            self._take_turn(self._time_for(exchange))
+            self._take_turn(exchange.patience(self._timeout))
             if exchange.error is not None:
                 raise exchange.error
         else:
@@ -222,7 +186,7 @@ class Lane:
             self._fail_unanswered_locked("the connection was closed")
             self._hang_up_locked()
         if current is not None:
-            _drop(current)
+            current.drop()
 
     def after_fork(self) -> None:
         """In the child: the connection is the parent's. See forking.py."""
@@ -249,14 +213,7 @@ class Lane:
         def step(holding: bool) -> Job | None:
             return self._next_job_locked() if holding else None
 
-        return self._baton.wait((exchange,), attempt, step, self._time_for(exchange), complaint)
-
-    def _time_for(self, exchange: Exchange) -> float | None:
-        """Return the seconds that a wait for an exchange may last, None for no limit."""
-        request = exchange.request
-        timeout: float | None = self._timeout if request.timeout is UNSET else request.timeout
-        left = remaining(request.deadline)
-        return timeout if left is None else left if timeout is None else min(left, timeout)
+        return self._baton.wait((exchange,), attempt, step, exchange.patience(self._timeout), complaint)
 
     def _take_turn(self, timeout: float | None) -> None:
         """Send the next request, if nothing is on the wire and nobody is at work."""
@@ -321,7 +278,7 @@ class Lane:
                 # Given up while it was sent: an answer may come that nobody expects.
                 self._doomed.append(exchange.sock)
                 self._sock = None
-        _drop(exchange)
+        exchange.drop()
 
     def _prepare(self, exchange: Exchange) -> Outgoing:
         """Give an exchange the socket."""
@@ -447,7 +404,7 @@ class Lane:
             self._fail_locked(exchange, error)
             if self._current is exchange:
                 self._hang_up_locked()
-        _drop(exchange)
+        exchange.drop()
         if not isinstance(error, Exception):
             raise error
 
@@ -503,9 +460,3 @@ class Lane:
             self._doomed.append(sock)
         elif sock is not None:
             sock.close()
-
-
-def _drop(exchange: Exchange) -> None:
-    """Let go of what reads from the socket of an exchange that has failed; a response handed out keeps it."""
-    if exchange.response is None and exchange.outgoing is not None:
-        exchange.outgoing.response.close()

@@ -17,7 +17,8 @@ from .dialling import DiallingConnection
 from .engine import make_upgrading_engine
 from .errors import ConnectionGoingAway, HTTP2Error
 from .fields import Headers, trailer_fields
-from .http1 import Exchange, Lane
+from .http1 import Lane
+from .http1_exchange import Exchange
 from .mux import Mux
 from .request import NO_HEADERS, UNSET, Priority, Request, split_body
 from .stream import Stream

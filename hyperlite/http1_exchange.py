@@ -1,0 +1,65 @@
+"""One request and its response on HTTP/1.1, from the queue to the end, whatever socket they get.
+
+It is what a `Stream` is on HTTP/2: made by the connection, driven by the `Lane`.
+
+Rule: only http1.py changes an exchange, under the lock of its lane or with its baton.
+"""
+
+import socket
+import threading
+from typing import TYPE_CHECKING
+
+from .http1_request import Outgoing
+from .http1_response import QueuedResponse
+from .request import UNSET, Request
+from .transport import remaining
+
+if TYPE_CHECKING:
+    from .http1 import Lane
+
+
+class Exchange:
+    """One request and its response on HTTP/1.1.
+
+    Args:
+        stream_id: the id that the caller knows it by.
+        request: what is asked for.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "error",
+        "lane",
+        "outgoing",
+        "request",
+        "response",
+        "sent",
+        "sock",
+        "stream_id",
+        "thread",
+        "waiters",
+    )
+
+    def __init__(self, stream_id: int, request: Request) -> None:
+        self.stream_id = stream_id
+        self.request = request
+        self.thread = threading.get_ident()
+        self.waiters: tuple[threading.Lock, ...] = ()
+        # -- owned by the lane --
+        self.lane: Lane | None = None
+        self.sock: socket.socket | None = None
+        self.outgoing: Outgoing | None = None
+        self.sent: bool | None = None  # or its head, where the body is still to be written
+        self.response: QueuedResponse | None = None
+        self.error: BaseException | None = None
+
+    def patience(self, usual: float | None) -> float | None:
+        """Return the seconds that a wait may last, None for no limit; `usual` are the connection's."""
+        timeout: float | None = usual if self.request.timeout is UNSET else self.request.timeout
+        left = remaining(self.request.deadline)
+        return timeout if left is None else left if timeout is None else min(left, timeout)
+
+    def drop(self) -> None:
+        """Let go of what reads from the socket, where it has failed; a response handed out keeps it."""
+        if self.response is None and self.outgoing is not None:
+            self.outgoing.response.close()
