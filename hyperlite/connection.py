@@ -14,7 +14,6 @@ Lock order: `_dialling`, `_lock`, then the transport's own.  Who connects holds 
 two threads do it at once; whoever only asks for a response never needs that lock.
 """
 
-import contextlib
 import http.client as http_client
 import socket
 import threading
@@ -175,7 +174,7 @@ class HTTP20Connection(RequestingConnection):
 
         Args:
             ids: which; by default all requests of this thread whose responses were not yet taken.
-            timeout: seconds for all of them together.
+            timeout: seconds for all of them together; None: no limit but the requests' own deadlines.
 
         Raises:
             http.client.ResponseNotReady: one of the ids is unknown, or its response was taken.
@@ -255,7 +254,7 @@ class HTTP20Connection(RequestingConnection):
 
     def _is_ready(self, pending: Pending) -> bool:
         if isinstance(pending, Exchange):
-            return pending.response is not None or pending.error is not None
+            return pending.settled or (pending.lane is not None and pending.lane.expire(pending))
         mux, error = pending.mux, pending.error
         if mux is None:
             return False
@@ -269,27 +268,22 @@ class HTTP20Connection(RequestingConnection):
             return True  # the failure is the stream's, for getresponse to raise
 
     def _wait_for_one(self, waiting: list[Pending], timeout: float | None) -> None:
-        first = waiting[0]
-        if isinstance(first, Exchange):
-            assert first.lane is not None
-            with contextlib.suppress(http_client.HTTPException, OSError):
-                first.lane.response(first)  # an error is kept, for getresponse to raise
-            return
-        streams = [item for item in waiting if isinstance(item, Stream)]
-        muxes = {stream.mux for stream in streams if stream.mux is not None}
-        if not muxes:
+        by_transport: dict[Mux | Lane, list[Any]] = {}
+        for item in waiting:
+            transport = item.lane if isinstance(item, Exchange) else item.mux
+            if transport is not None:
+                by_transport.setdefault(transport, []).append(item)
+        if not by_transport:
             with self._dialling:  # somebody is sending them again
                 return
-        dues = [stream.request.deadline for stream in streams if stream.request.deadline is not None]
+        dues = [item.request.deadline for item in waiting if item.request.deadline is not None]
         if dues:
             left = remaining(min(dues))
             timeout = left if timeout is None or left is None else min(timeout, left)
-        if len(muxes) == 1:
-            muxes.pop().wait_any(streams, timeout)
-            return
-        # While a connection drains and its successor is in use: each in turn, for a moment.
-        for mux in muxes:
-            mux.wait_any([stream for stream in streams if stream.mux is mux], TURN / len(muxes))
+        if len(by_transport) > 1:  # one drains and its successor is in use: each in turn, for a moment
+            timeout = TURN / len(by_transport)
+        for transport, items in by_transport.items():
+            transport.wait_any(items, timeout)
 
     # -- replay -----------------------------------------------------------------------------------
 

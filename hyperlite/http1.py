@@ -17,11 +17,11 @@ import ssl
 import threading
 import weakref
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Any, TypeVar
 
 from .baton import Baton, Job
-from .errors import ConnectionLost, RequestTimeout, StreamReset
+from .errors import ConnectionLost, HTTP2Error, RequestTimeout, StreamReset
 from .fields import Field
 from .forking import watch
 from .http1_body import Http1Body
@@ -157,14 +157,31 @@ class Lane:
         """Return an exchange's response, when its header block has arrived."""
         return self._wait(exchange, lambda: exchange.response, "no response came")
 
-    def cancel(self, exchange: Exchange) -> None:
+    def wait_any(self, exchanges: Collection[Exchange], timeout: float | None) -> None:
+        """Wait until the response or the failure of at least one is there, or `timeout` is over."""
+
+        def attempt() -> bool | None:
+            return True if any(exchange.settled for exchange in exchanges) else None
+
+        with contextlib.suppress(RequestTimeout):
+            self._baton.wait(exchanges, attempt, self._step, timeout, "")
+
+    def expire(self, exchange: Exchange) -> bool:
+        """Fail a request whose deadline is over; tell whether it is."""
+        late = remaining(exchange.request.deadline) == 0
+        if late:
+            complaint = "no response came before the deadline"
+            self.cancel(exchange, RequestTimeout(complaint, stream_id=exchange.stream_id))
+        return late
+
+    def cancel(self, exchange: Exchange, error: HTTP2Error | None = None) -> None:
         """Forget a request; if it is on the wire already, the connection is of no further use."""
         with self._lock:
             if exchange in self._queue:
                 self._queue.remove(exchange)
             elif exchange is self._current:
                 self._hang_up_locked()
-            error = StreamReset("the request was cancelled", stream_id=exchange.stream_id)
+            error = error or StreamReset("the request was cancelled", stream_id=exchange.stream_id)
             self._fail_locked(exchange, error)
         if exchange.outgoing is not None:
             exchange.outgoing.response.close()  # which nobody has taken
@@ -210,10 +227,12 @@ class Lane:
                 raise exchange.error
             return outcome()
 
-        def step(holding: bool) -> Job | None:
-            return self._next_job_locked() if holding else None
+        patience = exchange.patience(self._timeout)
+        return self._baton.wait((exchange,), attempt, self._step, patience, complaint)
 
-        return self._baton.wait((exchange,), attempt, step, exchange.patience(self._timeout), complaint)
+    def _step(self, holding: bool) -> Job | None:
+        """Choose what a thread that waits has to do: all of the work, or none."""
+        return self._next_job_locked() if holding else None
 
     def _take_turn(self, timeout: float | None) -> None:
         """Send the next request, if nothing is on the wire and nobody is at work."""

@@ -53,6 +53,11 @@ class Exchange:
         self.response: QueuedResponse | None = None
         self.error: BaseException | None = None
 
+    @property
+    def settled(self) -> bool:
+        """Whether the response's head, or its failure, has arrived."""
+        return self.response is not None or self.error is not None
+
     def patience(self, usual: float | None) -> float | None:
         """Return the seconds that a wait may last, None for no limit; `usual` are the connection's."""
         timeout: float | None = usual if self.request.timeout is UNSET else self.request.timeout

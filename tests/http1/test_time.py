@@ -26,6 +26,12 @@ def times_out() -> Iterator[None]:
     assert SOON * 0.5 < time.monotonic() - start < SOON + SLACK
 
 
+@contextlib.contextmanager
+def times_out_at_once() -> Iterator[None]:
+    with pytest.raises(hyperlite.RequestTimeout, match="before the deadline"):
+        yield
+
+
 def drips(start: bytes, rest: bytes) -> Any:
     def script(wire: Wire) -> None:
         wire.head()
@@ -150,6 +156,53 @@ def test_what_came_before_a_timeout_is_not_lost(talk: Talk) -> None:
     assert body == b"one\ntwo\nthr"
     assert timeouts >= len(parts)
     assert answer.trailers["x-sum"] == "1"
+
+
+class TestAsReady:
+    def test_its_timeout_is_its_own(self, talk: Talk) -> None:
+        """It costs the request nothing: that goes on, and nobody's timeout is over."""
+        go_on = threading.Event()
+
+        def script(wire: Wire) -> None:
+            wire.head()
+            wire.send(OK)
+            go_on.wait(10)
+            wire.send(b"Content-Length: 5\r\n\r\nfirst")
+            wire.wait()
+
+        conn = talk(script)
+        first, second = conn.request("GET", "/"), conn.request("GET", "/")
+        with times_out():
+            list(conn.as_ready(timeout=SOON))
+        with times_out():
+            list(conn.as_ready([second], timeout=SOON))
+        go_on.set()
+        assert list(conn.as_ready([first], timeout=10)) == [first]
+        assert conn.getresponse(first).read() == b"first"
+        assert conn.server.connections == 1
+
+    def test_a_deadline_that_is_over_is_a_failure_that_has_arrived(self, talk: Talk) -> None:
+        """Whether the request is on the wire or behind another."""
+        conn = talk(says(OK, close=False), timeout=None)
+        conn.request("GET", "/")
+        second = conn.request("GET", "/", deadline=SOON)
+        assert list(conn.as_ready([second])) == [second]
+        with times_out_at_once():
+            conn.getresponse(second)
+        third = conn.request("GET", "/", deadline=SOON)
+        assert next(conn.as_ready()) == third
+        with times_out_at_once():
+            conn.getresponse(third)
+
+    def test_they_come_as_they_arrive_whatever_the_order_that_is_named(self, talk: Talk) -> None:
+        def script(wire: Wire) -> None:
+            wire.head()
+            wire.send(response(b"first"))
+            wire.wait()
+
+        conn = talk(script)
+        first, second = conn.request("GET", "/"), conn.request("GET", "/")
+        assert next(conn.as_ready([second, first], timeout=10)) == first
 
 
 class TestQueued:
