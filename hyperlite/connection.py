@@ -162,8 +162,7 @@ class HTTP20Connection(RequestingConnection):
             try:
                 self._await_head(pending)
             except BaseException:
-                if pending.mux is not None:
-                    pending.mux.cancel(pending)
+                self._cancel(pending)
                 raise
         return self.response_class.from_stream(pending, pending.request.method)
 
@@ -306,8 +305,10 @@ class HTTP20Connection(RequestingConnection):
             with self._lock:
                 others = [item for item in self._pending.values() if item is not stream]
             batch = [stream, *(other for other in others if isinstance(other, Stream) and other.mux is mux)]
-            batch = [one for one in batch if self._may_replay(one)]
             current = self._usable_transport(by)
+            batch = [one for one in batch if self._may_replay(one)]
+            if stream.given_up:  # while this thread was connecting
+                return False
             for one in batch:
                 one.tries = 1 if mux.answered > one.answered_before else one.tries + 1
                 one.reset()
@@ -319,6 +320,9 @@ class HTTP20Connection(RequestingConnection):
                         one.mux, one.error = mux, error.for_stream(one.stream_id, retry_safe=True)
                         one.error.__cause__ = failure
                 raise
+            for one in batch:
+                if one.given_up:  # by a thread that has found it in nobody's hands
+                    self._cancel(one)
         finally:
             self._dialling.release()
         current.settle(batch)
@@ -331,6 +335,7 @@ class HTTP20Connection(RequestingConnection):
             and stream.error.retry_safe
             and stream.request.repeatable
             and stream.tries < MAX_TRIES
+            and not stream.given_up
         )
 
     # -- the end ----------------------------------------------------------------------------------

@@ -319,6 +319,7 @@ class RequestingConnection(DiallingConnection):
     @staticmethod
     def _cancel(pending: Pending) -> None:
         if isinstance(pending, Stream):
+            pending.given_up = True  # first: another thread may be about to send it again
             if pending.mux is not None:
                 pending.mux.cancel(pending)
         elif pending.lane is not None:

@@ -122,6 +122,7 @@ class Stream:
         "answered_before",
         "complete",
         "error",
+        "given_up",
         "inbox",
         "informational",
         "length",
@@ -154,6 +155,7 @@ class Stream:
         # -- owned by the connection --
         self.tries = 0  # how often it was sent again without the server having answered anything
         self.answered_before = 0  # what its mux had had answered when it was submitted
+        self.given_up = False  # nobody wants it any more: it is not to be sent again
         # -- guarded by the mux's lock --
         self.waiters: tuple[threading.Lock, ...] = ()  # mostly there is none, or one
         self.reset()

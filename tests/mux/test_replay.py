@@ -122,6 +122,44 @@ class TestGoAway:
         assert third.result().read() == b"three"
         assert conn.getresponse(ids[1]).read() == b"two"
 
+    @pytest.mark.parametrize("which", [1, 2], ids=["another", "the one that is waited for"])
+    @pytest.mark.parametrize("moment", ["_usable_transport", "_submit"])
+    def test_what_is_cancelled_meanwhile_is_not(
+        self, peer: Peer, conn: CONN, monkeypatch: pytest.MonkeyPatch, moment: str, which: int
+    ) -> None:
+        """While another thread connects to send it again, and while it is in nobody's hands."""
+        ids = self.three(peer, conn)
+        old = peer.wires[0]
+        step = getattr(conn, moment)
+
+        def cancel_before(*args: Any) -> Any:
+            monkeypatch.undo()
+            conn.cancel(ids[which])
+            return step(*args)
+
+        monkeypatch.setattr(conn, moment, cancel_before)
+        old.goaway(1)
+        ready = peer.background(lambda: sorted(conn.as_ready(ids[1:])))
+        new = peer.accept()
+        new.greet()
+        if moment == "_submit":  # then it is reset as soon as it is written
+            while not new.of(RstStreamFrame):
+                new.read_frame()
+        else:
+            new.want(HeadersFrame, 1)
+        seen = {path_of(frame): frame.stream_id for frame in new.of(HeadersFrame)}
+        if moment == "_submit":
+            assert new.of(RstStreamFrame)[0].stream_id == seen.pop(f"/{which + 1}")
+        kept = 3 - which
+        assert set(seen) == {f"/{kept + 1}"}
+        new.answer(seen.popitem()[1], b"kept")
+        assert ready.result() == ids[1:]
+        assert conn.getresponse(ids[kept]).read() == b"kept"
+        with pytest.raises(http.client.ResponseNotReady):
+            conn.getresponse(ids[which])
+        old.answer(1, b"one")
+        assert conn.getresponse(ids[0]).read() == b"one"
+
     def test_what_waited_for_a_slot_is_sent_elsewhere(self, peer: Peer, conn: CONN) -> None:
         acquaint(peer, conn, max_concurrent_streams=1)
         ids = [conn.request("GET", f"/{number}") for number in (1, 2, 3)]
