@@ -10,11 +10,13 @@ import socket
 import time
 from collections.abc import Iterator
 
+from .errors import RequestTimeout
 from .fields import HeaderValue
 from .request import Request
 from .transport import remaining, wait_for
 
 _SWITCHING = b"HTTP/1.1 101"
+_END = b"\r\n\r\n"
 # Bytes of the head of a 101. http.client reads 65,536 of a line.
 MAX_HEAD = 65536
 # Seconds between two looks at an answer of which only the first few bytes have come.
@@ -50,6 +52,7 @@ def switches(sock: socket.socket, deadline: float | None) -> bool:
 
     Raises:
         OSError: the connection failed.
+        RequestTimeout: the head of the 101 had not ended by the deadline.
         http.client.HTTPException: the server switches to something else.
     """
     while True:
@@ -63,19 +66,23 @@ def switches(sock: socket.socket, deadline: float | None) -> bool:
         time.sleep(GLANCE)
     if beginning != _SWITCHING:
         return False
-    head = _take_head(sock)
+    head = _take_head(sock, deadline)
     fields = http_client.parse_headers(head)
     if (fields.get("Upgrade") or "").strip().lower() != "h2c":
         raise http_client.HTTPException(f"the server switches to {fields.get('Upgrade')!r}, not to h2c")
     return True
 
 
-def _take_head(sock: socket.socket) -> io.BytesIO:
+def _take_head(sock: socket.socket, deadline: float | None) -> io.BytesIO:
     """Read the head of a 101, and no byte more: what follows is HTTP/2. Returns its header lines."""
-    head = bytearray()
-    while not head.endswith(b"\r\n\r\n"):
-        byte = sock.recv(1)
-        if not byte or len(head) > MAX_HEAD:
+    head = b""
+    while not head.endswith(_END):
+        ready = wait_for(sock, read=True, write=False, timeout=remaining(deadline))
+        if not ready or remaining(deadline) == 0:
+            raise RequestTimeout("the head of 101 Switching Protocols did not end in time")
+        seen = head + sock.recv(MAX_HEAD, socket.MSG_PEEK)
+        end = seen.find(_END)
+        if len(seen) == len(head) or (end < 0 and len(seen) > MAX_HEAD):
             raise http_client.HTTPException("the head of 101 Switching Protocols has no end")
-        head += byte
-    return io.BytesIO(bytes(head).partition(b"\r\n")[2])
+        head += sock.recv((len(seen) if end < 0 else end + len(_END)) - len(head))
+    return io.BytesIO(head.partition(b"\r\n")[2])

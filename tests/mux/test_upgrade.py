@@ -1,6 +1,8 @@
 """Cleartext HTTP/2 by `Upgrade: h2c`, with a server that does not do as it should."""
 
+import contextlib
 import http.client
+import threading
 import time
 
 import pytest
@@ -49,6 +51,53 @@ def test_the_request_has_less_time_than_the_connection(peer: Peer, limit: dict[s
     with pytest.raises(RequestTimeout):
         conn.getresponse(1)
     assert time.monotonic() - start < 2
+
+
+@pytest.mark.parametrize("limit", [{"deadline": 0.3}, {"timeout": 0.3}])
+def test_the_head_of_a_101_that_drips_ends_with_the_deadline(peer: Peer, limit: dict[str, float]) -> None:
+    """However often a byte comes."""
+    conn = peer.connect(upgrade=True, timeout=4)
+    over = threading.Event()
+
+    def drip() -> None:
+        with contextlib.suppress(OSError):
+            want_head(peer.accept())
+            peer.send_raw(b"HTTP/1.1 101 Switching Protocols\r\n")
+            while not over.wait(0.02):
+                peer.send_raw(b"x")
+
+    dripping = peer.background(drip)
+    start = time.monotonic()
+    with pytest.raises(RequestTimeout, match="101"):
+        conn.request("GET", "/", **limit)
+    assert time.monotonic() - start < 2
+    over.set()
+    dripping.result()
+    with pytest.raises(http.client.ResponseNotReady):
+        conn.getresponse()
+
+
+@pytest.mark.parametrize("size", [1, 7, 10_000])
+def test_the_head_of_a_101_in_pieces(peer: Peer, conn: CONN, size: int) -> None:
+    """And with HTTP/2 right behind it, of which not a byte is taken."""
+    request = peer.background(conn.request, "GET", "/")
+    wire = peer.accept()
+    want_head(wire)
+    data = SWITCHING % b"h2c" + wire.frames.settings()
+    for start in range(0, len(data), size):
+        wire.send_raw(data[start : start + size])
+    request.result()
+    wire.answer(1, b"answer")
+    assert conn.getresponse(1).read() == b"answer"
+
+
+def test_the_head_of_a_101_without_an_end(peer: Peer, conn: CONN) -> None:
+    request = peer.background(conn.request, "GET", "/")
+    want_head(peer.accept())
+    with contextlib.suppress(ConnectionError):
+        peer.send_raw(b"HTTP/1.1 101 Switching Protocols\r\n" + b"x" * 200_000)
+    with pytest.raises(http.client.HTTPException, match="no end"):
+        request.result()
 
 
 def test_another_protocol_leaves_nothing_behind(peer: Peer, conn: CONN) -> None:
