@@ -71,8 +71,8 @@ class HTTP20Connection(RequestingConnection):
             connection is given up, and what is safe to repeat (GET, HEAD, OPTIONS, TRACE) is sent
             again on another.
         upgrade: with `secure=False`: begin in HTTP/1.1, and ask by the first request to go on in HTTP/2 (RFC
-            7540 section 3.2); a server that does not want to is spoken to in HTTP/1.1, and one that does, in
-            HTTP/2 from the start when the connection is opened again.
+            7540 section 3.2); a server that does not want to is spoken to in HTTP/1.1.  It is asked again
+            when the connection is opened again.
         enable_push: let the server answer what was not asked for: `response.pushes`. Off, a promise breaks
             the protocol.
         max_header_list: bytes of one response's header fields, by the measure of RFC 9113 section

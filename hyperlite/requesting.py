@@ -151,8 +151,10 @@ class RequestingConnection(DiallingConnection):
         if not requests:
             return []
         if self._upgrade_next and isinstance(current, Lane) and _may_ask(current, requests[0]):
-            current, first = self._ask_to_upgrade(current, requests[0])
-            return [first, *self._hand_over(current, requests[1:], by)]
+            stream_id, self._next_id = self._next_id, self._next_id + 2
+            first = self._ask_to_upgrade(current, stream_id, requests[0])
+            self._expect([first])
+            return [first, *self._hand_over(self._transport or current, requests[1:], by)]
         kind = Exchange if isinstance(current, Lane) else Stream
         pending: list[Any] = []
         for request in requests:
@@ -181,10 +183,14 @@ class RequestingConnection(DiallingConnection):
                 assert exchange.lane is not None
                 exchange.lane.settle(exchange)
 
-    def _ask_to_upgrade(self, lane: Lane, request: Request) -> tuple[Mux | Lane, Pending]:
-        """Send the first request, and see whether the server goes on in HTTP/2 (RFC 7540 section 3.2)."""
+    def _ask_to_upgrade(self, lane: Lane, stream_id: int, request: Request) -> Pending:
+        """Send the first request, and see whether the server goes on in HTTP/2 (RFC 7540 section 3.2).
+
+        Returns:
+            What the request is now: a stream, on the HTTP/2 connection that is the current transport; or,
+            where the server does not want to, an exchange on the lane.
+        """
         self._upgrade_next = False
-        stream_id, self._next_id = self._next_id, self._next_id + 2
         engine, settings = make_upgrading_engine(
             request.fields, trace=self.debuglevel > 0, **self._engine_options
         )
@@ -199,14 +205,11 @@ class RequestingConnection(DiallingConnection):
             lane.cancel(exchange)  # nobody would take its answer, and the next ones would wait for that
             raise
         if not agreed:
-            self._expect([exchange])
-            return lane, exchange
+            return exchange
         stream = Stream(stream_id, request)
         mux = self._talk_http2(lane.surrender(), engine)
         mux.adopt(stream)
-        self._upgrade = False  # from now on it is prior knowledge (RFC 9113 section 3.3)
-        self._expect([stream])
-        return mux, stream
+        return stream
 
     def _expect(self, pending: Iterable[Pending]) -> None:
         """Have responses waited for."""
@@ -219,7 +222,12 @@ class RequestingConnection(DiallingConnection):
     def _submit(self, current: Mux | Lane, streams: list[Stream], by: float | None) -> Mux:
         """Hand streams to a mux: the current one, or its successor if it takes no more."""
         for _ in range(MAX_TRIES):
-            if isinstance(current, Mux) and current.submit(streams, gather=True):
+            if isinstance(current, Lane) and self._upgrade_next:
+                # By a request of which nobody wants the answer: these may have been sent before.
+                self._cancel(self._ask_to_upgrade(current, 0, self._make_request("OPTIONS", "*")))
+            elif isinstance(current, Lane):
+                raise ConnectionGoingAway("the server does not speak HTTP/2 any more", retry_safe=True)
+            elif current.submit(streams, gather=True):
                 return current
             current = self._usable_transport(by)
         raise ConnectionGoingAway(

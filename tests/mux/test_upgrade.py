@@ -6,10 +6,10 @@ import threading
 import time
 
 import pytest
-from hyperframe.frame import HeadersFrame
+from hyperframe.frame import HeadersFrame, RstStreamFrame, SettingsFrame
 
 import hyperlite
-from hyperlite.errors import ErrorCode, RequestTimeout
+from hyperlite.errors import ConnectionGoingAway, ErrorCode, RequestTimeout
 from tests.peer import Peer, Wire
 
 CONN = hyperlite.HTTP20Connection
@@ -127,15 +127,28 @@ def test_only_the_first_request_asks(peer: Peer, conn: CONN) -> None:
     assert answer.result().read() == b"two"
 
 
-def upgrade(wire: Wire) -> None:
-    """Take the upgrade up."""
-    assert b"HTTP2-Settings" in want_head(wire)
+def upgrade(wire: Wire, line: bytes = b"GET ") -> None:
+    """Take the upgrade up, for which a request asks whose head begins so."""
+    head = want_head(wire)
+    assert head.startswith(line)
+    assert b"HTTP2-Settings" in head
     wire.send_raw(SWITCHING % b"h2c")
     wire.greet()
 
 
-def test_once_agreed_it_is_known(peer: Peer, conn: CONN) -> None:
-    """What the server has not processed is sent again, on a connection that begins in HTTP/2."""
+def test_it_is_asked_for_again_when_the_connection_is_opened_again(peer: Peer, conn: CONN) -> None:
+    """A server may know nothing but that: to begin in HTTP/2 would be nonsense to it."""
+    for number in (1, 3):
+        asked = peer.background(conn.request, "GET", f"/{number}")
+        wire = peer.accept()
+        upgrade(wire)
+        assert asked.result() == number
+        wire.answer(1, b"answer")
+        assert conn.getresponse(number).read() == b"answer"
+        wire.goaway(1, ErrorCode.NO_ERROR)
+
+
+def test_what_is_sent_again_waits_until_another_request_has_asked(peer: Peer, conn: CONN) -> None:
     first = peer.background(conn.request, "GET", "/1")
     old = peer.accept()
     upgrade(old)
@@ -148,8 +161,31 @@ def test_once_agreed_it_is_known(peer: Peer, conn: CONN) -> None:
     old.goaway(1, ErrorCode.NO_ERROR)
     second = peer.background(conn.getresponse, ids[0])
     new = peer.accept()
-    new.greet()
-    new.answer(1, b"two")
-    new.answer(3, b"three")
+    upgrade(new, b"OPTIONS * HTTP/1.1\r\n")
+    assert new.want(RstStreamFrame, 1).error_code == ErrorCode.CANCEL
+    for wire_id, body in ((3, b"two"), (5, b"three")):
+        new.want(HeadersFrame, wire_id)
+        new.answer(wire_id, body)
     assert second.result().read() == b"two"
     assert conn.getresponse(ids[1]).read() == b"three"
+
+
+def test_a_server_that_does_not_want_to_any_more(peer: Peer, conn: CONN) -> None:
+    """What was on HTTP/2 cannot be sent on HTTP/1.1; what comes next can."""
+    first = peer.background(conn.request, "GET", "/1")
+    old = peer.accept()
+    upgrade(old)
+    first.result()
+    old.want(SettingsFrame)
+    old.goaway(0, ErrorCode.NO_ERROR)
+    failing = peer.background(conn.getresponse, 1)
+    new = peer.accept()
+    assert b"OPTIONS *" in want_head(new)
+    new.send_raw(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+    with pytest.raises(ConnectionGoingAway, match="does not speak HTTP/2 any more") as caught:
+        failing.result()
+    assert caught.value.retry_safe
+    again = peer.background(lambda: (conn.request("GET", "/"), conn.getresponse())[1])
+    want_head(peer.accept())
+    peer.send_raw(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+    assert again.result().read() == b"ok"

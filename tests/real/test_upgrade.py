@@ -25,6 +25,15 @@ def test_a_server_that_takes_it_up(h2o_sites: dict[str, Site], root: Path) -> No
             assert (response.version, response.read()) == (20, (root / "mebibyte").read_bytes())
 
 
+def test_when_the_connection_is_opened_again(h2o_sites: dict[str, Site]) -> None:
+    with h2o_sites["cleartext"].connect(upgrade=True) as conn:
+        for _ in range(3):
+            response = conn.getresponse(conn.request("GET", "/book/1"))
+            assert (response.version, response.status) == (20, 200)
+            assert response.read()
+            conn.close()
+
+
 def test_many_at_once(h2o_sites: dict[str, Site]) -> None:
     with h2o_sites["cleartext"].connect(upgrade=True) as conn:
         ids = [conn.request("GET", f"/book/{number}") for number in range(100)]
