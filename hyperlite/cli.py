@@ -8,6 +8,7 @@ import argparse
 import contextlib
 import http.client
 import json
+import math
 import os
 import runpy
 import ssl
@@ -266,7 +267,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     crawl.add_argument("--count", type=_positive, default=3000, help="how many books (3000)")
     crawl.add_argument(
         "--latency",
-        type=float,
+        type=_latency,
         default=LATENCY_MS,
         metavar="MS",
         help=f"round trip of the second round ({LATENCY_MS})",
@@ -279,6 +280,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     status: int = options.run(options)
     return status
+
+
+def _latency(text: str) -> float:
+    value = float(text)
+    if not 0 <= value < math.inf:
+        raise argparse.ArgumentTypeError(f"{text} is no number of milliseconds")
+    return value
 
 
 def _positive(text: str) -> int:

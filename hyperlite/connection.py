@@ -35,7 +35,7 @@ from .requesting import MAX_TRIES, Pending, RequestingConnection, unknown
 from .response import HTTP20Response
 from .slots import KEEPALIVE_IDLE, PING_TIMEOUT
 from .stream import Stream
-from .transport import deadline_after, remaining
+from .transport import checked_seconds, deadline_after, remaining
 
 # Seconds before the second try that brought no progress; doubled each time.
 BACKOFF = 0.05
@@ -105,12 +105,14 @@ class HTTP20Connection(RequestingConnection):
         require_close_notify: bool = True,
     ) -> None:
         self.default_port = http_client.HTTPS_PORT if secure else http_client.HTTP_PORT
+        if timeout is not _GLOBAL_DEFAULT_TIMEOUT:
+            timeout = checked_seconds(timeout, "timeout")
         # Not HTTPSConnection's: that would load a context whether one is needed or not.
         http_client.HTTPConnection.__init__(self, host, port, timeout, source_address, blocksize)
         self.source_address = source_address
         self._secure = secure
         self._context = context
-        self.deadline = deadline
+        self.deadline = checked_seconds(deadline, "deadline")
         self._max_buffered = max_buffered
         self._lane_options = {"require_close_notify": require_close_notify}
         if upgrade and secure:
@@ -121,6 +123,9 @@ class HTTP20Connection(RequestingConnection):
             "max_fields": max_response_headers,
             "enable_push": enable_push,
         }
+        keepalive_idle = checked_seconds(keepalive_idle, "keepalive_idle")
+        if checked_seconds(ping_timeout, "ping_timeout") is None:
+            keepalive_idle = None  # who would wait for the answer for ever need not ask
         self._mux_options = {"keepalive_idle": keepalive_idle, "ping_timeout": ping_timeout}
         self._scheme = b"https" if secure else b"http"
         self._authority = authority(self.host, self.port, self.default_port)
@@ -189,7 +194,7 @@ class HTTP20Connection(RequestingConnection):
                     if stream_id not in self._pending:
                         raise unknown(stream_id)
                     waiting[stream_id] = self._pending[stream_id]
-        deadline = deadline_after(timeout)
+        deadline = deadline_after(checked_seconds(timeout, "timeout"))
         while waiting:
             ready = [key for key, item in waiting.items() if self._is_ready(item)]
             for key in ready:
@@ -235,7 +240,7 @@ class HTTP20Connection(RequestingConnection):
         mux = self._transport
         if not isinstance(mux, Mux) or mux.closed:
             raise http_client.NotConnected("PING needs an open HTTP/2 connection")
-        return mux.ping(mux.timeout if timeout is None else timeout)
+        return mux.ping(mux.timeout if timeout is None else checked_seconds(timeout, "timeout"))
 
     def _await_head(self, stream: Stream) -> None:
         """Wait for a response's header block, sending the request again where that is safe."""

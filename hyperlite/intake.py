@@ -6,7 +6,7 @@ from typing import Any, cast
 
 from .fetching import FetchRequest, Outcome
 from .redirects import Header
-from .tasks import FAILURES, Options, Task, make_task, with_defaults
+from .tasks import FAILURES, Options, Task, limits, make_task, with_defaults
 from .urls import parse
 
 # How far to read ahead of what is under way, in units of `concurrency`: little while all requests are
@@ -88,7 +88,7 @@ class Intake:
         return make_task(
             request.url,
             request.method,
-            options._replace(**own) if own else options,
+            options._replace(**limits(own)) if own else options,
             headers=request.headers,
             body=request.body,
             json=request.json,

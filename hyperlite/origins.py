@@ -38,7 +38,7 @@ class Settings(NamedTuple):
 
     max_connections: int
     max_http1: int  # the same, of an origin that has no HTTP/2
-    idle_timeout: float
+    idle_timeout: float | None
     options: dict[str, Any]  # of HTTP20Connection
 
 
@@ -211,8 +211,11 @@ class Origin:
         """Check an idle connection before it is used again."""
         if not connection.used:
             return True
-        expired = time.monotonic() - connection.idle_since > self._settings.idle_timeout
-        return not expired and connection.healthy
+        return not self._has_expired(connection, time.monotonic()) and connection.healthy
+
+    def _has_expired(self, connection: PooledConnection, now: float) -> bool:
+        limit = self._settings.idle_timeout
+        return limit is not None and now - connection.idle_since > limit
 
     def _has_enough(self) -> bool:
         """After a dial that failed: tell whether there are other connections, which must do for a while."""
@@ -296,7 +299,7 @@ class Origin:
         old: list[PooledConnection] = []
         with self._lock:
             for connection in sorted(self._connections, key=lambda one: one.idle_since):
-                expired = now - connection.idle_since > self._settings.idle_timeout
+                expired = self._has_expired(connection, now)
                 dead = connection.mux is not None and connection.mux.closed
                 surplus = len(self._connections) - len(old) > allowance
                 if not connection.leased and (expired or dead or surplus):

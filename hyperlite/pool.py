@@ -29,7 +29,8 @@ from .proxies import Proxies
 from .redirects import Header
 from .response import HTTP20Response
 from .slots import KEEPALIVE_IDLE, PING_TIMEOUT
-from .tasks import Options, Retries, Task, make_task
+from .tasks import Options, Retries, Task, limits, make_task
+from .transport import checked_seconds
 from .verification import Cert, Verify, make_context
 
 # Seconds between two looks at what has been idle for too long.
@@ -51,7 +52,8 @@ class ConnectionPool:
         max_connections_per_origin: see above.
         max_http1_connections_per_origin: the same of an origin without HTTP/2; None: the same number.
         max_idle: connections to be kept open in all; those unused for longest are closed first.
-        idle_timeout: seconds after which a connection that nobody used is closed, not used again.
+        idle_timeout: seconds after which a connection that nobody used is closed, not used again; None:
+            never.
         retries: how often an idempotent request is tried again after a failure, or a `Retries`.
         verify: whether certificates are verified; or the path of a file, or directory, of
             authorities to trust instead of the default ones.
@@ -74,7 +76,7 @@ class ConnectionPool:
         max_connections_per_origin: int = 10,
         max_http1_connections_per_origin: int | None = None,
         max_idle: int = 100,
-        idle_timeout: float = 60.0,
+        idle_timeout: float | None = 60.0,
         retries: int | Retries = 2,
         verify: Verify = True,
         cert: Cert = None,
@@ -92,18 +94,18 @@ class ConnectionPool:
         self._settings = Settings(
             max_connections_per_origin,
             max_http1_connections_per_origin or max_connections_per_origin,
-            idle_timeout,
+            checked_seconds(idle_timeout, "idle_timeout"),
             {
                 "source_address": source_address,
-                "keepalive_idle": keepalive_idle,
-                "ping_timeout": ping_timeout,
+                "keepalive_idle": checked_seconds(keepalive_idle, "keepalive_idle"),
+                "ping_timeout": checked_seconds(ping_timeout, "ping_timeout"),
             },
         )
         self._max_idle = max_idle
         self._verify, self._cert, self._context = verify, cert, context
         self._options = Options(
-            timeout=timeout,
-            deadline=deadline,
+            timeout=checked_seconds(timeout, "timeout"),
+            deadline=checked_seconds(deadline, "deadline"),
             redirects=10,
             decode=True,
             max_body=max_body,
@@ -244,7 +246,7 @@ class ConnectionPool:
         others["context"] = context or self._make_context(
             self._verify if verify is None else verify, cert or self._cert
         )
-        return self._options._replace(**others)
+        return self._options._replace(**limits(others))
 
     @property
     def max_connections_per_origin(self) -> int:

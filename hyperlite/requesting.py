@@ -6,9 +6,7 @@ nothing under way.
 
 import contextlib
 import http.client as http_client
-import math
 import threading
-import time
 import weakref
 from collections.abc import Iterable
 from typing import Any, cast
@@ -22,7 +20,7 @@ from .http1_exchange import Exchange
 from .mux import Mux
 from .request import NO_HEADERS, UNSET, Priority, Request, split_body
 from .stream import Stream
-from .transport import deadline_after, resolve_timeout
+from .transport import checked_seconds, deadline_after, resolve_timeout
 from .upgrade import asking, switches
 
 # Sent again after the server refused it unprocessed. Go gives up after 6 tries.
@@ -90,7 +88,7 @@ class RequestingConnection(DiallingConnection):
             end_stream,
             trailers,
             priority,
-            timeout,
+            timeout if timeout is UNSET else checked_seconds(timeout, "timeout"),
             None if deadline is None and self.deadline is None else self._due(deadline),
         )
         return self._send_all([request])[0]
@@ -127,7 +125,7 @@ class RequestingConnection(DiallingConnection):
         """Return when an exchange that begins now must be over."""
         if seconds is None:
             seconds = self.deadline
-        return None if seconds is None or seconds == math.inf else time.monotonic() + seconds
+        return deadline_after(checked_seconds(seconds, "deadline"))
 
     def _send_all(self, requests: list[Request]) -> list[int]:
         by = requests[0].deadline if requests else None

@@ -3,6 +3,7 @@
 from typing import Any
 
 from .mux import Mux
+from .transport import checked_seconds
 
 # What may be asked of the socket without disturbing the streams on it.
 _DELEGATED = frozenset(
@@ -43,7 +44,7 @@ class SharedSocket:
 
     def settimeout(self, timeout: float | None) -> None:
         """Set the seconds that each blocking step of a request may last; None: no limit."""
-        self._mux.timeout = timeout
+        self._mux.timeout = checked_seconds(timeout, "timeout")
 
     def gettimeout(self) -> float | None:
         """Return the seconds that each blocking step of a request may last."""

@@ -29,7 +29,7 @@ from .errors import (
 from .fetching import FetchResponse
 from .proxies import Proxies, Proxy, choose
 from .redirects import Header
-from .transport import remaining
+from .transport import checked_seconds, remaining
 from .urls import URL, parse
 
 # RFC 9110 section 9.2.2: asking twice is as good as asking once.
@@ -82,6 +82,14 @@ class Options(NamedTuple):
     context: ssl.SSLContext | None
     proxies: Proxies
     headers: tuple[Header, ...]  # what is sent unless the request has its own
+
+
+def limits(options: dict[str, Any]) -> dict[str, Any]:
+    """Return options whose time limits have been looked at; ValueError for one that is none."""
+    checked = {
+        name: checked_seconds(options[name], name) for name in ("timeout", "deadline") if name in options
+    }
+    return options | checked
 
 
 class Pairs:

@@ -33,12 +33,33 @@ _default_contexts: dict[tuple[Any, ...], ssl.SSLContext] = {}
 CreateConnection = Callable[..., socket.socket]
 
 
+def checked_seconds(seconds: float | None, name: str) -> float | None:
+    """Return how long a caller will wait; None for no limit, which infinity means too.
+
+    Args:
+        seconds: what the caller has given.
+        name: the argument's, for the error.
+
+    Raises:
+        ValueError: it is negative, or not a number. TypeError: it is something else.
+    """
+    if seconds is None:
+        return None
+    if math.isnan(seconds) or seconds < 0:
+        raise ValueError(f"{name} is a number of seconds, or None for no limit, not {seconds!r}")
+    return None if seconds > threading.TIMEOUT_MAX else seconds  # some 292 years: nothing can wait longer
+
+
 def resolve_timeout(timeout: object) -> float | None:
-    """Return seconds, or None for no limit: http.client's default stands for the socket module's."""
+    """Return seconds, or None for no limit: http.client's default stands for the socket module's.
+
+    Raises:
+        ValueError: it is negative, or not a number.
+    """
     if timeout is None:
         return None
     if isinstance(timeout, (int, float)):
-        return float(timeout)
+        return checked_seconds(float(timeout), "timeout")
     return socket.getdefaulttimeout()
 
 
