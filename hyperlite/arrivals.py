@@ -142,6 +142,8 @@ class Arrivals(Slots):
             event.reason, error_code=event.error_code, stream_id=stream.stream_id, retry_safe=refused
         )
         self._finish_locked(stream)
+        if not stream.status:
+            self._abandoned += stream.pushes or ()  # there is no response from which they could be taken
 
     def _on_going_away(self, event: GoAwayReceived) -> None:
         self._going_away = event
@@ -152,10 +154,11 @@ class Arrivals(Slots):
             retry_safe=True,
         )
         for wire_id, stream in list(self._streams.items()):
-            if wire_id > event.last_wire_id:
+            if wire_id % 2 and wire_id > event.last_wire_id:  # those that the server has opened go on
                 self._engine.reset(wire_id, ErrorCode.CANCEL)
                 stream.error = error.for_stream(stream.stream_id)
                 self._finish_locked(stream)
+                self._abandoned += stream.pushes or ()
         self._refuse_queue_locked(error)
 
 

@@ -8,7 +8,8 @@ import pytest
 from hyperframe.frame import GoAwayFrame, HeadersFrame, RstStreamFrame
 
 import hyperlite
-from tests.peer import Peer
+import hyperlite.connection
+from tests.peer import Peer, Wire
 
 from .conftest import acquaint, begin
 
@@ -34,7 +35,7 @@ def promise(conn: CONN, path: str = "/style.css", **changes: str) -> list[tuple[
     return list(fields.items())
 
 
-def push(peer: Peer, conn: CONN, promised: int = 2, **changes: Any) -> None:
+def push(peer: Peer | Wire, conn: CONN, promised: int = 2, **changes: Any) -> None:
     peer.send_raw(peer.frames.push_promise(1, promised, promise(conn, **changes)))
 
 
@@ -86,6 +87,47 @@ class TestPush:
         del response
         gc.collect()
         assert peer.want(RstStreamFrame, 2).error_code == CANCEL
+
+    @pytest.mark.parametrize("way", ["refused", "going away"])
+    def test_with_a_request_that_is_sent_again_it_is_given_up(
+        self, peer: Peer, conn: CONN, monkeypatch: pytest.MonkeyPatch, way: str
+    ) -> None:
+        """Nobody could take it: what is promised with the answer that comes then is another."""
+        monkeypatch.setattr(hyperlite.connection, "BACKOFF", 0.001)
+        stream_id = begin(peer, conn)
+        old = peer.wires[0]
+        push(old, conn)
+        push(old, conn, 4)
+        old.answer(4, b"whole")
+        task = peer.background(conn.getresponse, stream_id)
+        if way == "refused":
+            old.rst(1, REFUSED)
+            assert old.want(RstStreamFrame, 2).error_code == CANCEL
+            new = old
+            new.want(HeadersFrame, 3)
+            new.answer(3, b"page")
+        else:
+            old.goaway(0)
+            assert {frame.stream_id for frame in old.want_eof() if frame.type == 3} == {1, 2}
+            new = peer.accept()
+            new.greet()
+            new.want(HeadersFrame, 1)
+            new.answer(1, b"page")
+        response = task.result()
+        assert (response.read(), response.pushes) == (b"page", [])
+        assert not conn._transport._streams
+        assert not conn._transport._unread
+
+    def test_the_server_may_leave_when_it_has_come(self, peer: Peer, conn: CONN) -> None:
+        """GOAWAY names the last of our streams (RFC 9113 section 6.8): of its own it says nothing."""
+        stream_id = begin(peer, conn)
+        push(peer, conn)
+        peer.goaway(1)
+        peer.answer(1, b"page")
+        response = conn.getresponse(stream_id)
+        assert response.read() == b"page"
+        peer.answer(2, b"style")
+        assert response.pushes[0].getresponse().read() == b"style"
 
     def test_it_takes_no_slot(self, peer: Peer, conn: CONN) -> None:
         stream_id = begin(peer, conn, max_concurrent_streams=1)
