@@ -18,6 +18,7 @@ import http.client as http_client
 import sys
 import time
 import types
+import weakref
 from typing import Any
 
 from . import transport
@@ -41,7 +42,7 @@ class HTTPResponse(HTTP20Response):
         self.debuglevel = debuglevel
         self._method = method
         self.fp = None
-        self._mux = sock.mux
+        self._sock = sock
         self._stream = sock.finish()
         if self._stream is None:
             raise http_client.ResponseNotReady("no request was sent")
@@ -53,11 +54,7 @@ class HTTPResponse(HTTP20Response):
             return
         if "status" in vars(self):
             return  # begun already
-        try:
-            self._mux.wait_head(self._stream)
-        except BaseException:
-            self._mux.cancel(self._stream)
-            raise
+        self._sock.await_head(self._stream)
         del self.fp  # it is open now
         self._fill(self._stream)
         if self.debuglevel > 0:
@@ -110,7 +107,28 @@ class HTTPSConnection(HTTPConnection, http_client.HTTPSConnection):
         if protocol == H2:
             origin = authority(host, port, self.default_port)
             engine = make_engine(trace=self.debuglevel > 0)
-            self.sock = StrictSocket(Mux(self.sock, engine, timeout=timeout), b"https", origin)
+            mux = Mux(self.sock, engine, timeout=timeout)
+            self.sock = StrictSocket(mux, b"https", origin, weakref.WeakMethod(self._renew))
+
+    def _renew(self) -> Mux | None:
+        """Return the connection for a request that the server has not processed, opened again if it must be.
+
+        Returns:
+            None if `auto_open` is off, or if the server does not speak HTTP/2 any more.
+        """
+        if self.auto_open:
+            self._leave_if_unusable()
+            if self.sock is None:
+                self.connect()
+            if isinstance(self.sock, StrictSocket):
+                return self.sock.mux
+        return None
+
+    def _leave_if_unusable(self) -> None:
+        """Let go of an HTTP/2 connection that takes no further requests."""
+        if isinstance(self.sock, StrictSocket) and not self.sock.usable:
+            self.sock.close()
+            self.sock = None
 
     def set_debuglevel(self, level: int) -> None:
         """Print, above 0, request and response lines, and on HTTP/2 each frame as one line."""
@@ -120,9 +138,8 @@ class HTTPSConnection(HTTPConnection, http_client.HTTPSConnection):
 
     def putrequest(self, *args: Any, **options: Any) -> None:
         """Begin a request; on a connection that the server has closed meanwhile, one that opens it again."""
-        if isinstance(self.sock, StrictSocket) and self.auto_open and not self.sock.usable:
-            self.sock.close()
-            self.sock = None
+        if self.auto_open:
+            self._leave_if_unusable()
         super().putrequest(*args, **options)
 
     def request(self, *args: Any, **options: Any) -> None:

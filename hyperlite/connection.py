@@ -17,7 +17,6 @@ two threads do it at once; whoever only asks for a response never needs that loc
 import http.client as http_client
 import socket
 import threading
-import time
 import weakref
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -30,15 +29,13 @@ from .http1 import Lane
 from .http1_exchange import Exchange
 from .message import MAX_FIELDS
 from .mux import MAX_BUFFERED, Mux
+from .replay import begin_again, may_replay, pause
 from .request import Priority, priority_value
-from .requesting import MAX_TRIES, Pending, RequestingConnection, unknown
+from .requesting import Pending, RequestingConnection, unknown
 from .response import HTTP20Response
 from .slots import KEEPALIVE_IDLE, PING_TIMEOUT
 from .stream import Stream
 from .transport import checked_seconds, deadline_after, remaining
-
-# Seconds before the second try that brought no progress; doubled each time.
-BACKOFF = 0.05
 
 # Seconds in which `as_ready` looks once at each of several connections.
 TURN = 0.02
@@ -299,9 +296,7 @@ class HTTP20Connection(RequestingConnection):
         """
         if not self._may_replay(stream):
             return False
-        stuck = stream.tries if mux.answered == stream.answered_before else 0
-        if stuck:
-            time.sleep(BACKOFF * 2.0 ** (stuck - 1))
+        pause(stream, mux.answered)
         by = stream.request.deadline
         self._take_dialling(by)
         try:
@@ -315,8 +310,7 @@ class HTTP20Connection(RequestingConnection):
             if stream.given_up:  # while this thread was connecting
                 return False
             for one in batch:
-                one.tries = 1 if mux.answered > one.answered_before else one.tries + 1
-                one.reset()
+                begin_again(one, mux.answered)
             try:
                 current = self._submit(current, batch, by)
             except BaseException as failure:
@@ -334,14 +328,7 @@ class HTTP20Connection(RequestingConnection):
         return True
 
     def _may_replay(self, stream: Stream) -> bool:
-        return (
-            bool(self.auto_open)
-            and stream.error is not None
-            and stream.error.retry_safe
-            and stream.request.repeatable
-            and stream.tries < MAX_TRIES
-            and not stream.given_up
-        )
+        return bool(self.auto_open) and may_replay(stream)
 
     # -- the end ----------------------------------------------------------------------------------
 

@@ -18,13 +18,11 @@ from .fields import Headers, trailer_fields
 from .http1 import Lane
 from .http1_exchange import Exchange
 from .mux import Mux
+from .replay import MAX_TRIES
 from .request import NO_HEADERS, UNSET, Priority, Request, split_body
 from .stream import Stream
 from .transport import checked_seconds, deadline_after, resolve_timeout
 from .upgrade import asking, switches
-
-# Sent again after the server refused it unprocessed. Go gives up after 6 tries.
-MAX_TRIES = 5
 
 Pending = Stream | Exchange
 

@@ -17,14 +17,19 @@ response is asked for.
 
 import enum
 import http.client as http_client
+from collections.abc import Callable
 
 from .chunks import Dechunker
-from .errors import ConnectionLost
+from .errors import ConnectionLost, HTTP2Error
 from .fields import Field, name_bytes, value_bytes
 from .mux import Mux
+from .replay import begin_again, may_replay, pause
 from .request import Request, is_chunked
 from .shared_socket import SharedSocket
 from .stream import Stream
+
+# A weak reference to a method: what it belongs to refers to the socket.
+Renew = Callable[[], Callable[[], Mux | None] | None]
 
 
 class _State(enum.Enum):
@@ -41,11 +46,14 @@ class StrictSocket(SharedSocket):
     Args:
         mux: the connection.
         scheme, authority: of the requests whose head does not name another.
+        renew: refers to what returns the connection on which a request is sent again, opened anew if need be,
+            or None if there is to be none.
     """
 
-    def __init__(self, mux: Mux, scheme: bytes, authority: bytes) -> None:
+    def __init__(self, mux: Mux, scheme: bytes, authority: bytes, renew: Renew) -> None:
         super().__init__(mux)
         self.mux = mux
+        self._renew = renew
         self._scheme = scheme
         self._authority = authority
         self._next_id = 1
@@ -99,6 +107,40 @@ class StrictSocket(SharedSocket):
         stream = self._stream
         self._begin()
         return stream
+
+    def await_head(self, stream: Stream) -> None:
+        """Wait for a response's header block, on whatever connection it comes.
+
+        A request that the server has provably not processed is sent again, if its body came in one piece.
+
+        Raises:
+            HTTP2Error: what became of the stream instead; RequestTimeout if nothing did.
+            OSError: the connection could not be opened again.
+        """
+        mux = self.mux
+        try:
+            while True:
+                try:
+                    mux.wait_head(stream)
+                    return
+                except HTTP2Error as error:
+                    renew = self._renew()
+                    if renew is None or not may_replay(stream):
+                        raise
+                    pause(stream, mux.answered)
+                    successor = renew()
+                    if successor is None:
+                        raise
+                    begin_again(stream, mux.answered)
+                    mux = successor
+                    if mux.submit([stream]):
+                        mux.settle([stream])
+                    else:
+                        stream.mux, stream.error = mux, error
+        except BaseException:
+            if stream.mux is not None:
+                stream.mux.cancel(stream)
+            raise
 
     def close(self) -> None:
         """Give up a request whose response was not asked for; close when the last response is read."""

@@ -8,7 +8,7 @@ import pytest
 from hyperframe.frame import GoAwayFrame, HeadersFrame, RstStreamFrame
 
 import hyperlite
-import hyperlite.connection
+import hyperlite.replay
 from tests.peer import Peer, Wire
 
 from .conftest import acquaint, begin
@@ -93,7 +93,7 @@ class TestPush:
         self, peer: Peer, conn: CONN, monkeypatch: pytest.MonkeyPatch, way: str
     ) -> None:
         """Nobody could take it: what is promised with the answer that comes then is another."""
-        monkeypatch.setattr(hyperlite.connection, "BACKOFF", 0.001)
+        monkeypatch.setattr(hyperlite.replay, "BACKOFF", 0.001)
         stream_id = begin(peer, conn)
         old = peer.wires[0]
         push(old, conn)

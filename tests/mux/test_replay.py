@@ -8,8 +8,8 @@ import pytest
 from hyperframe.frame import GoAwayFrame, HeadersFrame, RstStreamFrame
 
 import hyperlite
-import hyperlite.connection
 import hyperlite.dialling
+import hyperlite.replay
 import hyperlite.transport
 from hyperlite.engine import make_engine
 from hyperlite.errors import ConnectionGoingAway, ConnectionLost, ErrorCode, RequestTimeout, StreamReset
@@ -25,7 +25,7 @@ EVERYTHING = 2**31 - 1
 
 @pytest.fixture(autouse=True)
 def _no_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hyperlite.connection, "BACKOFF", 0.001)
+    monkeypatch.setattr(hyperlite.replay, "BACKOFF", 0.001)
 
 
 class TestGoAway:
