@@ -5,13 +5,19 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING, cast
 
+from .errors import BodyTooLarge, RequestTimeout
+from .mux import Mux
 from .origins import Origin
 from .pooled import PooledConnection
+from .response import HTTP20Response
 from .stream import Stream
 from .tasks import Task
 
 if TYPE_CHECKING:
     from .many import Loop
+
+# Unread bytes of a stream from which on they are taken, and its window opened: an eighth of the window.
+DRAIN = 128 << 10
 
 
 class Window:
@@ -38,20 +44,46 @@ class Window:
 
 
 class Flight:
-    """A request on HTTP/2; it waits for its own stream."""
+    """A request on HTTP/2; it waits for its own stream.
 
-    __slots__ = ("_loop", "connection", "noted", "parts", "reused", "since", "stream", "task", "window")
+    Args:
+        loop: which is told when something happens to it.
+        task: what is fetched.
+        window: that it is part of.
+        connection, mux: on which; the mux is there when the connection has let go of it.
+        stream: its own, not submitted yet.
+    """
+
+    __slots__ = (
+        "_loop",
+        "_parts",
+        "connection",
+        "mux",
+        "noted",
+        "reused",
+        "since",
+        "stream",
+        "task",
+        "window",
+    )
 
     def __init__(
-        self, loop: "Loop", task: Task, window: Window, connection: PooledConnection, stream: Stream
+        self,
+        loop: "Loop",
+        task: Task,
+        window: Window,
+        connection: PooledConnection,
+        mux: Mux,
+        stream: Stream,
     ) -> None:
         self._loop = loop
         self.task = task
         self.window = window
         self.connection = connection
+        self.mux = mux
         self.stream = stream
         self.reused = connection.used
-        self.parts: list[bytes] = []  # of a body that exceeds DRAIN
+        self._parts: list[bytes] = []  # of a body that exceeds DRAIN
         self.since = time.monotonic()  # when something happened last
         self.noted = False
         stream.waiters += (cast("threading.Lock", self),)
@@ -62,3 +94,41 @@ class Flight:
             self.noted = True
             self._loop.touched.append(self)
             self._loop.wake()
+
+    def drain(self) -> None:
+        """Take much that has come, so that more can; a body that is too large ends the stream."""
+        if self.stream.inbox.size < DRAIN:
+            return
+        while readable := self.stream.readable:
+            self._parts.append(self.mux.read(self.stream, readable))
+        limit = self.task.options.max_body
+        if self.stream.taken > limit:
+            complaint = f"the body of {self.task.url} is longer than {limit} bytes"
+            self.mux.cancel(self.stream, BodyTooLarge(complaint))
+
+    def finish(self) -> tuple[HTTP20Response, bytes]:
+        """Return the response, all of which has arrived, and its body."""
+        parts, stream = self._parts, self.stream
+        while not stream.exhausted:
+            parts.append(self.mux.read(stream, stream.inbox.size))
+        response = HTTP20Response.from_stream(stream, self.task.method)
+        response.fp = None  # closed, as nothing is left to be read
+        return response, parts[0] if len(parts) == 1 else b"".join(parts)
+
+    def look_at_the_clock(self, now: float) -> None:
+        """End the stream if nothing has come for too long, or if the time for all of it is over."""
+        task, timeout = self.task, self.task.options.timeout
+        if task.deadline is not None and now >= task.deadline:
+            complaint = f"{task.url} was not fetched within {task.options.deadline:g} s"
+        elif timeout is not None and now - self.since >= timeout:
+            complaint = f"nothing came from {task.url} for {timeout:g} s"
+        else:
+            return
+        self.mux.cancel(self.stream, RequestTimeout(complaint))
+        self.mux.distrust(now - self.since)
+
+    def abandon(self) -> None:
+        """Give it up from a finalizer, which waits for nothing."""
+        self.stream.waiters = ()
+        self.mux.abandon(self.stream)
+        self.window.origin.abandon(self.connection)

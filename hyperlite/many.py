@@ -24,7 +24,7 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
-from .errors import BodyTooLarge, RequestTimeout
+from .errors import RequestTimeout
 from .fetching import FetchResponse, Outcome
 from .flights import Flight, Window
 from .intake import Intake
@@ -32,7 +32,6 @@ from .origins import Origin, again
 from .poller import Poller
 from .pooled import Attempt, PooledConnection
 from .proxies import environment
-from .response import HTTP20Response
 from .stream import Stream
 from .tasks import FAILURES, Task
 from .workers import Workers
@@ -48,8 +47,6 @@ MAX_ORIGINS = 200
 BATCH = 2
 # Outcomes that are taken between two looks at that.
 OFTEN = 8
-# Unread bytes of a stream from which on they are taken, and its window opened: an eighth of the window.
-DRAIN = 128 << 10
 # Seconds between two looks at who has timed out: at most, and as a part of the shortest timeout.
 LONGEST_TICK = 1.0
 SHORTEST_TICK = 0.02
@@ -290,7 +287,9 @@ class Loop:
     def _send(self, window: Window, connection: PooledConnection, count: int) -> None:
         """Send requests on an HTTP/2 connection."""
         mux = connection.mux
-        assert mux is not None
+        if mux is None:  # the pool was closed in this very moment
+            window.origin.release(connection, count)
+            return
         flights: list[Flight] = []
         while count and window.parked:
             if not window.parked[0].repeatable:
@@ -301,7 +300,7 @@ class Loop:
             except FAILURES as error:
                 self._settle(window, task, None, cast("Exception", error), reused=False)
                 continue
-            flights.append(Flight(self, task, window, connection, stream))
+            flights.append(Flight(self, task, window, connection, mux, stream))
             count -= 1
         if count:
             window.origin.release(connection, count)
@@ -406,18 +405,7 @@ class Loop:
                 complaint = f"no connection to {window.origin.key} was free for {now - since:.3g} s"
                 self._settle(window, self._unpark(window), None, RequestTimeout(complaint), reused=False)
         for flight in list(self._flights):
-            task = flight.task
-            timeout = task.options.timeout
-            if task.deadline is not None and now >= task.deadline:
-                complaint = f"{task.url} was not fetched within {task.options.deadline:g} s"
-            elif timeout is not None and now - flight.since >= timeout:
-                complaint = f"nothing came from {task.url} for {timeout:g} s"
-            else:
-                continue
-            mux = flight.connection.mux
-            assert mux is not None
-            mux.cancel(flight.stream, RequestTimeout(complaint))
-            mux.distrust(now - flight.since)
+            flight.look_at_the_clock(now)
 
     # -- what came of it --------------------------------------------------------------------------
 
@@ -432,33 +420,19 @@ class Loop:
             self._land(flight, None)
         elif stream.error is not None:
             self._land(flight, stream.error)
-        elif stream.inbox.size >= DRAIN:
-            mux = flight.connection.mux
-            assert mux is not None
-            while readable := stream.readable:
-                flight.parts.append(mux.read(stream, readable))
-            if stream.taken > flight.task.options.max_body:
-                complaint = (
-                    f"the body of {flight.task.url} is longer than {flight.task.options.max_body} bytes"
-                )
-                mux.cancel(stream, BodyTooLarge(complaint))
+        else:
+            flight.drain()
 
     def _land(self, flight: Flight, error: Exception | None) -> None:
         """Make a response of a stream that is over."""
         del self._flights[flight]
         flight.stream.waiters = ()
-        window, task, mux = flight.window, flight.task, flight.connection.mux
+        window, task = flight.window, flight.task
         window.flying -= 1
         response: FetchResponse | None = None
         if error is None:
-            assert mux is not None
-            parts, stream = flight.parts, flight.stream
-            while not stream.exhausted:
-                parts.append(mux.read(stream, stream.inbox.size))
-            raw = HTTP20Response.from_stream(stream, task.method)
-            raw.fp = None  # closed, as nothing is left to be read
             try:
-                response = self._pool.received(task, raw, parts[0] if len(parts) == 1 else b"".join(parts))
+                response = self._pool.received(task, *flight.finish())
             except FAILURES as failure:
                 error = cast("Exception", failure)
         key = window.origin, flight.connection
@@ -513,11 +487,7 @@ class Loop:
     def _close(self) -> None:
         """Give up what is under way. It may be a finalizer that calls: nothing here waits."""
         for flight in self._flights:
-            flight.stream.waiters = ()
-            mux = flight.connection.mux
-            if mux is not None:
-                mux.abandon(flight.stream)
-            flight.window.origin.abandon(flight.connection)
+            flight.abandon()
         self._flights.clear()
         self._workers.close()
         for attempt in self._attempts:

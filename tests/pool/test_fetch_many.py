@@ -13,8 +13,9 @@ import pytest
 from h2.settings import SettingCodes
 
 from hyperlite import FetchRequest, RequestTimeout, Retries, TooManyRedirects
+from hyperlite.origins import Origin
 from hyperlite.pool import ConnectionPool
-from hyperlite.testing.server import Request, Response, Server
+from hyperlite.testing.server import Exchange, Request, Response, Server, streaming
 from tests.conftest import ROUTES, Serve
 
 from .conftest import MakePool
@@ -348,6 +349,44 @@ def test_in_a_pool_that_is_closed_meanwhile(make_pool: MakePool, server: Server)
     rest = list(outcomes)
     assert len(rest) == 99
     assert any(outcome.error for outcome in rest)
+
+
+def test_in_a_pool_that_is_closed_between_a_lease_and_its_use(
+    make_pool: MakePool, serve: Serve, monkeypatch: pytest.MonkeyPatch
+):
+    server = serve()
+    pool = make_pool()
+    try_lease = Origin.try_lease
+
+    def lease_and_close(self: Origin, count: int, *, insist: bool) -> object:
+        leased = try_lease(self, count, insist=insist)
+        if leased:
+            pool.close()
+        return leased
+
+    monkeypatch.setattr(Origin, "try_lease", lease_and_close)
+    errors = [outcome.error for outcome in pool.fetch_many([server.url()] * 3)]
+    assert [str(error) for error in errors] == ["the pool is closed"] * 3
+
+
+def test_what_was_answered_when_the_pool_was_closed_is_read_to_its_end(make_pool: MakePool, serve: Serve):
+    closed = threading.Event()
+
+    @streaming
+    def half(exchange: Exchange) -> None:
+        exchange.start(200, [])
+        exchange.send(b"half ")
+        closed.wait(10)
+        exchange.send(b"and half")
+        exchange.end()
+
+    server = serve(routes={"/": lambda _: Response(body=b"hello", delay=0.1), "/half": half})
+    pool = make_pool()
+    outcomes = pool.fetch_many([server.url("/half"), server.url("/")])
+    assert next(outcomes).result().body == b"hello"
+    pool.close()
+    closed.set()
+    assert [outcome.result().body for outcome in outcomes] == [b"half and half"]
 
 
 def test_more_origins_than_are_talked_to_at_once(
