@@ -229,7 +229,7 @@ class Loop:
                     return
                 room = 1  # it had its place before: where there is an order, all others may wait for this one
             if origin.protocol == "http/1.1" or not window.parked[0].repeatable:
-                if window.jobs >= self._pool.max_connections_per_origin:
+                if window.jobs >= origin.max_connections:
                     return
                 self._job(window, self._unpark(window))
                 continue

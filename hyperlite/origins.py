@@ -226,7 +226,7 @@ class Origin:
     def _may_dial_locked(self, *, eager: bool = False) -> bool:
         if self._connections and time.monotonic() < self._full_until:
             return False
-        if len(self._connections) + self._dialling >= self._max_connections:
+        if len(self._connections) + self._dialling >= self.max_connections:
             return False
         if not self._dialling or eager:
             return True
@@ -240,7 +240,8 @@ class Origin:
         return self._protocol
 
     @property
-    def _max_connections(self) -> int:
+    def max_connections(self) -> int:
+        """How many connections there may be, by what is known of the protocol."""
         settings = self._settings
         return settings.max_http1 if self.protocol == "http/1.1" else settings.max_connections
 
@@ -248,7 +249,7 @@ class Origin:
     def vacancies(self) -> int:
         """How many further connections may be dialled."""
         with self._lock:
-            return self._max_connections - len(self._connections) - self._dialling
+            return self.max_connections - len(self._connections) - self._dialling
 
     def _wait_locked(self, deadline: float | None, timeout: float | None) -> int:
         left = remaining(deadline)

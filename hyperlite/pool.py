@@ -248,11 +248,6 @@ class ConnectionPool:
         )
         return self._options._replace(**limits(others))
 
-    @property
-    def max_connections_per_origin(self) -> int:
-        """How many connections there may be to one origin."""
-        return self._settings.max_connections
-
     # -- what fetch() and fetch_many() have in common -----------------------------------------------
 
     def complete(self, task: Task, *, stream: bool) -> FetchResponse:

@@ -16,7 +16,7 @@ from h2.settings import SettingCodes
 import hyperlite
 from hyperlite import ConnectionPool, RequestTimeout
 from hyperlite.pool import default_pool
-from hyperlite.testing.server import Response, Server
+from hyperlite.testing.server import Request, Response, Server
 from tests.conftest import ROUTES, Serve
 
 from .conftest import MakePool
@@ -65,6 +65,24 @@ def test_several_connections_where_there_is_no_http2(make_pool: MakePool, serve:
     assert server.connections == 5
     [state] = pool.stats()["origins"].values()
     assert state == {"protocol": "http/1.1", "connections": 5, "leased": 0, "dialling": 0, "waiting": 0}
+
+
+@pytest.mark.parametrize("limits", [(1, 5), (9, 5)], ids=["more", "fewer"])
+def test_as_many_as_there_may_be_of_an_origin_without_http2(
+    make_pool: MakePool, serve: Serve, limits: tuple[int, int]
+):
+    """fetch_many() has so many threads at work there, whatever HTTP/2 would be allowed."""
+    together = threading.Barrier(5)
+
+    def wait(request: Request) -> Response:
+        together.wait(10)
+        return Response(body=b"together")
+
+    server = serve(routes={"/": wait}, alpn=("http/1.1",))
+    pool = make_pool(max_connections_per_origin=limits[0], max_http1_connections_per_origin=limits[1])
+    outcomes = list(pool.fetch_many([server.url()] * 10, timeout=5))
+    assert [outcome.result().body for outcome in outcomes] == [b"together"] * 10
+    assert server.connections == 5
 
 
 def test_a_further_connection_where_the_streams_are_used_up(make_pool: MakePool, serve: Serve):
