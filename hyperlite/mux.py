@@ -16,6 +16,7 @@ from typing import TypeVar
 from .arrivals import Arrivals
 from .engine import Engine, with_trace
 from .errors import ConnectionLost, HTTP2Error, RequestTimeout
+from .link import LOOKS
 from .request import UNSET
 from .slots import KEEPALIVE_IDLE, PING_TIMEOUT, Ping
 from .stream import Stream
@@ -93,7 +94,9 @@ class Mux(Arrivals):
         if not self._streams:  # or else somebody reads, and sees it
             with self._lock:
                 if not self._streams and not self._baton.held:
-                    self._look_locked()
+                    for _ in range(LOOKS):  # over TLS one brings one record: GOAWAY may lie behind another
+                        if not self._look_locked():
+                            break
         return self._closed is None and not self._draining and not self._engine.exhausted
 
     # -- requests ---------------------------------------------------------------------------------

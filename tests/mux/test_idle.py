@@ -8,6 +8,7 @@ from hyperframe.frame import GoAwayFrame, HeadersFrame, PingFrame, SettingsFrame
 
 import hyperlite
 from hyperlite.errors import ErrorCode
+from hyperlite.testing.certificates import certificates
 from tests.peer import FrameFactory, Peer, Wire
 
 from .conftest import acquaint
@@ -50,6 +51,28 @@ def is_kept(peer: Peer, conn: CONN, idle: Wire) -> bool:
 def test_one_that_the_server_closed_is_replaced(peer: Peer, conn: CONN, idle: Wire, end: str) -> None:
     getattr(idle, end)()
     assert is_replaced(peer, conn)
+
+
+def test_over_tls_all_that_has_come_is_looked_at() -> None:
+    """Each record comes by itself, and what lies before GOAWAY is no reason not to see that."""
+    with Peer(tls=certificates().server_context(("h2",))) as peer:
+        conn = peer.connect(host="localhost", context=certificates().client_context())
+        connecting = peer.background(conn.connect)
+        peer.accept()
+        connecting.result()
+        stream_id = conn.request("GET", "/")
+        peer.greet()
+        peer.answer(1, b"hello")
+        assert conn.getresponse(stream_id).read() == b"hello"
+        peer.ping()
+        peer.ping()
+        peer.goaway(1)
+        sent = peer.background(conn.request, "POST", "/next", b"body")
+        new = peer.accept()
+        new.greet()
+        new.want(HeadersFrame, 1)
+        new.answer(1, b"new")
+        assert conn.getresponse(sent.result()).read() == b"new"
 
 
 @pytest.mark.parametrize("end", ["close", "reset_tcp", None])
