@@ -88,6 +88,11 @@ class Flight:
         self.noted = False
         stream.waiters += (cast("threading.Lock", self),)
 
+    @property
+    def progress(self) -> bool:
+        """Whether the connection has brought a response to any request since this one was sent."""
+        return self.mux.answered > self.stream.answered_before
+
     def release(self) -> None:
         """Take note that something happened: to the mux, this is a lock on which somebody sleeps."""
         if not self.noted:

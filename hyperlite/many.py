@@ -351,7 +351,7 @@ class Loop:
     ) -> None:
         window.jobs -= 1
         del self._attempts[attempt]
-        self._settle(window, task, response, error, reused=attempt.reused)
+        self._settle(window, task, response, error, reused=attempt.reused, progress=attempt.progress)
 
     def _post(self, message: Callable[[], None]) -> None:
         """Leave a message from a thread."""
@@ -437,7 +437,7 @@ class Loop:
                 error = cast("Exception", failure)
         key = window.origin, flight.connection
         self._landed[key] = self._landed.get(key, 0) + 1
-        self._settle(window, task, response, error, reused=flight.reused)
+        self._settle(window, task, response, error, reused=flight.reused, progress=flight.progress)
 
     def _settle(
         self,
@@ -447,6 +447,7 @@ class Loop:
         error: Exception | None,
         *,
         reused: bool,
+        progress: bool = False,
     ) -> None:
         """Decide whether that was all: an outcome, or another hop, or another try."""
         pause: float | None
@@ -459,7 +460,7 @@ class Loop:
                 pause, response, error = None, None, cast("Exception", refusal)
         else:
             assert error is not None
-            pause = self._pool.retry(task, error, reused=reused)
+            pause = self._pool.retry(task, error, reused=reused, progress=progress)
         if pause is None:
             if response is not None:
                 response.elapsed = time.monotonic() - task.started

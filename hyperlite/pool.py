@@ -258,7 +258,7 @@ class ConnectionPool:
             try:
                 response = self.hop(task, attempt, stream=stream)
             except Exception as error:
-                pause = self.retry(task, error, reused=attempt.reused)
+                pause = self.retry(task, error, reused=attempt.reused, progress=attempt.progress)
                 if pause is None:
                     raise
             else:
@@ -285,9 +285,9 @@ class ConnectionPool:
                 self._counters.retries += 1
         return pause
 
-    def retry(self, task: Task, error: Exception, *, reused: bool) -> float | None:
+    def retry(self, task: Task, error: Exception, *, reused: bool, progress: bool = False) -> float | None:
         """Look at a failure: None if that is what came of it, else seconds to wait before another try."""
-        pause = task.retry(error, reused=reused)
+        pause = task.retry(error, reused=reused, progress=progress)
         self._counters.retries += pause is not None
         return pause
 

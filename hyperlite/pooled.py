@@ -169,10 +169,12 @@ class PooledConnection(HTTP20Connection):
 class Attempt:
     """One request on a connection of its own, by a thread: so that another can end it."""
 
-    __slots__ = ("_connection", "_lock", "_over", "reused")
+    __slots__ = ("_answered", "_connection", "_lock", "_mux", "_over", "reused")
 
     def __init__(self) -> None:
         self.reused = False  # whether the connection had been used before
+        self._mux: Mux | None = None
+        self._answered = 0
         self._lock = threading.Lock()
         # -- guarded by _lock --
         self._connection: PooledConnection | None = None
@@ -185,10 +187,17 @@ class Attempt:
             StreamReset: the attempt was ended already.
         """
         self.reused = connection.used
+        self._mux = connection.mux
+        self._answered = self._mux.answered if self._mux is not None else 0
         with self._lock:
             if self._over:
                 raise StreamReset("the request was cancelled")
             self._connection = connection
+
+    @property
+    def progress(self) -> bool:
+        """Whether the connection has brought a response to any request since this one began; on HTTP/2."""
+        return self._mux is not None and self._mux.answered > self._answered
 
     def end(self) -> None:
         """Take note that the connection is about to be another's."""

@@ -34,7 +34,8 @@ from .urls import URL, parse
 
 # RFC 9110 section 9.2.2: asking twice is as good as asking once.
 _IDEMPOTENT = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PUT", "QUERY", "TRACE"})
-# Sent again after the server provably did nothing with it, whatever the method; as HTTP20Connection does.
+# Sent again after the server provably did nothing with it, whatever the method, if nothing else came of the
+# connection either; as HTTP20Connection does.
 MAX_REFUSALS = 5
 REFUSAL_BACKOFF = 0.05
 # They would only come again.
@@ -251,24 +252,28 @@ class Task:
 
     # -- a failure --------------------------------------------------------------------------------
 
-    def retry(self, error: BaseException, *, reused: bool) -> float | None:
+    def retry(self, error: BaseException, *, reused: bool, progress: bool = False) -> float | None:
         """Look at a failure: None if that is what came of it, else the seconds to wait before another try.
 
         Args:
             error: what happened.
             reused: whether it happened on a connection that had been used before: it may have been
                 closed while the request was on its way.
+            progress: whether that connection had brought a response, to whichever request, since this one
+                was sent: then a server that takes a few at a time gets through, and it is not counted.
         """
         if not isinstance(error, (http_client.HTTPException, OSError)) or isinstance(error, RedirectError):
             return None
-        pause = self._pause(error, reused=reused)
+        pause = self._pause(error, reused=reused, progress=progress)
         if pause is None:
             return None
         left = remaining(self.deadline)
         return None if left is not None and pause >= left else pause
 
-    def _pause(self, error: BaseException, *, reused: bool) -> float | None:
+    def _pause(self, error: BaseException, *, reused: bool, progress: bool) -> float | None:
         if isinstance(error, http_client.NotConnected) or getattr(error, "retry_safe", False):
+            if progress:
+                self._refusals = 0
             if isinstance(error, TimeoutError) or self._refusals >= MAX_REFUSALS or not self._rewind():
                 return None
             self._refusals += 1
