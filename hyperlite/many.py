@@ -28,6 +28,7 @@ from .errors import RequestTimeout
 from .fetching import FetchResponse, Outcome
 from .flights import Flight, Window
 from .intake import Intake
+from .order import Order
 from .origins import Origin, again
 from .poller import Poller
 from .pooled import Attempt, PooledConnection
@@ -87,7 +88,6 @@ class Loop:
         if options.proxies is None:
             options = options._replace(proxies=environment())
         self._concurrency = concurrency
-        self._ordered = ordered
         self._progress = progress
         self._intake = Intake(requests, concurrency, options)
         self._parked = 0
@@ -105,9 +105,7 @@ class Loop:
         self._asleep: list[tuple[float, int, Task]] = []  # a heap: what is tried again later
         self._unfinished = 0
         # -- what is done --
-        self._ready: deque[tuple[Outcome, Window | None]] = deque()
-        self._early: dict[int, tuple[Outcome, Window | None]] = {}  # before its turn, where there is an order
-        self._next = 0
+        self._order = Order(ordered)
         self._done = 0
         # -- waiting --
         self.touched: deque[Flight] = deque()
@@ -123,12 +121,12 @@ class Loop:
         self._poller = Poller()
         try:
             while True:
-                if not self._ready or self._done % OFTEN == 0:
+                if not self._order or self._done % OFTEN == 0:
                     self._take_in()
-                    if self._startable and (not self._ready or self._worth_it()):
+                    if self._startable and (not self._order or self._worth_it()):
                         self._start()
-                if self._ready:
-                    outcome, window = self._ready.popleft()
+                if self._order:
+                    outcome, window = self._order.take()
                     if window is not None:
                         window.busy -= 1
                         self._note(window)
@@ -165,6 +163,7 @@ class Loop:
         if window is None:
             window = self._windows[origin] = Window(origin)
             self._origins_seen += 1
+        self._order.park(task, window)
         if first:
             window.parked.appendleft(task)
         else:
@@ -225,9 +224,10 @@ class Loop:
         while window.parked:
             room = self._concurrency - window.busy
             if room <= 0:
-                if not window.parked[0].started:
+                first = window.parked[0]
+                if not (first.started or self._order.waits_for(first)):
                     return
-                room = 1  # it had its place before: where there is an order, all others may wait for this one
+                room = 1  # it had its place before, or all others wait for it
             if origin.protocol == "http/1.1" or not window.parked[0].repeatable:
                 if window.jobs >= origin.max_connections:
                     return
@@ -251,6 +251,7 @@ class Loop:
         self._parked -= 1
         window.busy += 1
         task = window.parked.popleft()
+        self._order.unpark(task)
         task.begin()
         return task
 
@@ -475,13 +476,11 @@ class Loop:
 
     def _deliver(self, window: Window | None, outcome: Outcome) -> None:
         self._unfinished -= 1
-        if not self._ordered:
-            self._ready.append((outcome, window))
-            return
-        self._early[outcome.index] = (outcome, window)
-        while self._next in self._early:
-            self._ready.append(self._early.pop(self._next))
-            self._next += 1
+        held_up = self._order.put(outcome, window)
+        if window is not None:
+            self._note(window)  # a connection has room again, though the outcome may be held
+        if held_up is not None:
+            self._note(held_up)
 
     # -- the end ----------------------------------------------------------------------------------
 

@@ -414,6 +414,56 @@ def test_where_there_is_an_order_all_may_wait_for_a_redirect(
     assert [outcome.result().url for outcome in outcomes] == [there.url("/echo?first"), *urls[1:]]
 
 
+@pytest.mark.parametrize("alpn", ["h2", "http/1.1"])
+def test_where_there_is_an_order_redirects_do_not_take_the_place_of_what_comes_next(
+    pool: ConnectionPool, serve: Serve, alpn: str
+):
+    """They go beyond their origin's window, and fill it with outcomes that wait for the one behind them."""
+    redirected = threading.Event()
+
+    @streaming
+    def first(exchange: Exchange) -> None:
+        redirected.wait(10)
+        exchange.start(200, [])
+        exchange.end()
+
+    def third(_: Request) -> Response:
+        redirected.set()
+        return Response()
+
+    there = serve(routes={"/1": first, "/2": lambda _: Response(), "/3": third}, alpn=(alpn,))
+    away = Response(302, headers=[("location", there.url("/3"))])
+    here = serve(routes=lambda _: away, alpn=(alpn,))
+    urls = [there.url("/1"), there.url("/2"), *[here.url(f"/{n}") for n in range(10)], there.url("/2")]
+    outcomes = pool.fetch_many(urls, ordered=True, concurrency=1)
+    assert [outcome.index for outcome in outcomes if outcome.ok] == list(range(len(urls)))
+
+
+@pytest.mark.parametrize("alpn", ["h2", "http/1.1"])
+def test_where_there_is_an_order_what_is_held_does_not_hold_up_its_connection(
+    make_pool: MakePool, serve: Serve, alpn: str
+):
+    """One at a time is all that the origin takes; there is room in its window, and nothing is taken yet."""
+    all_seen = threading.Event()
+
+    @streaming
+    def first(exchange: Exchange) -> None:
+        exchange.start(200 if all_seen.wait(5) else 504, [])
+        exchange.end()
+
+    def later(request: Request) -> Response:
+        if request.target == "/5":
+            all_seen.set()
+        return Response()
+
+    here = serve(routes={"/": first})
+    there = serve(routes=later, alpn=(alpn,), settings={SettingCodes.MAX_CONCURRENT_STREAMS: 1})
+    pool = make_pool(max_connections_per_origin=1)
+    assert pool.fetch(there.url()).status == 200  # what it takes is known
+    urls = [here.url(), *(there.url(f"/{n}") for n in range(1, 6))]
+    assert [outcome.result().status for outcome in pool.fetch_many(urls, ordered=True)] == [200] * 6
+
+
 def test_in_order_with_more_origins_than_are_talked_to(
     make_pool: MakePool, serve: Serve, monkeypatch: pytest.MonkeyPatch
 ):
