@@ -294,8 +294,9 @@ def test_timeouts_and_deadlines(pool: ConnectionPool, server: Server):
 
 
 @pytest.mark.parametrize("alpn", ["h2", "http/1.1"])
-def test_a_server_that_goes_away_again_and_again(pool: ConnectionPool, serve: Serve, alpn: str):
-    server = serve(alpn=(alpn,), requests_per_connection=20)
+@pytest.mark.parametrize("limit", [20, 3])
+def test_a_server_that_goes_away_again_and_again(pool: ConnectionPool, serve: Serve, alpn: str, limit: int):
+    server = serve(alpn=(alpn,), requests_per_connection=limit)
     posts = [FetchRequest(server.url("/report"), "POST", body=b"%d" % n) for n in range(200)]
     bodies = [json.loads(outcome.result().body)["body"] for outcome in pool.fetch_many(posts)]
     assert sorted(map(int, bodies)) == list(range(200))
