@@ -153,13 +153,13 @@ class Arrivals(Slots):
             error_code=event.error_code,
             retry_safe=True,
         )
+        self._refuse_queue_locked(error)  # first: each slot that is given back would have one of them started
         for wire_id, stream in list(self._streams.items()):
             if wire_id % 2 and wire_id > event.last_wire_id:  # those that the server has opened go on
                 self._engine.reset(wire_id, ErrorCode.CANCEL)
                 stream.error = error.for_stream(stream.stream_id)
                 self._finish_locked(stream)
                 self._abandoned += stream.pushes or ()
-        self._refuse_queue_locked(error)
 
 
 _HANDLERS: dict[type[Event], Callable[[Arrivals, Any], None]] = {

@@ -160,6 +160,22 @@ class TestGoAway:
         old.answer(1, b"one")
         assert conn.getresponse(ids[0]).read() == b"one"
 
+    def test_what_waited_is_not_started_in_the_slot_of_what_is_refused(self, peer: Peer, conn: CONN) -> None:
+        """After GOAWAY a request would be lost, and nobody could say with what effect."""
+        acquaint(peer, conn, max_concurrent_streams=2)
+        paths = [f"/{number}" for number in range(4)]
+        ids = conn.request_many([("POST", path, b"body") for path in paths])
+        old = peer.wires[0]
+        old.want_requests(2)
+        old.goaway(1)
+        last = peer.background(conn.getresponse, ids[3])
+        new = peer.accept()
+        new.greet()
+        for path, (wire_id, _) in new.want_requests(4).items():
+            new.answer(wire_id, path.encode())
+        assert last.result().read() == b"/3"
+        assert [conn.getresponse(stream_id).read() for stream_id in ids[:3]] == [b"/0", b"/1", b"/2"]
+
     def test_what_waited_for_a_slot_is_sent_elsewhere(self, peer: Peer, conn: CONN) -> None:
         acquaint(peer, conn, max_concurrent_streams=1)
         ids = [conn.request("GET", f"/{number}") for number in (1, 2, 3)]
