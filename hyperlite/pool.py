@@ -320,7 +320,14 @@ class ConnectionPool:
     def origin(self, task: Task) -> Origin:
         """Return the connections for a task's next hop."""
         context = task.options.context if task.url.scheme == "https" else None
-        key = Key.of(task.url, task.proxy, context)
+        return self.origin_of(Key.of(task.url, task.proxy, context))
+
+    def origin_of(self, key: Key) -> Origin:
+        """Return the connections that a key stands for.
+
+        Raises:
+            ValueError: the pool is closed.
+        """
         origin = self._origins.get(key)
         now = time.monotonic()
         if origin is None or now - self._swept > SWEEP:

@@ -5,22 +5,21 @@ import socket
 import ssl
 import threading
 import time
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from .addresses import create_connection, through_socks
 from .connection import HTTP20Connection
-from .errors import StreamReset
+from .errors import ConnectionGoingAway, StreamReset
 from .http1 import Lane
 from .mux import Mux
 from .proxies import Proxy
 from .redirects import Header
 from .request import Request
 from .response import HTTP20Response
+from .stream import Stream
+from .tasks import Pairs, Task
 from .transport import break_off, is_stale, remaining
 from .urls import URL
-
-if TYPE_CHECKING:
-    from .tasks import Task
 
 
 class Key(NamedTuple):
@@ -68,8 +67,8 @@ class PooledConnection(HTTP20Connection):
         )
         self.leased = 0
         self.used = False
-        self._headers: list[Header] | None = None
-        self._template: Request | None = None  # with these headers
+        # The latest plain GET, and the headers that it was made of; one object, as threads take turns here.
+        self._template: tuple[list[Header], Request] | None = None
         self.idle_since = time.monotonic()
         if proxy is None:
             self._create_connection: Any = create_connection
@@ -101,30 +100,62 @@ class PooledConnection(HTTP20Connection):
             return transport.stream_limit - self.leased
         return 0 if self.leased else 1
 
-    def make(self, task: "Task") -> Request:
+    def make(self, task: Task) -> Request:
         """Return a task's request, to be sent on this connection.
 
         Raises:
             ValueError, TypeError, http.client.InvalidURL: something in it may not be sent.
         """
-        plain = task.body is None and task.method == "GET"
-        if plain and task.headers is self._headers:  # as one before it but for the target
-            assert self._template is not None
-            return self._template.like(task.url.target)
+        return self.make_request(task.method, task.url.target, task.body, task.headers)
+
+    def make_request(self, method: str, target: str, body: Any, headers: list[Header]) -> Request:
+        """Return a request to be sent on this connection.
+
+        Args:
+            method, target, body: of the request.
+            headers: a list that nobody changes: the same object stands for the same headers.
+
+        Raises:
+            As `make()`.
+        """
+        plain = body is None and method == "GET"
+        template = self._template
+        if plain and template is not None and template[0] is headers:  # as one before it but for the target
+            return template[1].like(target)
         request = Request(
-            task.method,
-            task.url.target,
-            task.body,
-            task.fields(forwarded=False),
+            method,
+            target,
+            body,
+            Pairs(headers),
             self._scheme,
             self._authority,
             self.blocksize,
         )
         if plain:
-            self._headers, self._template = task.headers, request
+            self._template = headers, request
         return request
 
-    def ask(self, task: "Task") -> HTTP20Response:
+    def exchange(self, request: Request) -> HTTP20Response:
+        """Send a request, whose body is in memory, over HTTP/2; return its response when its header is there.
+
+        Args:
+            request: of `make_request()`.
+
+        Raises:
+            As `request()` and `getresponse()`.
+        """
+        mux, stream = self.mux, Stream(0, request)
+        if mux is None or not mux.submit((stream,)):
+            raise ConnectionGoingAway("the connection takes no further requests", retry_safe=True)
+        try:
+            mux.settle((stream,))
+            mux.wait_head(stream)
+        except BaseException:
+            mux.cancel(stream)
+            raise
+        return self.response_class.from_stream(stream, request.method)
+
+    def ask(self, task: Task) -> HTTP20Response:
         """Send a task's request and return its response when its header is there.
 
         Raises:
