@@ -1,7 +1,9 @@
 """One request's share of the pool, in the shape in which urllib3's pools know a connection.
 
-urllib3's own `urlopen()` drives it: connect, request, getresponse; so what is tried again, which
-error becomes which, and what the log says are urllib3's doing.
+What is tried again, which error becomes which, and what the log says are the doing of urllib3's own
+`urlopen()`, which drives this: connect, request, getresponse.  A plain request is asked at once (`ask()`)
+and costs less; if anything is to be decided about what came of it, `urlopen()` is told that, as if it
+had asked itself.
 """
 
 import importlib.metadata
@@ -39,38 +41,77 @@ class Borrowed:
     """A connection for one request, leased from the pool when it is needed, given back by the response.
 
     Attributes:
+        pool: urllib3's, of which it is a connection.
         host, port: of the origin, or of the proxy that is asked in its place.
         timeout: seconds that the next step may last; urllib3 sets it.
         proxy: the HTTP proxy on the way, as urllib3 knows it, or None.
         is_verified: whether the certificate is verified.
         has_connected_to_proxy: whether what fails now is no fault of the proxy.
+        outcome: of `ask()`, a response or an error, while urllib3 has still to be told.
     """
 
     proxy_is_verified = None
+    has_connected_to_proxy = False
+    timeout: float | None = None
+    outcome: HTTP20Raw | Exception | None = None
+
+    # What a request is, and what has become of it so far.
+    _connect_timeout: float | None = None
+    _method = "GET"
+    _target = "/"
+    _fields: list[Header] = []  # noqa: RUF012  which nobody changes
+    _body: Any = None
+    _chunked = False
+    _options: dict[str, Any] = {}  # noqa: RUF012  nor this
+    _task: Task | None = None  # made when there is something to be decided about it
+    _raw: HTTP20Response | None = None
+    _origin: "Origin | None" = None
+    _leased: PooledConnection | None = None
+    _reached = False  # `ask()` has found a connection
 
     def __init__(self, pool: "Multiplexed") -> None:
         self.host: str = pool.host
         self.port = pool.port or 0
-        self.timeout: float | None = None
         self.proxy = pool.proxy
-        self.has_connected_to_proxy = False
-        self._pool = pool
-        self._hyper: ConnectionPool | None = None
+        self.pool = pool
+        self._hyper: ConnectionPool = pool.beneath.pool
         self._via: Proxy | None = pool.socks
-        self._task: Task | None = None
-        self._connect_timeout: float | None = None
-        self._chunked = False
-        self._options: dict[str, Any] = {}
-        self._raw: HTTP20Response | None = None
-        self._origin: Origin | None = None
-        self._leased: PooledConnection | None = None
+
+    # -- what our own urlopen() calls ---------------------------------------------------------------
+
+    def ask(
+        self,
+        method: str,
+        target: str,
+        body: bytes | None,
+        fields: list[Header],
+        *,
+        connect_timeout: float | None,
+        read_timeout: float | None,
+    ) -> HTTP20Response | None:
+        """Send a request and return its response when the header is there; None if it failed.
+
+        Args:
+            method, target, body, fields: of the request; a list of fields that nobody changes.
+            connect_timeout, read_timeout: seconds, or None.
+        """
+        self._method, self._target, self._body, self._fields = method, target, body, fields
+        self._connect_timeout = connect_timeout
+        try:
+            self._lease()
+            self._reached = True
+            self.timeout = read_timeout
+            return self._answer()
+        except Exception as error:
+            self.outcome = error
+            return None
 
     # -- what urllib3 calls -------------------------------------------------------------------------
 
     @property
     def is_closed(self) -> bool:
         """Whether there is no connection beneath, not yet or not any more."""
-        return self._leased is None
+        return self._leased is None and not self._reached
 
     @property
     def is_connected(self) -> bool:
@@ -80,7 +121,7 @@ class Borrowed:
     @property
     def is_verified(self) -> bool:
         """Whether the server's certificate is verified."""
-        return self._pool.verifies
+        return self.pool.verifies
 
     @property
     def sock(self) -> Any:
@@ -97,7 +138,8 @@ class Borrowed:
         """Take note that the way leads through a proxy's tunnel.
 
         Args:
-            host, port: of the origin, which is known.
+            pool: urllib3's, of which it is a connection.
+        host, port: of the origin, which is known.
             headers: what the proxy is told.
             scheme: of the proxy; those with TLS of their own are left to urllib3.
         """
@@ -113,9 +155,10 @@ class Borrowed:
             NewConnectionError, ConnectTimeoutError: there is none to be had.
             ssl.SSLError: the handshake failed; OSError: a proxy refused.
         """
+        if self.outcome is not None:
+            self._tell()
         self._connect_timeout = self.timeout
-        self._task = self._new_task("GET", "/", [], None)
-        self._lease(self._task)
+        self._lease()
 
     def request(
         self,
@@ -136,16 +179,17 @@ class Borrowed:
             chunked: the body's length is not known, or its caller wants chunks.
             preload_content, decode_content, enforce_content_length: as for urllib3.HTTPResponse.
         """
-        fields = _fields(headers or {}, chunked=chunked)
-        task = self._task
-        if task is None or body is not None:
-            task = self._task = self._new_task(method, url, fields, _body(body))
-        else:
-            task.method, task.headers, task.url = method, fields, task.url._replace(target=url)
-        self._chunked = chunked
+        if self.outcome is not None:
+            if not self._reached:
+                self._tell()
+            return
+        self._method, self._target, self._chunked = method, url, chunked
+        self._body, self._fields = encoded(body), request_fields(headers or {}, chunked=chunked)
+        if body is not None:
+            self._task = self._new_task()  # which takes note of where a file stands
         if self._leased is None:
             self._connect_timeout = self.timeout
-            self._lease(task)
+            self._lease()
         self._options = {
             "preload_content": preload_content,
             "decode_content": decode_content,
@@ -163,28 +207,9 @@ class Borrowed:
         Raises:
             As `connect()`; TimeoutError, HTTP2Error, OSError, http.client.HTTPException: it failed.
         """
-        task, hyper = self._task, self._hyper
-        assert task is not None
-        assert hyper is not None
-        while True:
-            connection = self._leased
-            if connection is None:
-                connection = self._lease(task)
-            reused = connection.used
-            try:
-                self._raw = self._ask(connection, task)
-                break
-            except BaseException as error:
-                self.close()
-                pause = hyper.retry(task, error, reused=reused) if isinstance(error, Exception) else None
-                if pause is None and isinstance(error, MalformedResponse) and _LENGTHS in str(error):
-                    raise InvalidHeader(str(error)) from error
-                if pause is None:
-                    raise
-            if pause:
-                time.sleep(pause)
-        hyper.count_request()
-        return HTTP20Raw.of(self._raw, sock_shutdown=self._shut_down, **self._options)
+        if self.outcome is not None:
+            return self._tell()
+        return HTTP20Raw.of(self._answer(), sock_shutdown=self.shut_down, **self._options)
 
     def close(self) -> None:
         """Give the connection up: on HTTP/1.1 nobody uses it again; on HTTP/2 the others go on."""
@@ -202,20 +227,61 @@ class Borrowed:
         if connection is not None and self._origin is not None:
             self._origin.abandon(connection)
 
+    def shut_down(self, how: int) -> None:
+        """End what another thread is reading: on HTTP/2 this response alone."""
+        connection, raw = self._leased, self._raw
+        if connection is None or raw is None:
+            return
+        if connection.mux is not None and raw._stream is not None:
+            connection.mux.cancel(raw._stream)
+        elif connection.sock is not None:
+            connection.sock.shutdown(how)
+
     # -- beneath ------------------------------------------------------------------------------------
 
-    def _new_task(self, method: str, target: str, headers: list[Header], body: Any) -> Task:
-        if self._hyper is None:
-            self._hyper = self._pool.beneath.pool
-        url = URL(self._pool.scheme, self.host, self.port, target)
-        task = Task(url, method, headers, body, self._pool.options(self._hyper))
-        task.proxy = self._via
-        return task
+    def _tell(self) -> HTTP20Raw:
+        """Return, or raise, what came of `ask()`."""
+        outcome, self.outcome = self.outcome, None
+        if isinstance(outcome, Exception):
+            raise outcome
+        assert outcome is not None
+        return outcome
 
-    def _lease(self, task: Task) -> PooledConnection:
+    def _new_task(self) -> Task:
+        url = URL(self.pool.scheme, self.host, self.port, self._target)
+        return Task(url, self._method, self._fields, self._body, self.pool.options(self._hyper))
+
+    def _answer(self) -> HTTP20Response:
+        """Send the request until there is an answer, or an error that lasts."""
+        while True:
+            connection = self._leased
+            if connection is None:
+                connection = self._lease()
+            reused = connection.used
+            try:
+                raw = self._raw = self._exchange(connection)
+                break
+            except BaseException as error:
+                self.close()
+                pause = self._pause(error, reused=reused) if isinstance(error, Exception) else None
+                if pause is None and isinstance(error, MalformedResponse) and _LENGTHS in str(error):
+                    raise InvalidHeader(str(error)) from error
+                if pause is None:
+                    raise
+            if pause:
+                time.sleep(pause)
+        self._hyper.count_request()
+        return raw
+
+    def _pause(self, error: Exception, *, reused: bool) -> float | None:
+        """Return the seconds to wait before another try, or None if there is to be none."""
+        if self._task is None:
+            self._task = self._new_task()
+        return self._hyper.retry(self._task, error, reused=reused)
+
+    def _lease(self) -> PooledConnection:
         """Lease a connection; what prevents it becomes the error that urllib3 has for it."""
-        assert self._hyper is not None
-        origin = self._hyper.origin(task)
+        origin = self.pool.origin(self._hyper, self._via)
         try:
             connection = origin.lease(self._connect_timeout)
         except socket.gaierror as error:
@@ -244,16 +310,21 @@ class Borrowed:
     def _shown(self) -> Any:
         """Return what urllib3's errors show for a connection: one of its own, which was never opened."""
         if self._via is not None and self._via.scheme == "http":
-            return self._pool.ConnectionCls(self._via.host, self._via.port)
-        return self._pool.ConnectionCls(self.host, self.port)
+            return self.pool.ConnectionCls(self._via.host, self._via.port)
+        return self.pool.ConnectionCls(self.host, self.port)
 
-    def _ask(self, connection: PooledConnection, task: Task) -> HTTP20Response:
+    def _exchange(self, connection: PooledConnection) -> HTTP20Response:
+        if connection.mux is not None and not self._chunked and isinstance(self._body, bytes | None):
+            request = connection.make_request(self._method, self._target, self._body, self._fields)
+            if not request.expects:
+                request.timeout = self.timeout
+                return connection.exchange(request)
         connection.limit(self.timeout)
         stream_id = connection.request(
-            task.method,
-            task.url.target,
-            task.body,
-            Pairs(task.headers),
+            self._method,
+            self._target,
+            self._body,
+            Pairs(self._fields),
             encode_chunked=self._chunked,
             timeout=self.timeout,
         )
@@ -268,18 +339,8 @@ class Borrowed:
             self._origin.discard(connection)
         self._origin.release(connection)
 
-    def _shut_down(self, how: int) -> None:
-        """End what another thread is reading: on HTTP/2 this response alone."""
-        connection, raw = self._leased, self._raw
-        if connection is None or raw is None:
-            return
-        if connection.mux is not None and raw._stream is not None:
-            connection.mux.cancel(raw._stream)
-        elif connection.sock is not None:
-            connection.sock.shutdown(how)
 
-
-def _fields(headers: Mapping[Any, Any], *, chunked: bool) -> list[Header]:
+def request_fields(headers: Mapping[Any, Any], *, chunked: bool = False) -> list[Header]:
     """Return a request's header fields with what urllib3 adds."""
     pairs: list[Header] = []
     names = set()
@@ -295,7 +356,7 @@ def _fields(headers: Mapping[Any, Any], *, chunked: bool) -> list[Header]:
     return pairs
 
 
-def _body(body: Any) -> Any:
+def encoded(body: Any) -> Any:
     """Return a body with text as UTF-8, which is how requests counts it."""
     if body is None or isinstance(body, (bytes, bytearray, memoryview)):
         return body

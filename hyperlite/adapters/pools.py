@@ -4,24 +4,57 @@ A manager of urllib3 makes a pool for each origin and each way to it; these are 
 adapter stand on one `ConnectionPool`.  What that cannot do (a proxy that itself wants TLS, a
 fingerprint in the place of a certificate's name, socket options) urllib3 does as ever, on HTTP/1.1:
 nothing that somebody has asked for is silently left out.
+
+Rule: `urlopen()` knows one short way, for what requests asks of it nearly always, and while nobody has
+patched urllib3's.  Everything else, and every failure, is for urllib3's own `urlopen()`.
 """
 
 import functools
+import logging
+import re
 import threading
+import time
+import types
+from collections.abc import Mapping
 from typing import Any
 
 import urllib3
-from urllib3 import PoolManager
+from urllib3 import PoolManager, Retry, Timeout, connectionpool
 
 from ..forking import watch
+from ..origins import Origin
 from ..pool import ConnectionPool
+from ..pooled import Key
 from ..proxies import Proxy
+from ..redirects import Header
 from ..tasks import Options, Retries
-from .borrowed import Borrowed
-from .trust import Contexts, Trust
+from ..urls import URL
+from .borrowed import Borrowed, encoded, request_fields
+from .raw import HTTP20Raw
+from .trust import LOOK, Contexts, Trust
 
 # Pool arguments that are beyond hyperlite.
 _BEYOND = ("assert_fingerprint", "assert_hostname", "server_hostname", "socket_options")
+# What urllib3 would not quote: then a target is sent as it is.
+_is_quoted = re.compile(r"/(?:[A-Za-z0-9\-._~!$&'()*+,;=:@/?]|%[0-9A-F]{2})*").fullmatch
+# The options of urlopen() that the short way heeds, or that are for those who go the long one.
+_UNDERSTOOD = frozenset(
+    {"timeout", "preload_content", "decode_content", "chunked", "release_conn", "body_pos", "pool_timeout"}
+)
+
+
+def _own(function: Any) -> Any:
+    """Return a function of urllib3's, or something else if others have put theirs in its place already."""
+    code = function.__code__ if type(function) is types.FunctionType else None
+    return function if code is not None and code.co_filename == connectionpool.__file__ else object()
+
+
+# Tools that look on (tracing, recording) take the place of these.
+_URLOPEN = _own(urllib3.HTTPConnectionPool.urlopen)
+_MAKE_REQUEST = _own(urllib3.HTTPConnectionPool._make_request)
+
+log = logging.getLogger("urllib3.connectionpool")  # whose users read it there
+
 # On HTTP/1.1 urllib3 opens as many connections as there are requests, unless it is told to block.
 _UNLIMITED = 1 << 30
 
@@ -90,7 +123,91 @@ class Multiplexed(urllib3.HTTPConnectionPool):
     told: Any = None
     socks: Proxy | None = None
     verifies = False
+    # What was worked out last, and what for: each one object, as threads take turns here.
     _prepared: tuple[ConnectionPool, Any, Options] | None = None
+    _key: tuple[Any, Proxy | None, Key] | None = None
+    _headers: tuple[tuple[Header, ...], list[Header]] | None = None
+
+    def urlopen(  # type: ignore[override]
+        self,
+        method: str,
+        url: str,
+        body: Any = None,
+        headers: Any = None,
+        retries: Any = None,
+        redirect: bool = True,
+        assert_same_host: bool = True,
+        **options: Any,
+    ) -> Any:
+        """Make a request, as urllib3's pools do.
+
+        Args:
+            method, url, body, headers, retries, redirect, assert_same_host, options: as there.
+        """
+        if (
+            not redirect
+            and headers
+            and isinstance(retries, Retry)
+            and (body is None or isinstance(body, bytes | str))
+            and _is_quoted(url)
+            and self._is_plain(options)
+        ):
+            timeout = options["timeout"]
+            conn = Borrowed(self)
+            raw = conn.ask(
+                method,
+                url,
+                encoded(body),
+                self._fields(headers),
+                connect_timeout=Timeout.resolve_default_timeout(timeout.connect_timeout),
+                read_timeout=timeout.read_timeout,
+            )
+            if raw is not None:
+                decode = options.get("decode_content", True)
+                response = HTTP20Raw.plain(raw, conn, url=url, retries=retries, decode_content=decode)
+                later = "retry-after" in response.headers and response.headers["retry-after"]
+                if not retries.is_retry(method, response.status, bool(later)):
+                    self.num_requests += 1
+                    if log.isEnabledFor(logging.DEBUG):
+                        self._log(method, url, response)
+                    return response
+                conn.outcome = response
+            options["pool_timeout"] = conn  # from which urllib3 hears what has come of it
+        return super().urlopen(method, url, body, headers, retries, redirect, assert_same_host, **options)
+
+    def _is_plain(self, options: dict[str, Any]) -> bool:
+        """Tell whether nothing is asked for but what the short way does, and nobody looks on."""
+        timeout = options.get("timeout")
+        return (
+            options.get("preload_content") is False
+            and not options.get("chunked")
+            and not options.get("release_conn")
+            and options.keys() <= _UNDERSTOOD
+            and isinstance(timeout, Timeout)
+            and timeout.total is None
+            and self.proxy is None
+            and not self.proxy_headers
+            and (self.verifies or self.scheme == "http")  # or else there is a warning
+            and urllib3.HTTPConnectionPool.urlopen is _URLOPEN
+            and urllib3.HTTPConnectionPool._make_request is _MAKE_REQUEST
+        )
+
+    def _log(self, method: str, url: str, response: Any) -> None:
+        """Say what urllib3 says of a request."""
+        where = (self.scheme, self.host, self.port, method, url)
+        came = (response.version_string, response.status, response.length_remaining)
+        log.debug('%s://%s:%s "%s %s %s" %s %s', *where, *came)
+
+    def _fields(self, headers: Mapping[Any, Any]) -> list[Header]:
+        """Return the header fields for a request: the same list for the same headers as the last."""
+        pairs = tuple(headers.items())
+        last = self._headers
+        if last is not None and last[0] == pairs:
+            return last[1]
+        fields = request_fields(headers)
+        if all(type(name) is str and type(value) is str for name, value in pairs):
+            self._headers = pairs, fields  # 1 and True are equal, and not the same header
+        return fields
 
     def options(self, pool: ConnectionPool) -> Options:
         """Return how requests are made here, with the TLS context for what is asked for now."""
@@ -101,10 +218,29 @@ class Multiplexed(urllib3.HTTPConnectionPool):
             prepared = self._prepared = (pool, context, made)
         return prepared[2]
 
+    def origin(self, pool: ConnectionPool, via: Proxy | None) -> Origin:
+        """Return the connections for a request that is made now.
+
+        Args:
+            pool: where they are.
+            via: the proxy on the way, or None.
+        """
+        context = self._context()
+        known = self._key
+        if known is None or known[0] is not context or known[1] is not via or self._is_shared(context):
+            url = URL(self.scheme, self.host, self.port or 0, "/")
+            known = self._key = (context, via, Key.of(url, via, context))
+        return pool.origin_of(known[2])
+
     def _context(self) -> Any:
         return None
 
-    def _get_conn(self, timeout: float | None = None) -> Any:
+    def _is_shared(self, context: Any) -> bool:
+        return False
+
+    def _get_conn(self, timeout: Any = None) -> Any:
+        if isinstance(timeout, Borrowed) and timeout.outcome is not None:
+            return timeout
         return Borrowed(self)
 
     def _put_conn(self, conn: Any) -> None:
@@ -122,27 +258,42 @@ class HTTPConnectionPool(Multiplexed):
 class HTTPSConnectionPool(Multiplexed, urllib3.HTTPSConnectionPool):
     """The pool for an https:// origin: HTTP/2 where the server has it."""
 
+    # What was told, until when its files need no second look, and the context made of it.
+    _made: tuple[tuple[Any, ...], float, Any] | None = None
+
     @property
     def verifies(self) -> bool:  # type: ignore[override]
         """Whether certificates are verified."""
-        return self.cert_reqs not in {None, "CERT_NONE", 0}
+        return _verifies(self.cert_reqs)
 
     def _context(self) -> Any:
-        return self.beneath.contexts.get(
-            Trust(
-                verify=self.verifies,
-                ca_certs=self.ca_certs,
-                ca_cert_dir=self.ca_cert_dir,
-                ca_cert_data=self.conn_kw.get("ca_cert_data"),
-                cert_file=self.cert_file,
-                key_file=self.key_file,
-                key_password=self.key_password,
-                ssl_version=self.ssl_version,
-                ssl_minimum_version=self.ssl_minimum_version,
-                ssl_maximum_version=self.ssl_maximum_version,
-                context=self.conn_kw.get("ssl_context"),
-            )
+        conn_kw = self.conn_kw
+        told = (
+            self.cert_reqs,
+            self.ca_certs,
+            self.ca_cert_dir,
+            conn_kw.get("ca_cert_data"),
+            self.cert_file,
+            self.key_file,
+            self.key_password,
+            self.ssl_version,
+            self.ssl_minimum_version,
+            self.ssl_maximum_version,
+            conn_kw.get("ssl_context"),
         )
+        made, now = self._made, time.monotonic()
+        if made is None or made[0] != told or now >= made[1]:
+            context = self.beneath.contexts.get(Trust(_verifies(told[0]), *told[1:]))
+            made = self._made = (told, now + LOOK, context)
+        return made[2]
+
+    def _is_shared(self, context: Any) -> bool:
+        """Tell whether a context is somebody else's, who may change it while connections stand."""
+        return context is self.conn_kw.get("ssl_context")
+
+
+def _verifies(cert_reqs: Any) -> bool:
+    return cert_reqs not in {None, "CERT_NONE", 0}
 
 
 _CLASSES: dict[str, type[Multiplexed]] = {"http": HTTPConnectionPool, "https": HTTPSConnectionPool}

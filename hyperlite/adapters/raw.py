@@ -1,10 +1,12 @@
 """What `response.raw` is: urllib3's own response class, reading from hyperlite's."""
 
+import io
 from collections.abc import Generator
 from typing import TYPE_CHECKING, Any
 
-from urllib3 import HTTPHeaderDict, HTTPResponse
+from urllib3 import HTTPHeaderDict, HTTPResponse, Retry
 from urllib3.exceptions import ResponseNotChunked
+from urllib3.response import BytesQueueBuffer
 
 from ..response import HTTP20Response
 
@@ -17,8 +19,41 @@ PIECE = 65536
 _VERSIONS = {20: "HTTP/2", 11: "HTTP/1.1", 10: "HTTP/1.0"}
 
 
+# What urllib3 2.3 to 2.8 have of each response, besides what is the same for all of them here.
+_OWN = {
+    "_connection",
+    "_decoded_buffer",
+    "_fp",
+    "_original_response",
+    "_pool",
+    "_request_url",
+    "_retries",
+    "_sock_shutdown",
+    "decode_content",
+    "headers",
+    "length_remaining",
+    "reason",
+    "status",
+}
+
+
 class HTTP20Raw(HTTPResponse):
     """A urllib3.HTTPResponse; only how pieces of unknown number arrive is different beneath."""
+
+    # What urllib3's constructor makes of all responses on HTTP/2 alike: see `plain()`.
+    _body = None
+    _decoder = None
+    _decoder_initialized = False
+    _fp_bytes_read = 0
+    _has_decoded_content = False
+    _uncached_read_occurred = False
+    auto_close = True
+    chunk_left = None
+    chunked = False
+    enforce_content_length = True
+    msg = None
+    version = 20
+    version_string = _VERSIONS[20]
 
     _connection: "Borrowed | None"  # type: ignore[assignment]
 
@@ -27,7 +62,7 @@ class HTTP20Raw(HTTPResponse):
         """Return the response that reads from `raw`; `options` are urllib3's."""
         return cls(
             body=raw,
-            headers=HTTPHeaderDict(raw.headers.items()),
+            headers=HTTPHeaderDict(raw.headers.raw_items()),
             status=raw.status,
             version=raw.version,
             version_string=_VERSIONS.get(raw.version, "HTTP/?"),
@@ -35,6 +70,56 @@ class HTTP20Raw(HTTPResponse):
             original_response=raw,
             **options,
         )
+
+    @classmethod
+    def plain(
+        cls, raw: HTTP20Response, connection: "Borrowed", *, url: str, retries: Retry, decode_content: bool
+    ) -> "HTTP20Raw":
+        """Return the response that reads from `raw`, of whose body nothing was read.
+
+        On HTTP/2 without urllib3's constructor, which costs as much as sending the request, unless that is
+        of a release whose responses have attributes that are not known here.
+
+        Args:
+            raw: what is read from.
+            connection: of the request; it is given back at the end.
+            url: what was in the request line.
+            retries, decode_content: as for urllib3.HTTPResponse.
+        """
+        method = raw._method  # type: ignore[attr-defined]
+        if raw.version != 20 or retries.history or not _IS_KNOWN:
+            return cls.of(
+                raw,
+                preload_content=False,
+                decode_content=decode_content,
+                pool=connection.pool,
+                connection=connection,
+                retries=retries,
+                request_method=method,
+                request_url=url,
+                sock_shutdown=connection.shut_down,
+            )
+        self = cls.__new__(cls)
+        self.headers = headers = HTTPHeaderDict()
+        fields: dict[str, list[str]] = {}
+        headers._container = fields
+        for name, value in raw.headers.raw_items():  # in lower case
+            if name in fields:
+                fields[name].append(value)
+            else:
+                fields[name] = [name, value]
+        self.status = status = raw.status
+        self.reason = raw.reason
+        self.decode_content = decode_content
+        self.length_remaining = 0 if method == "HEAD" or status in {204, 304} else raw.length
+        self._request_url = url
+        self._retries = retries
+        self._fp = self._original_response = raw
+        self._pool = connection.pool
+        self._connection = connection
+        self._sock_shutdown = connection.shut_down
+        self._decoded_buffer = BytesQueueBuffer()
+        return self
 
     def stream(
         self, amt: int | None = PIECE, decode_content: bool | None = None
@@ -49,7 +134,31 @@ class HTTP20Raw(HTTPResponse):
         """
         if self.chunked or (self.length_remaining is None and self.version == 20):
             return self._arriving(amt, decode_content)
+        if amt and not self.tell() and "content-encoding" not in self.headers:
+            return self._uncoded(amt)
         return super().stream(amt, decode_content)
+
+    def _uncoded(self, amt: int) -> Generator[bytes, None, None]:
+        """Yield a body that has no coding, from its beginning."""
+        if self.length_remaining is not None and self.length_remaining <= amt:
+            if piece := self._rest():
+                yield piece
+            return
+        while not self.isclosed():
+            if piece := self.read(amt, decode_content=False):
+                yield piece
+
+    def _rest(self) -> bytes:
+        """Return all that is left, and that has no coding."""
+        raw = self._original_response
+        if type(raw) is not HTTP20Response or raw._stream is None or not raw._stream.complete:
+            return self.read(decode_content=False)
+        data = raw.read()  # which cannot fail, so there is nothing of urllib3's to be done about it
+        self._fp_bytes_read += len(data)
+        self._uncached_read_occurred = True
+        self.length_remaining = 0
+        self.release_conn()
+        return data
 
     def read_chunked(
         self, amt: int | None = None, decode_content: bool | None = None
@@ -76,3 +185,18 @@ class HTTP20Raw(HTTPResponse):
         connection = getattr(self, "_connection", None)
         if connection is not None:
             connection.abandon()
+
+
+def _is_known() -> bool:
+    """Tell whether this release of urllib3 makes responses as `plain()` does."""
+    headers = HTTPHeaderDict([("a", "1"), ("a", "2")])
+    if vars(headers) != {"_container": {"a": ["a", "1", "2"]}}:
+        return False
+    response = HTTPResponse(io.BytesIO(), headers, 200, 20, _VERSIONS[20], preload_content=False)
+    made, alike = vars(response), vars(HTTP20Raw)
+    return made.keys() >= _OWN and all(
+        name in _OWN or (name in alike and alike[name] == value) for name, value in made.items()
+    )
+
+
+_IS_KNOWN = _is_known()

@@ -21,6 +21,8 @@ from .pools import Beneath, Multiplexed, stand_on
 # Ways to origins whose pools are remembered.
 REMEMBERED = 1000
 
+_KEY_ATTRIBUTES = HTTPAdapter.build_connection_pool_key_attributes
+
 
 class HTTP20Adapter(HTTPAdapter):
     """Carries requests over HTTP/2 where the server has it, over HTTP/1.1 where not.
@@ -53,7 +55,7 @@ class HTTP20Adapter(HTTPAdapter):
             block=bool(arguments.get("block")),
             source_address=arguments.get("source_address"),
         )
-        self._found: dict[Any, Multiplexed] = {}
+        self._found: dict[Any, tuple[Multiplexed, dict[str, Any]]] = {}
         if isinstance(manager, PoolManager):
             stand_on(manager, self._beneath)
 
@@ -66,31 +68,38 @@ class HTTP20Adapter(HTTPAdapter):
             request: a PreparedRequest.
             verify, proxies, cert: as for `send()`.
         """
+        verify = verify or False  # None and 0 mean that too, and their pools may verify for nobody else
         if proxies or not self._is_plain:
             return super().get_connection_with_tls_context(request, verify, proxies=proxies, cert=cert)
         arguments = self._poolmanager.connection_pool_kw  # which some programs change as they go
         # A prepared URL has a path; and what comes with the origin in one that has none does no harm.
-        key = ("/".join(request.url.split("/", 3)[:3]), verify, cert, *arguments.items())
+        key = ("/".join(request.url.split("/", 3)[:3]), verify, cert)
         try:
-            remembered = self._found.get(key)
+            known = self._found.get(key)
         except TypeError:  # something in it is not hashable
             return super().get_connection_with_tls_context(request, verify, proxies=proxies, cert=cert)
-        if remembered is not None:
-            return remembered
+        if known is not None and known[1] == arguments:
+            return known[0]
         found = super().get_connection_with_tls_context(request, verify, proxies=proxies, cert=cert)
         if isinstance(found, Multiplexed):
             if len(self._found) >= REMEMBERED:
                 self._found.clear()
-            self._found[key] = found
+            self._found[key] = found, arguments.copy()
         return found
 
     @property
     def _is_plain(self) -> bool:
         """Whether requests' own rules tell which pool is for which request."""
-        return (
-            type(self).build_connection_pool_key_attributes
-            is HTTPAdapter.build_connection_pool_key_attributes
-        )
+        return type(self).build_connection_pool_key_attributes is _KEY_ATTRIBUTES
+
+    def request_url(self, request: Any, proxies: Any) -> str:
+        """Return what goes into the request line.
+
+        Args:
+            request: a PreparedRequest.
+            proxies: as for `send()`.
+        """
+        return super().request_url(request, proxies) if proxies else str(request.path_url)
 
     def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
         """Tell a pool what to trust, as requests does, but look the files up only once.

@@ -7,12 +7,11 @@ wanted it is not switched off, which all its users would feel: another takes its
 import os
 import ssl
 import threading
-import time
 from typing import Any, NamedTuple
 
 from urllib3.util.ssl_ import create_urllib3_context, resolve_ssl_version
 
-# Seconds between two looks at whether a file has changed.
+# Seconds between two looks at whether a file has changed, for whoever asks often.
 LOOK = 1.0
 
 
@@ -39,7 +38,6 @@ class Contexts:
         self._lock = threading.Lock()
         # -- guarded by _lock --
         self._made: dict[Trust, tuple[tuple[int, ...], ssl.SSLContext]] = {}
-        self._looked: dict[Trust, float] = {}
 
     def after_fork(self) -> None:
         """In the child: the lock is free."""
@@ -51,13 +49,9 @@ class Contexts:
         Raises:
             ssl.SSLError, OSError: a file cannot be used.
         """
-        found = self._made.get(trust)
-        now = time.monotonic()
-        if found is not None and now - self._looked[trust] < LOOK:
-            return found[1]
-        self._looked[trust] = now
         paths = (trust.ca_certs, trust.ca_cert_dir, trust.cert_file, trust.key_file)
         stamps = tuple(_stamp(path) for path in paths if path)
+        found = self._made.get(trust)
         if found is not None and found[0] == stamps:
             return found[1]
         with self._lock:

@@ -1,0 +1,217 @@
+"""The short way by which plain requests go does what urllib3's own `urlopen()` would do."""
+
+import gc
+import logging
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+import requests
+import urllib3
+from requests import Session
+from requests.adapters import HTTPAdapter
+from urllib3.util import Retry
+
+from hyperlite.adapters import pools, raw
+from hyperlite.adapters.requests import HTTP20Adapter
+from hyperlite.testing.server import Request, Response, Server
+from tests.conftest import Serve
+
+from .conftest import MakeSession
+
+TARGETS = [
+    "/report",
+    "/report?a=1&b=%C3%A4&c=%2f",
+    "/report?a=b c",
+    "/report?a=ä",
+    "/report?a=%zz",
+    "/report?a=[b]{c}|\\^`",
+    "//report",
+    "/a/../report",
+    "/report?a#b",
+]
+
+
+@pytest.fixture(params=["short", "long"])
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """By the short way, and as if somebody had patched urllib3."""
+    if request.param == "long":
+        monkeypatch.setattr(pools, "_URLOPEN", None)
+    return request.param
+
+
+def counted(monkeypatch: pytest.MonkeyPatch, owner: Any, name: str) -> list[object]:
+    """Count the calls of a method."""
+    calls: list[object] = []
+    inner = getattr(owner, name)
+
+    def outer(*arguments: object, **options: object) -> object:
+        calls.append(arguments)
+        return inner(*arguments, **options)
+
+    monkeypatch.setattr(owner, name, outer)
+    return calls
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_targets(make_session: MakeSession, serve: Serve, target: str, way: str):
+    """They are quoted in the same way; `way` says that both of ours agree."""
+    server = serve(routes=lambda request: Response(body=request.target.encode()))
+    seen = [make_session(adapter).get(server.url(target)).text for adapter in (None, HTTPAdapter())]
+    assert seen[0] == seen[1]
+
+
+def test_it_is_taken(session: Session, server: Server, monkeypatch: pytest.MonkeyPatch):
+    calls = counted(monkeypatch, pools.Borrowed, "ask")
+    session.get(server.url("/"))
+    session.post(server.url("/"), data={"a": "b"})
+    assert len(calls) == 2
+    session.post(server.url("/"), data=iter([b"in pieces"]))  # not for this
+    assert len(calls) == 2
+
+
+@pytest.mark.parametrize("name", ["urlopen", "_make_request"])
+def test_who_patches_urllib3_sees_all(
+    session: Session, h2: Server, monkeypatch: pytest.MonkeyPatch, name: str
+):
+    """As tracers do."""
+    calls = counted(monkeypatch, urllib3.HTTPConnectionPool, name)
+    for number in range(3):
+        assert session.get(h2.url("/")).content == b"hello"
+        assert len(calls) == number + 1
+
+
+def test_the_log(make_session: MakeSession, h2: Server, caplog: pytest.LogCaptureFixture, way: str):
+    session = make_session()
+    with caplog.at_level(logging.DEBUG, "urllib3"):
+        session.get(h2.url("/sized?n=5"))
+    assert [(one.name, one.funcName == "_log", one.getMessage()) for one in caplog.records] == [
+        (
+            "urllib3.connectionpool",
+            way == "short",
+            f'https://localhost:{h2.port} "GET /sized?n=5 HTTP/2" 200 5',
+        )
+    ]
+
+
+@pytest.mark.parametrize("path", ["/", "/cookies", "/nothing", "/unchanged", "/chunks?n=3", "/sized?n=5"])
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_a_response_is_as_urllib3_makes_it(
+    session: Session, h2: Server, monkeypatch: pytest.MonkeyPatch, path: str, method: str
+):
+    """But for what is one's own, attribute for attribute."""
+    assert raw._IS_KNOWN
+    seen = []
+    for known in (True, False):
+        monkeypatch.setattr(raw, "_IS_KNOWN", known)
+        with session.request(method, h2.url(path), stream=True) as response:
+            own = response.raw
+            assert ("chunked" in vars(own)) is not known
+            made = {
+                name: getattr(own, name) for name in (*raw._OWN, *vars(raw.HTTP20Raw)) if name[:2] != "__"
+            }
+            differs = {name: value for name, value in made.items() if not _is_ones_own(value)}
+            differs["headers"] = list(own.headers.items()), own.headers.getlist("set-cookie")
+            seen.append((differs, response.content, own.tell(), own.length_remaining, own.data, own.closed))
+    assert seen[0] == seen[1]
+    with session.get(h2.url(path), stream=True) as response:
+        made = vars(response.raw)
+    assert made.keys() - {"_finalizing"} <= raw._OWN | vars(raw.HTTP20Raw).keys()
+
+
+def _is_ones_own(value: object) -> bool:
+    """Tell whether it is an object that belongs to one response alone."""
+    return callable(value) or isinstance(
+        value, (classmethod, raw.HTTP20Response, pools.Borrowed, raw.BytesQueueBuffer)
+    )
+
+
+def test_an_unknown_release_of_urllib3(monkeypatch: pytest.MonkeyPatch):
+    """Whose responses have an attribute more is left to its constructor."""
+
+    class Later(urllib3.HTTPResponse):
+        def __init__(self, *arguments: Any, **options: Any) -> None:
+            super().__init__(*arguments, **options)
+            self._novelty = True
+
+    assert raw._is_known()
+    monkeypatch.setattr(raw, "HTTPResponse", Later)
+    assert not raw._is_known()
+
+
+def test_headers_that_change(session: Session, server: Server):
+    """Nobody gets those of the request before."""
+
+    def get(number: int) -> None:
+        headers = {"X-Number": str(number % 3), "Authorization": f"Bearer {number % 3}"}
+        seen = dict(session.get(server.url("/report"), headers=headers).json()["headers"])
+        assert (seen["x-number"], seen["authorization"]) == (str(number % 3), f"Bearer {number % 3}")
+
+    for number in range(6):
+        get(number)
+    with ThreadPoolExecutor(8) as executor:
+        list(executor.map(get, range(200)))
+
+
+def test_values_that_are_equal_and_not_the_same(session: Session, h2: Server):
+    """1 == True, and True is no value for a header."""
+
+    def auth(value: object) -> Any:
+        def change(request: requests.PreparedRequest) -> requests.PreparedRequest:
+            request.headers["X-Value"] = value  # type: ignore[assignment]
+            return request
+
+        return change
+
+    for value, sent in ((1, "1"), (True, "True"), (1, "1"), ("1", "1"), (b"1", "1")):
+        seen = dict(session.get(h2.url("/report"), auth=auth(value)).json()["headers"])
+        assert seen["x-value"] == sent
+
+
+def test_statuses_to_be_tried_again(make_session: MakeSession, serve: Serve, way: str):
+    """urllib3 hears of the first one, as if it had asked itself; the last one is the answer."""
+    asked = []
+
+    def route(request: Request) -> Response:
+        asked.append(request.target)
+        return Response(503, headers=[("retry-after", "0")], body=b"later")
+
+    server = serve(routes=route)
+    adapter = HTTP20Adapter(max_retries=Retry(2, raise_on_status=False, status_forcelist=[503]))
+    session = make_session(adapter)
+    response = session.get(server.url("/"))
+    assert (response.status_code, response.content) == (503, b"later")
+    assert len(response.raw.retries.history) == 2
+    assert len(asked) == 3
+    state = adapter.pool.stats()
+    assert (state["requests"], [one["leased"] for one in state["origins"].values()]) == (3, [0])
+
+
+def test_a_dropped_response_is_gone_at_once(session: Session, h2: Server):
+    """No cycle keeps it, and its stream, until the collector comes by."""
+    adapter = session.get_adapter("https://")
+    assert isinstance(adapter, HTTP20Adapter)
+    gc.collect()
+    gc.disable()
+    try:
+        session.get(h2.url("/sized?n=10000000"), stream=True)
+        session.get(h2.url("/"))
+        assert [one["leased"] for one in adapter.pool.stats()["origins"].values()] == [0]
+        session.get(h2.url("/"))
+        gc.set_debug(gc.DEBUG_SAVEALL)
+        gc.collect()
+        assert not [one for one in gc.garbage if isinstance(one, (pools.Borrowed, raw.HTTP20Raw))]
+    finally:
+        gc.set_debug(0)
+        gc.garbage.clear()
+        gc.enable()
+
+
+@pytest.mark.parametrize("verify", [0, None, ""])
+def test_what_means_false_does_not_leak_either(session: Session, h2: Server, verify: Any):
+    """Such a request may not share urllib3's pool with those that are verified."""
+    adapter = session.get_adapter("https://")
+    prepared = session.prepare_request(requests.Request("GET", h2.url("/")))
+    unverified = adapter.get_connection_with_tls_context(prepared, verify)
+    assert unverified is not adapter.get_connection_with_tls_context(prepared, True)
+    assert unverified is adapter.get_connection_with_tls_context(prepared, False)
