@@ -35,6 +35,18 @@ _FRAMING = frozenset(
 )
 
 
+class HeadCutOff(ConnectionLost):
+    """The connection ended within a header block.
+
+    Attributes:
+        status: the response's.
+        fields: those that had come, whole lines.
+    """
+
+    status = 0
+    fields: Sequence[Field] = ()
+
+
 class LineReader:
     """Reads lines; a line that is only half there when a wait ends early is not lost.
 
@@ -104,7 +116,7 @@ class BlockReader:
     def __init__(self, lines: LineReader, what: str) -> None:
         self._lines = lines
         self._what = what
-        self._fields: list[Field] = []
+        self.fields: list[Field] = []  # that have come so far
         self.size = 0
 
     def read(self, max_size: int | None = None) -> list[Field]:
@@ -118,7 +130,7 @@ class BlockReader:
             ConnectionLost: the connection ended before they did.
         """
         most: int = http_client._MAXHEADERS  # type: ignore[attr-defined]
-        fields = self._fields
+        fields = self.fields
         while True:
             line = self._lines.read(f"{self._what} line")
             if line in (b"\r\n", b"\n"):
@@ -159,7 +171,7 @@ class HeadReader:
 
         Raises:
             http.client.BadStatusLine, http.client.LineTooLong, MalformedResponse: this is no response.
-            ConnectionLost: the connection ended before or within it.
+            ConnectionLost: the connection ended before it, HeadCutOff within it.
         """
         if self._line is None:
             plain = self._lines.read_plain_head()
@@ -172,7 +184,12 @@ class HeadReader:
             _status(line)
             self._line = line
         self._block = self._block or BlockReader(self._lines, "header")
-        fields = self._block.read()
+        try:
+            fields = self._block.read()
+        except ConnectionLost as error:
+            cut_off = HeadCutOff(str(error))
+            cut_off.status, cut_off.fields = _status(self._line), self._block.fields
+            raise cut_off from error
         self.size = self._block.size + len(self._line)
         line, self._line, self._block = self._line, None, None
         return _status(line), line, fields
