@@ -12,12 +12,14 @@ import socket
 import ssl
 import time
 from collections.abc import Iterator, Mapping
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from urllib3.exceptions import ConnectTimeoutError, InvalidHeader, NameResolutionError, NewConnectionError
 from urllib3.util.request import SKIP_HEADER
 
 from ..errors import MalformedResponse, RequestTimeout
+from ..http1_head import Framing, HeadCutOff
 from ..pooled import PooledConnection
 from ..proxies import Proxy
 from ..redirects import Header
@@ -179,6 +181,13 @@ class Borrowed:
             chunked: the body's length is not known, or its caller wants chunks.
             preload_content, decode_content, enforce_content_length: as for urllib3.HTTPResponse.
         """
+        self._options = {
+            "preload_content": preload_content,
+            "decode_content": decode_content,
+            "enforce_content_length": enforce_content_length,
+            "request_method": method,
+            "request_url": url,
+        }
         if self.outcome is not None:
             if not self._reached:
                 self._tell()
@@ -190,26 +199,26 @@ class Borrowed:
         if self._leased is None:
             self._connect_timeout = self.timeout
             self._lease()
-        self._options = {
-            "preload_content": preload_content,
-            "decode_content": decode_content,
-            "enforce_content_length": enforce_content_length,
-            "request_method": method,
-            "request_url": url,
-        }
 
     def getresponse(self) -> HTTP20Raw:
         """Send the request and return its response when the header is there.
 
         What the server has provably not processed is sent again, on another connection if need be; so
-        is an idempotent request whose connection had been kept and was closed meanwhile.
+        is an idempotent request whose connection had been kept and was closed meanwhile.  Where HTTP/1.1
+        breaks off within a header block that has announced a body, it is the body that fails: so requests'
+        users know it (ChunkedEncodingError), because http.client takes half a header block for all of it.
 
         Raises:
             As `connect()`; TimeoutError, HTTP2Error, OSError, http.client.HTTPException: it failed.
         """
-        if self.outcome is not None:
-            return self._tell()
-        return HTTP20Raw.of(self._answer(), sock_shutdown=self.shut_down, **self._options)
+        try:
+            if self.outcome is not None:
+                return self._tell()
+            return HTTP20Raw.of(self._answer(), sock_shutdown=self.shut_down, **self._options)
+        except HeadCutOff as error:
+            if not _announces_body(error, self._method):
+                raise
+            return HTTP20Raw.cut_off(error, **self._options)
 
     def close(self) -> None:
         """Give the connection up: on HTTP/1.1 nobody uses it again; on HTTP/2 the others go on."""
@@ -338,6 +347,17 @@ class Borrowed:
         if not reusable and connection.mux is None:
             self._origin.discard(connection)
         self._origin.release(connection)
+
+
+def _announces_body(error: HeadCutOff, method: str) -> bool:
+    """Tell whether what came of a header block says that a body follows, and nothing else depends on it."""
+    if error.status < HTTPStatus.OK or error.status in HTTP20Raw.REDIRECT_STATUSES:
+        return False  # redirects are followed whatever becomes of their bodies
+    try:
+        framing = Framing(error.status, 11, error.fields, method)
+    except MalformedResponse:
+        return False
+    return framing.chunked or bool(framing.length)
 
 
 def request_fields(headers: Mapping[Any, Any], *, chunked: bool = False) -> list[Header]:

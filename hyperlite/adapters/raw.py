@@ -1,5 +1,6 @@
 """What `response.raw` is: urllib3's own response class, reading from hyperlite's."""
 
+import http.client as http_client
 import io
 from collections.abc import Generator
 from typing import TYPE_CHECKING, Any
@@ -8,6 +9,7 @@ from urllib3 import HTTPHeaderDict, HTTPResponse, Retry
 from urllib3.exceptions import ResponseNotChunked
 from urllib3.response import BytesQueueBuffer
 
+from ..http1_head import HeadCutOff
 from ..response import HTTP20Response
 
 if TYPE_CHECKING:
@@ -68,6 +70,25 @@ class HTTP20Raw(HTTPResponse):
             version_string=_VERSIONS.get(raw.version, "HTTP/?"),
             reason=raw.reason,
             original_response=raw,
+            **options,
+        )
+
+    @classmethod
+    def cut_off(cls, error: HeadCutOff, **options: Any) -> "HTTP20Raw":
+        """Return a response whose header block was cut off, and whose body is an error.
+
+        Args:
+            error: what had come of it.
+            options: urllib3's.
+        """
+        fields = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in error.fields]
+        return cls(
+            body=_CutOff(error),
+            headers=HTTPHeaderDict(fields),
+            status=error.status,
+            version=11,
+            version_string=_VERSIONS[11],
+            reason=http_client.responses.get(error.status, ""),
             **options,
         )
 
@@ -185,6 +206,18 @@ class HTTP20Raw(HTTPResponse):
         connection = getattr(self, "_connection", None)
         if connection is not None:
             connection.abandon()
+
+
+class _CutOff(io.RawIOBase):
+    """What is read of a body that the connection ended before."""
+
+    def __init__(self, error: HeadCutOff) -> None:
+        self._error = error
+
+    def read(self, _size: int | None = -1, /) -> bytes:
+        raise self._error
+
+    read1 = read
 
 
 def _is_known() -> bool:

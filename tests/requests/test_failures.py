@@ -232,3 +232,64 @@ def test_a_proxy_that_is_not_there(make_session: MakeSession, serve: Serve):
         error = same(make_session, lambda session: session.get(url, proxies=proxies))  # noqa: B023
         assert isinstance(error, requests.exceptions.ProxyError)
     same(make_session, lambda session: session.get(server.url("/"), proxies={"https": "http:///x"}))
+
+
+def cut_off(make_session: MakeSession, head: bytes, ask: Callable[[Session, str], object]) -> Exception:
+    """Return how a request fails whose response is cut off there."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve() -> None:
+            with contextlib.suppress(OSError):
+                while True:
+                    with listener.accept()[0] as sock:
+                        sock.recv(65536)
+                        sock.sendall(b"HTTP/1.1 " + head)
+
+        threading.Thread(target=serve, daemon=True).start()
+        url = f"http://localhost:{listener.getsockname()[1]}/"
+        try:
+            return failure(lambda: ask(make_session(), url))
+        finally:
+            listener.shutdown(socket.SHUT_RDWR)
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"200 OK\r\nTransfer-Encoding: chunked\r\n",
+        b"200 OK\r\nContent-Length: 5\r\nX-Half",
+        b"503 Later\r\nContent-Length: 5\r\n",
+    ],
+)
+def test_a_head_that_is_cut_off_and_has_announced_a_body(make_session: MakeSession, head: bytes):
+    """It is the body that fails, as with http.client, which takes what came for all of the header block."""
+    error = cut_off(make_session, head, lambda session, url: session.get(url))
+    assert isinstance(error, requests.exceptions.ChunkedEncodingError)
+    assert "within the header block" in str(error)
+
+    def status(session: Session, url: str) -> None:
+        with session.get(url, stream=True) as response:
+            assert "X-Half" not in response.headers
+            raise ValueError(response.status_code)
+
+    assert cut_off(make_session, head, status).args == (int(head[:3]),)
+
+
+@pytest.mark.parametrize(
+    ("method", "head"),
+    [
+        ("GET", b"200 OK\r\n"),
+        ("GET", b"200 OK\r\nContent-Length: 0\r\n"),
+        ("GET", b"200 OK\r\nContent-Length: 5"),
+        ("GET", b"200 OK\r\nTransfer-Encoding: gzip\r\n"),
+        ("HEAD", b"200 OK\r\nContent-Length: 5\r\n"),
+        ("GET", b"304 Not Modified\r\nContent-Length: 5\r\n"),
+        ("GET", b"302 Found\r\nLocation: /elsewhere\r\nContent-Length: 5\r\n"),
+        ("GET", b"103 Early Hints\r\nContent-Length: 5\r\n"),
+        ("GET", b"200 O"),
+    ],
+)
+def test_half_a_head_is_never_taken_for_a_whole_one(make_session: MakeSession, method: str, head: bytes):
+    """Where no body has to fail, and would be read, the head does."""
+    error = cut_off(make_session, head, lambda session, url: session.request(method, url))
+    assert type(error) is requests.ConnectionError
