@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: all demo test throughput hostile check fmt cov compat-stdlib compat-callers compat-requests bench profile clean
+.PHONY: all demo test throughput hostile check fmt cov compat-stdlib compat-callers compat-requests bench bench-adapter profile clean
 .DELETE_ON_ERROR:
 
 all: check test
@@ -88,6 +88,10 @@ bench: $(VENV)/bench/.made $(VENV)/bench-niquests/.made
 # Where a small request's time goes; ARGS="--server nghttpd --files different".
 profile: $(VENV)/bench/.made
 	$(VENV)/bench/bin/python -m tests.benchmarks.layers $(ARGS)
+
+# requests over HTTP20Adapter beside requests over its own: CPU, whose it is, and many threads; two minutes.
+bench-adapter: $(VENV)/bench/.made
+	$(VENV)/bench/bin/python -m tests.benchmarks.sessions $(ARGS)
 
 clean:
 	rm -rf $(VENV) .coverage .coverage.* .pytest_cache .mypy_cache .ruff_cache .import_linter_cache dist

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from . import layers
+from . import layers, sessions
 from .__main__ import main
 from .sites import serve
 
@@ -54,3 +54,13 @@ def test_profile() -> None:
         for many in (False, True):
             figures = layers.profile(site, ["/small"] * 6, 2, 1, many=many)
             assert figures.keys() == {key for key, _ in layers.ROWS}
+
+
+def test_bench_adapter(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in sessions.ELSEWHERE:
+        monkeypatch.delenv(name, raising=False)
+    sessions.main(["--n", "4", "--threads", "2", "--block", "2", "--rounds", "1"])
+    report = capsys.readouterr().out
+    assert report.count("HTTP20Adapter / HTTPAdapter: ") == 4
+    assert "HTTP20Adapter, threads" in report
+    assert "connections of HTTP20Adapter: 1" in report

@@ -119,6 +119,33 @@ def test_a_response_is_as_urllib3_makes_it(
     assert made.keys() - {"_finalizing"} <= raw._OWN | vars(raw.HTTP20Raw).keys()
 
 
+def test_who_wraps_the_file_sees_all(make_session: MakeSession, h2: Server):
+    """As CacheControl does."""
+    seen: list[bytes] = []
+
+    class Wrapper:
+        def __init__(self, file: Any) -> None:
+            self._file = file
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self._file, name)
+
+        def read(self, *arguments: Any) -> bytes:
+            seen.append(self._file.read(*arguments))
+            return seen[-1]
+
+    class Adapter(HTTP20Adapter):
+        def build_response(self, req: Any, resp: Any) -> requests.Response:
+            resp._fp = Wrapper(resp._fp)
+            return super().build_response(req, resp)
+
+    session = make_session(Adapter())
+    for size in (5, 100_000):
+        assert session.get(h2.url(f"/sized?n={size}")).content == b"x" * size
+        assert b"".join(seen) == b"x" * size
+        seen.clear()
+
+
 def _is_ones_own(value: object) -> bool:
     """Tell whether it is an object that belongs to one response alone."""
     return callable(value) or isinstance(

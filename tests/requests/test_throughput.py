@@ -1,5 +1,6 @@
 """What many threads with one session take, against a server in a process of its own."""
 
+import argparse
 import os
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -7,6 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from hyperlite.adapters.requests import HTTP20Adapter
+from tests.benchmarks import sessions
+from tests.benchmarks.sites import serve
 from tests.pool.servers import child
 
 from .conftest import MakeSession
@@ -41,3 +44,11 @@ def test_50_threads(make_session: MakeSession):
         if took >= 1.2 * IDEAL and busy:
             pytest.skip(f"{took:.2f} s, but others had the machine's cores")
         assert took < 1.2 * IDEAL
+
+
+@pytest.mark.parametrize("threads", [1, THREADS])
+def test_cpu(threads: int):
+    """Of a small GET, beside requests over its own adapter."""
+    options = argparse.Namespace(block=200, rounds=5)
+    with serve("nginx") as site:
+        assert sessions.compare(options, site, threads=threads, trust_env=False) <= sessions.BAR
