@@ -99,7 +99,10 @@ class HTTP20Adapter(HTTPAdapter):
             request: a PreparedRequest.
             proxies: as for `send()`.
         """
-        return super().request_url(request, proxies) if proxies else str(request.path_url)
+        target: str = request.path_url
+        if proxies or target.startswith("//"):  # some releases of requests make one slash of these
+            target = super().request_url(request, proxies)
+        return target
 
     def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
         """Tell a pool what to trust, as requests does, but look the files up only once.

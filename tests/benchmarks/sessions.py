@@ -17,6 +17,8 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from http.client import HTTPMessage
+from types import SimpleNamespace
 from typing import Any
 
 import requests
@@ -50,12 +52,15 @@ FIELDS = {
     "cache-control": "max-age=60",
     "accept-ranges": "bytes",
 }
+MESSAGE = HTTPMessage()
+for name, value in FIELDS.items():
+    MESSAGE[name] = value
 
 
 class Canned(HTTPAdapter):
     """Answers by itself: what is left is requests' own cost."""
 
-    status, reason, headers, _original_response = 200, "OK", FIELDS, None
+    status, reason, headers, _original_response = 200, "OK", FIELDS, SimpleNamespace(msg=MESSAGE)
 
     def get_connection_with_tls_context(self, *_: object, **__: object) -> Any:
         return self
