@@ -395,6 +395,14 @@ class ConnectionPool:
         for origin in origins:
             origin.close()
 
+    def close_idle(self) -> None:
+        """Close the connections that nobody uses now; others are opened when they are needed."""
+        with self._lock:
+            origins = list(self._origins.values())
+        for origin in origins:
+            origin.collect()
+            origin.sweep(time.monotonic(), allowance=-1)
+
     @property
     def closed(self) -> bool:
         """Whether `close()` was called: nothing is fetched any more."""

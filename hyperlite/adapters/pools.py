@@ -15,6 +15,7 @@ import re
 import threading
 import time
 import types
+import weakref
 from collections.abc import Mapping
 from typing import Any
 
@@ -82,17 +83,31 @@ class Beneath:
         self._lock = threading.Lock()
         # -- guarded by _lock --
         self._pool: ConnectionPool | None = None
+        self._finalizer: Any = None
         watch(self)
 
     @property
     def pool(self) -> ConnectionPool:
-        """The pool; after `close()` another."""
+        """The pool; after `close()` another.
+
+        Where nobody closes it, its connections are closed when this is garbage, or the program ends, as
+        urllib3's are.  By then no request is under way: who makes one holds a pool of urllib3, and with
+        it this.
+        """
         pool = self._pool
         if pool is None or pool.closed:
             with self._lock:
                 if self._pool is None or self._pool.closed:
-                    self._pool = ConnectionPool(**self._options)  # type: ignore[arg-type]
+                    made = ConnectionPool(**self._options)  # type: ignore[arg-type]
+                    self._finalizer = weakref.finalize(self, made.close_idle)
+                    self._pool = made
                 pool = self._pool
+        return pool
+
+    def hand_out(self) -> ConnectionPool:
+        """Return the pool to somebody who may use it when this is garbage: closing it is theirs then."""
+        pool = self.pool
+        self._finalizer.detach()
         return pool
 
     def after_fork(self) -> None:
@@ -106,6 +121,7 @@ class Beneath:
         with self._lock:
             pool, self._pool = self._pool, None
         if pool is not None:
+            self._finalizer.detach()
             pool.close()
 
 

@@ -136,8 +136,12 @@ class HTTP20Adapter(HTTPAdapter):
 
     @property
     def pool(self) -> ConnectionPool:
-        """The hyperlite pool beneath: `adapter.pool.stats()` tells what it does."""
-        return self._beneath.pool
+        """The hyperlite pool beneath: `adapter.pool.stats()` tells what it does.
+
+        Who has asked for it closes the session, or the adapter; else its connections are closed when
+        these are garbage.
+        """
+        return self._beneath.hand_out()
 
     def close(self) -> None:
         """Close the connections; a later request opens others."""

@@ -1,11 +1,13 @@
 """What is trusted, by which proxy, on whose connections."""
 
+import gc
 import os
 import pickle
 import shutil
 import socket
 import ssl
 import subprocess
+import sys
 import threading
 import warnings
 from concurrent.futures import ThreadPoolExecutor
@@ -173,6 +175,35 @@ def test_closing_and_going_on(session: Session, h2: Server):
     assert len(response.content) == 100_000
     assert session.get(h2.url("/")).ok
     assert h2.connections == 2
+
+
+def test_a_session_that_nobody_closes(h2: Server):
+    """Its connections are closed with it, as urllib3's are: no ResourceWarning."""
+    made = session()
+    made.verify, made.trust_env = h2.ca_file, False
+    response = made.get(h2.url("/sized?n=5"))
+    unread = made.get(h2.url("/sized?n=10000000"), stream=True)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        del made, response
+        gc.collect()
+        assert len(unread.content) == 10_000_000, "who has a response has its connection"
+        del unread
+        gc.collect()
+    assert not caught
+
+
+def test_a_program_that_ends_without_closing(h2: Server):
+    program = f"""
+import requests
+from hyperlite.adapters.requests import session
+made = session()
+made.trust_env = False
+print(made.get({h2.url("/")!r}, verify={h2.ca_file!r}).text)
+"""
+    command = [sys.executable, "-X", "dev", "-c", program]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    assert (done.stdout, done.stderr) == ("hello\n", "")
 
 
 def test_pickled(session: Session, h2: Server):
