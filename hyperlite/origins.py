@@ -29,6 +29,9 @@ from .transport import H2, deadline_after, remaining
 REMEMBERED = 300.0
 # Seconds for which no further connection is tried after one was refused beside others.
 FULL = 5.0
+# Seconds for which an HTTP/2 connection that was just given back needs no look, which would cost a twentieth
+# of a small request: what its server says then could as well be on its way still. GOAWAY is heeded anyhow.
+RECENT = 0.001
 # Seconds after which one who waits looks by himself: finalizers wake nobody.
 LOOK = 0.5
 
@@ -211,7 +214,10 @@ class Origin:
         """Check an idle connection before it is used again."""
         if not connection.used:
             return True
-        return not self._has_expired(connection, time.monotonic()) and connection.healthy
+        now = time.monotonic()
+        if self._has_expired(connection, now):
+            return False
+        return (connection.mux is not None and now - connection.idle_since < RECENT) or connection.healthy
 
     def _has_expired(self, connection: PooledConnection, now: float) -> bool:
         limit = self._settings.idle_timeout

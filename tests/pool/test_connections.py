@@ -14,8 +14,9 @@ import pytest
 from h2.settings import SettingCodes
 
 import hyperlite
-from hyperlite import ConnectionPool, RequestTimeout
+from hyperlite import ConnectionPool, RequestTimeout, origins
 from hyperlite.pool import default_pool
+from hyperlite.pooled import PooledConnection
 from hyperlite.testing.server import Request, Response, Server
 from tests.conftest import ROUTES, Serve
 
@@ -228,3 +229,19 @@ def test_many_threads_many_origins(make_pool: MakePool, serve: Serve):
         thread.join()
     assert not failures
     assert "0 requests under way" in repr(pool)
+
+
+@pytest.mark.parametrize(("recent", "looks"), [(0.0, 2), (1000.0, 0)])
+def test_what_was_just_used_needs_no_look(
+    make_pool: MakePool, serve: Serve, monkeypatch: pytest.MonkeyPatch, recent: float, looks: int
+):
+    looked = []
+    monkeypatch.setattr(origins, "RECENT", recent)
+    pool, server = make_pool(), serve(alpn=("h2",))
+    assert pool.fetch(server.url("/")).body == b"hello"
+    inner = PooledConnection.healthy.fget
+    monkeypatch.setattr(PooledConnection, "healthy", property(lambda one: looked.append(one) or inner(one)))
+    for _ in range(2):
+        assert pool.fetch(server.url("/")).body == b"hello"
+    assert len(looked) == looks
+    assert server.connections == 1
