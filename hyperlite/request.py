@@ -160,9 +160,11 @@ class Request:
         """
         path = target_bytes(url or "/")
         other = Request.__new__(Request)
-        for name in Request.__slots__:
-            setattr(other, name, getattr(self, name))
-        other.url = url
+        other.method, other.url, other.headers = self.method, url, self.headers
+        other.encode_chunked = self.encode_chunked
+        other.bare, other.body, other.pieces, other.trailers = True, None, None, []
+        other.open = other.expects = False
+        other.timeout, other.deadline = self.timeout, self.deadline
         other.fields = [(b":path", path) if field[0] == b":path" else field for field in self.fields]
         return other
 

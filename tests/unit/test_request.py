@@ -309,3 +309,15 @@ def test_nobody_can_put_a_header_into_the_default() -> None:
     """http.client's default is a mutable dict; ours holds nothing."""
     make()
     assert list(NO_HEADERS.items()) == []
+
+
+def test_like_is_the_request_for_another_target() -> None:
+    headers = {"X-Own": "value", "Cookie": "a=b"}
+    template, expected = (
+        Request("GET", url, None, headers, b"https", b"host", 1024) for url in ("/a", "/b?c")
+    )
+    other = template.like("/b?c")
+    for name in Request.__slots__:
+        assert getattr(other, name) == getattr(expected, name), name
+    with pytest.raises(http.client.InvalidURL):
+        template.like("/b c")
