@@ -324,6 +324,16 @@ class Mux(Arrivals):
 
         return self._read(stream, take)
 
+    def read_rest(self, stream: Stream) -> bytes:
+        """Take what is left of a complete body: there is nothing to wait for."""
+        with self._lock:
+            size = stream.inbox.size
+            data = stream.inbox.take(size) if size else b""
+            self._taken_locked(stream, size)
+        if self._out:
+            self._linger()
+        return data
+
     def read_into(self, stream: Stream, view: memoryview) -> int:
         """Take as much of a body as is there and fits; 0 at its end. For the rest see `read`."""
 

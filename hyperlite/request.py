@@ -28,7 +28,7 @@ Priority = int | tuple[int, bool]
 
 _CONTINUE = b"100-continue"
 _ACCEPT_ENCODING = (b"accept-encoding", b"identity")
-_NONE: list[Field] = []
+_NONE: list[Field] = []  # one for all, in which nobody puts anything
 _USUAL = [_ACCEPT_ENCODING]
 
 
@@ -85,7 +85,7 @@ class Request:
         self.url = url
         self.headers = headers
         self.encode_chunked = encode_chunked
-        self.trailers: list[Field] = []
+        self.trailers = _NONE
         self.open = self.expects = False
         self.timeout = timeout
         self.deadline = deadline
@@ -162,7 +162,7 @@ class Request:
         other = Request.__new__(Request)
         other.method, other.url, other.headers = self.method, url, self.headers
         other.encode_chunked = self.encode_chunked
-        other.bare, other.body, other.pieces, other.trailers = True, None, None, []
+        other.bare, other.body, other.pieces, other.trailers = True, None, None, _NONE
         other.open = other.expects = False
         other.timeout, other.deadline = self.timeout, self.deadline
         other.fields = [(b":path", path) if field[0] == b":path" else field for field in self.fields]

@@ -158,26 +158,23 @@ class RequestingConnection(DiallingConnection):
             self._next_id += 2
         if isinstance(current, Lane):
             current.submit(pending)
-        else:
-            self._submit(current, pending, by)
+        elif not current.submit(pending, gather=True):
+            self._submit(self._usable_transport(by), pending, by)
         self._expect(pending)
         return pending
 
     def _settle(self, pending: list[Pending]) -> None:
         """Wait until what has been handed over is sent, or queued."""
-        first = pending[0] if pending else None
-        if isinstance(first, Stream):
-            streams = cast("list[Stream]", pending)
-            if first.mux is not None:
-                first.mux.settle(streams)
-            for stream in streams:
-                request = stream.request
-                if not request.bare and (request.pieces is not None or request.expects):
-                    self._send_body(stream)
-        else:
-            for exchange in cast("list[Exchange]", pending):
-                assert exchange.lane is not None
-                exchange.lane.settle(exchange)
+        first: Any = pending[0] if pending else None
+        if isinstance(first, Stream) and first.mux is not None:
+            first.mux.settle(cast("list[Stream]", pending) if len(pending) > 1 else (first,))
+        for one in pending:
+            request = one.request
+            if isinstance(one, Exchange):
+                assert one.lane is not None
+                one.lane.settle(one)
+            elif not request.bare and (request.pieces is not None or request.expects):
+                self._send_body(one)
 
     def _ask_to_upgrade(self, lane: Lane, stream_id: int, request: Request) -> Pending:
         """Send the first request, and see whether the server goes on in HTTP/2 (RFC 7540 section 3.2).
@@ -212,7 +209,7 @@ class RequestingConnection(DiallingConnection):
         with self._lock:
             for one in pending:
                 self._pending[one.stream_id] = one
-                if one.request.open:
+                if not one.request.bare and one.request.open:
                     self._sending[one.stream_id] = one
 
     def _submit(self, current: Mux | Lane, streams: list[Stream], by: float | None) -> Mux:

@@ -279,7 +279,7 @@ class HTTP20Response(http_client.HTTPResponse):
         ):
             return None
         assert stream.mux is not None
-        data = stream.mux.read(stream, _ALL)
+        data = stream.mux.read_rest(stream)
         if self.length is not None:
             self.length = 0
         self.fp = None
@@ -334,9 +334,10 @@ class HTTP20Response(http_client.HTTPResponse):
             and stream.mux is not None
         ):
             stream.mux.abandon(stream)
-        for pushed in stream.pushes or ():  # which nobody can get at any more
-            if pushed.mux is not None:
-                pushed.mux.abandon(pushed)
+        if stream.pushes:  # which nobody can get at any more
+            for pushed in stream.pushes:
+                if pushed.mux is not None:
+                    pushed.mux.abandon(pushed)
 
 
 class HTTP20Push:

@@ -77,14 +77,14 @@ _UNUSUAL = PADDED | HAS_PRIORITY
 _RESPONSE, _TRAILERS = Block.RESPONSE, Block.TRAILERS
 
 
-class _Stream:
-    """What the engine knows of a stream while it is open."""
+class _Stream(InboundWindow):
+    """What the engine knows of a stream while it is open: one object with its window, as there are many."""
 
-    __slots__ = ("ended", "message", "outbound", "window")
+    __slots__ = ("ended", "message", "outbound")
 
-    def __init__(self, message: Message, window: InboundWindow, outbound: int, ended: bool) -> None:
+    def __init__(self, message: Message, window: int, outbound: int, ended: bool) -> None:
+        super().__init__(window)
         self.message = message
-        self.window = window
         self.outbound = outbound  # how much of the body the peer takes; below 0 after SETTINGS shrank it
         self.ended = ended  # by us: the request is complete
 
@@ -144,8 +144,7 @@ class NativeEngine:
         self._next_wire_id += 2
         self.exhausted = wire_id + 2 > MAX_WIRE_ID
         message = Message(fields[0][1] == b"HEAD", self._max_fields)
-        window = InboundWindow(self._stream_window)
-        self._streams[wire_id] = _Stream(message, window, self._peer_window, end_stream)
+        self._streams[wire_id] = _Stream(message, self._stream_window, self._peer_window, end_stream)
         return wire_id
 
     def _send_block(self, wire_id: int, fields: Sequence[Field], flags: int) -> None:
@@ -199,21 +198,21 @@ class NativeEngine:
         stream = self._streams.pop(wire_id, None)
         if stream is not None and not self._failed:
             self._out.append(frame(RST_STREAM, 0, wire_id, _WORD.pack(error_code)))
-            self._guard.cut_short(wire_id, stream.window.left)
+            self._guard.cut_short(wire_id, stream.left)
 
     def credit(self, wire_id: int, size: int) -> None:
         """Tell that `size` bytes of a stream's body were consumed."""
         if stream := self._streams.get(wire_id):
-            self._credit(wire_id, stream, stream.window.consumed(size))
+            self._credit(wire_id, stream, stream.consumed(size))
 
     def window_left(self, wire_id: int) -> int:
         """Return how many bytes the peer may still send on an open stream."""
-        return self._streams[wire_id].window.left
+        return self._streams[wire_id].left
 
     def grow(self, wire_id: int) -> None:
         """Tell that a stream's reader waits with nothing to read."""
         if stream := self._streams.get(wire_id):
-            self._credit(wire_id, stream, stream.window.grow(self._max_stream_window))
+            self._credit(wire_id, stream, stream.grow(self._max_stream_window))
 
     def _credit(self, wire_id: int, stream: _Stream, increment: int) -> None:
         # A response that is complete needs no more credit.
@@ -341,7 +340,7 @@ class NativeEngine:
                 self._feed_h2(kind, whole, events)
             elif kind == RST_STREAM and stream is not None:
                 del self._streams[wire_id]
-                guard.cut_short(wire_id, stream.window.left)
+                guard.cut_short(wire_id, stream.left)
                 code = _WORD.unpack(payload)[0]
                 events.append(StreamFailed(wire_id, code, f"reset by the peer: {code_name(code)}", True))
             elif kind == GOAWAY:
@@ -352,7 +351,7 @@ class NativeEngine:
         self, wire_id: int, stream: _Stream, body: bytes, length: int, ends: bool, events: list[Event]
     ) -> None:
         """Take DATA of an open stream; `length` includes the padding, all of which is flow-controlled."""
-        message, window, size = stream.message, stream.window, len(body)
+        message, size = stream.message, len(body)
         if size >= USEFUL:
             if self._guard.useless:
                 self._guard.earn(size // USEFUL)
@@ -365,14 +364,14 @@ class NativeEngine:
             self._guard.late_data(wire_id, length)
             self._consume_connection(length)
             return
-        window.left -= length
-        if window.left < 0:
+        stream.left -= length
+        if stream.left < 0:
             raise Violation(ErrorCode.FLOW_CONTROL_ERROR, f"more DATA on stream {wire_id} than its window")
         self._inbound -= length
         if self._inbound < CONNECTION_WINDOW // 2:
             self._refill()
         if length > size:
-            self._credit(wire_id, stream, window.consumed(length - size))
+            self._credit(wire_id, stream, stream.consumed(length - size))
         events.append(DataReceived(wire_id, body, ends))
         if ends and stream.ended:
             del self._streams[wire_id]

@@ -401,7 +401,7 @@ def test_the_native_way_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
 
 # Each is a change of one place in the source of native.py or hpack_memo.py, of the kind that happens.
 MUTANTS = {
-    "padding is not flow-controlled": (native, "window.left -= length", "window.left -= size"),
+    "padding is not flow-controlled": (native, "stream.left -= length", "stream.left -= size"),
     "padding is not credited": (native, "if length > size:", "if False:"),
     "late DATA is not credited to the connection": (
         native,
@@ -423,7 +423,7 @@ MUTANTS = {
     "END_STREAM is forgotten over CONTINUATION": (native, "guard.block_ends_stream, events", "False, events"),
     "a reset by the peer is not remembered": (
         native,
-        "guard.cut_short(wire_id, stream.window.left)\n                code",
+        "guard.cut_short(wire_id, stream.left)\n                code",
         "code",
     ),
     "half a frame is lost": (native, "data = self._pending + data", "pass"),
