@@ -1,8 +1,12 @@
 """hpack's Encoder, made safe for a client: bounded memory, linear time."""
 
+from collections.abc import Iterable
+
 import hpack
 from hpack.huffman import HuffmanEncoder
 from hpack.huffman_constants import REQUEST_CODES, REQUEST_CODES_LENGTH
+
+from ..fields import SECRET, Field
 
 # The size that RFC 7541 starts with. A server may allow 4 GiB (SETTINGS_HEADER_TABLE_SIZE); section 4.2
 # lets the encoder use less. Go and nghttp2 use 4,096 as well.
@@ -31,11 +35,19 @@ class LinearHuffman(HuffmanEncoder):
 
 
 class BoundedEncoder(hpack.Encoder):
-    """An encoder whose table grows no larger than `MAX_TABLE`, whatever the peer would take."""
+    """An encoder whose table grows no larger than `MAX_TABLE`, whatever the peer would take.
+
+    Secrets never enter it, here or at the next hop (RFC 7541 section 7.1.3).
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.huffman_coder = LinearHuffman()
+
+    def encode(self, headers: Iterable[Field], huffman: bool = True) -> bytes:  # type: ignore[override]
+        """Return the header block of a field list."""
+        marked = [hpack.NeverIndexedHeaderTuple(*field) if field[0] in SECRET else field for field in headers]
+        return super().encode(marked, huffman)
 
     @property
     def header_table_size(self) -> int:

@@ -1,4 +1,4 @@
-"""The encoder is hpack's own, but for its bounds."""
+"""The encoder is hpack's own, but for its bounds and for secrets."""
 
 import hpack
 import pytest
@@ -8,8 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hyperlite.engine.hpack_encoder import MAX_TABLE, BoundedEncoder, LinearHuffman
+from hyperlite.fields import SECRET
 
-FIELDS = st.lists(st.tuples(st.binary(min_size=1, max_size=30), st.binary(max_size=300)), max_size=10)
+NAMES = st.binary(min_size=1, max_size=30).filter(lambda name: name not in SECRET)
+FIELDS = st.lists(st.tuples(NAMES, st.binary(max_size=300)), max_size=10)
 
 
 @given(st.binary(max_size=500))
@@ -22,6 +24,16 @@ def test_blocks_are_hpack_s(blocks: list[list[tuple[bytes, bytes]]]) -> None:
     ours, theirs = BoundedEncoder(), hpack.Encoder()
     for fields in blocks:
         assert ours.encode(fields) == theirs.encode(fields)
+
+
+@pytest.mark.parametrize("name", sorted(SECRET))
+def test_secrets_are_never_indexed(name: bytes) -> None:
+    encoder, decoder = BoundedEncoder(), hpack.Decoder()
+    for _ in range(2):
+        (field,) = decoder.decode(encoder.encode([(name, b"secret")]), raw=True)
+        assert field == (name, b"secret")
+        assert not field.indexable
+    assert not encoder.header_table.dynamic_entries
 
 
 @pytest.mark.parametrize(
