@@ -258,7 +258,8 @@ class Line(Wire):
                 if can_write:
                     with contextlib.suppress(BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
                         rest = rest[self.sock.send(rest) :]
-        except OSError:
+        except OSError:  # the client has closed; what it said before that is still to be read
+            self.listen()
             raise Gone from None
         finally:
             with contextlib.suppress(OSError):
