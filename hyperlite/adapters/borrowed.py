@@ -140,8 +140,7 @@ class Borrowed:
         """Take note that the way leads through a proxy's tunnel.
 
         Args:
-            pool: urllib3's, of which it is a connection.
-        host, port: of the origin, which is known.
+            host, port: of the origin, which is known.
             headers: what the proxy is told.
             scheme: of the proxy; those with TLS of their own are left to urllib3.
         """
@@ -266,13 +265,15 @@ class Borrowed:
             connection = self._leased
             if connection is None:
                 connection = self._lease()
-            reused = connection.used
+            reused, mux = connection.used, connection.mux
+            answered = mux.answered if mux is not None else 0
             try:
                 raw = self._raw = self._exchange(connection)
                 break
             except BaseException as error:
                 self.close()
-                pause = self._pause(error, reused=reused) if isinstance(error, Exception) else None
+                progress = mux is not None and mux.answered > answered
+                pause = self._pause(error, reused, progress) if isinstance(error, Exception) else None
                 if pause is None and isinstance(error, MalformedResponse) and _LENGTHS in str(error):
                     raise InvalidHeader(str(error)) from error
                 if pause is None:
@@ -282,11 +283,11 @@ class Borrowed:
         self._hyper.count_request()
         return raw
 
-    def _pause(self, error: Exception, *, reused: bool) -> float | None:
+    def _pause(self, error: Exception, reused: bool, progress: bool) -> float | None:
         """Return the seconds to wait before another try, or None if there is to be none."""
         if self._task is None:
             self._task = self._new_task()
-        return self._hyper.retry(self._task, error, reused=reused)
+        return self._hyper.retry(self._task, error, reused=reused, progress=progress)
 
     def _lease(self) -> PooledConnection:
         """Lease a connection; what prevents it becomes the error that urllib3 has for it."""

@@ -5,6 +5,7 @@ import re
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPException
 
 import pytest
@@ -293,3 +294,13 @@ def test_half_a_head_is_never_taken_for_a_whole_one(make_session: MakeSession, m
     """Where no body has to fail, and would be read, the head does."""
     error = cut_off(make_session, head, lambda session, url: session.request(method, url))
     assert type(error) is requests.ConnectionError
+
+
+def test_a_server_that_takes_three_requests_on_a_connection(serve: Serve, make_session: MakeSession):
+    """Many threads are refused again and again, while the others get answers: that is progress."""
+    server = serve(routes={"/": lambda _: Response(body=b"done")}, requests_per_connection=3)
+    session = make_session()
+    with ThreadPoolExecutor(50) as threads:
+        bodies = threads.map(lambda n: session.post(server.url("/"), data=b"%d" % n).content, range(300))
+        assert list(bodies) == [b"done"] * 300
+    assert len(server.log) == 300, "none was processed twice"
