@@ -29,15 +29,12 @@ from .errors import (
 from .fetching import FetchResponse
 from .proxies import Proxies, Proxy, choose
 from .redirects import Header
+from .replay import BACKOFF, MAX_TRIES
 from .transport import checked_seconds, remaining
 from .urls import URL, parse
 
 # RFC 9110 section 9.2.2: asking twice is as good as asking once.
 _IDEMPOTENT = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PUT", "QUERY", "TRACE"})
-# Sent again after the server provably did nothing with it, whatever the method, if nothing else came of the
-# connection either; as HTTP20Connection does.
-MAX_REFUSALS = 5
-REFUSAL_BACKOFF = 0.05
 # They would only come again.
 _HOPELESS = (
     DecodingError,
@@ -274,10 +271,10 @@ class Task:
         if isinstance(error, http_client.NotConnected) or getattr(error, "retry_safe", False):
             if progress:
                 self._refusals = 0
-            if isinstance(error, TimeoutError) or self._refusals >= MAX_REFUSALS or not self._rewind():
+            if isinstance(error, TimeoutError) or self._refusals >= MAX_TRIES or not self._rewind():
                 return None
             self._refusals += 1
-            return 0.0 if self._refusals == 1 else REFUSAL_BACKOFF * 2.0 ** (self._refusals - 2)
+            return 0.0 if self._refusals == 1 else BACKOFF * 2.0 ** (self._refusals - 2)
         if isinstance(error, _HOPELESS) or _is_unknown_name(error) or self.method not in _IDEMPOTENT:
             return None
         if reused and not self._stale and isinstance(error, ConnectionError) and self._rewind():
