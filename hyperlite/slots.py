@@ -113,21 +113,19 @@ class Slots(Link):
         engine, queue = self._engine, self._queue
         if not queue or self._closed is not None:
             return
-        if time.monotonic() - self._heard > self._keepalive_idle and self._grace is None:
+        free = engine.max_concurrent_streams - len(self._streams) + self._pushed
+        if free > 0 and self._grace is None and time.monotonic() - self._heard > self._keepalive_idle:
             self._ask_for_life_locked()
-        while (
-            queue
-            and len(self._streams) - self._pushed < engine.max_concurrent_streams
-            and not engine.exhausted
-        ):
+        while queue and free > 0 and not engine.exhausted:
             if self._unread <= self._max_buffered:
                 self._start_locked(queue.popleft())
-                continue
-            wanted = next((stream for stream in queue if stream.wanted), None)
-            if wanted is None:
-                return
-            queue.remove(wanted)
-            self._start_locked(wanted)
+            else:
+                wanted = next((stream for stream in queue if stream.wanted), None)
+                if wanted is None:
+                    return
+                queue.remove(wanted)
+                self._start_locked(wanted)
+            free -= 1
         if queue and engine.exhausted:
             self._draining = True
             self._refuse_queue_locked(ConnectionGoingAway("the connection's stream numbers are used up"))
