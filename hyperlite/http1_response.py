@@ -1,7 +1,6 @@
 """Responses on a queued HTTP/1.1 connection, which can be read into memory to make way for the next."""
 
 import contextlib
-import functools
 import http.client as http_client
 import threading
 import time
@@ -15,7 +14,7 @@ from .http1_body import Http1Body
 from .http1_head import MAX_KEPT, Framing, HeadReader, LineReader, malformed
 from .http1_wire import Paused, Wire
 from .message import MAX_INFORMATIONAL
-from .response import HTTP20Response
+from .response import HTTP20Response, Lazy
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer as Buffer
@@ -98,8 +97,8 @@ class QueuedResponse(HTTP20Response):
                 stream_id=self.stream_id or 0,
             )
 
-    @functools.cached_property
-    def headers(self) -> http_client.HTTPMessage:  # type: ignore[override]
+    @Lazy
+    def headers(self) -> http_client.HTTPMessage:
         """The header fields: an HTTPMessage, made when it is first asked for."""
         return to_message(self._final[2] if self._final is not None else ())
 

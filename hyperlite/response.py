@@ -169,13 +169,13 @@ class Body(io.BufferedIOBase):
         )
 
 
-class _Lazy(Generic[T]):
+class Lazy(Generic[T]):
     """An attribute that is made when it is first asked for, and can be assigned like any other.
 
     functools.cached_property is the same, and takes a lock in Python 3.11.
     """
 
-    def __init__(self, make: Callable[["HTTP20Response"], T]) -> None:
+    def __init__(self, make: Callable[[Any], T]) -> None:
         self._make = make
         self.__doc__ = make.__doc__
 
@@ -183,12 +183,12 @@ class _Lazy(Generic[T]):
         self._name = name
 
     @overload
-    def __get__(self, response: None, owner: type) -> "_Lazy[T]": ...
+    def __get__(self, response: None, owner: type) -> "Lazy[T]": ...
 
     @overload
     def __get__(self, response: "HTTP20Response", owner: type) -> T: ...
 
-    def __get__(self, response: "HTTP20Response | None", owner: type) -> "_Lazy[T] | T":
+    def __get__(self, response: "HTTP20Response | None", owner: type) -> "Lazy[T] | T":
         if response is None:
             return self
         value = vars(response)[self._name] = self._make(response)
@@ -228,7 +228,7 @@ class HTTP20Response(http_client.HTTPResponse):
         self.status = stream.status
         self.length = stream.length
 
-    @_Lazy
+    @Lazy
     def fp(self) -> Any:
         """The file that the inherited methods read from; None at the end.
 
@@ -239,23 +239,23 @@ class HTTP20Response(http_client.HTTPResponse):
             raise AttributeError("fp")
         return Body(self._stream.mux, self._stream)
 
-    @_Lazy
+    @Lazy
     def code(self) -> int:
         """The same as `status`."""
         return self.status
 
-    @_Lazy
+    @Lazy
     def reason(self) -> str:
         """The standard phrase for the status: HTTP/2 has none of its own."""
         return _REASONS.get(self.status, "")
 
-    @_Lazy
+    @Lazy
     def headers(self) -> http_client.HTTPMessage:
         """The header fields: an HTTPMessage, made when it is first asked for."""
         assert self._stream is not None
         return to_message(self._stream.response_fields)
 
-    @_Lazy
+    @Lazy
     def msg(self) -> http_client.HTTPMessage:
         """The same object as `headers`."""
         return self.headers
