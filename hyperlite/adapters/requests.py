@@ -5,8 +5,9 @@
     session = requests.Session()
     session.mount("https://", HTTP20Adapter())
 
-Nothing else changes.  `HTTPAdapter.send()` is requests' own, and urllib3's pools and responses are
-urllib3's own; only the connections beneath are hyperlite's, and they multiplex.
+Nothing else changes.  `HTTPAdapter.send()` is requests' own; `response.raw` is a urllib3.HTTPResponse, and
+what is tried again, and which error becomes which, urllib3 decides.  The connections beneath are
+hyperlite's, and they multiplex.
 """
 
 from typing import Any
