@@ -324,7 +324,8 @@ class HTTP20Connection(RequestingConnection):
                     self._cancel(one)
         finally:
             self._dialling.release()
-        current.settle(batch)
+        for one in batch:
+            current.settle(one)
         return True
 
     def _may_replay(self, stream: Stream) -> bool:

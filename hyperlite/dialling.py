@@ -228,6 +228,8 @@ class DiallingConnection(http_client.HTTPSConnection):
 
     def _take_dialling(self, by: float | None) -> None:
         """Acquire `_dialling`; who dials before us may take no more than our own timeout, or until `by`."""
+        if self._dialling.acquire(blocking=False):
+            return
         timeout = resolve_timeout(self.timeout)
         left = remaining(by)
         if timeout is None or (left is not None and left < timeout):

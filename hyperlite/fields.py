@@ -189,7 +189,7 @@ def request_fields(
     """
     host = default_authority
     path = target_bytes(target or "/")
-    if path[:4] == b"http" and path.startswith((b"http://", b"https://")):
+    if path.startswith((b"http://", b"https://")):
         parts = urlsplit(path)
         scheme, host = parts.scheme, parts.netloc.rpartition(b"@")[2]
         path = (parts.path or b"/") + (b"?" + parts.query if parts.query else b"")

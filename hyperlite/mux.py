@@ -97,7 +97,7 @@ class Mux(Arrivals):
                     for _ in range(LOOKS):  # over TLS one brings one record: GOAWAY may lie behind another
                         if not self._look_locked():
                             break
-        return self._closed is None and not self._draining and not self._engine.exhausted
+        return self.usable
 
     # -- requests ---------------------------------------------------------------------------------
 
@@ -111,7 +111,7 @@ class Mux(Arrivals):
             gather: more of them may follow at once: the kernel may wait for those, until somebody waits.
         """
         with self._lock:
-            if self._closed is not None or self._draining or self._engine.exhausted:
+            if not self.usable:
                 return False
             for stream in streams:
                 stream.mux, stream.answered_before = self, self.answered
@@ -129,15 +129,14 @@ class Mux(Arrivals):
             self._streams[1] = stream
             self._push_locked()
 
-    def settle(self, streams: Sequence[Stream]) -> None:
-        """Wait until those of the submitted requests that were started are written, bodies included.
+    def settle(self, stream: Stream) -> None:
+        """Wait until a submitted request is written, its body included, if it was started.
 
         Raises:
-            RequestTimeout: the peer did not let one be written in time; that stream was reset.
+            RequestTimeout: the peer did not let it be written in time; the stream was reset.
         """
         if self._out or self._senders:
-            for stream in streams:
-                self._wait_written(stream, queued=True)
+            self._wait_written(stream, queued=True)
 
     def write(self, stream: Stream, data: bytes | memoryview, *, last: bool) -> bool:
         """Send a piece of a request's body; false if nobody wants it: the response is there already.

@@ -148,7 +148,7 @@ class PooledConnection(HTTP20Connection):
         if mux is None or not mux.submit((stream,)):
             raise ConnectionGoingAway("the connection takes no further requests", retry_safe=True)
         try:
-            mux.settle((stream,))
+            mux.settle(stream)
             mux.wait_head(stream)
         except BaseException:
             mux.cancel(stream)

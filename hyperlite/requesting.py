@@ -9,7 +9,7 @@ import http.client as http_client
 import threading
 import weakref
 from collections.abc import Iterable
-from typing import Any, cast
+from typing import Any
 
 from .dialling import DiallingConnection
 from .engine import make_upgrading_engine
@@ -87,7 +87,7 @@ class RequestingConnection(DiallingConnection):
             trailers,
             priority,
             timeout if timeout is UNSET else checked_seconds(timeout, "timeout"),
-            None if deadline is None and self.deadline is None else self._due(deadline),
+            self._due(deadline),
         )
         return self._send_all([request])[0]
 
@@ -115,20 +115,18 @@ class RequestingConnection(DiallingConnection):
         self, method: str, url: str, body: Any = None, headers: Headers = NO_HEADERS
     ) -> Request:
         request = Request(method, url, body, headers, self._scheme, self._authority, self.blocksize)
-        if self.deadline is not None:
-            request.deadline = self._due(None)
+        request.deadline = self._due(None)
         return request
 
     def _due(self, seconds: float | None) -> float | None:
         """Return when an exchange that begins now must be over."""
-        if seconds is None:
-            seconds = self.deadline
+        if seconds is None and (seconds := self.deadline) is None:
+            return None
         return deadline_after(checked_seconds(seconds, "deadline"))
 
     def _send_all(self, requests: list[Request]) -> list[int]:
         by = requests[0].deadline if requests else None
-        if not self._dialling.acquire(blocking=False):
-            self._take_dialling(by)
+        self._take_dialling(by)
         try:
             pending = self._hand_over(self._usable_transport(by), requests, by)
         finally:
@@ -165,15 +163,14 @@ class RequestingConnection(DiallingConnection):
 
     def _settle(self, pending: list[Pending]) -> None:
         """Wait until what has been handed over is sent, or queued."""
-        first: Any = pending[0] if pending else None
-        if isinstance(first, Stream) and first.mux is not None:
-            first.mux.settle(cast("list[Stream]", pending) if len(pending) > 1 else (first,))
         for one in pending:
-            request = one.request
             if isinstance(one, Exchange):
                 assert one.lane is not None
                 one.lane.settle(one)
-            elif not request.bare and (request.pieces is not None or request.expects):
+                continue
+            if one.mux is not None:
+                one.mux.settle(one)
+            if one.request.pieces is not None or one.request.expects:
                 self._send_body(one)
 
     def _ask_to_upgrade(self, lane: Lane, stream_id: int, request: Request) -> Pending:
@@ -209,7 +206,7 @@ class RequestingConnection(DiallingConnection):
         with self._lock:
             for one in pending:
                 self._pending[one.stream_id] = one
-                if not one.request.bare and one.request.open:
+                if one.request.open:
                     self._sending[one.stream_id] = one
 
     def _submit(self, current: Mux | Lane, streams: list[Stream], by: float | None) -> Mux:

@@ -134,7 +134,7 @@ class StrictSocket(SharedSocket):
                     begin_again(stream, mux.answered)
                     mux = successor
                     if mux.submit([stream]):
-                        mux.settle([stream])
+                        mux.settle(stream)
                     else:
                         stream.mux, stream.error = mux, error
         except BaseException:
@@ -221,7 +221,7 @@ class StrictSocket(SharedSocket):
             raise ConnectionLost("the connection is closed", retry_safe=True)
         self._next_id += 2
         self._stream = stream
-        self.mux.settle([stream])
+        self.mux.settle(stream)
         return stream
 
     def _write(self, view: memoryview, *, last: bool = False) -> None:

@@ -81,12 +81,14 @@ def wait_for(sock: socket.socket, *, read: bool, write: bool, timeout: float | N
     if hasattr(select, "poll"):
         poller = select.poll()
         poller.register(sock, (select.POLLIN if read else 0) | (select.POLLOUT if write else 0))
-        # Rounded up: who wakes too early only has to sleep again. But 0 is "do not wait".
-        return bool(
-            poller.poll(min(math.ceil(timeout * 1000), LONGEST_POLL) if timeout is not None else None)
-        )
+        return bool(poller.poll(_milliseconds(timeout)))
     ready = select.select([sock] if read else [], [sock] if write else [], [], timeout)
     return any(ready)
+
+
+def _milliseconds(timeout: float | None) -> int | None:
+    """Return what `poll` takes; rounded up, because who wakes too early only has to sleep again."""
+    return None if timeout is None else min(math.ceil(timeout * 1000), LONGEST_POLL)
 
 
 class Watch:
@@ -109,9 +111,7 @@ class Watch:
         if make is not self._made_by:
             self._poller, self._made_by = make(), make
             self._poller.register(self._sock, select.POLLIN)
-        return bool(
-            self._poller.poll(min(math.ceil(timeout * 1000), LONGEST_POLL) if timeout is not None else None)
-        )
+        return bool(self._poller.poll(_milliseconds(timeout)))
 
 
 def is_stale(sock: socket.socket) -> bool:
