@@ -284,6 +284,19 @@ class TestPingAfterASilence:
         assert not peer.of(PingFrame)
         conn.close()
 
+    def test_none_while_no_request_can_go_out(self, peer: Peer) -> None:
+        conn = peer.connect()
+        acquaint(peer, conn, max_concurrent_streams=1)
+        ids = [conn.request("GET", "/")]
+        peer.want(HeadersFrame, 3)
+        conn._transport._heard -= 100
+        ids.append(conn.request("GET", "/"))  # which waits for a slot
+        peer.answer(3)
+        conn.getresponse(ids[0]).read()
+        peer.answer(5)
+        conn.getresponse(ids[1]).read()
+        assert not peer.of(PingFrame)
+
     def test_none_where_it_is_turned_off(self, peer: Peer) -> None:
         conn = peer.connect(keepalive_idle=None)
         acquaint(peer, conn)
