@@ -325,7 +325,8 @@ class Link(ABC):
         looks = LOOKS
         while looks > 0 and (came := self._receive_locked(self._expected_locked(looks))):
             looks -= came
-            if self._idle_locked():  # one look less: nothing is to come
+            if self._idle_locked():  # one look less, and a vain one at that: nothing is to come
+                self._dry = True
                 break
         if looks < LOOKS:
             self._push_locked()

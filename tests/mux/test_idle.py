@@ -146,6 +146,41 @@ def test_settings_that_came_meanwhile_hold(peer: Peer, conn: CONN, idle: Wire) -
         assert conn.getresponse(stream_id).status == 200
 
 
+class Counted:
+    """A socket whose receiving is counted."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock = sock
+        self.received = 0
+
+    def recv(self, size: int) -> bytes:
+        self.received += 1
+        return self._sock.recv(size)
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._sock, name)
+
+
+def test_nothing_is_received_in_vain(conn: CONN, idle: Wire, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Over TLS to find nothing costs as much as all the rest of a wait: the answer to the only request there
+    is cannot be there yet, even where nobody has looked before, as a pool does not at once."""
+    mux = conn._transport
+    monkeypatch.setattr(mux, "check", lambda: mux.usable)
+    watch, sock = mux._watch, Counted(mux.sock)
+    wait = watch.wait
+
+    def answer_and_wait(timeout: float | None) -> bool:
+        idle.answer(3, b"next")
+        return wait(timeout)
+
+    stream_id = conn.request("GET", "/next")
+    idle.want(HeadersFrame, 3)
+    monkeypatch.setattr(mux, "sock", sock)
+    monkeypatch.setattr(watch, "wait", answer_and_wait)
+    assert conn.getresponse(stream_id).read() == b"next"
+    assert sock.received == 1
+
+
 class Talker:
     """A socket on which there is always something more to be read, for three seconds."""
 
