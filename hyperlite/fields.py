@@ -173,6 +173,10 @@ def trailer_fields(trailers: Headers) -> list[Field]:
     return fields
 
 
+# Where in the field list of a request, unless it is CONNECT, its path is.
+PATH = 3
+
+
 @functools.lru_cache(REMEMBERED)
 def _pseudo_fields(method: str, scheme: bytes, host: bytes) -> tuple[Field, ...]:
     return (b":method", method_bytes(method)), (b":scheme", scheme), (b":authority", host)
@@ -232,10 +236,10 @@ def is_response_value(value: bytes) -> bool:
 def to_message(fields: Iterable[Field]) -> HTTPMessage:
     """Return response fields as http.client does: an HTTPMessage, decoded as Latin-1, repeats kept."""
     message = HTTPMessage()
-    for name, value in fields:
-        if not name.startswith(b":"):
-            # What a parser calls; `message[name] = value` would ask a policy first.
-            message.set_raw(name.decode("latin-1"), value.decode("latin-1"))
+    # What a parser's set_raw() does with each; `message[name] = value` would ask a policy first.
+    message._headers = [  # type: ignore[attr-defined]
+        (name.decode("latin-1"), value.decode("latin-1")) for name, value in fields if name[:1] != b":"
+    ]
     return message
 
 

@@ -94,7 +94,6 @@ class Origin:
             if self._abandoned:
                 self.collect()
             with self._lock:
-                self._check_open_locked()
                 connection = self._pick_locked()
                 if connection is None:
                     failed = self._failure is not None and joined is not None and joined < self._round
@@ -124,7 +123,6 @@ class Origin:
             insist: take, if all are full and there may be no more, the one with the shortest queue.
         """
         with self._lock:
-            self._check_open_locked()
             connection = self._pick_locked(shared=True, queue=insist)
             if connection is None:
                 return None
@@ -142,7 +140,8 @@ class Origin:
             As `lease`.
         """
         with self._lock:
-            self._check_open_locked()
+            if self._closed:
+                raise _closed()
             if not self._may_dial_locked(eager=True):
                 return
             self._dialling += 1
@@ -185,20 +184,22 @@ class Origin:
         else:
             connection.mux.drain()
 
-    def _check_open_locked(self) -> None:
-        if self._closed:
-            raise ValueError("the pool is closed")
-
     def _pick_locked(self, *, shared: bool = False, queue: bool = True) -> PooledConnection | None:
         """Choose a connection and count the request in; None if another must be dialled, or waited for."""
+        if self._closed:
+            raise _closed()
         best: PooledConnection | None = None
-        # What takes no more requests finishes what it has, and its place is free.
-        self._connections = [one for one in self._connections if one.mux is None or one.mux.usable]
+        over = False
         for connection in self._connections:
-            if shared and connection.mux is None:
+            mux = connection.mux
+            if mux is None and shared:
                 continue
-            if connection.room > 0 and (best is None or connection.leased > best.leased):
+            if mux is not None and not mux.usable:
+                over = True
+            elif connection.room > 0 and (best is None or connection.leased > best.leased):
                 best = connection  # the fullest: the others become idle and are closed
+        if over:  # what takes no more requests finishes what it has, and its place is free
+            self._connections = [one for one in self._connections if one.mux is None or one.mux.usable]
         if best is None and queue and not self._dialling and not self._may_dial_locked(eager=True):
             # All are full and there may be no more: the shortest queue.
             best = min(
@@ -343,6 +344,10 @@ class Origin:
                 "dialling": self._dialling,
                 "waiting": self._waiting,
             }
+
+
+def _closed() -> ValueError:
+    return ValueError("the pool is closed")
 
 
 def again(error: BaseException) -> BaseException:

@@ -48,6 +48,7 @@ class PooledConnection(HTTP20Connection):
     """A connection of a pool: one socket, HTTP/2 or HTTP/1.1 as the server has it, cleartext HTTP/1.1 too.
 
     Attributes:
+        mux: the HTTP/2 connection, or None on HTTP/1.1, and before it is dialled.
         leased: how many requests use it now; the origin's lock guards it.
         used: whether a request was sent on it before.
         idle_since: the monotonic time at which it was last given back.
@@ -65,6 +66,7 @@ class PooledConnection(HTTP20Connection):
             context=key.context,
             **options,
         )
+        self.mux: Mux | None = None
         self.leased = 0
         self.used = False
         # The latest plain GET, and the headers that it was made of; one object, as threads take turns here.
@@ -86,19 +88,14 @@ class PooledConnection(HTTP20Connection):
     def _talk(self, sock: socket.socket, *, http2: bool) -> None:
         super()._talk(sock, http2=http2 and self._secure)
         self.auto_open = 0
-
-    @property
-    def mux(self) -> Mux | None:
-        """The HTTP/2 connection, or None on HTTP/1.1."""
-        return self._transport if isinstance(self._transport, Mux) else None
+        if isinstance(self._transport, Mux):
+            self.mux = self._transport
 
     @property
     def room(self) -> int:
         """How many more requests it takes at once."""
-        transport = self._transport
-        if isinstance(transport, Mux):
-            return transport.stream_limit - self.leased
-        return 0 if self.leased else 1
+        limit = 1 if self.mux is None else self.mux.stream_limit
+        return limit - self.leased
 
     def make(self, task: Task) -> Request:
         """Return a task's request, to be sent on this connection.
@@ -186,9 +183,9 @@ class PooledConnection(HTTP20Connection):
     @property
     def healthy(self) -> bool:
         """Whether it can take a request, as far as can be seen without asking the server."""
+        if self.mux is not None:
+            return self.mux.check()
         transport = self._transport
-        if isinstance(transport, Mux):
-            return transport.check()
         if not isinstance(transport, Lane) or self.sock is None:
             return False
         try:

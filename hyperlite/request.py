@@ -10,7 +10,7 @@ from collections.abc import Container, Iterable, Iterator
 from typing import Any
 
 from .chunks import unwrap
-from .fields import Field, Headers, header_fields, request_fields, target_bytes, trailer_fields
+from .fields import PATH, Field, Headers, header_fields, request_fields, target_bytes, trailer_fields
 
 # bytes and str are sent as they are; a file is read, an iterable asked, piece by piece.
 BodyLike = bytes | bytearray | memoryview | str | io.IOBase | Iterable[bytes] | None
@@ -165,7 +165,8 @@ class Request:
         other.bare, other.body, other.pieces, other.trailers = True, None, None, _NONE
         other.open = other.expects = False
         other.timeout, other.deadline = self.timeout, self.deadline
-        other.fields = [(b":path", path) if field[0] == b":path" else field for field in self.fields]
+        other.fields = fields = self.fields.copy()
+        fields[PATH] = b":path", path
         return other
 
     @classmethod
