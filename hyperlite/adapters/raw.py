@@ -121,14 +121,14 @@ class HTTP20Raw(HTTPResponse):
                 sock_shutdown=connection.shut_down,
             )
         self = cls.__new__(cls)
-        self.headers = headers = HTTPHeaderDict()
         fields: dict[str, list[str]] = {}
-        headers._container = fields
         for name, value in raw.headers.raw_items():  # in lower case
             if name in fields:
                 fields[name].append(value)
             else:
                 fields[name] = [name, value]
+        self.headers = headers = HTTPHeaderDict.__new__(HTTPHeaderDict)
+        headers._container = fields
         self.status = status = raw.status
         self.reason = raw.reason
         self.decode_content = decode_content
@@ -141,6 +141,10 @@ class HTTP20Raw(HTTPResponse):
         self._sock_shutdown = connection.shut_down
         self._decoded_buffer = BytesQueueBuffer()
         return self
+
+    def summary(self) -> "Summary | HTTP20Raw":
+        """Return what requests is to make its response of: where cookies are set, of all there is."""
+        return Summary(self) if _IS_KNOWN and "set-cookie" not in self.headers else self
 
     def stream(
         self, amt: int | None = PIECE, decode_content: bool | None = None
@@ -206,6 +210,30 @@ class HTTP20Raw(HTTPResponse):
         connection = getattr(self, "_connection", None)
         if connection is not None:
             connection.abandon()
+
+
+class Summary:
+    """What a response is for requests, which has less to do with it than with the response itself.
+
+    The fields are pairs already; and where requests looks for cookies there is nothing.
+
+    Args:
+        raw: the response, which sets none.
+    """
+
+    _original_response = None
+
+    def __init__(self, raw: HTTP20Raw) -> None:
+        self._raw = raw
+        self.status = raw.status
+        self.reason = raw.reason
+        self.headers = [
+            (values[0], values[1] if len(values) == 2 else ", ".join(values[1:]))
+            for values in raw.headers._container.values()
+        ]
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._raw, name)
 
 
 class _CutOff(io.RawIOBase):

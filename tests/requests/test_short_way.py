@@ -61,6 +61,45 @@ def test_targets(make_session: MakeSession, serve: Serve, target: str, way: str)
     assert seen[0] == seen[1]
 
 
+URLS = [
+    "https://example.org",
+    "https://example.org/",
+    "https://example.org?a=b",
+    "https://example.org#c",
+    "https://example.org/a/b?c=d/e?f#g/h?i",
+    "https://example.org/a?",
+    "https://example.org/a?#b",
+    "https://example.org/a#?b",
+    "https://example.org/a;b?c;d",
+    "https://example.org//a",
+    "https://example.org/a\tb",
+    "https://example.org/a?b\nc",
+    "https://example.org/ä?ö",
+    "https://example.org/a b",
+    "https://[::1]:8/a?b",
+    "https://user:word@example.org:8/a?b",
+    "HTTPS://example.org/a?b",
+    "mailto:somebody",
+]
+
+
+@pytest.mark.parametrize("url", URLS)
+def test_what_requests_makes_of_a_url(url: str):
+    """Prepared or not, the request line is requests' own."""
+    request = requests.PreparedRequest()
+    request.url = url
+    assert HTTP20Adapter().request_url(request, {}) == HTTPAdapter().request_url(request, {})
+
+
+def test_a_request_with_a_target_of_its_own():
+    class Asterisk(requests.PreparedRequest):
+        path_url = "*"  # type: ignore[assignment]
+
+    request = Asterisk()
+    request.url = "https://example.org/a"
+    assert HTTP20Adapter().request_url(request, {}) == "*"
+
+
 def test_it_is_taken(session: Session, server: Server, monkeypatch: pytest.MonkeyPatch):
     calls = counted(monkeypatch, pools.Borrowed, "ask")
     session.get(server.url("/"))
@@ -117,6 +156,62 @@ def test_a_response_is_as_urllib3_makes_it(
     with session.get(h2.url(path), stream=True) as response:
         made = vars(response.raw)
     assert made.keys() - {"_finalizing"} <= raw._OWN | vars(raw.HTTP20Raw).keys()
+
+
+@pytest.mark.parametrize("path", ["/", "/cookies", "/fields"])
+def test_requests_makes_the_same_of_a_response(
+    make_session: MakeSession, serve: Serve, monkeypatch: pytest.MonkeyPatch, path: str
+):
+    """Of a summary, as of all of it."""
+    cookies = [("set-cookie", "a=1; Path=/"), ("set-cookie", "b=2")] if path == "/cookies" else []
+    fields = [
+        ("x-many", "one"),
+        ("x-many", "two"),
+        ("x-empty", ""),
+        ("content-type", "text/plain; charset=x"),
+    ]
+    server = serve(routes=lambda _: Response(418, headers=cookies + fields, body=b"hello"))
+    seen = []
+    for known in (True, False):
+        monkeypatch.setattr(raw, "_IS_KNOWN", known)
+        session = make_session()
+        response = session.get(server.url(path))
+        assert type(response.raw) is raw.HTTP20Raw
+        made = {**vars(response), "elapsed": None, "raw": None, "connection": None, "request": None}
+        made["cookies"] = [(one.name, one.value) for one in response.cookies]
+        made["headers"] = list(response.headers.items())
+        assert dict(session.cookies) == dict(response.cookies) == ({"a": "1", "b": "2"} if cookies else {})
+        seen.append(made)
+    assert seen[0] == seen[1]
+
+
+def test_who_patches_requests_sees_all(session: Session, h2: Server, monkeypatch: pytest.MonkeyPatch):
+    """As does an adapter of somebody else's that comes after ours."""
+    calls = counted(monkeypatch, HTTPAdapter, "build_response")
+    response = session.get(h2.url("/"))
+    assert [one[2] for one in calls] == [response.raw]  # type: ignore[index]
+
+    class Theirs(HTTPAdapter):
+        def build_response(self, req: Any, resp: Any) -> requests.Response:
+            seen.append(resp)
+            return super().build_response(req, resp)
+
+    class Both(HTTP20Adapter, Theirs):
+        pass
+
+    seen: list[object] = []
+    session.mount("https://", Both())
+    response = session.get(h2.url("/"))
+    assert seen == [response.raw]
+    session.close()
+
+
+def test_a_later_requests_finds_all(session: Session, h2: Server):
+    """What it may want beyond what it wants now is the response's own."""
+    with session.get(h2.url("/"), stream=True) as response:
+        summary = response.raw.summary()
+        assert type(summary) is raw.Summary
+        assert (summary.version, summary.version_string) == (20, "HTTP/2")
 
 
 def test_who_wraps_the_file_sees_all(make_session: MakeSession, h2: Server):
