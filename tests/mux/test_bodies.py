@@ -147,9 +147,13 @@ class TestTheConnectionEnds:
 
     def test_what_had_arrived_whole_can_be_read(self, peer: Peer, conn: CONN) -> None:
         stream_id = begin(peer, conn)
-        peer.answer(1, b"all of it")
+        peer.answer(1, b"all of it", fields=[("content-length", "9")])
         peer.close()
-        assert conn.getresponse(stream_id).read() == b"all of it"
+        response = conn.getresponse(stream_id)
+        assert response.length == 9
+        assert response.read() == b"all of it"
+        assert response.length == 0
+        assert response.read() == b""
 
 
 class TestTheLengthIsThereButNotTheEnd:
@@ -214,6 +218,8 @@ class TestTheStreamEnds:
         peer.rst(1, ErrorCode.INTERNAL_ERROR)
         with pytest.raises(StreamReset):
             response.read(5)
+        with pytest.raises(StreamReset):
+            response.readinto(bytearray(5))
         assert response.read(4) == b"abcd"
         with pytest.raises(StreamReset):
             response.read(1)
@@ -278,6 +284,22 @@ class TestTheProtocolIsBroken:
             frames.headers(1) + frames.data(1, b"whole", end_stream=True) + frames.raw(0x6, 0, 0, b"short")
         )
         assert conn.getresponse(stream_id).read() == b"whole"
+
+    def test_what_waits_for_a_slot_goes_elsewhere(self, peer: Peer, conn: CONN) -> None:
+        """The slot that the answer before it gives back is none any more."""
+        acquaint(peer, conn, max_concurrent_streams=1)
+        ids = [conn.request("POST", path, b"body") for path in ("/2", "/3")]
+        old, frames = peer.wires[0], peer.frames
+        old.want(HeadersFrame, 3)
+        old.send_raw(frames.headers(3, end_stream=True) + frames.raw(0x6, 0, 0, b"short"))
+        assert conn.getresponse(ids[0]).status == 200
+        assert not [frame for frame in old.want_eof() if isinstance(frame, HeadersFrame)]
+        answer = peer.background(conn.getresponse, ids[1])
+        peer.accept()
+        peer.greet()
+        peer.want(HeadersFrame, 1)
+        peer.answer(1, b"elsewhere")
+        assert answer.result().read() == b"elsewhere"
 
     def test_the_server_speaks_http_1(self, peer: Peer, conn: CONN) -> None:
         stream_id = conn.request("GET", "/")

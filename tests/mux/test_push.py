@@ -142,6 +142,19 @@ class TestPush:
         assert len(response.pushes) == 1
         conn.close()
 
+    def test_it_gives_none_back_either(self, peer: Peer, conn: CONN) -> None:
+        stream_id = begin(peer, conn, max_concurrent_streams=1)
+        push(peer, conn)
+        peer.answer(2, b"style")
+        peer.answer(1, b"page")
+        assert conn.getresponse(stream_id).read() == b"page"
+        ids = [conn.request("GET", path) for path in ("/2", "/3")]
+        peer.want(HeadersFrame, 3)
+        assert peer.silent()
+        for wire_id, one in zip((3, 5), ids, strict=True):
+            peer.answer(wire_id)
+            assert conn.getresponse(one).read() == b""
+
     @pytest.mark.parametrize(
         ("changes", "code"),
         [

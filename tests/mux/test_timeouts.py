@@ -125,6 +125,8 @@ class TestBody:
         response = conn.getresponse(stream_id)
         with pytest.raises(RequestTimeout):
             response.read()
+        with pytest.raises(RequestTimeout):
+            response.readinto(bytearray(8))
         peer.send_data(1, b"efgh", end_stream=True)
         assert response.read() == b"abcdefgh"
 

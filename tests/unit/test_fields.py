@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hyperlite import fields
 from hyperlite.fields import (
     CONNECTION_FIELDS,
     authority,
@@ -275,6 +276,14 @@ class TestValue:
 
 
 class TestRequestFields:
+    def test_secrets_are_remembered_nowhere(self) -> None:
+        before = fields._remembered_value.cache_info()
+        for name in ("Authorization", "cookie", b"Proxy-Authorization"):
+            assert header_fields({name: "secret"})[0][1] == b"secret"
+        assert fields._remembered_value.cache_info() == before
+        header_fields({"accept": "anything, for once"})
+        assert fields._remembered_value.cache_info() != before
+
     def test_pseudo_header_fields_come_first_and_the_rest_in_order(self) -> None:
         assert fields_of({"X-B": "1", "A": "2"}, method="PUT", target="/p?q") == [
             (b":method", b"PUT"),
