@@ -383,9 +383,10 @@ class NativeEngine:
             self._refill()
 
     def _refill(self) -> None:
-        """Return the connection's window: on receipt, so that who does not read holds up nobody else."""
-        if self._inbound < 0:
-            raise Violation(ErrorCode.FLOW_CONTROL_ERROR, "more DATA than the connection's window")
+        """Return the connection's window: on receipt, so that who does not read holds up nobody else.
+
+        Half of it is always left, and no frame is as large: the peer cannot exceed it.
+        """
         self._update_window(0, CONNECTION_WINDOW - self._inbound)
         self._inbound = CONNECTION_WINDOW
 
