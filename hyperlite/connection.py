@@ -175,7 +175,8 @@ class HTTP20Connection(RequestingConnection):
 
         Args:
             ids: which; by default all requests of this thread whose responses were not yet taken.
-            timeout: seconds for all of them together; None: no limit but the requests' own deadlines.
+            timeout: seconds for all of them together; 0: those that are there now; None: no limit but the
+                requests' own deadlines.
 
         Raises:
             http.client.ResponseNotReady: one of the ids is unknown, or its response was taken.
@@ -192,17 +193,20 @@ class HTTP20Connection(RequestingConnection):
                         raise unknown(stream_id)
                     waiting[stream_id] = self._pending[stream_id]
         deadline = deadline_after(checked_seconds(timeout, "timeout"))
+        over = False  # and what had come by then was looked at
         while waiting:
             ready = [key for key, item in waiting.items() if self._is_ready(item)]
             for key in ready:
                 del waiting[key]
             yield from ready
-            if ready or not waiting:
+            if ready:
+                over = False
                 continue
-            left = remaining(deadline)
-            if left is not None and not left:
+            if over:
                 raise RequestTimeout(f"{len(waiting)} responses did not come within {timeout:g} s")
+            left = remaining(deadline)
             self._wait_for_one(list(waiting.values()), left)
+            over = left == 0
 
     def prioritize(self, stream_id: int, priority: Priority) -> None:
         """Change how urgent a response is (RFC 9218 section 7), while it is awaited or read.

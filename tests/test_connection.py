@@ -1,10 +1,12 @@
 """HTTP20Connection against the embedded server: what holds on either protocol, and what only on HTTP/2."""
 
+import contextlib
 import gc
 import http.client
 import io
 import json
 import sys
+import time
 from typing import Any
 
 import pytest
@@ -83,6 +85,16 @@ class TestOnEitherProtocol:
         ids = [conn.request("GET", f"/sized?n={n}") for n in range(10)]
         assert sorted(conn.as_ready(ids)) == ids
         assert [len(conn.getresponse(stream_id).read()) for stream_id in ids] == list(range(10))
+
+    def test_as_ready_looks_even_if_it_may_not_wait(self, conn: hyperlite.HTTP20Connection) -> None:
+        """Whoever does something else in between, and asks from time to time, gets all of them."""
+        ids = [conn.request("GET", "/") for _ in range(5)]
+        came: list[int] = []
+        until = time.monotonic() + 10
+        while len(came) < len(ids) and time.monotonic() < until:
+            with contextlib.suppress(hyperlite.RequestTimeout):
+                came.extend(conn.as_ready(set(ids).difference(came), timeout=0))
+        assert sorted(came) == ids
 
     def test_as_ready_of_an_unknown_id(self, conn: hyperlite.HTTP20Connection) -> None:
         with pytest.raises(http.client.ResponseNotReady, match="id 99"):
