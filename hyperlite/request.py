@@ -117,9 +117,10 @@ class Request:
             # http.client: without encode_chunked the caller has framed the chunks himself.
             if b"transfer-encoding" in names and not self.encode_chunked and is_chunked(given):
                 self._unwrap()
-        if b"expect" in names and (self.open or body is not None):
+        follows = bool(self.body) or self.pieces is not None
+        if b"expect" in names and follows:
             self.expects = any(name == b"expect" and value.lower() == _CONTINUE for name, value in given)
-        self.bare = not (self.body or self.trailers or self.expects or self.pieces is not None)
+        self.bare = not (follows or self.trailers)
 
     def _unwrap(self) -> None:
         """Take a body out of its chunks."""
