@@ -201,7 +201,7 @@ class Link(ABC):
         return self._baton.wait(streams, attempt, step, timeout, complaint)
 
     def _poll(self, read: bool, write: bool, timeout: float | None) -> None:
-        """Wait for the socket, then write what is left to be written."""
+        """Wait for the socket, then receive what has come, and write what is left to be written."""
         polling, grace, ready, start = False, None, True, 0.0
         try:
             with self._lock:
@@ -222,7 +222,7 @@ class Link(ABC):
             with self._lock:
                 self._pollers -= polling
                 if read:
-                    self._dry = False
+                    self._dry = not ready
                 waited = time.monotonic() - start
                 if grace is not None and self._grace is not None and not ready:
                     self._use_up_grace_locked(waited)
@@ -232,6 +232,9 @@ class Link(ABC):
                     self._watched = False
                 if self._closed is not None and not self._pollers:
                     self.sock.close()
+        if read and ready:
+            with self._lock:
+                self._receive_all_locked()
         if self._out:
             with self._lock:
                 self._push_locked()

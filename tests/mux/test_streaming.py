@@ -2,6 +2,7 @@
 
 import http.client
 import io
+import socket
 import threading
 from typing import Any
 
@@ -37,6 +38,22 @@ class TestSend:
         assert (frame.data, set(frame.flags)) == (b"", {"END_STREAM"})
         peer.answer(1, b"done")
         assert conn.getresponse(stream_id).read() == b"done"
+
+    @pytest.mark.skipif(not hasattr(socket, "TCP_CORK"), reason="the kernel gathers nothing by itself")
+    def test_a_piece_lets_go_of_what_was_gathered(self, peer: Peer, conn: CONN) -> None:
+        """What follows the first of many requests may wait for more of them; a body is wanted at once."""
+        acquaint(peer, conn)
+        for number in range(3):
+            conn.request("GET", f"/{number}")
+        stream_id = conn.request("POST", "/", end_stream=False)
+        sock = conn._transport.sock
+        assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_CORK)
+        conn.send(b"piece", stream_id)
+        assert not sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_CORK)
+        for wire_id in (3, 5, 7, 9):
+            peer.want(HeadersFrame, wire_id)
+        assert peer.want(DataFrame, 9).data == b"piece"
+        conn.close()
 
     @pytest.mark.parametrize(
         "data",
@@ -306,9 +323,12 @@ class TestContinue:
         peer.answer(3)
         conn.getresponse(stream_id).read()
 
-    def test_without_a_body_there_is_nothing_to_wait_for(self, peer: Peer, conn: CONN) -> None:
+    @pytest.mark.parametrize("body", [None, b"", ""])
+    def test_without_a_body_there_is_nothing_to_wait_for(
+        self, peer: Peer, conn: CONN, body: bytes | str | None
+    ) -> None:
         acquaint(peer, conn)
-        conn.request("GET", "/", headers=self.EXPECT)
+        conn.request("GET" if body is None else "POST", "/", body, headers=self.EXPECT)
         assert "END_STREAM" in peer.want(HeadersFrame, 3).flags
         conn.close()
 

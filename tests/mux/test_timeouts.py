@@ -2,6 +2,7 @@
 
 import http.client
 import math
+import select
 import threading
 import time
 from collections.abc import Iterator
@@ -228,6 +229,18 @@ class TestDeadlinesElsewhere:
         assert ready.result() == [stream_id]
         with pytest.raises(RequestTimeout, match="before the deadline"):
             conn.getresponse(stream_id)
+
+    @pytest.mark.parametrize("way", ["getresponse", "as_ready"])
+    def test_nothing_at_all(self, peer: Peer, conn: CONN, way: str) -> None:
+        """What has come already needs no time."""
+        acquaint(peer, conn)
+        stream_id = conn.request("GET", "/", timeout=0 if way == "getresponse" else 5)
+        peer.want(HeadersFrame, 3)
+        peer.answer(3, b"body")
+        select.select([conn.sock], [], [], 5)
+        if way == "as_ready":
+            assert list(conn.as_ready([stream_id], timeout=0)) == [stream_id]
+        assert conn.getresponse(stream_id).read() == b"body"
 
     def test_none_at_all(self, peer: Peer) -> None:
         conn = peer.connect(timeout=None, deadline=math.inf)

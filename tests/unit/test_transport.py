@@ -21,6 +21,7 @@ import trustme
 from hyperlite import transport
 from hyperlite.errors import ErrorCode, InadequateSecurity
 from hyperlite.transport import (
+    Watch,
     break_off,
     connect,
     create_context,
@@ -768,6 +769,27 @@ class TestTimeouts:
         monkeypatch.setattr(transport.time, "monotonic", lambda: float(next(clock)))
         deadline = deadline_after(3)
         assert [remaining(deadline) for _ in range(4)] == [2.0, 1.0, 0.0, 0.0]
+
+
+def test_a_watch_heeds_what_takes_the_place_of_poll(monkeypatch: pytest.MonkeyPatch) -> None:
+    """gevent may be told to patch the standard library when connections stand already."""
+    made = []
+    poll = select.poll
+
+    def make() -> Any:
+        made.append(poll())
+        return made[-1]
+
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        watch = Watch(ours)
+        assert not watch.wait(0)
+        monkeypatch.setattr(select, "poll", make)
+        theirs.sendall(b"x")
+        assert [watch.wait(0), watch.wait(5)] == [True, True]
+        assert len(made) == 1
+        monkeypatch.delattr(select, "poll")
+        assert watch.wait(0)
 
 
 @pytest.mark.parametrize("way", ["poll", "select"])
