@@ -309,6 +309,16 @@ def test_statuses_to_be_tried_again(make_session: MakeSession, serve: Serve, way
     assert (state["requests"], [one["leased"] for one in state["origins"].values()]) == (3, [0])
 
 
+def test_an_answer_at_last(make_session: MakeSession, serve: Serve, way: str):
+    statuses = iter([503, 503, 200])
+    server = serve(routes=lambda _: Response(next(statuses), body=b"hello"))
+    session = make_session(HTTP20Adapter(max_retries=Retry(2, status_forcelist=[503])))
+    response = session.get(server.url("/"))
+    assert (response.status_code, response.content) == (200, b"hello")
+    assert len(response.raw.retries.history) == 2
+    assert response.raw.url is None  # for urllib3 that is where the last try was redirected to
+
+
 def test_a_dropped_response_is_gone_at_once(session: Session, h2: Server):
     """No cycle keeps it, and its stream, until the collector comes by."""
     adapter = session.get_adapter("https://")

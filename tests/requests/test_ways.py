@@ -15,10 +15,12 @@ from pathlib import Path
 
 import pytest
 import requests
+import trustme
 import urllib3
 from requests import Session
 from urllib3.exceptions import InsecureRequestWarning
 
+from hyperlite.adapters import pools
 from hyperlite.adapters.requests import HTTP20Adapter, session
 from hyperlite.testing.certificates import certificates
 from hyperlite.testing.server import Server
@@ -102,6 +104,46 @@ def test_a_context_of_ones_own(make_session: MakeSession, h2: Server):
         assert session.get(h2.url("/"), verify=False).raw.version == 20
     assert context.verify_mode == ssl.CERT_REQUIRED
     assert context.check_hostname
+
+
+def test_a_context_that_becomes_stricter(make_session: MakeSession, h2: Server):
+    """A connection for which nobody looked at the certificate serves nobody who wants that looked at."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+
+    class Adapter(HTTP20Adapter):
+        def init_poolmanager(self, *_: object, **__: object) -> None:
+            self.poolmanager = urllib3.PoolManager(ssl_context=context)
+
+    adapter = Adapter()
+    session = make_session(adapter)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", InsecureRequestWarning)
+        for _ in range(2):
+            session.get(h2.url("/"), verify=False)
+        assert adapter.pool.stats()["dialled"] == 1
+        context.verify_mode = ssl.CERT_REQUIRED
+        with pytest.raises(requests.exceptions.SSLError, match="CERTIFICATE_VERIFY_FAILED"):
+            session.get(h2.url("/"), verify=False)
+
+
+def test_a_file_of_authorities_that_changes(
+    make_session: MakeSession, h2: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """A connection that was made before is not used any more."""
+    monkeypatch.setattr(pools, "LOOK", 0)
+    trusted = tmp_path / "ca.pem"
+    trusted.write_bytes(Path(h2.ca_file).read_bytes())
+    adapter = HTTP20Adapter()
+    session = make_session(adapter)
+    session.verify = str(trusted)
+    for _ in range(2):
+        assert session.get(h2.url("/")).content == b"hello"
+    assert adapter.pool.stats()["dialled"] == 1
+    trustme.CA().cert_pem.write_to_path(str(trusted))
+    os.utime(trusted, (1, 1))
+    with pytest.raises(requests.exceptions.SSLError, match="CERTIFICATE_VERIFY_FAILED"):
+        session.get(h2.url("/"))
 
 
 def test_what_hyperlite_cannot_do_is_left_to_urllib3(make_session: MakeSession, serve: Serve):
@@ -196,6 +238,7 @@ def test_a_session_that_nobody_closes(h2: Server):
 def test_a_program_that_ends_without_closing(h2: Server):
     program = f"""
 import requests
+import trustme
 from hyperlite.adapters.requests import session
 made = session()
 made.trust_env = False
