@@ -38,6 +38,7 @@ P = "http://proxy.example:3128"
         ("https://a.example:8443/", {"https_proxy": P, "no_proxy": "a.example:8443"}, False),
         ("https://10.1.2.3/", {"https_proxy": P, "no_proxy": "10.0.0.0/8"}, False),
         ("https://11.1.2.3/", {"https_proxy": P, "no_proxy": "10.0.0.0/8"}, True),
+        ("https://10.1.2.3/", {"https_proxy": P, "no_proxy": "10.1.2.9/24"}, False),
         ("https://[::1]/", {"https_proxy": P, "no_proxy": "::1"}, False),
         ("https://[::1]/", {"https_proxy": P, "no_proxy": "[::1]"}, False),
         ("https://a.example/", {}, False),
@@ -69,6 +70,8 @@ def test_the_environment(monkeypatch: pytest.MonkeyPatch, url: str, environment:
         ({"https://a.example": "http://special.example", "https": P}, "special.example"),
         ({"https": P, "no_proxy": "a.example"}, None),
         ({"https": P, "no_proxy": "b.example"}, "proxy.example"),
+        ({"https": P, "no_proxy": "a.example:443"}, None),
+        ({"https": P, "no_proxy": "a.example:8443"}, "proxy.example"),
     ],
 )
 def test_arguments(proxies: object, host: str | None):
@@ -80,6 +83,16 @@ def test_arguments(proxies: object, host: str | None):
 def test_what_is_no_proxy(url: str):
     with pytest.raises(InvalidURL):
         choose(parse("https://a.example/"), url)
+
+
+@pytest.mark.parametrize(
+    ("scheme", "port"),
+    [("http", 80), ("socks4", 1080), ("socks4a", 1080), ("socks5", 1080), ("socks5h", 1080)],
+)
+def test_the_port_that_is_meant(scheme: str, port: int):
+    proxy = choose(parse("https://a.example/"), f"{scheme}://proxy.example")
+    assert proxy is not None
+    assert (proxy.scheme, proxy.host, proxy.port) == (scheme, "proxy.example", port)
 
 
 def test_a_proxys_password_is_not_shown():

@@ -126,6 +126,11 @@ def test_another_scheme_is_another_origin(make_pool: MakePool, serve: Serve, her
     assert _kept(fetch(pool, clear, 302, here.url("/report"))) == {"x-other"}
 
 
+def test_http_to_http(pool: ConnectionPool, serve: Serve):
+    clear = serve(routes=ROUTES | {"/to": to}, secure=False)
+    assert fetch(pool, clear, 302, clear.url("/")).body == b"hello"
+
+
 def test_https_to_http_only_where_allowed(pool: ConnectionPool, serve: Serve, here: Server):
     clear = serve(secure=False)
     with pytest.raises(RedirectError, match="not encrypted") as caught:

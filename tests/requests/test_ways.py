@@ -88,9 +88,24 @@ def test_a_client_certificate(session: Session, h2: Server):
     assert h2.connections == 1
 
 
+@pytest.mark.parametrize("alpn", ["h2", "http/1.1"])
+def test_a_server_that_wants_one(session: Session, serve: Serve, alpn: str):
+    server = serve(alpn=(alpn,))
+    own, tls = certificates(), server._tls
+    assert tls is not None
+    tls.load_verify_locations(own.ca_file)
+    tls.verify_mode = ssl.CERT_REQUIRED
+    with pytest.raises(requests.exceptions.ConnectionError):
+        session.get(server.url("/"))
+    assert session.get(server.url("/"), cert=(own.cert_file, own.key_file)).ok
+    with pytest.raises(requests.exceptions.ConnectionError):
+        session.get(server.url("/"))
+
+
 def test_a_context_of_ones_own(make_session: MakeSession, h2: Server):
     """As requests' documents have it: a subclass that gives its pools a context."""
     context = ssl.create_default_context(cafile=h2.ca_file)
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
 
     class Adapter(HTTP20Adapter):
         def init_poolmanager(self, connections: int, maxsize: int, block: bool = False) -> None:
@@ -99,9 +114,13 @@ def test_a_context_of_ones_own(make_session: MakeSession, h2: Server):
             )
 
     session = make_session(Adapter())
-    assert session.get(h2.url("/"), verify=True).raw.version == 20
-    with pytest.warns(InsecureRequestWarning):
-        assert session.get(h2.url("/"), verify=False).raw.version == 20
+    for verify in (True, False):
+        with warnings.catch_warnings():
+            warnings.simplefilter("default" if verify else "ignore", InsecureRequestWarning)
+            response = session.get(h2.url("/"), verify=verify, stream=True)
+        assert response.raw.version == 20
+        assert response.raw.connection.sock.version() == "TLSv1.2"
+        response.close()
     assert context.verify_mode == ssl.CERT_REQUIRED
     assert context.check_hostname
 
@@ -171,6 +190,27 @@ def test_a_tunnel(session: Session, server: Server):
             assert lines[0].startswith(f"CONNECT localhost:{server.port} ")
         else:
             assert proxy.seen[0][0] == f"GET {server.url('/report')} HTTP/1.1"
+
+
+def test_a_proxy_for_once(session: Session, h2: Server):
+    """What is remembered of the direct way does not lead past it, nor the other way round."""
+    for _ in range(2):
+        with Proxy() as proxy:
+            assert session.get(h2.url("/")).ok
+            assert session.get(h2.url("/"), proxies={"https": proxy.url()}).ok
+            assert len(proxy.seen) == 1
+    assert h2.connections == 3
+
+
+def test_arguments_that_change(session: Session, h2: Server):
+    """As they go, some programs change what a manager gives its pools."""
+    adapter = adapter_of(session)
+    prepared = session.prepare_request(requests.Request("GET", h2.url("/")))
+    before = adapter.get_connection_with_tls_context(prepared, True)
+    assert adapter.get_connection_with_tls_context(prepared, True) is before
+    adapter.poolmanager.connection_pool_kw["ssl_minimum_version"] = ssl.TLSVersion.TLSv1_3
+    after = adapter.get_connection_with_tls_context(prepared, True)
+    assert (before.ssl_minimum_version, after.ssl_minimum_version) == (None, ssl.TLSVersion.TLSv1_3)
 
 
 def test_what_a_proxy_is_told(make_session: MakeSession, h2: Server):
