@@ -20,7 +20,6 @@ from collections import deque
 from typing import Any, NamedTuple
 
 from .errors import RequestTimeout
-from .fields import authority
 from .forking import watch
 from .pooled import Key, PooledConnection
 from .transport import H2, deadline_after, remaining
@@ -59,7 +58,6 @@ class Origin:
         self.key = key
         self._settings = settings
         self._counters = counters
-        self.authority = authority(key.host, key.port, 443 if key.scheme == "https" else 80)
         self._lock = threading.Lock()
         self._changed = threading.Condition(self._lock)
         # -- guarded by _lock --

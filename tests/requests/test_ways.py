@@ -1,5 +1,6 @@
 """What is trusted, by which proxy, on whose connections."""
 
+import contextlib
 import gc
 import os
 import pickle
@@ -336,7 +337,11 @@ def test_a_child_has_connections_of_its_own(session: Session, h2: Server):
     """Though another thread of its parent was about to make a pool, a context or a manager."""
     assert session.get(h2.url("/")).ok
     beneath = adapter_of(session)._beneath
-    with beneath._lock, beneath.making, beneath.contexts._lock, warnings.catch_warnings():
+    [origin] = beneath.pool._origins.values()
+    locks = [beneath._lock, beneath.making, beneath.contexts._lock, beneath.pool._lock, origin._lock]
+    with contextlib.ExitStack() as stack, warnings.catch_warnings():
+        for lock in locks:
+            stack.enter_context(lock)
         warnings.simplefilter("ignore", DeprecationWarning)  # threads are running
         child = os.fork()
         if not child:
