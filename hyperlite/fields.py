@@ -8,7 +8,7 @@ refuses is refused here with the same class of exception; where RFC 9113 is stri
 
 import functools
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from http.client import HTTPMessage, InvalidURL
 from typing import Protocol
 from urllib.parse import urlsplit
@@ -241,11 +241,3 @@ def to_message(fields: Iterable[Field]) -> HTTPMessage:
         (name.decode("latin-1"), value.decode("latin-1")) for name, value in fields if name[:1] != b":"
     ]
     return message
-
-
-def lower_names(headers: Mapping[str, object] | Headers) -> frozenset[str]:
-    """Return the names among the caller's headers in lower case, to ask which are there."""
-    return frozenset(
-        name.lower() if isinstance(name, str) else name.decode("latin-1").lower()
-        for name, _ in headers.items()
-    )

@@ -6,14 +6,11 @@ takes for a body, and when the length of that is known.
 
 import http.client as http_client
 import io
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Container, Iterator
 from typing import Any
 
 from .chunks import unwrap
 from .fields import PATH, Field, Headers, header_fields, request_fields, target_bytes, trailer_fields
-
-# bytes and str are sent as they are; a file is read, an iterable asked, piece by piece.
-BodyLike = bytes | bytearray | memoryview | str | io.IOBase | Iterable[bytes] | None
 
 # As http.client: bodies are expected with these methods, so their absence is stated too.
 _METHODS_EXPECTING_BODY = frozenset({"PATCH", "POST", "PUT"})

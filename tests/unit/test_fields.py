@@ -17,7 +17,6 @@ from hyperlite.fields import (
     host_bytes,
     is_field_name,
     is_response_value,
-    lower_names,
     method_bytes,
     name_bytes,
     request_fields,
@@ -428,7 +427,3 @@ class TestIncoming:
         assert type(message) is http.client.HTTPMessage
         assert message.items() == [("set-cookie", "a=1"), ("x", "caf\xe9"), ("set-cookie", "b=2")]
         assert message.get_all("Set-Cookie") == ["a=1", "b=2"]
-
-
-def test_lower_names() -> None:
-    assert lower_names({"Host": "a", b"ACCEPT": "b"}) == {"host", "accept"}
