@@ -50,15 +50,15 @@ _DICT = CaseInsensitiveDict if vars(CaseInsensitiveDict(A="1")) == {"_store": {"
 _UNVERIFIED = frozenset({None, "CERT_NONE", 0})
 
 
-def _own(function: Any) -> Any:
-    """Return a function of urllib3's, or something else if others have put theirs in its place already."""
+def own(module: types.ModuleType, function: Any) -> Any:
+    """Return a function of a module's, or something else if others have put theirs in its place already."""
     code = function.__code__ if type(function) is types.FunctionType else None
-    return function if code is not None and code.co_filename == connectionpool.__file__ else object()
+    return function if code is not None and code.co_filename == module.__file__ else object()
 
 
 # Tools that look on (tracing, recording) take the place of these.
-_URLOPEN = _own(urllib3.HTTPConnectionPool.urlopen)
-_MAKE_REQUEST = _own(urllib3.HTTPConnectionPool._make_request)
+_URLOPEN = own(connectionpool, urllib3.HTTPConnectionPool.urlopen)
+_MAKE_REQUEST = own(connectionpool, urllib3.HTTPConnectionPool._make_request)
 
 log = logging.getLogger("urllib3.connectionpool")  # whose users read it there
 

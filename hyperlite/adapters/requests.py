@@ -18,7 +18,7 @@ from requests.adapters import HTTPAdapter
 from urllib3 import PoolManager
 
 from ..pool import ConnectionPool
-from .pools import Beneath, Multiplexed, stand_on
+from .pools import Beneath, Multiplexed, own, stand_on
 from .raw import HTTP20Raw
 
 # Ways to origins whose pools are remembered.
@@ -27,9 +27,9 @@ REMEMBERED = 1000
 # What `path_url` makes of a URL that requests has prepared, for a fifth of the price.
 _target_of = re.compile(r'https?://[^/?#]+(/[!-"$->@-~]*(?:\?[!-"$-~]+)?)(?:#.*)?').fullmatch
 # What others may have put theirs in the place of.
-_BUILD_RESPONSE = HTTPAdapter.build_response
+_BUILD_RESPONSE = own(requests.adapters, HTTPAdapter.build_response)
 # And requests' rules for which pool is for which request.
-_KEY_ATTRIBUTES = HTTPAdapter.build_connection_pool_key_attributes
+_KEY_ATTRIBUTES = own(requests.adapters, HTTPAdapter.build_connection_pool_key_attributes)
 
 
 class HTTP20Adapter(HTTPAdapter):

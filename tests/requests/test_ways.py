@@ -290,6 +290,32 @@ print(made.get({h2.url("/")!r}, verify={h2.ca_file!r}).text)
     assert (done.stdout, done.stderr) == ("hello\n", "")
 
 
+def test_who_has_patched_requests_before_sees_all(h2: Server):
+    """A tracer that was there before us is as good as one that comes later."""
+    program = f"""
+import requests
+from requests.adapters import HTTPAdapter
+inner = HTTPAdapter.build_response
+def traced(self, req, resp):
+    print(isinstance(resp, requests.packages.urllib3.HTTPResponse), resp.version)
+    return inner(self, req, resp)
+HTTPAdapter.build_response = traced
+attributes = HTTPAdapter.build_connection_pool_key_attributes
+def told(self, *arguments, **options):
+    print("asked")
+    return attributes(self, *arguments, **options)
+HTTPAdapter.build_connection_pool_key_attributes = told
+from hyperlite.adapters.requests import session
+with session() as made:
+    made.trust_env = False
+    for _ in range(2):
+        print(made.get({h2.url("/")!r}, verify={h2.ca_file!r}).text)
+"""
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    assert (done.stdout, done.stderr) == ("asked\nTrue 20\nhello\n" * 2, "")
+
+
 def test_pickled(session: Session, h2: Server):
     adapter = HTTP20Adapter(pool_maxsize=3, max_retries=2)
     copy = pickle.loads(pickle.dumps(adapter))
