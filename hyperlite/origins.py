@@ -334,6 +334,7 @@ class Origin:
 
     def state(self) -> dict[str, Any]:
         """Return what there is, for `ConnectionPool.stats()`."""
+        self.collect()
         with self._lock:
             return {
                 "protocol": self.protocol,

@@ -85,6 +85,7 @@ def test_closing_early(session: Session, server: Server):
 def test_dropping_unread(session: Session, server: Server):
     session.get(server.url("/sized?n=10000000"), stream=True)
     gc.collect()
+    assert leased(session) == 0
     assert session.get(server.url("/")).content == b"hello"
     assert leased(session) == 0
     assert server.connections == (1 if server.log[0][0] == "h2" else 2)
