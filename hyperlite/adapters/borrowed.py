@@ -15,7 +15,13 @@ from collections.abc import Iterator, Mapping
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from urllib3.exceptions import ConnectTimeoutError, InvalidHeader, NameResolutionError, NewConnectionError
+from urllib3.exceptions import (
+    ConnectTimeoutError,
+    InvalidHeader,
+    LocationParseError,
+    NameResolutionError,
+    NewConnectionError,
+)
 from urllib3.util.request import SKIP_HEADER
 
 from ..errors import MalformedResponse, RequestTimeout
@@ -296,6 +302,8 @@ class Borrowed:
             connection = origin.lease(self._connect_timeout)
         except socket.gaierror as error:
             raise NameResolutionError(self.host, self._shown(), error) from error
+        except UnicodeError as error:  # in the resolver: this is no name
+            raise LocationParseError(f"'{self._shown().host}', label empty or too long") from error
         except ssl.SSLError:
             self.has_connected_to_proxy = True  # which has no TLS of its own
             raise

@@ -63,6 +63,11 @@ def test_unknown_name(make_session: MakeSession, monkeypatch: pytest.MonkeyPatch
     assert "NameResolutionError" in str(error)
 
 
+def test_what_cannot_be_a_name(make_session: MakeSession):
+    error = same(make_session, lambda session: session.get(f"https://{'a' * 64}.example/"))
+    assert isinstance(error, ValueError)
+
+
 def test_connecting_takes_too_long(make_session: MakeSession, monkeypatch: pytest.MonkeyPatch):
     def never(self: socket.socket, _: object) -> int:
         raise TimeoutError
