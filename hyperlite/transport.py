@@ -318,9 +318,11 @@ def _wrap(
         # RFC 9525 section 2: a host's name is a subjectAltName or none. Python's default is to fall back.
         context.hostname_checks_common_name = False
         context.set_alpn_protocols(list(alpn))
+        # RFC 6066 section 3: without the dot that makes a name absolute. No certificate has it either.
+        name = host.removesuffix(".")
         try:
             return context.wrap_socket(
-                sock, server_hostname=host, do_handshake_on_connect=False, session=session
+                sock, server_hostname=name, do_handshake_on_connect=False, session=session
             )
         finally:
             context.set_alpn_protocols([])

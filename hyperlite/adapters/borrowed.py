@@ -78,7 +78,7 @@ class Borrowed:
     _reached = False  # `ask()` has found a connection
 
     def __init__(self, pool: "Multiplexed") -> None:
-        self.host: str = pool.host
+        self.host: str = pool.host.rstrip(".")  # as of urllib3's: names that are absolute lose the dot
         self.port = pool.port or 0
         self.proxy = pool.proxy
         self.pool = pool

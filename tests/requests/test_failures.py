@@ -61,6 +61,7 @@ def test_unknown_name(make_session: MakeSession, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(socket, "getaddrinfo", resolve)
     error = same(make_session, lambda session: session.get("https://nowhere.invalid/"))
     assert "NameResolutionError" in str(error)
+    same(make_session, lambda session: session.get("https://nowhere.invalid./"))
 
 
 def test_what_cannot_be_a_name(make_session: MakeSession):

@@ -13,6 +13,7 @@ import threading
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
@@ -78,6 +79,20 @@ def test_a_directory_of_authorities(session: Session, h2: Server, tmp_path: Path
     name = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
     shutil.copy(h2.ca_file, tmp_path / f"{name}.0")
     assert session.get(h2.url("/")).ok
+
+
+def test_an_absolute_name(session: Session, server: Server, monkeypatch: pytest.MonkeyPatch):
+    """The dot at its end is for the resolver; certificates have none (RFC 6066 section 3)."""
+    seen = []
+
+    def resolve(host: str, *arguments: Any) -> Any:
+        seen.append(host)
+        return inner("localhost", *arguments)
+
+    inner = socket.getaddrinfo
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    assert session.get(server.url("/").replace("localhost", "localhost.")).ok
+    assert seen == ["localhost."]
 
 
 def test_a_client_certificate(session: Session, h2: Server):
