@@ -212,7 +212,13 @@ class Multiplexed(urllib3.HTTPConnectionPool):
             and (self.verifies or self.scheme == "http")  # or else there is a warning
             and urllib3.HTTPConnectionPool.urlopen is _URLOPEN
             and urllib3.HTTPConnectionPool._make_request is _MAKE_REQUEST
+            and self._connects
         )
+
+    @property
+    def _connects(self) -> bool:
+        """Whether connections are ours: not if somebody has put theirs in the place of urllib3's."""
+        return self.socks is not None or self.ConnectionCls.__module__ == urllib3.connection.__name__
 
     def _log(self, method: str, url: str, response: Any) -> None:
         """Say what urllib3 says of a request."""
@@ -263,11 +269,13 @@ class Multiplexed(urllib3.HTTPConnectionPool):
     def _get_conn(self, timeout: Any = None) -> Any:
         if isinstance(timeout, Borrowed) and timeout.outcome is not None:
             return timeout
-        return Borrowed(self)
+        return Borrowed(self) if self._connects else super()._get_conn(timeout)
 
     def _put_conn(self, conn: Any) -> None:
-        if conn is not None:
+        if isinstance(conn, Borrowed):
             conn.give_back()
+        elif conn is not None or not self._connects:
+            super()._put_conn(conn)
 
     def close(self) -> None:
         """Do nothing: the connections are the adapter's, which closes them."""

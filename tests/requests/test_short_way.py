@@ -120,6 +120,34 @@ def test_who_patches_urllib3_sees_all(
         assert len(calls) == number + 1
 
 
+def test_who_replaces_connections_has_all(
+    session: Session, server: Server, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    """As vcrpy does, which plays what it has recorded."""
+    made: list[object] = []
+
+    class Plain(urllib3.connection.HTTPConnection):
+        def __init__(self, *arguments: Any, **options: Any) -> None:
+            super().__init__(*arguments, **options)
+            made.append(self)
+
+    class Secure(urllib3.connection.HTTPSConnection, Plain):
+        pass
+
+    session.get(server.url("/"))
+    with monkeypatch.context() as patch:
+        patch.setattr(urllib3.HTTPConnectionPool, "ConnectionCls", Plain)
+        patch.setattr(urllib3.HTTPSConnectionPool, "ConnectionCls", Secure)
+        for _ in range(2):
+            assert session.get(server.url("/")).raw.version == 11
+        assert len(made) == 1
+        with pytest.raises(requests.ReadTimeout):
+            session.get(server.url("/slow"), timeout=0.05)
+    assert session.get(server.url("/")).ok
+    assert len(made) == 1
+    assert not [one for one in caplog.records if one.levelno >= logging.WARNING]
+
+
 def test_the_log(make_session: MakeSession, h2: Server, caplog: pytest.LogCaptureFixture, way: str):
     session = make_session()
     with caplog.at_level(logging.DEBUG, "urllib3"):
