@@ -6,7 +6,7 @@ from collections.abc import Generator
 from typing import TYPE_CHECKING, Any
 
 from urllib3 import HTTPHeaderDict, HTTPResponse, Retry
-from urllib3.exceptions import ResponseNotChunked
+from urllib3.exceptions import ProtocolError, ResponseNotChunked
 from urllib3.response import BytesQueueBuffer
 
 from ..http1_head import HeadCutOff
@@ -56,6 +56,9 @@ class HTTP20Raw(HTTPResponse):
     msg = None
     version = 20
     version_string = _VERSIONS[20]
+
+    # What is ours.
+    _is_cut_off = False
 
     _connection: "Borrowed | None"  # type: ignore[assignment]
 
@@ -156,7 +159,19 @@ class HTTP20Raw(HTTPResponse):
         Args:
             amt: bytes; None: whatever has arrived.
             decode_content: undo the content coding.
+
+        Raises:
+            ProtocolError: the body was cut off, each time that it is asked for.
         """
+        if self._is_cut_off:  # and closed since, as after its end
+            raise ProtocolError("Connection broken: the body was cut off before")
+        try:
+            yield from self._pieces(amt, decode_content)
+        except ProtocolError:
+            self._is_cut_off = True
+            raise
+
+    def _pieces(self, amt: int | None, decode_content: bool | None) -> Generator[bytes, None, None]:
         if self.chunked or (self.length_remaining is None and self.version == 20):
             return self._arriving(amt, decode_content)
         if amt and not self.tell() and "content-encoding" not in self.headers:

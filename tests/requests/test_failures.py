@@ -135,6 +135,29 @@ def test_a_body_that_is_cut_off(make_session: MakeSession, head: bytes):
         listener.shutdown(socket.SHUT_RDWR)
 
 
+@streaming
+def breaking_off(exchange: Exchange) -> None:
+    """Break off in the middle of a body; with a length for `?n=`."""
+    length = exchange.request.query.get("n")
+    exchange.start(200, [("content-length", length[0])] if length else [])
+    exchange.send(b"x" * 50_000)
+    exchange.reset()
+
+
+@pytest.mark.parametrize("target", ["/?n=60000", "/?n=500000", "/"])
+@pytest.mark.parametrize("alpn", ["h2", "http/1.1"])
+def test_a_body_that_is_cut_off_stays_so(session: Session, serve: Serve, target: str, alpn: str):
+    """Who asks for it again does not get an empty one."""
+    server = serve(routes=breaking_off, alpn=(alpn,))
+    response = session.get(server.url(target), stream=True)
+    for _ in range(2):
+        with pytest.raises(requests.exceptions.ChunkedEncodingError):
+            _ = response.content
+    response = session.get(server.url(target), stream=True)
+    response.close()
+    assert response.content == b"", "who has closed it knows"
+
+
 def test_a_connection_that_breaks(make_session: MakeSession):
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
