@@ -12,6 +12,7 @@ patched urllib3's.  Everything else, and every failure, is for urllib3's own `ur
 import functools
 import logging
 import re
+import ssl
 import threading
 import time
 import types
@@ -343,7 +344,9 @@ def _make(
     **arguments: Any,
 ) -> urllib3.HTTPConnectionPool:
     """Return a pool for an origin, for the arguments that urllib3's manager has."""
-    if any(arguments.get(name) is not None for name in _BEYOND):
+    context = arguments.get("ssl_context")
+    foreign = context is not None and not isinstance(context, ssl.SSLContext)  # pyOpenSSL's
+    if foreign or any(arguments.get(name) is not None for name in _BEYOND):
         return stock(host, port, **arguments)
     socks = arguments.pop("_socks_options", None)
     pool = ours(host, port, **arguments)

@@ -181,6 +181,32 @@ def test_a_file_of_authorities_that_changes(
         session.get(h2.url("/"))
 
 
+def test_a_context_that_is_none_of_ssls(make_session: MakeSession, h2: Server):
+    """As pyOpenSSL's, which has not all that Python's has."""
+
+    class Foreign:
+        def __init__(self) -> None:
+            vars(self)["_own"] = h2.context()
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self._own, name)
+
+        def __setattr__(self, name: str, value: Any) -> None:
+            setattr(self._own, name, value)
+
+        def wrap_socket(
+            self, sock: socket.socket, server_side: bool = False, server_hostname: str | None = None
+        ) -> ssl.SSLSocket:
+            return self._own.wrap_socket(sock, server_side, server_hostname=server_hostname)
+
+    class Adapter(HTTP20Adapter):
+        def init_poolmanager(self, *arguments: Any, **options: Any) -> None:
+            super().init_poolmanager(*arguments, ssl_context=Foreign(), **options)
+
+    response = make_session(Adapter()).get(h2.url("/"))
+    assert (response.text, response.raw.version) == ("hello", 11)
+
+
 def test_what_hyperlite_cannot_do_is_left_to_urllib3(make_session: MakeSession, serve: Serve):
     server = serve()
 
