@@ -289,7 +289,9 @@ class Origin:
             with self._lock:
                 self._dialling -= 1
                 self._round += 1
-                self._failure = failure if isinstance(failure, Exception) else None
+                # Who has waited for this one fails with it; but whose time was up was alone in that.
+                over = timeout is not None and isinstance(failure, TimeoutError)
+                self._failure = failure if isinstance(failure, Exception) and not over else None
                 if failure is None and connection is not None:
                     self._protocol = H2 if connection.mux is not None else "http/1.1"
                     self._known_until = time.monotonic() + REMEMBERED

@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 from h2.settings import SettingCodes
@@ -141,6 +142,36 @@ def test_a_failed_dial_is_everybodys_who_waited_for_it(make_pool: MakePool, serv
     with ThreadPoolExecutor(20) as threads:
         assert all(threads.map(fails, range(20)))
     assert time.monotonic() - start < 5
+
+
+def test_a_dial_whose_time_is_up_is_nobody_elses(
+    make_pool: MakePool, serve: Serve, monkeypatch: pytest.MonkeyPatch
+):
+    """Who has more time, or no end of it, tries for himself."""
+    server, pool = serve(), make_pool(retries=0)
+    dials, waits = threading.Event(), threading.Event()
+    connect, wait = PooledConnection.connect, origins.Origin._wait_locked
+
+    def connects(connection: PooledConnection) -> None:
+        if dials.is_set():
+            return connect(connection)
+        dials.set()
+        assert waits.wait(10)
+        raise TimeoutError("the time is up")
+
+    def waiting(*arguments: Any) -> int:
+        waits.set()
+        return wait(*arguments)
+
+    monkeypatch.setattr(PooledConnection, "connect", connects)
+    monkeypatch.setattr(origins.Origin, "_wait_locked", waiting)
+    with ThreadPoolExecutor(2) as threads:
+        hasty = threads.submit(pool.fetch, server.url("/"), timeout=1)
+        assert dials.wait(10)
+        patient = threads.submit(pool.fetch, server.url("/"), timeout=10)
+        with pytest.raises(TimeoutError, match="the time is up"):
+            hasty.result()
+        assert patient.result().body == b"hello"
 
 
 def test_http_urls(pool: ConnectionPool, serve: Serve):
