@@ -167,9 +167,9 @@ class Origin:
         """Deal with what finalizers have left."""
         while self._abandoned:
             connection = self._abandoned.popleft()
+            if connection.mux is None:  # the rest of an answer is still to come on it: it is nobody's
+                self.discard(connection)
             self.release(connection)
-            if connection.mux is None:
-                self.discard(connection)  # the rest of an answer is still to come on it
 
     def discard(self, connection: PooledConnection) -> None:
         """Give a connection up: nobody gets it again; what others have under way on it goes on."""

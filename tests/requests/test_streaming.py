@@ -9,6 +9,8 @@ import urllib3
 from requests import Session
 
 from hyperlite.adapters.requests import HTTP20Adapter
+from hyperlite.origins import Origin
+from hyperlite.pooled import PooledConnection
 from hyperlite.testing.server import Exchange, Server, streaming
 from tests.conftest import Serve
 
@@ -89,6 +91,26 @@ def test_dropping_unread(session: Session, server: Server):
     assert session.get(server.url("/")).content == b"hello"
     assert leased(session) == 0
     assert server.connections == (1 if server.log[0][0] == "h2" else 2)
+
+
+def test_dropping_unread_while_others_ask(session: Session, serve: Serve, monkeypatch: pytest.MonkeyPatch):
+    """On HTTP/1.1 nobody gets that connection, at no moment."""
+    server = serve(alpn=("http/1.1",))
+    session.get(server.url("/sized?n=5"), stream=True)
+    gc.collect()
+    discard, met = Origin.discard, []
+
+    def discarding(origin: Origin, connection: PooledConnection) -> None:
+        met.append(connection)
+        other = origin.lease(10)
+        assert other is not connection
+        origin.release(other)
+        discard(origin, connection)
+
+    monkeypatch.setattr(Origin, "discard", discarding)
+    assert session.get(server.url("/")).content == b"hello"
+    assert len(met) == 1
+    assert leased(session) == 0
 
 
 def test_release_conn_before_the_end(session: Session, server: Server):
