@@ -286,7 +286,8 @@ class HTTP20Connection(RequestingConnection):
             left = remaining(min(dues))
             timeout = left if timeout is None or left is None else min(timeout, left)
         if len(by_transport) > 1:  # one drains and its successor is in use: each in turn, for a moment
-            timeout = TURN / len(by_transport)
+            turn = TURN / len(by_transport)
+            timeout = turn if timeout is None else min(timeout, turn)
         for transport, items in by_transport.items():
             transport.wait_any(items, timeout)
 

@@ -244,11 +244,13 @@ class Mux(Arrivals):
             raise
 
     def expire(self, stream: Stream) -> bool:
-        """Fail a request whose deadline is over; tell whether it is."""
-        late = _is_late(stream)
-        if late:
+        """Fail a request whose deadline is over, unless it was answered in time; tell whether it is."""
+        if not _is_late(stream):
+            return False
+        self.pump()
+        if not stream.settled:
             self._expire(stream, "no response came")
-        return late
+        return True
 
     def _expire(self, stream: Stream, complaint: str) -> RequestTimeout:
         """End a stream whose deadline is over: all of it has taken too long, not only this step."""
@@ -346,7 +348,9 @@ class Mux(Arrivals):
     def _read(self, stream: Stream, take: Callable[[int], Taken]) -> Taken:
         """Take something of a body as soon as any is there, or at its end, when that is nothing."""
         if not stream.complete and stream.error is None and _is_late(stream):
-            raise self._expire(stream, "the body did not end")
+            self.pump()  # what has come in time counts
+            if not stream.complete and stream.error is None:
+                raise self._expire(stream, "the body did not end")
         with self._lock:  # mostly it is there already
             taken = self._read_locked(stream, take)
         if taken is None:

@@ -248,3 +248,53 @@ class TestDeadlinesElsewhere:
         getting = peer.background(conn.getresponse, stream_id)
         peer.answer(1, b"body")
         assert getting.result().read() == b"body"
+
+
+class TestComeInTime:
+    """What lies there when the time is over has come in time, though nobody has looked before."""
+
+    @pytest.fixture
+    def late(self, peer: Peer) -> tuple[CONN, int]:
+        """A connection that had been idle, and a request on it that is sent when its deadline is near."""
+        conn = peer.connect(timeout=60)
+        acquaint(peer, conn)
+        stream_id = conn.request("GET", "/", deadline=SHORT)
+        peer.want(HeadersFrame, 3)
+        return conn, stream_id
+
+    def let_it_pass(self) -> None:
+        threading.Event().wait(SHORT)
+
+    def test_a_response(self, peer: Peer, late: tuple[CONN, int]) -> None:
+        conn, stream_id = late
+        peer.answer(3, b"in time")
+        self.let_it_pass()
+        assert conn.getresponse(stream_id).read() == b"in time"
+
+    def test_a_response_by_as_ready(self, peer: Peer, late: tuple[CONN, int]) -> None:
+        conn, stream_id = late
+        peer.answer(3, b"in time")
+        self.let_it_pass()
+        assert list(conn.as_ready([stream_id])) == [stream_id]
+        assert conn.getresponse(stream_id).read() == b"in time"
+
+    def test_the_end_of_a_body(self, peer: Peer, late: tuple[CONN, int]) -> None:
+        conn, stream_id = late
+        peer.send_headers(3)
+        response = conn.getresponse(stream_id)
+        peer.send_data(3, b"in time", end_stream=True)
+        self.let_it_pass()
+        assert response.read() == b"in time"
+
+    def test_as_ready_that_only_looks(self, peer: Peer) -> None:
+        conn = peer.connect(timeout=60)
+        acquaint(peer, conn)
+        ids = [conn.request("GET", "/1"), conn.request("GET", "/2")]
+        peer.want(HeadersFrame, 3)
+        peer.want(HeadersFrame, 5)
+        peer.answer(5, b"two")
+        ready = conn.as_ready(ids, timeout=0)
+        assert next(ready) == ids[1]
+        with pytest.raises(RequestTimeout, match="1 responses did not come within 0 s"):
+            next(ready)
+        assert conn.getresponse(ids[1]).read() == b"two"
