@@ -303,35 +303,37 @@ class HTTP20Connection(RequestingConnection):
             return False
         pause(stream, mux.answered)
         by = stream.request.deadline
-        self._take_dialling(by)
-        try:
-            if stream.mux is not mux or stream.error is not error:
-                return True  # somebody else has done it
-            with self._lock:
-                others = [item for item in self._pending.values() if item is not stream]
-            batch = [stream, *(other for other in others if isinstance(other, Stream) and other.mux is mux)]
-            current = self._usable_transport(by)
-            batch = [one for one in batch if self._may_replay(one)]
-            if stream.given_up:  # while this thread was connecting
-                return False
-            for one in batch:
-                begin_again(one, mux.answered)
-            try:
-                current = self._submit(current, batch, by)
-            except BaseException as failure:
-                for one in batch:
-                    if one.mux is None:  # in nobody's hands
-                        one.mux, one.error = mux, error.for_stream(one.stream_id, retry_safe=True)
-                        one.error.__cause__ = failure
-                raise
-            for one in batch:
-                if one.given_up:  # by a thread that has found it in nobody's hands
-                    self._cancel(one)
-        finally:
-            self._dialling.release()
+        batch = self._while_dialling(by, lambda: self._send_again(mux, stream, error))
+        for one in batch or ():
+            if one.mux is not None:
+                one.mux.settle(one)
+        return batch is not None
+
+    def _send_again(self, mux: Mux, stream: Stream, error: HTTP2Error) -> list[Stream] | None:
+        """Return what was sent again: a stream, and those beside it; None if nobody wants it any more."""
+        if stream.mux is not mux or stream.error is not error:
+            return []  # somebody else has done it
+        with self._lock:
+            others = [item for item in self._pending.values() if item is not stream]
+        batch = [stream, *(other for other in others if isinstance(other, Stream) and other.mux is mux)]
+        current = self._usable_transport(stream.request.deadline)
+        batch = [one for one in batch if self._may_replay(one)]
+        if stream.given_up:  # while this thread was connecting
+            return None
         for one in batch:
-            current.settle(one)
-        return True
+            begin_again(one, mux.answered)
+        try:
+            self._submit(current, batch, stream.request.deadline)
+        except BaseException as failure:
+            for one in batch:
+                if one.mux is None:  # in nobody's hands
+                    one.mux, one.error = mux, error.for_stream(one.stream_id, retry_safe=True)
+                    one.error.__cause__ = failure
+            raise
+        for one in batch:
+            if one.given_up:  # by a thread that has found it in nobody's hands
+                self._cancel(one)
+        return batch
 
     def _may_replay(self, stream: Stream) -> bool:
         return bool(self.auto_open) and may_replay(stream)

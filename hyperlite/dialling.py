@@ -3,13 +3,15 @@
 Rule: who connects holds `_dialling`, so that no two threads do it at once.
 """
 
+import contextlib
 import http.client as http_client
 import socket
 import ssl
 import sys
 import threading
 import time
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from . import transport
 from .engine import Engine, make_engine
@@ -19,6 +21,8 @@ from .http1 import Lane
 from .mux import Mux
 from .shared_socket import SharedSocket
 from .transport import H2, HTTP11, remaining, resolve_timeout
+
+T = TypeVar("T")
 
 
 class DiallingConnection(http_client.HTTPSConnection):
@@ -225,6 +229,21 @@ class DiallingConnection(http_client.HTTPSConnection):
             self._dial_by = None
         assert self._transport is not None
         return self._transport
+
+    def _while_dialling(self, by: float | None, work: Callable[[], T]) -> T:
+        """Do something while holding `_dialling`; see `_take_dialling`.
+
+        An interrupt may come when it was acquired and nobody knows yet: other threads would wait for ever.
+        """
+        try:
+            self._take_dialling(by)
+            result = work()
+        except BaseException:
+            with contextlib.suppress(RuntimeError):  # it was not acquired
+                self._dialling.release()
+            raise
+        self._dialling.release()
+        return result
 
     def _take_dialling(self, by: float | None) -> None:
         """Acquire `_dialling`; who dials before us may take no more than our own timeout, or until `by`."""

@@ -392,11 +392,11 @@ class Mux(Arrivals):
         Where the lock is taken, the one who holds it, perhaps this very thread, does it later.
         """
         self._abandoned.append(stream)
-        if self._lock.acquire(blocking=False):
-            try:
+        if not self._lock.locked():
+            # Not acquire(): an interrupt between that and a `try` would leave the lock taken for ever. Who
+            # takes it in this very moment soon lets go: he waits for no lock that he finds locked.
+            with self._lock:
                 self._push_locked()
-            finally:
-                self._lock.release()
 
     def ping(self, timeout: float | None) -> float:
         """Send PING and wait for its acknowledgement; returns the round-trip time in seconds.

@@ -235,10 +235,8 @@ class Attempt:
     def break_off(self) -> None:
         """End it: on HTTP/1.1 at once; from a finalizer too, this does not wait."""
         self._over = True
-        if self._lock.acquire(blocking=False):
-            try:
+        if not self._lock.locked():
+            with self._lock:  # not acquire(): see Mux.abandon()
                 connection = self._connection
                 if connection is not None and connection.mux is None and connection.sock is not None:
                     break_off(connection.sock)
-            finally:
-                self._lock.release()

@@ -126,11 +126,7 @@ class RequestingConnection(DiallingConnection):
 
     def _send_all(self, requests: list[Request]) -> list[int]:
         by = requests[0].deadline if requests else None
-        self._take_dialling(by)
-        try:
-            pending = self._hand_over(self._usable_transport(by), requests, by)
-        finally:
-            self._dialling.release()
+        pending = self._while_dialling(by, lambda: self._hand_over(self._usable_transport(by), requests, by))
         try:
             self._settle(pending)
         except BaseException:

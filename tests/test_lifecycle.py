@@ -1,5 +1,6 @@
 """Interrupts, forks, exits, garbage, other people's patches: what happens besides requests."""
 
+import contextlib
 import gc
 import os
 import signal
@@ -137,6 +138,52 @@ def test_interrupted_in_the_middle_of_a_frame(
         conn.getresponse(waiting)
     assert conn.getresponse(conn.request("GET", "/")).read() == b"hello"
     assert server.connections == 2
+
+
+class _Struck:
+    """A lock; whoever takes it by acquire() is interrupted once, in the moment in which it is his."""
+
+    def __init__(self, lock: Any) -> None:
+        self._lock = lock
+        self._strikes = True
+
+    def acquire(self, *args: Any, **options: Any) -> bool:
+        taken: bool = self._lock.acquire(*args, **options)
+        if taken and self._strikes:
+            self._strikes = False
+            raise KeyboardInterrupt
+        return taken
+
+    def __enter__(self) -> Any:
+        return self._lock.__enter__()
+
+    def __exit__(self, *error: object) -> None:
+        self._lock.__exit__(*error)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._lock, name)
+
+
+def test_interrupted_when_its_turn_to_dial_has_come(serve: Serve, connect: Connect) -> None:
+    """Other threads have theirs all the same."""
+    conn = connect(serve(), timeout=2)
+    conn._dialling = _Struck(conn._dialling)
+    with pytest.raises(KeyboardInterrupt):
+        conn.request("GET", "/")
+    bodies: list[bytes] = []
+    thread = threading.Thread(target=lambda: bodies.append(conn.getresponse(conn.request("GET", "/")).read()))
+    thread.start()
+    thread.join()
+    assert bodies == [b"hello"]
+
+
+def test_interrupted_in_a_finalizer(h2: hyperlite.HTTP20Connection) -> None:
+    """Python reports it and goes on; so does the connection."""
+    response = h2.getresponse(h2.request("GET", "/chunks?n=100000"))
+    h2._transport._lock = lock = _Struck(h2._transport._lock)
+    with contextlib.suppress(KeyboardInterrupt):
+        h2._transport.abandon(response._stream)
+    assert not lock.locked()
 
 
 @needs_fork
