@@ -36,8 +36,10 @@ MAX_USELESS = 10_000
 COST = {SETTINGS: 10, GOAWAY: 10}
 # A late header block must be decoded like any other (RFC 9113 section 4.3): so many bytes of it cost 1.
 BLOCK_SHARE = 256
-# Bytes of a body that make up for one useless frame; DATA that carries fewer is one itself. A thousand
-# frames of one byte are no flood, and tokens of a few letters may come as long as they like.
+# DATA that carries fewer bytes is a useless frame itself: a byte at a time is how CVE-2019-9511 does it, and
+# a thousand of these are no flood. But servers send a frame for each line that is flushed (Go's).
+TINY = 2
+# Bytes of a body that make up for one useless frame.
 USEFUL = 8
 # What makes up for useless frames besides: a response's head; a frame of a request's body (servers
 # answer each with two WINDOW_UPDATEs, and some with PING); a pause (PING once a second, for days).
@@ -218,7 +220,7 @@ class Guard:
         But more than the stream's window it cannot have under way.
         """
         self._check_late(DATA, wire_id)
-        self.spend(1 if length < USEFUL or wire_id not in self._cut_short else 0)
+        self.spend(1 if length < TINY or wire_id not in self._cut_short else 0)
         if wire_id in self._cut_short:
             self._cut_short[wire_id] -= length
             if self._cut_short[wire_id] < 0:

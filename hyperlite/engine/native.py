@@ -62,6 +62,7 @@ from .guard import (
     FRAME_EARNS,
     HEAD_EARNS,
     PAUSE_EARNS,
+    TINY,
     USEFUL,
     Guard,
     Violation,
@@ -355,7 +356,7 @@ class NativeEngine:
         if size >= USEFUL:
             if self._guard.useless:
                 self._guard.earn(size // USEFUL)
-        elif not ends:
+        elif size < TINY and not ends:
             self._guard.spend(1)
         try:
             message.data(size, end_stream=ends)

@@ -64,6 +64,7 @@ from .guard import (
     FRAME_EARNS,
     HEAD_EARNS,
     PAUSE_EARNS,
+    TINY,
     USEFUL,
     Guard,
     Violation,
@@ -379,7 +380,7 @@ class H2Engine:
             return
         if size >= USEFUL:
             self._guard.earn(size // USEFUL)
-        elif not flags & END_STREAM:
+        elif size < TINY and not flags & END_STREAM:
             self._guard.spend(1)
         try:
             stream.message.data(size, end_stream=bool(flags & END_STREAM))

@@ -80,8 +80,10 @@ class TestHonest:
             self.feed(under_way, under_way.frames.data(1, b"x"))
             under_way.engine.credit(1, 1)
 
-    def test_lines_of_eight_letters_without(self, under_way: EnginePeer) -> None:
-        piece = under_way.frames.data(1, b"8 letter") * 100
+    @pytest.mark.parametrize("line", [b"1\n", b"00001\n", b"8 letter"], ids=len)
+    @pytest.mark.parametrize("wire_id", [1, 3], ids=["under way", "given up"])
+    def test_short_lines_without(self, under_way: EnginePeer, line: bytes, wire_id: int) -> None:
+        piece = under_way.frames.data(wire_id, line) * 100
         for _ in range(self.TIMES // 100):
             self.feed(under_way, piece)
 

@@ -45,6 +45,13 @@ def conn(site: Site) -> Iterator[hyperlite.HTTP20Connection]:
         yield conn
 
 
+def test_short_lines(go_site: Site) -> None:
+    """Go sends a frame for each line that is flushed, which is no flood."""
+    with go_site.connect() as conn:
+        response = conn.getresponse(conn.request("GET", "/lines"))
+        assert sum(1 for _ in response) == 20_000
+
+
 class TestBothDirections:
     def test_a_conversation(self, conn: hyperlite.HTTP20Connection) -> None:
         stream_id = conn.request("POST", "/echo", end_stream=False)

@@ -84,6 +84,13 @@ func main() {
 			fmt.Fprintf(w, "%s: %s\n", strings.ToLower(name), strings.Join(values, ", "))
 		}
 	})
+	// Many short lines, each flushed: a DATA frame for each.
+	http.HandleFunc("/lines", func(w http.ResponseWriter, r *http.Request) {
+		for number := 0; number < 20000; number++ {
+			fmt.Fprintf(w, "%05d\n", number)
+			w.(http.Flusher).Flush()
+		}
+	})
 	http.HandleFunc("/unwanted", func(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusExpectationFailed)
 		fmt.Fprint(w, "no")
