@@ -292,32 +292,33 @@ class Loop:
             window.origin.release(connection, count)
             return
         flights: list[Flight] = []
-        while count and window.parked:
-            if not window.parked[0].repeatable:
-                break
-            task = self._unpark(window)
-            try:
-                stream = Stream(0, connection.make(task))
-            except FAILURES as error:
-                self._settle(window, task, None, cast("Exception", error), reused=False)
-                continue
-            flights.append(Flight(self, task, window, connection, mux, stream))
-            count -= 1
-        if count:
-            window.origin.release(connection, count)
+        try:
+            while count and window.parked and window.parked[0].repeatable:
+                task = self._unpark(window)
+                try:
+                    stream = Stream(0, connection.make(task))
+                except FAILURES as error:
+                    self._settle(window, task, None, cast("Exception", error), reused=False)
+                    continue
+                flights.append(Flight(self, task, window, connection, mux, stream))
+                self._flights[flights[-1]] = None  # now: whoever is interrupted while it is sent gives it up
+                count -= 1
+        finally:
+            if count:
+                window.origin.release(connection, count)
         if not flights:
             return
         if not mux.submit([flight.stream for flight in flights]):
             window.origin.release(connection, len(flights))
             window.origin.discard(connection)
             for flight in reversed(flights):
+                del self._flights[flight]
                 self._parked += 1
                 window.busy -= 1
                 window.parked.appendleft(flight.task)
             return
         window.flying += len(flights)
         for flight in flights:
-            self._flights[flight] = None
             timeout = flight.task.options.timeout
             for seconds in (timeout, flight.task.options.deadline):
                 if seconds is not None:
@@ -489,6 +490,10 @@ class Loop:
         for flight in self._flights:
             flight.abandon()
         self._flights.clear()
+        for (origin, connection), count in self._landed.items():
+            for _ in range(count):
+                origin.abandon(connection)
+        self._landed.clear()
         self._workers.close()
         for attempt in self._attempts:
             attempt.break_off()

@@ -126,7 +126,7 @@ class Origin:
                 return None
             granted = max(1, min(count, connection.room + 1))
             connection.leased += granted - 1
-        if connection.leased > granted or self._is_fresh(connection):
+        if connection.leased > granted or self._is_fresh(connection, granted):
             return connection, granted
         self.discard(connection)
         return self.try_lease(count, insist=insist)
@@ -209,14 +209,20 @@ class Origin:
             best.leased += 1
         return best
 
-    def _is_fresh(self, connection: PooledConnection) -> bool:
-        """Check an idle connection before it is used again."""
+    def _is_fresh(self, connection: PooledConnection, granted: int = 1) -> bool:
+        """Check an idle connection, which is leased for so many requests, before it is used again."""
         if not connection.used:
             return True
         now = time.monotonic()
         if self._has_expired(connection, now):
             return False
-        return (connection.mux is not None and now - connection.idle_since < RECENT) or connection.healthy
+        if connection.mux is not None and now - connection.idle_since < RECENT:
+            return True
+        try:
+            return connection.healthy
+        except BaseException:  # interrupted: nobody has got it
+            self.release(connection, granted)
+            raise
 
     def _has_expired(self, connection: PooledConnection, now: float) -> bool:
         limit = self._settings.idle_timeout

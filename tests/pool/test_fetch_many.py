@@ -534,3 +534,44 @@ class _Deaf:
 
     def __getattr__(self, name: str) -> object:
         return getattr(self._sock, name)
+
+
+@pytest.mark.parametrize(
+    "where",
+    ["hyperlite.mux.Mux.submit", "hyperlite.many.Loop._settle", "hyperlite.pooled.PooledConnection.make"],
+)
+def test_an_interrupt_gives_back_all_leases(
+    pool: ConnectionPool, serve: Serve, monkeypatch: pytest.MonkeyPatch, where: str
+):
+    server = serve()
+    pool.fetch(server.url("/"))
+
+    def strike(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(where, strike)
+        with pytest.raises(KeyboardInterrupt):
+            list(pool.fetch_many([server.url("/")] * 20))
+    assert pool.fetch(server.url("/")).body == b"hello"
+    assert "1 connections, 0 requests under way" in repr(pool)
+
+
+def test_an_interrupt_while_a_connection_is_looked_at(
+    pool: ConnectionPool, serve: Serve, monkeypatch: pytest.MonkeyPatch
+):
+    server = serve()
+    pool.fetch(server.url("/"))
+    monkeypatch.setattr("hyperlite.origins.RECENT", 0.0)
+
+    def strike(_: object) -> bool:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("hyperlite.pooled.PooledConnection.healthy", property(strike))
+        with pytest.raises(KeyboardInterrupt):
+            pool.fetch(server.url("/"))
+        with pytest.raises(KeyboardInterrupt):
+            list(pool.fetch_many([server.url("/")] * 20))
+    assert pool.fetch(server.url("/")).body == b"hello"
+    assert "1 connections, 0 requests under way" in repr(pool)
