@@ -53,7 +53,7 @@ class Wire:
         file: what is read from it.
         ragged: the TLS connection ended without close_notify (RFC 8446 section 6.1).
         heard: something has come.
-        has_lost: an interrupt came in the middle of `fill`, and what had been read is gone.
+        has_lost: an interrupt came while something was read, which may be gone.
         read_until: the monotonic time at which the thread that reads is to be `Paused`, or None.
     """
 
@@ -203,6 +203,8 @@ class Wire:
             self.ragged = True
             return 0
         except BaseException as error:
+            if not isinstance(error, Exception):  # it may have come when the socket's bytes had been taken
+                self.has_lost = True
             if not self._filling:
                 raise
             self._failure = error
