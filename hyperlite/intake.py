@@ -33,6 +33,7 @@ class Intake:
         self._concurrency = concurrency
         self.total = len(requests) if isinstance(requests, Sequence) else None
         self.exhausted = False
+        self._failure: Exception | None = None  # of the source
         self._taken = 0
         self._headers: list[Header] | None = None  # of a request of which only the URL is given
 
@@ -63,6 +64,9 @@ class Intake:
             except StopIteration:
                 self.exhausted = True
                 return
+            except Exception as error:
+                self.exhausted, self._failure = True, error
+                return
             index = self._taken
             self._taken += 1
             try:
@@ -71,6 +75,11 @@ class Intake:
                 yield Outcome(item, index, error=cast("Exception", error))
             else:
                 yield task
+
+    def finish(self) -> None:
+        """Raise what the source has raised, now that all that it gave before is done."""
+        if self._failure is not None:
+            raise self._failure
 
     def _make_task(self, item: Any, index: int) -> Task:
         options = self._options

@@ -139,7 +139,7 @@ class Loop:
                 elif self._unfinished:
                     self._turn()
                 elif self._intake.exhausted:
-                    return
+                    return self._intake.finish()
         finally:
             self._close()
 

@@ -186,7 +186,8 @@ class ConnectionPool:
 
         Args:
             requests: URLs, FetchRequests, or mappings of `fetch()`'s arguments; any iterable, which
-                is read only as far ahead as there is use for it.
+                is read only as far ahead as there is use for it.  What it raises comes behind the
+                outcomes of all that it gave before.
             concurrency: how many are under way at each origin, or wait to be taken from here.
             ordered: in the order of `requests`; otherwise as they arrive.
             progress: called after each outcome with (how many so far, how many in all or None).

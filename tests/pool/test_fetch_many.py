@@ -157,13 +157,21 @@ def test_progress(pool: ConnectionPool, server: Server):
     assert told == [(1, None), (2, None)]
 
 
-def test_what_the_iterable_raises_is_the_callers(pool: ConnectionPool, server: Server):
+@pytest.mark.parametrize("ordered", [False, True])
+def test_what_the_iterable_raises_is_the_callers(pool: ConnectionPool, server: Server, ordered: bool):
+    """But first comes what became of all that it had given: it was sent."""
+
     def urls() -> Iterator[str]:
-        yield server.url("/")
+        for number in range(150):
+            yield server.url(f"/?{number}")
         raise KeyError("mine")
 
+    seen: list[int] = []
     with pytest.raises(KeyError, match="mine"):
-        list(pool.fetch_many(urls()))
+        for outcome in pool.fetch_many(urls(), ordered=ordered):
+            assert outcome.result().body == b"hello"
+            seen.append(outcome.index)
+    assert sorted(seen) == list(range(150)) == [*range(len(server.log))]
     assert pool.fetch(server.url("/")).body == b"hello"
     assert "0 requests under way" in repr(pool)
 
