@@ -249,8 +249,8 @@ def run_script(arguments: argparse.Namespace) -> int:
     """Run an unmodified script as `python SCRIPT` does, but with `hyperlite.client` for http.client."""
     sys.argv = [arguments.script, *arguments.arguments]
     sys.path.insert(0, os.path.dirname(os.path.abspath(arguments.script)))
-    with install():
-        runpy.run_path(arguments.script, run_name="__main__")
+    install()  # for good: threads, and what is registered with atexit, go on when the script has ended
+    runpy.run_path(arguments.script, run_name="__main__")
     return 0
 
 

@@ -412,15 +412,19 @@ def test_run_a_script_unmodified(serve: Serve, tmp_path: Path) -> None:
     (tmp_path / "neighbour.py").write_text("NAME = 'neighbour'\n")
     script = tmp_path / "script.py"
     script.write_text(
-        "import sys, ssl, urllib.request, neighbour\n"
+        "import sys, ssl, threading, urllib.request, neighbour\n"
         "context = ssl.create_default_context(cafile=sys.argv[2])\n"
         "response = urllib.request.urlopen(sys.argv[1], context=context)\n"
         "print(__name__, neighbour.NAME, response.version, response.read())\n"
+        "def later():\n"
+        "    threading.main_thread().join()\n"
+        "    print(urllib.request.urlopen(sys.argv[1], context=context).version)\n"
+        "threading.Thread(target=later).start()\n"
         "sys.exit(3)\n"
     )
     command = [sys.executable, "-m", "hyperlite", "run", str(script), server.url("/"), server.ca_file]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-    assert (done.stdout, done.stderr) == ("__main__ neighbour 20 b'hello'\n", "")
+    assert (done.stdout, done.stderr) == ("__main__ neighbour 20 b'hello'\n20\n", "")
     assert done.returncode == 3
 
 
