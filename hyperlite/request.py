@@ -6,7 +6,7 @@ takes for a body, and when the length of that is known.
 
 import http.client as http_client
 import io
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterator, Mapping
 from typing import Any
 
 from .chunks import unwrap
@@ -103,7 +103,7 @@ class Request:
             given = self._added(names) + given
         self.fields = request_fields(method, url, scheme, authority, given)
 
-    def _add_body(self, body: Any, given: list[Field], names: Container[bytes], blocksize: int) -> None:
+    def _add_body(self, body: Any, given: list[Field], names: Mapping[bytes, bytes], blocksize: int) -> None:
         """Take what follows the header block."""
         if self.open:
             if body is not None:
@@ -114,10 +114,27 @@ class Request:
             # http.client: without encode_chunked the caller has framed the chunks himself.
             if b"transfer-encoding" in names and not self.encode_chunked and is_chunked(given):
                 self._unwrap()
+            elif b"content-length" in names:
+                self._measure(names[b"content-length"])
         follows = bool(self.body) or self.pieces is not None
         if b"expect" in names and follows:
             self.expects = any(name == b"expect" and value.lower() == _CONTINUE for name, value in given)
         self.bare = not (follows or self.trailers)
+
+    def _measure(self, announced: bytes) -> None:
+        """Hold a body to the length that the caller has announced himself.
+
+        Servers take the rest for another request on HTTP/1.1, and some close the connection on HTTP/2,
+        with all that is under way there.
+        """
+        if not announced.isdigit() or len(announced) > 19:
+            return  # which is the server's to judge
+        if self.pieces is not None:
+            self.pieces = _measured(self.pieces, int(announced))
+        elif self.body is not None and len(self.body) != int(announced):
+            raise http_client.CannotSendRequest(
+                f"content-length announces {int(announced)} bytes, and the body has {len(self.body)}"
+            )
 
     def _unwrap(self) -> None:
         """Take a body out of its chunks."""
@@ -251,6 +268,19 @@ def _blocks(file: Any, blocksize: int) -> Iterator[bytes]:
     is_text = isinstance(file, io.TextIOBase)
     while block := file.read(blocksize):
         yield block.encode("latin-1") if is_text else block
+
+
+def _measured(pieces: Iterator[bytes | memoryview], announced: int) -> Iterator[bytes | memoryview]:
+    left = announced
+    for piece in pieces:
+        left -= len(piece)
+        if left < 0:
+            raise http_client.CannotSendRequest(
+                f"more of a body than the {announced} bytes that were announced"
+            )
+        yield piece
+    if left:
+        raise http_client.CannotSendRequest(f"the body ends {left} bytes before its content-length")
 
 
 def _pieces(parts: Iterator[Any]) -> Iterator[memoryview]:

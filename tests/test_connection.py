@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 import hyperlite
+from hyperlite.http1 import Lane
 from hyperlite.testing.server import Server
 
 from .conftest import Connect, Serve
@@ -80,6 +81,22 @@ class TestOnEitherProtocol:
             conn.request_many([("GET", "/"), ("PUT", "/", io.BytesIO(b"x"))])
         assert server.log == []
         assert get(conn, "/").stream_id == 1
+
+    @pytest.mark.parametrize("announced", [3, 5])
+    @pytest.mark.parametrize(
+        "make", [lambda: b"abcd", lambda: "abcd", lambda: io.BytesIO(b"abcd"), lambda: iter([b"ab", b"cd"])]
+    )
+    def test_a_body_of_another_length_than_announced(
+        self, conn: hyperlite.HTTP20Connection, make: Any, announced: int
+    ) -> None:
+        """It harms nobody else: what is in memory is not even begun."""
+        other = conn.request("GET", "/late")
+        with pytest.raises(http.client.CannotSendRequest, match=r"announced|content-length"):
+            conn.request("POST", "/count", make(), {"Content-Length": str(announced)})
+        if not isinstance(conn._transport, Lane) or isinstance(make(), bytes | str):
+            assert conn.getresponse(other).read() == b"late"
+        right = conn.request("POST", "/count", make(), {"Content-Length": "4"})
+        assert conn.getresponse(right).read() == b"4"
 
     def test_as_ready_yields_all_ids(self, conn: hyperlite.HTTP20Connection) -> None:
         ids = [conn.request("GET", f"/sized?n={n}") for n in range(10)]
