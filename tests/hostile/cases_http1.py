@@ -313,6 +313,7 @@ for name, body in (
     ("size-0x", b"0xf\r\n" + BODY + b"\r\n0\r\n\r\n"),
     ("size-underscore", b"0_f\r\n" + BODY + b"\r\n0\r\n\r\n"),
     ("size-huge", b"f" * 20 + b"\r\n" + BODY),
+    ("size-with-zeros", b"0" * 16 + b"f\r\n" + BODY + b"\r\n0\r\n\r\n"),
     ("no-crlf-after", b"f\r\n" + BODY + b"0\r\n\r\n"),
     ("longer-than-said", b"5\r\n" + BODY + b"\r\n0\r\n\r\n"),
     ("cut-in-data", b"f\r\nhello"),
