@@ -47,6 +47,17 @@ def test_a_body_that_is_cut_off(talk: Talk, cut: str, how: str, notify: bool) ->
     assert conn.getresponse(conn.request("GET", "/")).read() == b"next"
 
 
+def test_a_tunnel_that_is_refused_has_a_body_like_any_other(talk: Talk) -> None:
+    """Only where it is granted all that follows is the tunnel's (RFC 9112 section 6.3)."""
+    refusal = b"HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno"
+    granted = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nall of it"
+    conn = talk(says(refusal), says(granted))
+    answer = conn.getresponse(conn.request("CONNECT", "example.org:443"))
+    assert (answer.status, answer.length, answer.read()) == (403, 2, b"no")
+    answer = conn.getresponse(conn.request("CONNECT", "example.org:443"))
+    assert (answer.status, answer.length, answer.read()) == (200, None, b"all of it")
+
+
 def test_what_had_come_is_in_the_error(talk: Talk) -> None:
     conn = talk(says(CUT["length"]))
     answer = conn.getresponse(conn.request("GET", "/"))
