@@ -71,6 +71,7 @@ class Link(ABC):
         self._dry = False  # there was nothing to receive: who wants more polls first
         # -- guarded by _lock: is the peer alive --
         self._heard = time.monotonic()  # when it last said something
+        self._quiet = 0.0  # seconds of polling in which nothing came, since then or since the last request
         self._grace: float | None = None  # seconds of polling in which it must say something
         self._write_error: OSError | None = None
         self._closed: HTTP2Error | None = None  # why
@@ -120,8 +121,12 @@ class Link(ABC):
         """Close the connection and fail what is under way on it; nothing if that was done before."""
 
     @abstractmethod
-    def _relieve_locked(self, waiting: Collection[Awaited]) -> None:
-        """Do what can be done so that a wait for these streams can end."""
+    def _relieve_locked(self, waiting: Collection[Awaited]) -> float | None:
+        """Do what can be done so that a wait for these streams can end.
+
+        Returns:
+            Seconds of silence after which there is more that can be done; None if there is not.
+        """
 
     @abstractmethod
     def _fail_all_locked(self, error: HTTP2Error) -> None:
@@ -194,14 +199,17 @@ class Link(ABC):
                 self._cork_locked(False)
             if holding and not self._dry and self._receive_all_locked():
                 return TRY_AGAIN
-            self._relieve_locked(streams)
+            silence = self._relieve_locked(streams)
             watch = bool(self._out) and (holding or not self._watched)
-            return functools.partial(self._poll, holding, watch) if holding or watch else None
+            return functools.partial(self._poll, holding, watch, silence) if holding or watch else None
 
         return self._baton.wait(streams, attempt, step, timeout, complaint)
 
-    def _poll(self, read: bool, write: bool, timeout: float | None) -> None:
-        """Wait for the socket, then receive what has come, and write what is left to be written."""
+    def _poll(self, read: bool, write: bool, silence: float | None, timeout: float | None) -> None:
+        """Wait for the socket, then receive what has come, and write what is left to be written.
+
+        Not longer than either of the two numbers of seconds says.
+        """
         polling, grace, ready, start = False, None, True, 0.0
         try:
             with self._lock:
@@ -211,8 +219,7 @@ class Link(ABC):
                 self._pollers += 1
                 self._watched |= write
             grace = self._grace if read else None
-            if grace is not None:
-                timeout = grace if timeout is None else min(timeout, grace)
+            timeout = min((limit for limit in (timeout, silence, grace) if limit is not None), default=None)
             start = time.monotonic()
             if read and not write:
                 ready = self._watch.wait(timeout)
@@ -224,6 +231,8 @@ class Link(ABC):
                 if read:
                     self._dry = not ready
                 waited = time.monotonic() - start
+                if read and not ready:
+                    self._quiet += waited
                 if grace is not None and self._grace is not None and not ready:
                     self._use_up_grace_locked(waited)
                 if polling and read and waited > PAUSE:
@@ -254,7 +263,7 @@ class Link(ABC):
         with self._lock:
             alone = not self._out or not self._baton.held or self._watched
         if not alone:
-            self._poll(False, True, self.timeout)
+            self._poll(False, True, None, self.timeout)
 
     # -- under the lock: the socket ---------------------------------------------------------------
 
@@ -370,6 +379,7 @@ class Link(ABC):
             ended, cause = True, error
         if pieces:
             self._heard = time.monotonic()
+            self._quiet = 0.0
             self._grace = None
             self._consume_locked(pieces[0] if len(pieces) == 1 else b"".join(pieces))
         self._busy = False

@@ -21,6 +21,7 @@ from typing import cast
 from .baton import Awaited
 from .engine import Engine
 from .engine.events import GoAwayReceived
+from .engine.windows import STREAM_WINDOW
 from .errors import (
     BufferLimitExceeded,
     ConnectionGoingAway,
@@ -46,6 +47,9 @@ BODY_TURN = 64 << 10
 KEEPALIVE_IDLE = 30.0
 # Seconds of waiting for the answer. Go waits 15 s.
 PING_TIMEOUT = 5.0
+# Seconds of polling, in which nothing comes, after which an answer that is waited for may be one that the
+# server holds back until others are read. Longer than most answers take: slowness need not cost memory.
+STALLED = 0.5
 # The payload of that PING; those of `ping()` are numbers.
 _SIGN_OF_LIFE = b"alive?\0\0"
 
@@ -88,6 +92,7 @@ class Slots(Link):
         self._pings: dict[bytes, Ping] = {}  # by payload
         self._pinged = 0
         self.answered = 0  # responses that have come
+        self._stalled = -1  # how many of them had come when the server was last seen to hold one back
         self._moved = self._heard  # when something last came that was of use
         self._asked = 0.0  # when the first request went out after that
         self._going_away: GoAwayReceived | None = None
@@ -140,6 +145,7 @@ class Slots(Link):
     def _start_locked(self, stream: Stream) -> None:
         if self._asked < self._moved:
             self._asked = time.monotonic()
+        self._quiet = 0.0
         stream.written_at = self._written
         request = stream.request
         engine = self._engine
@@ -240,17 +246,36 @@ class Slots(Link):
             stream.error = error.for_stream(stream.stream_id, retry_safe=True)
             self._baton.wake(stream)
 
-    def _relieve_locked(self, waiting: Collection[Awaited]) -> None:
-        """Give credit for unread data where a wait depends on it.
+    def _relieve_locked(self, waiting: Collection[Awaited]) -> float | None:
+        """Give credit for unread data where a wait depends on it; returns when to look again, if at all.
 
         A stream that waits for a slot waits for its siblings to end, and one that waits to send may
         wait for the peer to get rid of an answer; both may need credit that only a reader would
         give.  So unread data beyond the windows is taken, up to `max_buffered` bytes.  Where the
         thread that waits is the one who should have read, it would wait for itself for ever: error.
+
+        A request that was sent can depend on its siblings as well: Apache begins with six workers for a
+        connection, and each of them waits for the window of what it sends.  That shows by silence alone.
+
+        Returns:
+            The seconds of silence that are missing for that; None if they would change nothing.
         """
+        # What lies unread of a window that is full: all but what was read and is not credited yet.
+        much = self._unread - self._advanced >= STREAM_WINDOW // 2
+        unanswered = False
         for one in waiting:
-            if not isinstance(one, Stream) or (one.wire_id and one.outgoing is None):
-                return
+            if not isinstance(one, Stream):
+                return None
+            if one.wire_id and one.outgoing is None:
+                if one.status or not much:
+                    return None
+                unanswered = True
+        if unanswered and self._stalled != self.answered:
+            if not any(map(self._is_held_up_locked, self._streams.values())):
+                return None
+            if self._quiet < STALLED:
+                return STALLED - self._quiet
+            self._stalled = self.answered
         streams = cast("Collection[Stream]", waiting)
         me = threading.get_ident()
         deadlocked = bool(self._streams) and not any(stream.wire_id for stream in streams)
@@ -268,6 +293,16 @@ class Slots(Link):
                 f"{self._unread} bytes lie unread on {len(self._streams)} streams, and no other can go on "
                 f"before they are read: read them first, or pass max_buffered above {self._max_buffered}"
             )
+        return None
+
+    def _is_held_up_locked(self, stream: Stream) -> bool:
+        """Tell whether a server can send no more of a response, because nobody reads it."""
+        held = stream.inbox.size - stream.advanced
+        return (
+            0 < held <= self._max_buffered - self._advanced
+            and not stream.waiters
+            and self._engine.window_left(stream.wire_id) <= 0
+        )
 
     # -- under the lock: the connection -----------------------------------------------------------
 

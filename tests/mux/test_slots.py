@@ -7,6 +7,7 @@ import pytest
 from hyperframe.frame import HeadersFrame, RstStreamFrame, WindowUpdateFrame
 
 import hyperlite
+from hyperlite import slots
 from hyperlite.engine.windows import STREAM_WINDOW
 from hyperlite.errors import BufferLimitExceeded, ErrorCode, MalformedResponse, StreamReset
 from tests.peer import Peer
@@ -259,6 +260,33 @@ class TestProgress:
         assert waiting.result().read() == b"second"
         conn.getresponse(first).close()
         assert peer.want(RstStreamFrame, 1).error_code == ErrorCode.CANCEL  # and no WINDOW_UPDATE before it
+
+    def test_an_answer_that_a_server_holds_back_until_others_are_read(
+        self, peer: Peer, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """So does Apache, which begins with six workers for a connection."""
+        monkeypatch.setattr(slots, "STALLED", 0.01)
+        conn = peer.connect(max_buffered=2 * STREAM_WINDOW)
+        first = begin(peer, conn)
+        second, third = conn.request("GET", "/2"), conn.request("GET", "/3")
+        for wire_id in (3, 5):
+            peer.want(HeadersFrame, wire_id)
+        peer.send_headers(1)
+        waiting = peer.background(conn.getresponse, second)
+        credit = STREAM_WINDOW
+        for _ in range(3):  # the window, and what may be buffered beyond it
+            while credit < STREAM_WINDOW:
+                credit += peer.want(WindowUpdateFrame, 1).window_increment
+            peer.send_body(1, b"a" * STREAM_WINDOW, end_stream=False)
+            credit = 0
+        peer.answer(3, b"second")  # before which there is no further WINDOW_UPDATE
+        assert waiting.result().read() == b"second"
+        response = conn.getresponse(first)
+        assert response.read(3 * STREAM_WINDOW) == b"a" * (3 * STREAM_WINDOW)
+        peer.answer(5, b"third")
+        assert conn.getresponse(third).read() == b"third"
+        peer.send_data(1, b"b", end_stream=True)
+        assert response.read() == b"b"
 
     def test_a_ping_gives_no_credit_and_needs_none(self, peer: Peer) -> None:
         """The server can answer it whatever lies unread."""
