@@ -29,9 +29,9 @@ def late(at_least: float = 0.0) -> Iterator[None]:
 class TestDeadline:
     def test_no_response(self, peer: Peer, conn: CONN) -> None:
         acquaint(peer, conn)
-        stream_id = conn.request("GET", "/", deadline=0.1)
-        peer.want(HeadersFrame, 3)
         with late(0.1):
+            stream_id = conn.request("GET", "/", deadline=0.1)
+            peer.want(HeadersFrame, 3)
             conn.getresponse(stream_id)
         assert peer.want(RstStreamFrame, 3).error_code == 8
 
