@@ -219,7 +219,9 @@ class Link(ABC):
                 self._pollers += 1
                 self._watched |= write
             grace = self._grace if read else None
-            timeout = min((limit for limit in (timeout, silence, grace) if limit is not None), default=None)
+            for limit in (silence, grace):
+                if limit is not None and (timeout is None or limit < timeout):
+                    timeout = limit
             start = time.monotonic()
             if read and not write:
                 ready = self._watch.wait(timeout)
@@ -228,15 +230,8 @@ class Link(ABC):
         finally:
             with self._lock:
                 self._pollers -= polling
-                if read:
-                    self._dry = not ready
-                waited = time.monotonic() - start
-                if read and not ready:
-                    self._quiet += waited
-                if grace is not None and self._grace is not None and not ready:
-                    self._use_up_grace_locked(waited)
-                if polling and read and waited > PAUSE:
-                    self._paused_locked()
+                if polling and read:
+                    self._polled_locked(time.monotonic() - start, ready, asked=grace is not None)
                 if write:
                     self._watched = False
                 if self._closed is not None and not self._pollers:
@@ -247,6 +242,16 @@ class Link(ABC):
         if self._out:
             with self._lock:
                 self._push_locked()
+
+    def _polled_locked(self, waited: float, ready: bool, *, asked: bool) -> None:
+        """Take note of a poll: how long it was, whether anything came, whether a PING was under way."""
+        self._dry = not ready
+        if not ready:
+            self._quiet += waited
+            if asked and self._grace is not None:
+                self._use_up_grace_locked(waited)
+        if waited > PAUSE:
+            self._paused_locked()
 
     def _use_up_grace_locked(self, seconds: float) -> None:
         """Take note of a poll in which the peer, which has been asked for a sign of life, said nothing.
