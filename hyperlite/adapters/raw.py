@@ -133,7 +133,7 @@ class HTTP20Raw(HTTPResponse):
         self.headers = headers = HTTPHeaderDict.__new__(HTTPHeaderDict)
         headers._container = fields
         self.status = status = raw.status
-        self.reason = raw.reason
+        self.reason = http_client.responses.get(status, "")
         self.decode_content = decode_content
         self.length_remaining = 0 if method == "HEAD" or status in {204, 304} else raw.length
         self._request_url = url
@@ -166,27 +166,20 @@ class HTTP20Raw(HTTPResponse):
         if self._is_cut_off:  # and closed since, as after its end
             raise ProtocolError("Connection broken: the body was cut off before")
         try:
-            yield from self._pieces(amt, decode_content)
+            if self.chunked or (self.length_remaining is None and self.version == 20):
+                yield from self._arriving(amt, decode_content)
+            elif not amt or self.tell() or "content-encoding" in self.headers:
+                yield from super().stream(amt, decode_content)
+            elif self.length_remaining is not None and self.length_remaining <= amt:
+                if piece := self._rest():
+                    yield piece
+            else:
+                while not self.isclosed():
+                    if piece := self.read(amt, decode_content=False):
+                        yield piece
         except ProtocolError:
             self._is_cut_off = True
             raise
-
-    def _pieces(self, amt: int | None, decode_content: bool | None) -> Generator[bytes, None, None]:
-        if self.chunked or (self.length_remaining is None and self.version == 20):
-            return self._arriving(amt, decode_content)
-        if amt and not self.tell() and "content-encoding" not in self.headers:
-            return self._uncoded(amt)
-        return super().stream(amt, decode_content)
-
-    def _uncoded(self, amt: int) -> Generator[bytes, None, None]:
-        """Yield a body that has no coding, from its beginning."""
-        if self.length_remaining is not None and self.length_remaining <= amt:
-            if piece := self._rest():
-                yield piece
-            return
-        while not self.isclosed():
-            if piece := self.read(amt, decode_content=False):
-                yield piece
 
     def _rest(self) -> bytes:
         """Return all that is left, and that has no coding."""
