@@ -423,7 +423,8 @@ class ConnectionPool:
         if self._closed:
             return "<ConnectionPool, closed>"
         with self._lock:
-            states = [origin.state() for origin in self._origins.values()]
+            origins = list(self._origins.values())
+        states = [origin.state() for origin in origins]
         connections = sum(state["connections"] for state in states)
         leased = sum(state["leased"] for state in states)
         return (

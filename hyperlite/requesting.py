@@ -71,6 +71,8 @@ class RequestingConnection(DiallingConnection):
 
         Raises:
             ValueError, http.client.InvalidURL: something that may not be sent; nothing was.
+            http.client.CannotSendRequest: the body has another length than the headers announce; if it is
+                in memory, nothing was sent.
             RequestTimeout: the server did not let it be sent in time.
             HTTP2Error, OSError: connecting failed, or the connection while the body was sent.
         """

@@ -16,6 +16,7 @@ from h2.settings import SettingCodes
 
 import hyperlite
 from hyperlite import ConnectionPool, RequestTimeout, origins
+from hyperlite.origins import Origin
 from hyperlite.pool import default_pool
 from hyperlite.pooled import PooledConnection
 from hyperlite.testing.server import Request, Response, Server
@@ -276,3 +277,20 @@ def test_what_was_just_used_needs_no_look(
         assert pool.fetch(server.url("/")).body == b"hello"
     assert len(looked) == looks
     assert server.connections == 1
+
+
+def test_what_is_told_of_a_pool_is_asked_without_its_lock(
+    pool: ConnectionPool, server: Server, monkeypatch: pytest.MonkeyPatch
+):
+    """To ask an origin is to close what finalizers have left there; others need not wait for that."""
+    pool.fetch(server.url("/"))
+    state, held = Origin.state, []
+
+    def ask(origin: Origin) -> dict[str, Any]:
+        held.append(pool._lock.locked())
+        return state(origin)
+
+    monkeypatch.setattr(Origin, "state", ask)
+    assert "1 connections" in repr(pool)
+    pool.stats()
+    assert held == [False, False]
