@@ -54,7 +54,6 @@ class Outgoing:
         self._lock = threading.Lock()  # one thread sends at a time
         self._begun = False
         self._chunked = False
-        self._left: int | None = None  # bytes that were announced and not sent yet
         self._expects = request.expects
         self._answer_by: float | None = None
         body: Any = request.pieces if request.body is None else (request.body,)
@@ -174,14 +173,6 @@ class Outgoing:
         if b"transfer-encoding" in given and not chunked:
             raise ValueError("a request's last transfer coding is chunked (RFC 9112 section 6.1)")
         length = given.get(b"content-length")
-        if length is not None and not chunked:
-            if not length.isdigit():
-                raise ValueError(f"content-length {length!r} is no number")
-            self._left = int(length)
-            if request.body is not None and len(request.body) != self._left:
-                raise http_client.CannotSendRequest(
-                    f"the body has {len(request.body)} bytes, and its content-length says {self._left}"
-                )
         of_unknown_length = request.pieces is not None and length is None
         self._chunked = chunked or bool(request.trailers) or of_unknown_length
 
@@ -208,10 +199,7 @@ class Outgoing:
 
     def _put(self, piece: Any) -> None:
         size = len(piece)
-        if self._left is not None:
-            if size > self._left:
-                raise http_client.CannotSendRequest("more of a body than its content-length announced")
-            self._left -= size
+        self._request.count(size)
         if not self._chunked:
             self._connection.send(piece)
         elif size:  # an empty chunk would be the last
@@ -220,10 +208,7 @@ class Outgoing:
             self._connection.send(b"\r\n")
 
     def _put_end(self, trailers: Iterable[Field]) -> None:
-        if self._left:
-            raise http_client.CannotSendRequest(
-                f"the request is not complete: {self._left} bytes of its content-length missing"
-            )
+        self._request.check_whole()
         if self._chunked:
             lines = [b"%b: %b\r\n" % field for field in trailers]
             self._connection.send(b"".join([b"0\r\n", *lines, b"\r\n"]))

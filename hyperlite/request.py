@@ -6,7 +6,7 @@ takes for a body, and when the length of that is known.
 
 import http.client as http_client
 import io
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Container, Iterator
 from typing import Any
 
 from .chunks import unwrap
@@ -38,6 +38,7 @@ class Request:
         fields: the HTTP/2 field list.
         body: the whole body, where it is in memory; such a request can be sent again.
         pieces: the body piece by piece, where it is a file or an iterable; it can be sent once.
+        left: bytes of a body that is not in memory, announced and not sent yet; None: it was not announced.
         encode_chunked: as in http.client's `request()`; HTTP/2 has no such thing.
         open: the body is to come by `send()`, and its end by `end()`.
         expects: the body is to wait for 100 Continue (RFC 9110 section 10.1.1), and has not been asked for.
@@ -54,6 +55,7 @@ class Request:
         "expects",
         "fields",
         "headers",
+        "left",
         "method",
         "open",
         "pieces",
@@ -91,6 +93,7 @@ class Request:
             given = [*given, (b"priority", priority_value(priority))]
         self.body: bytes | None = None
         self.pieces: Iterator[bytes | memoryview] | None = None
+        self.left: int | None = None
         self.bare = body is None and end_stream and trailers is None
         if self.bare and method == "GET" and not given:
             given = _USUAL
@@ -100,10 +103,12 @@ class Request:
                 self.open = not end_stream
                 self.trailers = [] if trailers is None else trailer_fields(trailers)
                 self._add_body(body, given, names, blocksize)
+            if b"content-length" in names and not is_chunked(given):
+                self._announce(names[b"content-length"])
             given = self._added(names) + given
         self.fields = request_fields(method, url, scheme, authority, given)
 
-    def _add_body(self, body: Any, given: list[Field], names: Mapping[bytes, bytes], blocksize: int) -> None:
+    def _add_body(self, body: Any, given: list[Field], names: Container[bytes], blocksize: int) -> None:
         """Take what follows the header block."""
         if self.open:
             if body is not None:
@@ -114,26 +119,42 @@ class Request:
             # http.client: without encode_chunked the caller has framed the chunks himself.
             if b"transfer-encoding" in names and not self.encode_chunked and is_chunked(given):
                 self._unwrap()
-            elif b"content-length" in names:
-                self._measure(names[b"content-length"])
         follows = bool(self.body) or self.pieces is not None
         if b"expect" in names and follows:
             self.expects = any(name == b"expect" and value.lower() == _CONTINUE for name, value in given)
         self.bare = not (follows or self.trailers)
 
-    def _measure(self, announced: bytes) -> None:
-        """Hold a body to the length that the caller has announced himself.
+    def _announce(self, length: bytes) -> None:
+        """Hold the body to the length that the caller has stated himself, where it is not in chunks.
 
-        Servers take the rest for another request on HTTP/1.1, and some close the connection on HTTP/2,
-        with all that is under way there.
+        Servers take what is too much for another request on HTTP/1.1, and some close the connection on
+        HTTP/2, with all that is under way there.
         """
-        if not announced.isdigit() or len(announced) > 19:
-            return  # which is the server's to judge
-        if self.pieces is not None:
-            self.pieces = _measured(self.pieces, int(announced))
-        elif self.body is not None and len(self.body) != int(announced):
+        if not length.isdigit() or len(length) > 19:
+            raise ValueError(f"content-length {length[:40]!r} is no number")
+        if self.body is None:
+            self.left = int(length)
+        elif len(self.body) != int(length):
             raise http_client.CannotSendRequest(
-                f"content-length announces {int(announced)} bytes, and the body has {len(self.body)}"
+                f"the body has {len(self.body)} bytes, and its content-length says {int(length)}"
+            )
+
+    def count(self, size: int) -> None:
+        """Take note of a piece of the body that is about to be sent.
+
+        Raises:
+            http.client.CannotSendRequest: it is more than was announced.
+        """
+        if self.left is not None:
+            if size > self.left:
+                raise http_client.CannotSendRequest("more of a body than its content-length announced")
+            self.left -= size
+
+    def check_whole(self) -> None:
+        """Raise CannotSendRequest if less of the body was sent than was announced."""
+        if self.left:
+            raise http_client.CannotSendRequest(
+                f"the request is not complete: {self.left} bytes of its content-length missing"
             )
 
     def _unwrap(self) -> None:
@@ -154,6 +175,7 @@ class Request:
         self.bare = False
         self.body = None
         self.pieces = iter(())
+        self.left = None
         self.open = True
         self.expects = False
         self.trailers = []
@@ -178,6 +200,7 @@ class Request:
         other.method, other.url, other.headers = self.method, url, self.headers
         other.encode_chunked = self.encode_chunked
         other.bare, other.body, other.pieces, other.trailers = True, None, None, _NONE
+        other.left = None
         other.open = other.expects = False
         other.timeout, other.deadline = self.timeout, self.deadline
         other.fields = fields = self.fields.copy()
@@ -268,19 +291,6 @@ def _blocks(file: Any, blocksize: int) -> Iterator[bytes]:
     is_text = isinstance(file, io.TextIOBase)
     while block := file.read(blocksize):
         yield block.encode("latin-1") if is_text else block
-
-
-def _measured(pieces: Iterator[bytes | memoryview], announced: int) -> Iterator[bytes | memoryview]:
-    left = announced
-    for piece in pieces:
-        left -= len(piece)
-        if left < 0:
-            raise http_client.CannotSendRequest(
-                f"more of a body than the {announced} bytes that were announced"
-            )
-        yield piece
-    if left:
-        raise http_client.CannotSendRequest(f"the body ends {left} bytes before its content-length")
 
 
 def _pieces(parts: Iterator[Any]) -> Iterator[memoryview]:

@@ -233,8 +233,10 @@ class RequestingConnection(DiallingConnection):
             if request.open or request.expects:
                 return
             for piece in request.pieces if request.pieces is not None else (request.body or b"",):
+                request.count(len(piece))
                 if len(piece) and not mux.write(stream, piece, last=False):
                     return
+            request.check_whole()
             mux.write(stream, b"", last=True)
         except HTTP2Error as error:
             if not (request.repeatable and error.retry_safe):  # or else who waits for it sends it again
@@ -252,7 +254,8 @@ class RequestingConnection(DiallingConnection):
             stream_id: what `request()` returned; by default the latest such request of this thread.
 
         Raises:
-            http.client.CannotSendRequest: there is no such request, or its end was sent.
+            http.client.CannotSendRequest: there is no such request, or its end was sent; or this is more
+                than its content-length has announced.
             HTTP2Error: the stream failed; RequestTimeout: the window did not open in time.
         """
         pending = self._find_sending(stream_id)
@@ -263,6 +266,7 @@ class RequestingConnection(DiallingConnection):
                 pending.lane.write(pending, piece)
             elif len(piece) and not _is_refused(pending):
                 assert pending.mux is not None
+                pending.request.count(len(piece))
                 pending.mux.write(pending, piece, last=False)
 
     def end(self, stream_id: int | None = None, trailers: Headers | None = None) -> None:
@@ -274,6 +278,7 @@ class RequestingConnection(DiallingConnection):
 
         Raises:
             ValueError: a trailer field that may not be sent; the request is still open.
+            http.client.CannotSendRequest: less was sent than its content-length has announced.
             Otherwise as `send()`.
         """
         pending = self._find_sending(stream_id)
@@ -284,6 +289,8 @@ class RequestingConnection(DiallingConnection):
             pending.lane.end(pending)
         elif not _is_refused(pending):
             assert pending.mux is not None
+            if not pending.sent:  # or else the server has answered, and wants no more of it
+                pending.request.check_whole()
             pending.mux.write(pending, b"", last=True)
         with self._lock:
             self._sending.pop(pending.stream_id, None)

@@ -98,6 +98,24 @@ class TestOnEitherProtocol:
         right = conn.request("POST", "/count", make(), {"Content-Length": "4"})
         assert conn.getresponse(right).read() == b"4"
 
+    def test_a_body_that_comes_later_and_has_another_length(self, conn: hyperlite.HTTP20Connection) -> None:
+        """Nothing of what is too much is sent, and what is missing can still be."""
+        stream_id = conn.request("POST", "/count", headers={"Content-Length": "4"}, end_stream=False)
+        conn.send(b"abc", stream_id)
+        with pytest.raises(http.client.CannotSendRequest, match="more of a body"):
+            conn.send(b"de", stream_id)
+        with pytest.raises(http.client.CannotSendRequest, match="1 bytes of its content-length missing"):
+            conn.end(stream_id)
+        conn.send(b"d", stream_id)
+        conn.end(stream_id)
+        assert conn.getresponse(stream_id).read() == b"4"
+
+    @pytest.mark.parametrize("length", ["five", "-1", "1, 1", "9" * 20])
+    def test_a_length_that_is_no_number(self, conn: hyperlite.HTTP20Connection, length: str) -> None:
+        with pytest.raises(ValueError, match="is no number"):
+            conn.request("POST", "/count", b"a", {"Content-Length": length})
+        assert conn.getresponse(conn.request("GET", "/")).read() == b"hello"
+
     def test_as_ready_yields_all_ids(self, conn: hyperlite.HTTP20Connection) -> None:
         ids = [conn.request("GET", f"/sized?n={n}") for n in range(10)]
         assert sorted(conn.as_ready(ids)) == ids
