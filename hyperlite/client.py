@@ -21,13 +21,14 @@ import types
 import weakref
 from typing import Any
 
-from . import transport
+from . import tls, transport
 from .engine import make_engine
 from .fields import authority
 from .mux import Mux
 from .response import HTTP20Response
+from .tls import H2
 from .translator import StrictSocket
-from .transport import H2, resolve_timeout
+from .transport import resolve_timeout
 
 __all__ = list(http_client.__all__)  # whatever the running Python has
 
@@ -93,7 +94,7 @@ class HTTPSConnection(HTTPConnection, http_client.HTTPSConnection):
         port = self._tunnel_port if tunnel else self.port  # type: ignore[attr-defined]
         timeout = resolve_timeout(self.timeout)
         try:
-            self.sock, protocol = transport.secure(
+            self.sock, protocol = tls.secure(
                 self.sock,
                 host,
                 port,

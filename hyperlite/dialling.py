@@ -13,14 +13,15 @@ import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from . import transport
+from . import tls, transport
 from .engine import Engine, make_engine
 from .errors import RequestTimeout
 from .fields import authority
 from .http1 import Lane
 from .mux import Mux
 from .shared_socket import SharedSocket
-from .transport import H2, HTTP11, remaining, resolve_timeout
+from .tls import H2, HTTP11
+from .transport import remaining, resolve_timeout
 
 T = TypeVar("T")
 
@@ -108,7 +109,7 @@ class DiallingConnection(http_client.HTTPSConnection):
             if left <= 0:
                 raise RequestTimeout("not connected before the deadline", retry_safe=True)
             timeout = left if timeout is None else min(timeout, left)
-        sock, protocol = transport.connect(
+        sock, protocol = tls.connect(
             self.host,
             self.port,
             context=None if self._tunnelled else context,
@@ -122,7 +123,7 @@ class DiallingConnection(http_client.HTTPSConnection):
             self._pass_proxy(sock)
             if context is not None:
                 host, port = self._origin
-                sock, protocol = transport.secure(
+                sock, protocol = tls.secure(
                     sock,
                     host,
                     port,

@@ -30,7 +30,8 @@ from .http1_request import Outgoing
 from .http1_response import QueuedResponse
 from .http1_wire import Paused, Wire
 from .response import HTTP20Response
-from .transport import break_off, deadline_after, is_stale, remaining, session_of
+from .tls import session_of
+from .transport import break_off, deadline_after, is_stale, remaining
 
 T = TypeVar("T")
 

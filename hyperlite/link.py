@@ -30,7 +30,8 @@ from typing import Any, TypeVar
 from .baton import TRY_AGAIN, Awaited, Baton, Job
 from .errors import ConnectionLost, ErrorCode, HTTP2Error, ProtocolError
 from .forking import watch
-from .transport import Watch, session_of, wait_for
+from .tls import session_of
+from .transport import Watch, wait_for
 
 T = TypeVar("T")
 

@@ -20,7 +20,7 @@ from .link import LOOKS
 from .request import UNSET
 from .slots import KEEPALIVE_IDLE, PING_TIMEOUT, Ping
 from .stream import Stream
-from .transport import session_of
+from .tls import session_of
 
 T = TypeVar("T")
 Taken = TypeVar("Taken", bytes, int)

@@ -22,7 +22,8 @@ from typing import Any, NamedTuple
 from .errors import RequestTimeout
 from .forking import watch
 from .pooled import Key, PooledConnection
-from .transport import H2, deadline_after, remaining
+from .tls import H2
+from .transport import deadline_after, remaining
 
 # Seconds for which it is remembered that an origin has no HTTP/2. Long enough for a crawl.
 REMEMBERED = 300.0

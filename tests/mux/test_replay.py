@@ -10,7 +10,7 @@ from hyperframe.frame import GoAwayFrame, HeadersFrame, RstStreamFrame
 import hyperlite
 import hyperlite.dialling
 import hyperlite.replay
-import hyperlite.transport
+import hyperlite.tls
 from hyperlite.engine import make_engine
 from hyperlite.errors import ConnectionGoingAway, ConnectionLost, ErrorCode, RequestTimeout, StreamReset
 from hyperlite.mux import Mux
@@ -478,13 +478,13 @@ class TestMeanwhile:
         peer.greet()
         peer.want(HeadersFrame, 1)
         timeouts = []
-        connect = hyperlite.transport.connect
+        connect = hyperlite.tls.connect
 
         def spy(*args: Any, timeout: float, **options: Any) -> Any:
             timeouts.append(timeout)
             return connect(*args, timeout=timeout, **options)
 
-        monkeypatch.setattr(hyperlite.transport, "connect", spy)
+        monkeypatch.setattr(hyperlite.tls, "connect", spy)
         peer.goaway(0)
         with pytest.raises(RequestTimeout, match="before the deadline"):
             conn.getresponse(stream_id)

@@ -20,10 +20,10 @@ import trustme
 
 from hyperlite import transport
 from hyperlite.errors import ErrorCode, InadequateSecurity
+from hyperlite.tls import connect
 from hyperlite.transport import (
     Watch,
     break_off,
-    connect,
     create_context,
     deadline_after,
     default_context,
