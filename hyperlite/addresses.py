@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from .proxies import Proxy
-from .transport import deadline_after, remaining
+from .timeouts import deadline_after, remaining
 
 # Seconds before the next address is tried too (RFC 8305 section 8).
 ATTEMPT_DELAY = 0.25

@@ -14,7 +14,7 @@ from collections.abc import Callable, Collection, Iterable
 from typing import Protocol, TypeVar
 
 from .errors import RequestTimeout
-from .transport import remaining
+from .timeouts import remaining
 
 T = TypeVar("T")
 # What a thread does outside the lock, given the seconds that are left to it.

@@ -26,9 +26,9 @@ from .engine import make_engine
 from .fields import authority
 from .mux import Mux
 from .response import HTTP20Response
+from .timeouts import resolve_timeout
 from .tls import H2
 from .translator import StrictSocket
-from .transport import resolve_timeout
 
 __all__ = list(http_client.__all__)  # whatever the running Python has
 

@@ -15,7 +15,6 @@ two threads do it at once; whoever only asks for a response never needs that loc
 """
 
 import http.client as http_client
-import socket
 import threading
 import weakref
 from collections.abc import Iterable, Iterator
@@ -35,12 +34,10 @@ from .requesting import Pending, RequestingConnection, unknown
 from .response import HTTP20Response
 from .slots import KEEPALIVE_IDLE, PING_TIMEOUT
 from .stream import Stream
-from .transport import checked_seconds, deadline_after, remaining
+from .timeouts import UNSET_TIMEOUT, checked_seconds, deadline_after, remaining
 
 # Seconds in which `as_ready` looks once at each of several connections.
 TURN = 0.02
-
-_GLOBAL_DEFAULT_TIMEOUT = socket._GLOBAL_DEFAULT_TIMEOUT  # type: ignore[attr-defined]
 
 
 class HTTP20Connection(RequestingConnection):
@@ -87,7 +84,7 @@ class HTTP20Connection(RequestingConnection):
         port: int | None = None,
         *,
         secure: bool = True,
-        timeout: float | None = _GLOBAL_DEFAULT_TIMEOUT,
+        timeout: float | None = UNSET_TIMEOUT,
         source_address: tuple[str, int] | None = None,
         context: Any = None,
         blocksize: int = 65536,
@@ -102,7 +99,7 @@ class HTTP20Connection(RequestingConnection):
         require_close_notify: bool = True,
     ) -> None:
         self.default_port = http_client.HTTPS_PORT if secure else http_client.HTTP_PORT
-        if timeout is not _GLOBAL_DEFAULT_TIMEOUT:
+        if timeout is not UNSET_TIMEOUT:
             timeout = checked_seconds(timeout, "timeout")
         # Not HTTPSConnection's: that would load a context whether one is needed or not.
         http_client.HTTPConnection.__init__(self, host, port, timeout, source_address, blocksize)

@@ -20,8 +20,8 @@ from .fields import authority
 from .http1 import Lane
 from .mux import Mux
 from .shared_socket import SharedSocket
+from .timeouts import remaining, resolve_timeout
 from .tls import H2, HTTP11
-from .transport import remaining, resolve_timeout
 
 T = TypeVar("T")
 

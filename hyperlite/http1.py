@@ -30,8 +30,9 @@ from .http1_request import Outgoing
 from .http1_response import QueuedResponse
 from .http1_wire import Paused, Wire
 from .response import HTTP20Response
+from .timeouts import deadline_after, remaining
 from .tls import session_of
-from .transport import break_off, deadline_after, is_stale, remaining
+from .transport import break_off, is_stale
 
 T = TypeVar("T")
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from .http1_request import Outgoing
 from .http1_response import QueuedResponse
 from .request import UNSET, Request
-from .transport import remaining
+from .timeouts import remaining
 
 if TYPE_CHECKING:
     from .http1 import Lane

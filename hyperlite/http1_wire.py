@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from .errors import RequestTimeout
 from .request import UNSET
-from .transport import deadline_after, remaining, wait_for
+from .timeouts import deadline_after, remaining
+from .transport import wait_for
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer as Buffer

@@ -22,8 +22,8 @@ from typing import Any, NamedTuple
 from .errors import RequestTimeout
 from .forking import watch
 from .pooled import Key, PooledConnection
+from .timeouts import deadline_after, remaining
 from .tls import H2
-from .transport import deadline_after, remaining
 
 # Seconds for which it is remembered that an origin has no HTTP/2. Long enough for a crawl.
 REMEMBERED = 300.0

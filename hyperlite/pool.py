@@ -30,7 +30,7 @@ from .redirects import Header
 from .response import HTTP20Response
 from .slots import KEEPALIVE_IDLE, PING_TIMEOUT
 from .tasks import Options, Retries, Task, limits, make_task
-from .transport import checked_seconds
+from .timeouts import checked_seconds
 from .verification import Cert, Verify, make_context
 
 # Seconds between two looks at what has been idle for too long.

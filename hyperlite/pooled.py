@@ -18,7 +18,8 @@ from .request import Request
 from .response import HTTP20Response
 from .stream import Stream
 from .tasks import Pairs, Task
-from .transport import break_off, is_stale, remaining
+from .timeouts import remaining
+from .transport import break_off, is_stale
 from .urls import URL
 
 

@@ -21,7 +21,7 @@ from .mux import Mux
 from .replay import MAX_TRIES
 from .request import NO_HEADERS, UNSET, Priority, Request, split_body
 from .stream import Stream
-from .transport import checked_seconds, deadline_after, resolve_timeout
+from .timeouts import checked_seconds, deadline_after, resolve_timeout
 from .upgrade import asking, switches
 
 Pending = Stream | Exchange

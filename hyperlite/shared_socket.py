@@ -3,7 +3,7 @@
 from typing import Any
 
 from .mux import Mux
-from .transport import checked_seconds
+from .timeouts import checked_seconds
 
 # What may be asked of the socket without disturbing the streams on it.
 _DELEGATED = frozenset(

@@ -30,7 +30,7 @@ from .fetching import FetchResponse
 from .proxies import Proxies, Proxy, choose
 from .redirects import Header
 from .replay import BACKOFF, MAX_TRIES
-from .transport import checked_seconds, remaining
+from .timeouts import checked_seconds, remaining
 from .urls import URL, parse
 
 # RFC 9110 section 9.2.2: asking twice is as good as asking once.

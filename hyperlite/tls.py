@@ -16,7 +16,8 @@ import time
 from collections.abc import Callable, Sequence
 
 from .errors import ErrorCode, InadequateSecurity
-from .transport import remaining, wait_for
+from .timeouts import remaining
+from .transport import wait_for
 
 H2 = "h2"
 HTTP11 = "http/1.1"

@@ -1,4 +1,4 @@
-"""What a thread needs of a socket and of a clock: timeouts, deadlines, waiting; the default TLS contexts."""
+"""Waiting on a socket, and what else a thread needs of one; the default TLS contexts."""
 
 import contextlib
 import math
@@ -6,54 +6,12 @@ import os
 import select
 import socket
 import ssl
-import threading
-import time
 from typing import Any
 
 # In milliseconds: poll takes a C int.
 LONGEST_POLL = 2**31 - 1
 
 _default_contexts: dict[tuple[Any, ...], ssl.SSLContext] = {}
-
-
-def checked_seconds(seconds: float | None, name: str) -> float | None:
-    """Return how long a caller will wait; None for no limit, which infinity means too.
-
-    Args:
-        seconds: what the caller has given.
-        name: the argument's, for the error.
-
-    Raises:
-        ValueError: it is negative, or not a number. TypeError: it is something else.
-    """
-    if seconds is None:
-        return None
-    if math.isnan(seconds) or seconds < 0:
-        raise ValueError(f"{name} is a number of seconds, or None for no limit, not {seconds!r}")
-    return None if seconds > threading.TIMEOUT_MAX else seconds  # some 292 years: nothing can wait longer
-
-
-def resolve_timeout(timeout: object) -> float | None:
-    """Return seconds, or None for no limit: http.client's default stands for the socket module's.
-
-    Raises:
-        ValueError: it is negative, or not a number.
-    """
-    if timeout is None:
-        return None
-    if isinstance(timeout, (int, float)):
-        return checked_seconds(float(timeout), "timeout")
-    return socket.getdefaulttimeout()
-
-
-def deadline_after(timeout: float | None) -> float | None:
-    """Return the monotonic time `timeout` seconds from now, or None for never."""
-    return None if timeout is None else time.monotonic() + timeout
-
-
-def remaining(deadline: float | None) -> float | None:
-    """Return the seconds left until `deadline`, not below 0, or None for no limit."""
-    return None if deadline is None else max(0.0, deadline - time.monotonic())
 
 
 def wait_for(sock: socket.socket, *, read: bool, write: bool, timeout: float | None) -> bool:

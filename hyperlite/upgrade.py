@@ -13,7 +13,8 @@ from collections.abc import Iterator
 from .errors import RequestTimeout
 from .fields import HeaderValue
 from .request import Request
-from .transport import remaining, wait_for
+from .timeouts import remaining
+from .transport import wait_for
 
 _SWITCHING = b"HTTP/1.1 101"
 _END = b"\r\n\r\n"

@@ -11,7 +11,7 @@ import pytest
 import hyperlite
 from hyperlite.cli import main
 from hyperlite.testing.server import Server
-from hyperlite.transport import checked_seconds
+from hyperlite.timeouts import checked_seconds
 
 from .conftest import Connect, Serve
 

@@ -3,7 +3,6 @@
 import contextlib
 import errno
 import http.client
-import itertools
 import select
 import socket
 import ssl
@@ -21,17 +20,7 @@ import trustme
 from hyperlite import transport
 from hyperlite.errors import ErrorCode, InadequateSecurity
 from hyperlite.tls import connect
-from hyperlite.transport import (
-    Watch,
-    break_off,
-    create_context,
-    deadline_after,
-    default_context,
-    is_stale,
-    remaining,
-    resolve_timeout,
-    wait_for,
-)
+from hyperlite.transport import Watch, break_off, create_context, default_context, is_stale, wait_for
 from tests.peer import TIMEOUT, Task
 
 Script = Callable[[socket.socket], Any]
@@ -741,34 +730,6 @@ class TestIsStale:
         assert closed.wait(TIMEOUT)
         while not is_stale(sock):  # session tickets come before it
             assert wait_for(sock, read=True, write=False, timeout=TIMEOUT)
-
-
-class TestTimeouts:
-    @pytest.mark.parametrize(("given", "expected"), [(None, None), (5, 5.0), (0.5, 0.5), (0, 0.0)])
-    def test_a_number_is_itself(self, given: float | None, expected: float | None) -> None:
-        assert resolve_timeout(given) == expected
-
-    def test_none_is_no_limit_whatever_the_default(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(socket, "getdefaulttimeout", lambda: 7.0)
-        assert resolve_timeout(None) is None
-
-    @pytest.mark.parametrize("default", [None, 7.0])
-    def test_http_clients_default_is_the_socket_modules(
-        self, monkeypatch: pytest.MonkeyPatch, default: float | None
-    ) -> None:
-        monkeypatch.setattr(socket, "getdefaulttimeout", lambda: default)
-        sentinel = http.client.HTTPConnection("host").timeout
-        assert resolve_timeout(sentinel) == default
-
-    def test_no_limit(self) -> None:
-        assert deadline_after(None) is None
-        assert remaining(None) is None
-
-    def test_what_is_left_shrinks_to_nothing(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        clock = itertools.count(100)
-        monkeypatch.setattr(transport.time, "monotonic", lambda: float(next(clock)))
-        deadline = deadline_after(3)
-        assert [remaining(deadline) for _ in range(4)] == [2.0, 1.0, 0.0, 0.0]
 
 
 def test_a_watch_heeds_what_takes_the_place_of_poll(monkeypatch: pytest.MonkeyPatch) -> None:

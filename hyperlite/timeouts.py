@@ -1,0 +1,60 @@
+"""Time limits: what a caller gives is checked and made into seconds here, and nowhere else."""
+
+import math
+import socket
+import threading
+import time
+
+# http.client's default for `timeout`: it stands for socket.getdefaulttimeout().
+UNSET_TIMEOUT = socket._GLOBAL_DEFAULT_TIMEOUT  # type: ignore[attr-defined]
+
+
+def checked_seconds(seconds: object, name: str) -> float | None:
+    """Return how long a caller will wait; None for no limit, which infinity means too.
+
+    Args:
+        seconds: what the caller has given: None, or what has `__float__` or `__index__` (a bool too,
+            as for `socket.settimeout`; also Decimal, Fraction and numpy's scalars).
+        name: the argument's, for the error.
+
+    Raises:
+        ValueError: it is negative, or not a number. TypeError: it is something else.
+    """
+    if seconds is None:
+        return None
+    if type(seconds) is not float:
+        seconds = _as_float(seconds, name)
+    if math.isnan(seconds) or seconds < 0:
+        raise ValueError(f"{name} is a number of seconds, or None for no limit, not {seconds!r}")
+    return None if seconds > threading.TIMEOUT_MAX else seconds  # some 292 years: nothing can wait longer
+
+
+def _as_float(number: object, name: str) -> float:
+    kind = type(number)
+    if not (hasattr(kind, "__float__") or hasattr(kind, "__index__")):  # float() would take text
+        raise TypeError(f"{name} is a number of seconds, or None for no limit, not {number!r}")
+    try:
+        return float(number)  # type: ignore[arg-type]
+    except OverflowError:
+        return math.inf if number > 0 else -math.inf  # type: ignore[operator]
+    except (TypeError, ValueError) as error:  # an array; a signalling NaN
+        raise type(error)(f"{name} is a number of seconds, or None for no limit: {error}") from None
+
+
+def resolve_timeout(timeout: object) -> float | None:
+    """Return seconds, or None for no limit: http.client's default stands for the socket module's.
+
+    Raises:
+        ValueError: it is negative, or not a number. TypeError: it is something else.
+    """
+    return socket.getdefaulttimeout() if timeout is UNSET_TIMEOUT else checked_seconds(timeout, "timeout")
+
+
+def deadline_after(timeout: float | None) -> float | None:
+    """Return the monotonic time `timeout` seconds from now, or None for never."""
+    return None if timeout is None else time.monotonic() + timeout
+
+
+def remaining(deadline: float | None) -> float | None:
+    """Return the seconds left until `deadline`, not below 0, or None for no limit."""
+    return None if deadline is None else max(0.0, deadline - time.monotonic())
