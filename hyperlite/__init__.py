@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from .pool import ConnectionPool, fetch, fetch_many
     from .response import HTTP20Push, HTTP20Response
     from .tasks import Retries
-    from .transport import create_context
+    from .trust import create_context
 
 __version__ = "0.1.0"
 
@@ -85,7 +85,7 @@ _ELSEWHERE = {
     "HTTP20Response": "response",
     "Outcome": "fetching",
     "Retries": "tasks",
-    "create_context": "transport",
+    "create_context": "trust",
     "fetch": "pool",
     "fetch_many": "pool",
     "install": "installing",

@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 
 from .connection import HTTP20Connection
 from .installing import install
-from .transport import create_context
+from .trust import create_context
 
 LATENCY_MS = 10
 

@@ -21,7 +21,7 @@ import types
 import weakref
 from typing import Any
 
-from . import tls, transport
+from . import tls, trust
 from .engine import make_engine
 from .fields import authority
 from .mux import Mux
@@ -81,7 +81,7 @@ class HTTPSConnection(HTTPConnection, http_client.HTTPSConnection):
         # Up to 3.11 the third and fourth argument, and some options, change the context.
         own = len(args) > 2 or options.keys() & {"context", "key_file", "cert_file", "check_hostname"}
         if not own or options.get("context", self) is None:
-            options["context"] = transport.default_context()
+            options["context"] = trust.default_context()
         super().__init__(*args, **options)
 
     def connect(self) -> None:

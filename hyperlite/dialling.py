@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from . import tls, transport
+from . import tls, trust
 from .engine import Engine, make_engine
 from .errors import RequestTimeout
 from .fields import authority
@@ -101,7 +101,7 @@ class DiallingConnection(http_client.HTTPSConnection):
 
     def _open(self, alpn: tuple[str, ...], by: float | None) -> tuple[socket.socket, str | None]:
         sys.audit("http.client.connect", self, self.host, self.port)
-        context = (self._context or transport.default_context()) if self._secure else None
+        context = (self._context or trust.default_context()) if self._secure else None
         start = time.monotonic()
         usual = timeout = resolve_timeout(self.timeout)
         if by is not None:

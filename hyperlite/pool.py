@@ -19,7 +19,6 @@ import time
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from . import transport
 from .fetching import FetchResponse, Outcome
 from .forking import watch
 from .hops import Leased, drain, is_followed, wrap, wrap_whole
@@ -31,7 +30,7 @@ from .response import HTTP20Response
 from .slots import KEEPALIVE_IDLE, PING_TIMEOUT
 from .tasks import Options, Retries, Task, limits, make_task
 from .timeouts import checked_seconds
-from .verification import Cert, Verify, make_context
+from .trust import Cert, Verify, default_context, make_context
 
 # Seconds between two looks at what has been idle for too long.
 SWEEP = 5.0
@@ -358,7 +357,7 @@ class ConnectionPool:
 
     def _make_context(self, verify: Verify, cert: Cert) -> ssl.SSLContext:
         if verify is True and cert is None:
-            return transport.default_context()
+            return default_context()
         with self._lock:
             context = self._contexts.get((verify, cert))
         if context is None:

@@ -5,7 +5,7 @@ import urllib.request
 from http.client import HTTPResponse
 
 from ..client import HTTPSConnection
-from ..transport import default_context
+from ..trust import default_context
 
 
 class HTTP20Handler(urllib.request.HTTPSHandler):

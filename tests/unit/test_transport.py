@@ -17,10 +17,11 @@ from typing import Any
 import pytest
 import trustme
 
-from hyperlite import transport
+from hyperlite import trust
 from hyperlite.errors import ErrorCode, InadequateSecurity
 from hyperlite.tls import connect
-from hyperlite.transport import Watch, break_off, create_context, default_context, is_stale, wait_for
+from hyperlite.transport import Watch, break_off, is_stale, wait_for
+from hyperlite.trust import create_context, default_context
 from tests.peer import TIMEOUT, Task
 
 Script = Callable[[socket.socket], Any]
@@ -539,7 +540,7 @@ def lax(*_args: object, **_options: object) -> ssl.SSLContext:
 class TestDefaultContext:
     @pytest.fixture(autouse=True)
     def _forget(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(transport, "_default_contexts", {})
+        monkeypatch.setattr(trust, "_default_contexts", {})
 
     def test_it_verifies(self) -> None:
         context = default_context()
