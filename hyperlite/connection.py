@@ -15,6 +15,7 @@ two threads do it at once; whoever only asks for a response never needs that loc
 """
 
 import http.client as http_client
+import math
 import threading
 import weakref
 from collections.abc import Iterable, Iterator
@@ -118,9 +119,10 @@ class HTTP20Connection(RequestingConnection):
             "enable_push": enable_push,
         }
         keepalive_idle = checked_seconds(keepalive_idle, "keepalive_idle")
-        if checked_seconds(ping_timeout, "ping_timeout") is None:
-            keepalive_idle = None  # who would wait for the answer for ever need not ask
-        self._mux_options = {"keepalive_idle": keepalive_idle, "ping_timeout": ping_timeout}
+        patience = checked_seconds(ping_timeout, "ping_timeout")
+        if patience is None:
+            keepalive_idle, patience = None, math.inf  # an answer that may take for ever is not asked for
+        self._mux_options = {"keepalive_idle": keepalive_idle, "ping_timeout": patience}
         self._scheme = b"https" if secure else b"http"
         self._authority = authority(self.host, self.port, self.default_port)
         self._dialling = threading.RLock()
@@ -189,7 +191,8 @@ class HTTP20Connection(RequestingConnection):
                     if stream_id not in self._pending:
                         raise unknown(stream_id)
                     waiting[stream_id] = self._pending[stream_id]
-        deadline = deadline_after(checked_seconds(timeout, "timeout"))
+        timeout = checked_seconds(timeout, "timeout")
+        deadline = deadline_after(timeout)
         over = False  # and what had come by then was looked at
         while waiting:
             ready = [key for key, item in waiting.items() if self._is_ready(item)]

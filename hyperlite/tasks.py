@@ -10,6 +10,7 @@ import http.client as http_client
 import json as json_codec
 import socket
 import ssl
+import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -58,13 +59,23 @@ class Retries:
         total: how often at most.
         backoff: seconds before the first further try; doubled each time.
         statuses: answers that mean "later", where they say when (Retry-After, RFC 9110 section 10.2.3).
-        longest: seconds; who is told to come back later than that takes the answer as it is.
+        longest: seconds; an answer that says "later than that" is returned as it is. None: no limit.
+
+    Raises:
+        ValueError: `backoff` or `longest` is negative or not a number, or `backoff` has no end.
     """
 
     total: int = 2
     backoff: float = 0.1
     statuses: frozenset[int] = frozenset({429, 503})
-    longest: float = 30.0
+    longest: float | None = 30.0
+
+    def __post_init__(self) -> None:
+        backoff = checked_seconds(self.backoff, "backoff")
+        if backoff is None:
+            raise ValueError(f"backoff is a number of seconds, not {self.backoff!r}")
+        object.__setattr__(self, "backoff", backoff)  # what is frozen can be set in no other way
+        object.__setattr__(self, "longest", checked_seconds(self.longest, "longest"))
 
 
 class Options(NamedTuple):
@@ -219,7 +230,7 @@ class Task:
         if response.status not in retries.statuses or not self._may_try_again():
             return None
         pause = _retry_after(response.raw.getheader("retry-after"))
-        if pause is None or pause > retries.longest:
+        if pause is None or (retries.longest is not None and pause > retries.longest):
             return None
         left = remaining(self.deadline)
         if (left is not None and pause >= left) or not self._rewind():
@@ -283,7 +294,7 @@ class Task:
         if not self._may_try_again() or not self._rewind():
             return None
         self._retried += 1
-        return self.options.retries.backoff * 2.0 ** (self._retried - 1)
+        return self.options.retries.backoff * 2.0 ** min(self._retried - 1, 60)  # beyond 1023 it overflows
 
     def _may_try_again(self) -> bool:
         return self.method in _IDEMPOTENT and self._retried < self.options.retries.total
@@ -379,7 +390,10 @@ def _retry_after(value: str | None) -> float | None:
     if value.isascii() and value.isdigit():
         return float(value[:9])
     try:
-        return max(0.0, email.utils.parsedate_to_datetime(value).timestamp() - time.time())
+        pause = email.utils.parsedate_to_datetime(value).timestamp() - time.time()
+        return min(
+            max(0.0, pause), threading.TIMEOUT_MAX
+        )  # the year 9999 is longer away than a thread can sleep
     except (TypeError, ValueError, OverflowError):
         return None
 

@@ -1,22 +1,57 @@
 """Numbers of seconds, wherever they are taken: infinity is no limit, and what is none is an error at once."""
 
+import datetime as dt
 import math
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 import pytest
 
 import hyperlite
 from hyperlite.cli import main
-from hyperlite.testing.server import Server
-from hyperlite.timeouts import checked_seconds
+from hyperlite.testing.server import Response, Server
+from hyperlite.timeouts import checked_seconds, resolve_timeout
 
 from .conftest import Connect, Serve
 
 NONSENSE = [math.nan, -1, -0.001, -math.inf]
 ENDLESS = [None, math.inf, 1e300]
+
+
+class Scalar:
+    """What numpy's numbers are to Python: neither int nor float."""
+
+    def __init__(self, value: float) -> None:
+        self._value = value
+
+    def __repr__(self) -> str:
+        return f"Scalar({self._value})"
+
+    def __float__(self) -> float:
+        return self._value
+
+
+class Whole:
+    """A number that is an integer and no more, as numpy's are."""
+
+    def __init__(self, value: int) -> None:
+        self._value = value
+
+    def __repr__(self) -> str:
+        return f"Whole({self._value})"
+
+    def __index__(self) -> int:
+        return self._value
+
+
+# All of them 1, so that one test is for each.
+NUMBERS = [Decimal(1), Fraction(2, 2), Scalar(1.0), Whole(1), True]
+SHORT = [Decimal("0.01"), Fraction(1, 100), Scalar(0.01)]
+NO_NUMBERS = ["5", b"5", [1], 1j, object(), dt.timedelta(seconds=1)]
 
 
 @pytest.mark.parametrize("seconds", [0, 0.5, 60, threading.TIMEOUT_MAX])
@@ -26,9 +61,75 @@ def test_a_number_is_itself(seconds: float) -> None:
         sock.settimeout(seconds)
 
 
-def test_what_is_no_number_at_all() -> None:
-    with pytest.raises(TypeError):
-        checked_seconds("5", "timeout")  # type: ignore[arg-type]
+@pytest.mark.parametrize("seconds", NO_NUMBERS)
+@pytest.mark.parametrize("check", [lambda seconds: checked_seconds(seconds, "timeout"), resolve_timeout])
+def test_what_is_no_number_at_all(check: Any, seconds: object) -> None:
+    with pytest.raises(TypeError, match="timeout is a number of seconds"):
+        check(seconds)
+
+
+@pytest.mark.parametrize("seconds", NUMBERS, ids=repr)
+def test_every_kind_of_number(seconds: Any) -> None:
+    assert checked_seconds(seconds, "timeout") == resolve_timeout(seconds) == 1.0
+    assert type(resolve_timeout(seconds)) is float
+
+
+@pytest.mark.parametrize(
+    "seconds", [10**400, Decimal("1e400"), Decimal("inf"), Fraction(10**400), Scalar(math.inf)]
+)
+def test_too_many_seconds_are_no_limit(seconds: Any) -> None:
+    assert checked_seconds(seconds, "timeout") is None
+    with pytest.raises(ValueError, match="timeout"):
+        checked_seconds(Scalar(-math.inf) if isinstance(seconds, Scalar) else -seconds, "timeout")
+
+
+@pytest.mark.parametrize(
+    "seconds", [Decimal("nan"), Decimal("snan"), Scalar(math.nan), Whole(-1), Fraction(-1, 2)]
+)
+def test_every_kind_of_nonsense(seconds: Any) -> None:
+    with pytest.raises(ValueError, match="timeout"):
+        checked_seconds(seconds, "timeout")
+
+
+@pytest.mark.parametrize("seconds", NUMBERS, ids=repr)
+def test_the_socket_of_a_connection_has_the_timeout(server: Server, connect: Connect, seconds: Any) -> None:
+    conn = connect(server, timeout=seconds)
+    conn.connect()
+    assert conn.sock.gettimeout() == 1.0
+    conn.close()
+    conn.timeout = 5
+    conn.timeout = seconds
+    conn.connect()
+    assert conn.sock.gettimeout() == 1.0
+
+
+@pytest.mark.parametrize("seconds", SHORT, ids=repr)
+@pytest.mark.parametrize("name", ["timeout", "deadline"])
+def test_a_request_ends_in_time(conn: hyperlite.HTTP20Connection, name: str, seconds: Any) -> None:
+    with pytest.raises(hyperlite.RequestTimeout):
+        conn.getresponse(conn.request("GET", "/slow", **{name: seconds}))
+    setattr(conn, name, seconds)
+    conn.close()
+    with pytest.raises(TimeoutError):  # to connect may already take so long
+        conn.getresponse(conn.request("GET", "/slow"))
+
+
+@pytest.mark.parametrize("seconds", SHORT, ids=repr)
+def test_a_wait_ends_in_time(h2: hyperlite.HTTP20Connection, seconds: Any) -> None:
+    h2.request("GET", "/slow")
+    with pytest.raises(hyperlite.RequestTimeout):
+        list(h2.as_ready(timeout=seconds))
+    h2.sock.settimeout(seconds)
+    assert h2.sock.gettimeout() == 0.01
+    with pytest.raises(hyperlite.RequestTimeout):
+        h2.getresponse()
+
+
+@pytest.mark.parametrize("seconds", [Decimal(60), Fraction(60), Scalar(60.0), Whole(60)], ids=repr)
+def test_of_a_sign_of_life(serve: Serve, connect: Connect, seconds: Any) -> None:
+    conn = connect(serve(), keepalive_idle=seconds, ping_timeout=seconds)
+    assert conn.getresponse(conn.request("GET", "/")).read() == b"hello"
+    assert conn.ping(seconds) > 0
 
 
 @pytest.mark.parametrize("seconds", NONSENSE)
@@ -131,6 +232,51 @@ class TestPool:
         assert good.result().body == b"hello"
         with pytest.raises(ValueError, match=name):
             bad.result()
+
+
+@pytest.mark.parametrize("seconds", SHORT, ids=repr)
+@pytest.mark.parametrize("name", ["timeout", "deadline"])
+def test_a_fetch_ends_in_time(server: Server, pools: Any, name: str, seconds: Any) -> None:
+    limit = {name: seconds}
+    with pytest.raises(TimeoutError):
+        pools(server, **limit).fetch(server.url("/slow"))
+    pool = pools(server)
+    with pytest.raises(TimeoutError):
+        pool.fetch(server.url("/slow"), **limit)
+    (outcome,) = pool.fetch_many([server.url("/slow")], **limit)
+    with pytest.raises(TimeoutError):
+        outcome.result()
+    (outcome,) = pool.fetch_many([hyperlite.FetchRequest(server.url("/slow"), **limit)])
+    with pytest.raises(TimeoutError):
+        outcome.result()
+
+
+@pytest.mark.parametrize("seconds", [Decimal(60), Fraction(60), Scalar(60.0), Whole(60)], ids=repr)
+def test_of_a_pool_that_keeps_connections(server: Server, pools: Any, seconds: Any) -> None:
+    pool = pools(server, idle_timeout=seconds, keepalive_idle=seconds, ping_timeout=seconds)
+    assert [pool.fetch(server.url()).body for _ in range(2)] == [b"hello"] * 2
+    assert server.connections == 1
+
+
+@pytest.mark.parametrize("seconds", SHORT, ids=repr)
+def test_of_retries(serve: Serve, pools: Any, seconds: Any) -> None:
+    answers = iter([Response(503, headers=[("retry-after", "0")]), Response(body=b"hello")])
+    server = serve(routes=lambda _: next(answers))
+    retries = hyperlite.Retries(backoff=seconds, longest=seconds)
+    assert (retries.backoff, retries.longest) == (0.01, 0.01)
+    assert pools(server, retries=retries).fetch(server.url()).body == b"hello"
+
+
+@pytest.mark.parametrize("name", ["backoff", "longest"])
+def test_nonsense_of_retries(name: str) -> None:
+    for seconds in NONSENSE:
+        with pytest.raises(ValueError, match=name):
+            hyperlite.Retries(**{name: seconds})
+    for text in NO_NUMBERS:
+        with pytest.raises(TypeError, match=name):
+            hyperlite.Retries(**{name: text})
+    with pytest.raises(ValueError, match="backoff"):
+        hyperlite.Retries(backoff=math.inf)
 
 
 @pytest.mark.parametrize("seconds", ENDLESS)

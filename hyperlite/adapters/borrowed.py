@@ -23,6 +23,7 @@ from urllib3.exceptions import (
     NewConnectionError,
 )
 from urllib3.util.request import SKIP_HEADER
+from urllib3.util.timeout import Timeout
 
 from ..errors import MalformedResponse, RequestTimeout
 from ..http1_head import Framing, HeadCutOff
@@ -31,6 +32,7 @@ from ..proxies import Proxy
 from ..redirects import Header
 from ..response import HTTP20Response
 from ..tasks import Pairs, Task
+from ..timeouts import checked_seconds
 from ..urls import URL
 from .raw import HTTP20Raw
 
@@ -104,8 +106,9 @@ class Borrowed:
             connect_timeout, read_timeout: seconds, or None.
         """
         self._method, self._target, self._body, self._fields = method, target, body, fields
-        self._connect_timeout = connect_timeout
+        self.timeout = connect_timeout
         try:
+            self._connect_timeout = self._seconds()
             self._lease()
             self._reached = True
             self.timeout = read_timeout
@@ -164,7 +167,7 @@ class Borrowed:
         """
         if self.outcome is not None:
             self._tell()
-        self._connect_timeout = self.timeout
+        self._connect_timeout = self._seconds()
         self._lease()
 
     def request(
@@ -202,7 +205,7 @@ class Borrowed:
         if body is not None:
             self._task = self._new_task()  # which takes note of where a file stands
         if self._leased is None:
-            self._connect_timeout = self.timeout
+            self._connect_timeout = self._seconds()
             self._lease()
 
     def getresponse(self) -> HTTP20Raw:
@@ -295,6 +298,10 @@ class Borrowed:
             self._task = self._new_task()
         return self._hyper.retry(self._task, error, reused=reused, progress=progress)
 
+    def _seconds(self) -> float | None:
+        """Return how long the next step may last."""
+        return checked_seconds(Timeout.resolve_default_timeout(self.timeout), "timeout")
+
     def _lease(self) -> PooledConnection:
         """Lease a connection; what prevents it becomes the error that urllib3 has for it."""
         origin = self.pool.origin(self._hyper, self._via)
@@ -332,19 +339,20 @@ class Borrowed:
         return self.pool.ConnectionCls(self.host, self.port)
 
     def _exchange(self, connection: PooledConnection) -> HTTP20Response:
+        timeout = self._seconds()
         if connection.mux is not None and not self._chunked and isinstance(self._body, bytes | None):
             request = connection.make_request(self._method, self._target, self._body, self._fields)
             if not request.expects:
-                request.timeout = self.timeout
+                request.timeout = timeout
                 return connection.exchange(request)
-        connection.limit(self.timeout)
+        connection.limit(timeout)
         stream_id = connection.request(
             self._method,
             self._target,
             self._body,
             Pairs(self._fields),
             encode_chunked=self._chunked,
-            timeout=self.timeout,
+            timeout=timeout,
         )
         return connection.getresponse(stream_id)
 

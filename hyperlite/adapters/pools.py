@@ -182,7 +182,7 @@ class Multiplexed(urllib3.HTTPConnectionPool):
                 url,
                 encoded(body),
                 self._fields(headers),
-                connect_timeout=Timeout.resolve_default_timeout(timeout.connect_timeout),
+                connect_timeout=timeout.connect_timeout,
                 read_timeout=timeout.read_timeout,
             )
             if raw is not None:

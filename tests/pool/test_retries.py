@@ -10,6 +10,7 @@ import time
 import pytest
 
 from hyperlite import ConnectionPool, Retries
+from hyperlite.tasks import _retry_after
 from hyperlite.testing.server import Request, Response, Server
 from tests.conftest import Serve
 
@@ -155,3 +156,15 @@ def test_a_connection_that_was_closed_while_idle(pool: ConnectionPool, serve: Se
         assert pool.fetch(server.url("/report"), "POST", body=b"x").json()["body"] == "x"
         assert server.connections == number + 1
     assert pool.stats()["retries"] == 0
+
+
+def test_more_retries_than_a_float_can_double(make_pool: MakePool) -> None:
+    """The pause doubles each time; after 1,023 times it would have no room in a float."""
+    with Abrupt(1030) as server:
+        response = make_pool(retries=Retries(total=1030, backoff=0)).fetch(server.url)
+        assert response.body == b"ok"
+        assert server.accepted == 1031
+
+
+def test_the_year_9999_is_no_further_away_than_a_thread_can_sleep() -> None:
+    assert _retry_after("Fri, 31 Dec 9999 23:59:59 GMT") == threading.TIMEOUT_MAX

@@ -1,11 +1,14 @@
 """What goes wrong is what goes wrong with requests' own adapter: its classes, and its texts."""
 
 import contextlib
+import io
 import re
 import socket
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from decimal import Decimal
+from fractions import Fraction
 from http.client import HTTPException
 
 import pytest
@@ -93,6 +96,15 @@ def test_the_answer_takes_too_long(make_session: MakeSession, server: Server, ti
     text = not isinstance(timeout, Timeout) or timeout.total is None
     error = same(make_session, lambda session: session.get(server.url("/slow"), timeout=timeout), text=text)
     assert isinstance(error, requests.ReadTimeout)
+
+
+@pytest.mark.parametrize("timeout", [Fraction(1, 20), (10, Decimal("0.05")), Timeout(read=Decimal("0.05"))])
+@pytest.mark.parametrize("body", [b"short", b"in a file, which goes another way"])
+def test_a_timeout_is_any_number(session: requests.Session, server: Server, timeout: object, body: bytes):
+    """urllib3's own connections have a TypeError for these."""
+    with pytest.raises(requests.ReadTimeout):
+        data = io.BytesIO(body) if b"file" in body else body
+        session.post(server.url("/slow"), data=data, timeout=timeout)
 
 
 def test_a_certificate_that_is_not_trusted(make_session: MakeSession, serve: Serve):
