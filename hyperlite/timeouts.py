@@ -31,7 +31,8 @@ def checked_seconds(seconds: object, name: str) -> float | None:
 
 def _as_float(number: object, name: str) -> float:
     kind = type(number)
-    if not (hasattr(kind, "__float__") or hasattr(kind, "__index__")):  # float() would take text
+    # float() would take text, and numpy's text has a __float__ for that.
+    if isinstance(number, (str, bytes)) or not (hasattr(kind, "__float__") or hasattr(kind, "__index__")):
         raise TypeError(f"{name} is a number of seconds, or None for no limit, not {number!r}")
     try:
         return float(number)  # type: ignore[arg-type]

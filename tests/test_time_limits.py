@@ -48,10 +48,17 @@ class Whole:
         return self._value
 
 
+class Text(str):
+    """What numpy's text is to Python."""
+
+    def __float__(self) -> float:
+        return float(str(self))
+
+
 # All of them 1, so that one test is for each.
 NUMBERS = [Decimal(1), Fraction(2, 2), Scalar(1.0), Whole(1), True]
 SHORT = [Decimal("0.01"), Fraction(1, 100), Scalar(0.01)]
-NO_NUMBERS = ["5", b"5", [1], 1j, object(), dt.timedelta(seconds=1)]
+NO_NUMBERS = ["5", Text("5"), b"5", [1], 1j, object(), dt.timedelta(seconds=1)]
 
 
 @pytest.mark.parametrize("seconds", [0, 0.5, 60, threading.TIMEOUT_MAX])
