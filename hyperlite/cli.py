@@ -191,7 +191,7 @@ def _bookstore(latency_ms: float, count: int) -> Iterator[Site]:
         assert child.stdout is not None
         line = child.stdout.readline()
         if not line:
-            raise SystemExit("the bookstore did not start: pip install 'hyperlite[testing]'")
+            raise SystemExit("the bookstore did not start; it needs the extra hyperlite-http[testing]")
         where = json.loads(line)
         site = Site("localhost", where["port"], secure=True, ca_file=where["ca_file"], paths=[])
         site.paths = _index(site, count)

@@ -43,7 +43,7 @@ def certificates() -> Certificates:
         import trustme  # noqa: PLC0415 (only those who use TLS need it)
     except ImportError as error:
         raise ImportError(
-            "The test server's certificates need trustme: install hyperlite[testing]."
+            "The test server's certificates need trustme, the extra hyperlite-http[testing]."
         ) from error
     directory = tempfile.TemporaryDirectory(prefix="hyperlite-")
     atexit.register(directory.cleanup)
