@@ -1,13 +1,28 @@
-"""Which authorities a connection trusts: TLS contexts, made and shared."""
+"""Which authorities a connection trusts: TLS contexts, made and shared.
 
+Rules:
+
+- Trust is never widened.  What the environment, a replaced hook, the system or the caller names is all
+  that is trusted.  certifi's authorities are for systems that have none.
+- An object that a replaced hook returns may be another's.  It is used as it is, and never changed.
+"""
+
+import contextlib
 import os
+import re
 import ssl
+from collections.abc import Callable
 from typing import Any
 
 Verify = bool | str
 Cert = str | tuple[str, str] | tuple[str, str, str] | None
 
 _default_contexts: dict[tuple[Any, ...], ssl.SSLContext] = {}
+
+# How OpenSSL finds an authority in a directory: by a hash of its name. (Revocation lists have ".r0".)
+_HASHED = re.compile(r"[0-9a-f]{8}\.[0-9]+")
+# The PEM blocks that OpenSSL takes for certificates.
+_CERTIFICATE = re.compile(rb"^-----BEGIN (?:X509 |TRUSTED )?CERTIFICATE-----", re.MULTILINE)
 
 
 def create_context(
@@ -18,48 +33,55 @@ def create_context(
     """Return a new client context with hyperlite's defaults: verification on, TLS 1.2 or later.
 
     Args:
-        cafile, capath, cadata: what to trust, as for `ssl.create_default_context`. With none of them:
-            the system's authorities (SSL_CERT_FILE and SSL_CERT_DIR are honoured) and certifi's.
+        cafile, capath, cadata: what to trust, and nothing else, as for `ssl.create_default_context`.
+            With none of them: what SSL_CERT_FILE and SSL_CERT_DIR name, or else the system's
+            authorities.  Where neither variable is set and the system has none: certifi's, unless the
+            program has replaced `ssl._create_default_https_context`.
+
+    Raises:
+        OSError: what was given cannot be read, or holds no authority (ssl.SSLError).
+        ValueError: what was given is empty.
     """
-    if cafile or capath or cadata:
-        context = ssl.create_default_context(cafile=cafile, capath=capath, cadata=cadata)
-    else:
-        context = ssl.create_default_context()
-        _trust_certifi(context)
+    given = {"cafile": cafile, "capath": capath, "cadata": cadata}
+    for name, value in given.items():
+        if value is not None and not value:  # which Python takes for "the system's authorities"
+            raise ValueError(f"{name} is empty: it names no authority")
+    context = ssl.create_default_context(cafile=cafile, capath=capath, cadata=cadata)
+    if all(value is None for value in given.values()) and all(
+        map(_is_pythons, (ssl.create_default_context, ssl._create_default_https_context))
+    ):
+        _provide_authorities(context)
     _harden(context)
+    return context
+
+
+def private_context() -> ssl.SSLContext:
+    """Return a context for a connection that was given none, which its caller may change.
+
+    It comes from `ssl._create_default_https_context`, http.client's own source, so a program that has
+    replaced that hook gets what it asked for: the hook's object as it is.
+    """
+    hook = ssl._create_default_https_context
+    context = hook()
+    if _is_pythons(hook):  # nothing else refers to the context
+        if context.verify_mode != ssl.CERT_NONE:
+            _provide_authorities(context)
+        _harden(context)
     return context
 
 
 def default_context() -> ssl.SSLContext:
     """Return the context for connections that were given none. It is shared: loading one costs 10 ms.
 
-    It comes from `ssl._create_default_https_context`, http.client's own source, so a program that
-    has replaced that hook gets what it asked for.
+    It is made as `private_context()` makes it, again when the hook or the environment has changed.
     """
-    factory = ssl._create_default_https_context
-    key = (factory, os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR"))
+    key = (ssl._create_default_https_context, *map(os.environ.get, _VARIABLES))
     context = _default_contexts.get(key)
     if context is None:
-        context = factory()
-        if context.verify_mode != ssl.CERT_NONE:
-            _trust_certifi(context)
-        _harden(context)
-        _default_contexts.clear()  # the environment changes in tests, not in production
-        _default_contexts[key] = context
+        context = _default_contexts.setdefault(key, private_context())
+        for stale in _default_contexts.keys() - {key}:  # the environment changes in tests, not in production
+            _default_contexts.pop(stale, None)
     return context
-
-
-def _trust_certifi(context: ssl.SSLContext) -> None:
-    import certifi  # noqa: PLC0415  importlib.resources comes with it, which takes longer than all of ours
-
-    context.load_verify_locations(certifi.where())
-
-
-def _harden(context: ssl.SSLContext) -> None:
-    # A system whose policy is stricter keeps it; MINIMUM_SUPPORTED sorts below every version.
-    context.minimum_version = max(context.minimum_version, ssl.TLSVersion.TLSv1_2)
-    if context.post_handshake_auth is not None:
-        context.post_handshake_auth = True  # as http.client: HTTP/1.1 servers may ask late
 
 
 def make_context(verify: Verify, cert: Cert) -> ssl.SSLContext:
@@ -67,16 +89,75 @@ def make_context(verify: Verify, cert: Cert) -> ssl.SSLContext:
 
     Args:
         verify, cert: as for `ConnectionPool`.
+
+    Raises:
+        OSError: a file cannot be read, or holds no certificate (ssl.SSLError).
+        ValueError: `verify` is empty; or the context for `cert` would be another's.
     """
     if verify is False:
-        context = ssl.create_default_context()
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
+        context = ssl._create_unverified_context()  # noqa: S323  it is asked for
+        _harden(context)
     elif verify is True:
-        context = create_context()
+        context = private_context()
+        if cert is not None and context is default_context():
+            raise ValueError(
+                "a client certificate needs a context of its own, and ssl._create_default_https_context,"
+                " which the program has replaced, returns the same one each time: pass context="
+            )
     else:
-        directory = os.path.isdir(verify)
-        context = create_context(capath=verify) if directory else create_context(cafile=verify)
+        context = create_context(capath=verify) if os.path.isdir(verify) else create_context(cafile=verify)
     if cert is not None:
         context.load_cert_chain(*([cert] if isinstance(cert, str) else cert))
     return context
+
+
+# -- certifi --------------------------------------------------------------------------------------
+
+
+def _is_pythons(function: Callable[..., Any]) -> bool:
+    """Tell whether a function is ssl.py's own, under whatever name: it returns a new context at each call."""
+    return getattr(function, "__globals__", None) is vars(ssl)
+
+
+_VARIABLES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
+
+
+def _provide_authorities(context: ssl.SSLContext) -> None:
+    """Have a context trust certifi's authorities if nothing names any."""
+    if any(variable in os.environ for variable in _VARIABLES):  # set to nothing, it means "none"
+        return
+    if not _is_pythons(type(context).load_default_certs):  # truststore's: the operating system decides
+        return
+    if context.cert_store_stats()["x509"] or _system_has_authorities():
+        return
+    import certifi  # noqa: PLC0415  importlib.resources comes with it, which takes longer than all of ours
+
+    context.load_verify_locations(certifi.where())
+
+
+def _system_has_authorities() -> bool:
+    """Tell whether the file or the directory that OpenSSL was compiled with holds an authority.
+
+    A context does not tell: it loads those of a directory when it meets a certificate.
+    """
+    paths = ssl.get_default_verify_paths()
+    return _holds_certificate(paths.openssl_cafile) or _has_hashed(paths.openssl_capath)
+
+
+def _has_hashed(directory: str) -> bool:
+    with contextlib.suppress(OSError), os.scandir(directory) as entries:
+        return any(_HASHED.fullmatch(entry.name) and _holds_certificate(entry.path) for entry in entries)
+    return False
+
+
+def _holds_certificate(path: str) -> bool:
+    with contextlib.suppress(OSError), open(path, "rb") as file:
+        return _CERTIFICATE.search(file.read()) is not None
+    return False
+
+
+def _harden(context: ssl.SSLContext) -> None:
+    # A system whose policy is stricter keeps it; MINIMUM_SUPPORTED sorts below every version.
+    context.minimum_version = max(context.minimum_version, ssl.TLSVersion.TLSv1_2)
+    if context.post_handshake_auth is not None:
+        context.post_handshake_auth = True  # as http.client: HTTP/1.1 servers may ask late

@@ -11,17 +11,14 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
-from pathlib import Path
 from typing import Any
 
 import pytest
 import trustme
 
-from hyperlite import trust
 from hyperlite.errors import ErrorCode, InadequateSecurity
 from hyperlite.tls import connect
 from hyperlite.transport import Watch, break_off, is_stale, wait_for
-from hyperlite.trust import create_context, default_context
 from tests.peer import TIMEOUT, Task
 
 Script = Callable[[socket.socket], Any]
@@ -521,116 +518,6 @@ class TestCiphers:
         listener.play()
         sock, protocol = connect("localhost", listener.port, context=client(), timeout=TIMEOUT)
         assert (keep(sock).version(), protocol) == ("TLSv1.3", "h2")
-
-
-def only(ca: trustme.CA, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have the system trust one authority and no other."""
-    ca.cert_pem.write_to_path(tmp_path / "system.pem")
-    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "system.pem"))
-    monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path / "nothing"))
-
-
-def lax(*_args: object, **_options: object) -> ssl.SSLContext:
-    """Make a context that takes any version of TLS, as on a system without a policy."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
-    return context
-
-
-class TestDefaultContext:
-    @pytest.fixture(autouse=True)
-    def _forget(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(trust, "_default_contexts", {})
-
-    def test_it_verifies(self) -> None:
-        context = default_context()
-        assert context.verify_mode is ssl.CERT_REQUIRED
-        assert context.check_hostname
-
-    def test_it_knows_the_usual_authorities(
-        self, ca: trustme.CA, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        """Certifi's, whatever the system has."""
-        only(ca, tmp_path, monkeypatch)
-        assert default_context().cert_store_stats()["x509_ca"] > 50
-
-    def test_it_is_loaded_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        calls = []
-        factory = ssl._create_default_https_context
-        monkeypatch.setattr(ssl, "_create_default_https_context", lambda: (calls.append(1), factory())[1])
-        assert default_context() is default_context()
-        assert calls == [1]
-
-    def test_it_needs_tls_1_2(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(ssl, "_create_default_https_context", lax)
-        assert default_context().minimum_version is ssl.TLSVersion.TLSv1_2
-
-    def test_a_stricter_system_keeps_its_minimum(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        def strict() -> ssl.SSLContext:
-            context = ssl.create_default_context()
-            context.minimum_version = ssl.TLSVersion.TLSv1_3
-            return context
-
-        monkeypatch.setattr(ssl, "_create_default_https_context", strict)
-        assert default_context().minimum_version is ssl.TLSVersion.TLSv1_3
-
-    def test_a_replaced_hook_is_honoured(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """As PEP 476 documents it: the way to switch verification off for a whole program."""
-        verifying = default_context()
-        monkeypatch.setattr(ssl, "_create_default_https_context", ssl._create_unverified_context)
-        context = default_context()
-        assert context is not verifying
-        assert context.verify_mode is ssl.CERT_NONE
-        assert context.cert_store_stats()["x509"] == 0
-
-    def test_a_hook_that_is_put_back_is_honoured_too(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        with monkeypatch.context() as patch:
-            patch.setattr(ssl, "_create_default_https_context", ssl._create_unverified_context)
-            default_context()
-        assert default_context().verify_mode is ssl.CERT_REQUIRED
-
-    def test_ssl_cert_file_is_honoured(
-        self, serve: Any, keep: Any, ca: trustme.CA, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        before = default_context()
-        ca.cert_pem.write_to_path(tmp_path / "ca.pem")
-        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
-        assert default_context() is not before
-        listener = serve(tls(server_context(ca, ("h2",))))
-        listener.play()
-        sock, protocol = connect("localhost", listener.port, context=default_context(), timeout=TIMEOUT)
-        keep(sock)
-        assert protocol == "h2"
-
-    def test_http_1_1_servers_may_ask_for_a_certificate_late(self) -> None:
-        assert default_context().post_handshake_auth is True
-
-
-class TestCreateContext:
-    def test_it_is_new_each_time(self) -> None:
-        assert create_context() is not create_context()
-
-    def test_by_default_it_verifies_against_the_usual_authorities(
-        self, ca: trustme.CA, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        only(ca, tmp_path, monkeypatch)
-        context = create_context()
-        assert (context.verify_mode, context.check_hostname) == (ssl.CERT_REQUIRED, True)
-        assert context.cert_store_stats()["x509_ca"] > 50
-
-    @pytest.mark.parametrize("arguments", [{}, {"cafile": "ca.pem"}])
-    def test_it_needs_tls_1_2(self, monkeypatch: pytest.MonkeyPatch, arguments: dict[str, str]) -> None:
-        monkeypatch.setattr(ssl, "create_default_context", lax)
-        assert create_context(**arguments).minimum_version is ssl.TLSVersion.TLSv1_2
-
-    @pytest.mark.parametrize("form", ["cafile", "cadata"])
-    def test_with_an_authority_it_trusts_no_other(self, ca: trustme.CA, tmp_path: Path, form: str) -> None:
-        ca.cert_pem.write_to_path(tmp_path / "ca.pem")
-        value = tmp_path / "ca.pem" if form == "cafile" else ca.cert_pem.bytes().decode()
-        context = create_context(**{form: value})
-        assert context.cert_store_stats()["x509_ca"] == 1
-        assert (context.verify_mode, context.check_hostname) == (ssl.CERT_REQUIRED, True)
-        assert context.minimum_version >= ssl.TLSVersion.TLSv1_2
 
 
 class TestBreakOff:
