@@ -45,10 +45,7 @@ class Lease(Protocol):
         """Bound the next read."""
 
     def end(self, *, reusable: bool) -> None:
-        """Give it back."""
-
-    def abandon(self) -> None:
-        """Give it back from a finalizer."""
+        """Give it back; nothing if that was done before. A lease that is dropped ends by itself."""
 
 
 class FetchResponse:
@@ -263,12 +260,6 @@ class FetchResponse:
             lease.end(reusable=reusable)
         if self._body is not None:
             self._unpacked = None  # which knows us: nobody needs the garbage collector for that
-
-    def __del__(self) -> None:
-        """Leave the connection to the next one who uses the pool: a finalizer may not wait."""
-        lease = getattr(self, "_lease", None)
-        if lease is not None:
-            lease.abandon()
 
     def __enter__(self) -> "FetchResponse":
         return self

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, cast
 
 from .errors import BodyTooLarge, RequestTimeout
 from .mux import Mux
-from .origins import Origin
-from .pooled import PooledConnection
+from .origins import Lease, Origin
 from .response import HTTP20Response
 from .stream import Stream
 from .tasks import Task
@@ -50,14 +49,15 @@ class Flight:
         loop: which is told when something happens to it.
         task: what is fetched.
         window: that it is part of.
-        connection, mux: on which; the mux is there when the connection has let go of it.
+        lease: the share of a connection that it has.
+        mux: of the connection, which lets go of it when it is closed.
         stream: its own, not submitted yet.
     """
 
     __slots__ = (
         "_loop",
         "_parts",
-        "connection",
+        "lease",
         "mux",
         "noted",
         "reused",
@@ -72,17 +72,17 @@ class Flight:
         loop: "Loop",
         task: Task,
         window: Window,
-        connection: PooledConnection,
+        lease: Lease,
         mux: Mux,
         stream: Stream,
     ) -> None:
         self._loop = loop
         self.task = task
         self.window = window
-        self.connection = connection
+        self.lease = lease
         self.mux = mux
         self.stream = stream
-        self.reused = connection.used
+        self.reused = lease.connection.used
         self._parts: list[bytes] = []  # of a body that exceeds DRAIN
         self.since = time.monotonic()  # when something happened last
         self.noted = False
@@ -136,4 +136,4 @@ class Flight:
         """Give it up from a finalizer, which waits for nothing."""
         self.stream.waiters = ()
         self.mux.abandon(self.stream)
-        self.window.origin.abandon(self.connection)
+        self.lease.abandon()

@@ -1,10 +1,9 @@
-"""One hop of a fetch: the connection that its response holds, and what becomes of the response."""
+"""One hop of a fetch: what becomes of its response."""
 
 import contextlib
 
 from .fetching import FetchResponse
-from .origins import Origin
-from .pooled import Attempt, PooledConnection
+from .origins import Lease
 from .redirects import FOLLOWED
 from .response import HTTP20Response
 from .tasks import Task
@@ -13,33 +12,7 @@ from .tasks import Task
 REDIRECT_BODY = 1 << 16
 
 
-class Leased:
-    """A connection that a response has."""
-
-    __slots__ = ("_attempt", "_connection", "_origin")
-
-    def __init__(self, origin: Origin, connection: PooledConnection, attempt: Attempt) -> None:
-        self._attempt = attempt
-        self._origin = origin
-        self._connection = connection
-
-    def limit(self, seconds: float | None) -> None:
-        """Bound the next read."""
-        self._connection.limit(seconds)
-
-    def end(self, *, reusable: bool) -> None:
-        """Give it back; an HTTP/2 connection can always be used again if it is open."""
-        self._attempt.end()
-        if not reusable and self._connection.mux is None:
-            self._origin.discard(self._connection)
-        self._origin.release(self._connection)
-
-    def abandon(self) -> None:
-        """Give it back from a finalizer."""
-        self._origin.abandon(self._connection)
-
-
-def wrap(task: Task, raw: HTTP20Response, lease: Leased) -> FetchResponse:
+def wrap(task: Task, raw: HTTP20Response, lease: Lease) -> FetchResponse:
     """Return a task's response, whose body is still to be read."""
     options = task.options
     return FetchResponse(

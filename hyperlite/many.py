@@ -29,9 +29,9 @@ from .fetching import FetchResponse, Outcome
 from .flights import Flight, Window
 from .intake import Intake
 from .order import Order
-from .origins import Origin, again
+from .origins import Lease, Origin, again
 from .poller import Poller
-from .pooled import Attempt, PooledConnection
+from .pooled import Attempt
 from .proxies import environment
 from .stream import Stream
 from .tasks import FAILURES, Task
@@ -99,7 +99,7 @@ class Loop:
         self._active = 0
         self._origins_seen = 0
         self._flights: dict[Flight, None] = {}
-        self._landed: dict[tuple[Origin, PooledConnection], int] = {}  # leases to be given back, all at once
+        self._landed: dict[Origin, list[Lease]] = {}  # leases to be given back, all at once
         self._attempts: dict[Attempt, None] = {}  # on threads
         self._dials = 0
         self._asleep: list[tuple[float, int, Task]] = []  # a heap: what is tried again later
@@ -235,17 +235,17 @@ class Loop:
                 continue
             wanted = min(room, len(window.parked))
             try:
-                leased = origin.try_lease(wanted, insist=not window.flying and not window.dialling)
+                leases = origin.try_lease(wanted, insist=not window.flying and not window.dialling)
             except ValueError as error:  # the pool was closed meanwhile
                 self._settle(window, self._unpark(window), None, error, reused=False)
                 continue
-            if leased is None:
+            if leases is None:
                 window.parked[0].begin()
                 self._dial(window, wanted)
                 if not window.flying and not window.dialling:
                     self._stuck.setdefault(window, time.monotonic())
                 return
-            self._send(window, *leased)
+            self._send(window, leases)
 
     def _unpark(self, window: Window) -> Task:
         self._parked -= 1
@@ -285,31 +285,27 @@ class Loop:
                 self._settle(window, task, None, cast("Exception", again(error)), reused=False)
         self._note(window)
 
-    def _send(self, window: Window, connection: PooledConnection, count: int) -> None:
-        """Send requests on an HTTP/2 connection."""
+    def _send(self, window: Window, leases: list[Lease]) -> None:
+        """Send requests on the HTTP/2 connection that was leased for them."""
+        connection = leases[0].connection
         mux = connection.mux
-        if mux is None:  # the pool was closed in this very moment
-            window.origin.release(connection, count)
-            return
         flights: list[Flight] = []
         try:
-            while count and window.parked and window.parked[0].repeatable:
+            while mux is not None and leases and window.parked and window.parked[0].repeatable:
                 task = self._unpark(window)
                 try:
                     stream = Stream(0, connection.make(task))
                 except FAILURES as error:
                     self._settle(window, task, None, cast("Exception", error), reused=False)
                     continue
-                flights.append(Flight(self, task, window, connection, mux, stream))
+                flights.append(Flight(self, task, window, leases.pop(), mux, stream))
                 self._flights[flights[-1]] = None  # now: whoever is interrupted while it is sent gives it up
-                count -= 1
         finally:
-            if count:
-                window.origin.release(connection, count)
-        if not flights:
+            window.origin.release(leases)
+        if not flights or mux is None:
             return
         if not mux.submit([flight.stream for flight in flights]):
-            window.origin.release(connection, len(flights))
+            window.origin.release([flight.lease for flight in flights])
             window.origin.discard(connection)
             for flight in reversed(flights):
                 del self._flights[flight]
@@ -375,8 +371,8 @@ class Loop:
         while self.touched:
             self._attend(self.touched.popleft(), now)
         while self._landed:
-            (origin, connection), count = self._landed.popitem()
-            origin.release(connection, count)
+            origin, leases = self._landed.popitem()
+            origin.release(leases)
         while self._asleep and self._asleep[0][0] <= now:
             self._park(heapq.heappop(self._asleep)[2], first=True)
         for window in self._stuck:
@@ -437,8 +433,7 @@ class Loop:
                 response = self._pool.received(task, *flight.finish())
             except FAILURES as failure:
                 error = cast("Exception", failure)
-        key = window.origin, flight.connection
-        self._landed[key] = self._landed.get(key, 0) + 1
+        self._landed.setdefault(window.origin, []).append(flight.lease)
         self._settle(window, task, response, error, reused=flight.reused, progress=flight.progress)
 
     def _settle(
@@ -490,9 +485,9 @@ class Loop:
         for flight in self._flights:
             flight.abandon()
         self._flights.clear()
-        for (origin, connection), count in self._landed.items():
-            for _ in range(count):
-                origin.abandon(connection)
+        for leases in self._landed.values():
+            for lease in leases:
+                lease.abandon()
         self._landed.clear()
         self._workers.close()
         for attempt in self._attempts:

@@ -10,6 +10,9 @@
 A connection of the pool is one socket for its life: it does not reconnect (`auto_open` is 0) and does
 not replay.  Whoever leases it asks the pool for another instead.
 
+What a request gets is a `Lease`.  It ends once: by `end()`, by `Origin.release()`, or by the garbage
+collector.  Later ends do nothing, so a connection's number of leases is exact whatever fails, and where.
+
 Rule: `_lock` guards everything here, and nothing is waited for while it is held.
 """
 
@@ -17,11 +20,12 @@ import copy
 import threading
 import time
 from collections import deque
+from collections.abc import Collection
 from typing import Any, NamedTuple
 
 from .errors import RequestTimeout
 from .forking import watch
-from .pooled import Key, PooledConnection
+from .pooled import Attempt, Key, PooledConnection
 from .timeouts import deadline_after, remaining
 from .tls import H2
 
@@ -52,6 +56,50 @@ class Counters:
         self.dialled = self.failed_dials = self.requests = self.retries = self.redirects = 0
 
 
+class Lease:
+    """One request's share of a connection: made and ended under the origin's lock.
+
+    Attributes:
+        connection: the connection; on HTTP/1.1 no other request has it meanwhile.
+        attempt: the attempt of a thread that must let go of the connection before the lease ends, or None.
+        over: it has ended; the origin's lock guards this.
+    """
+
+    __slots__ = ("_origin", "attempt", "connection", "over")
+
+    def __init__(self, origin: "Origin", connection: PooledConnection) -> None:
+        self.over = True  # as long as it does not count
+        self._origin = origin
+        self.connection = connection
+        self.attempt: Attempt | None = None
+        connection.leased += 1
+        self.over = False
+
+    def limit(self, seconds: float | None) -> None:
+        """Bound the next read."""
+        self.connection.limit(seconds)
+
+    def end(self, *, reusable: bool = True) -> None:
+        """Give the connection back; nothing if that was done before.
+
+        Args:
+            reusable: the connection can take another request. An HTTP/2 connection that is open always can.
+        """
+        if self.attempt is not None:
+            self.attempt.end()
+        self._origin.release((self,), reusable=reusable)
+
+    def abandon(self) -> None:
+        """End from a finalizer, which may run in the middle of anything and may not wait.
+
+        On HTTP/1.1 the rest of a response is still to come, so the connection takes no further request.
+        """
+        if not self.over:
+            self._origin.abandoned.append(self)
+
+    __del__ = abandon
+
+
 class Origin:
     """The connections to one origin, by one way and with one TLS context."""
 
@@ -71,14 +119,14 @@ class Origin:
         self._round = 0  # of dialling: who waits for one that fails is told so
         self._failure: BaseException | None = None
         self._closed = False
-        self._abandoned: deque[PooledConnection] = deque()  # by finalizers, which may not take the lock
+        self.abandoned: deque[Lease] = deque()  # by finalizers, which may not take the lock
         self.last_used = time.monotonic()
         watch(self)
 
     # -- leasing ----------------------------------------------------------------------------------
 
-    def lease(self, timeout: float | None) -> PooledConnection:
-        """Return a connection for one request; it must be given back, or thrown away.
+    def lease(self, timeout: float | None) -> Lease:
+        """Lease a connection for one request.
 
         Args:
             timeout: seconds to wait for it, dialling included; None: no limit.
@@ -90,11 +138,11 @@ class Origin:
         deadline = deadline_after(timeout)
         joined: int | None = None  # the round of dialling that is waited for
         while True:
-            if self._abandoned:
+            if self.abandoned:
                 self.collect()
             with self._lock:
-                connection = self._pick_locked()
-                if connection is None:
+                lease = self._pick_locked()
+                if lease is None:
                     failed = self._failure is not None and joined is not None and joined < self._round
                     if failed and not self._connections:
                         assert self._failure is not None
@@ -103,34 +151,32 @@ class Origin:
                         joined = self._wait_locked(deadline, timeout)
                         continue
                     self._dialling += 1
-            if connection is None:
+            if lease is None:
                 try:
                     return self._dial(remaining(deadline))
                 except OSError:
                     if not self._has_enough():
                         raise
                     continue
-            if connection.leased > 1 or self._is_fresh(connection):
-                return connection  # what others use needs no check
-            self.discard(connection)
+            if self._is_good((lease,)):
+                return lease
 
-    def try_lease(self, count: int, *, insist: bool) -> tuple[PooledConnection, int] | None:
-        """Lease at once, for up to `count` requests, an open HTTP/2 connection; None if there is none.
+    def try_lease(self, count: int, *, insist: bool) -> list[Lease] | None:
+        """Lease at once an open HTTP/2 connection, for up to `count` requests; None if there is none.
 
         Args:
             count: how many are wanted.
             insist: take, if all are full and there may be no more, the one with the shortest queue.
         """
-        with self._lock:
-            connection = self._pick_locked(shared=True, queue=insist)
-            if connection is None:
-                return None
-            granted = max(1, min(count, connection.room + 1))
-            connection.leased += granted - 1
-        if connection.leased > granted or self._is_fresh(connection, granted):
-            return connection, granted
-        self.discard(connection)
-        return self.try_lease(count, insist=insist)
+        while True:
+            with self._lock:
+                first = self._pick_locked(shared=True, queue=insist)
+                if first is None:
+                    return None
+                further = min(count - 1, first.connection.room)
+                leases = [first, *(Lease(self, first.connection) for _ in range(further))]
+            if self._is_good(leases):
+                return leases
 
     def expand(self, timeout: float | None) -> None:
         """Dial a further connection, for whoever leases next; nothing if there are enough.
@@ -144,33 +190,40 @@ class Origin:
             if not self._may_dial_locked(eager=True):
                 return
             self._dialling += 1
-        self.release(self._dial(timeout))
+        self._dial(timeout).end()
 
-    def release(self, connection: PooledConnection, count: int = 1) -> None:
-        """Give a connection back after so many requests, in good order."""
+    def release(self, leases: Collection[Lease], *, reusable: bool = True) -> None:
+        """End leases, each of which may have ended before.
+
+        Args:
+            leases: of this origin.
+            reusable: as for `Lease.end()`.
+        """
+        unused: list[PooledConnection] = []
         with self._lock:
-            connection.leased -= count
-            connection.used = True
-            connection.idle_since = time.monotonic()
-            if connection.mux is None and not connection.healthy and connection in self._connections:
-                self._connections.remove(connection)
+            now = time.monotonic()
+            for lease in leases:
+                if lease.over:
+                    continue
+                lease.over = True
+                connection = lease.connection
+                connection.leased -= 1
+                connection.used = True
+                connection.idle_since = now
+                spent = connection.mux is None and not (reusable and connection.healthy)
+                if spent and connection in self._connections:
+                    self._connections.remove(connection)
+                if not connection.leased and connection not in self._connections:
+                    unused.append(connection)
             if self._waiting:
-                self._changed.notify()
-            over = not connection.leased and connection not in self._connections
-        if over:
+                self._changed.notify(len(leases))
+        for connection in unused:
             connection.close()
-
-    def abandon(self, connection: PooledConnection) -> None:
-        """Give a connection back from a finalizer, which may run in the middle of anything."""
-        self._abandoned.append(connection)
 
     def collect(self) -> None:
         """Deal with what finalizers have left."""
-        while self._abandoned:
-            connection = self._abandoned.popleft()
-            if connection.mux is None:  # the rest of an answer is still to come on it: it is nobody's
-                self.discard(connection)
-            self.release(connection)
+        while self.abandoned:
+            self.release((self.abandoned.popleft(),), reusable=False)
 
     def discard(self, connection: PooledConnection) -> None:
         """Give a connection up: nobody gets it again; what others have under way on it goes on."""
@@ -183,8 +236,8 @@ class Origin:
         else:
             connection.mux.drain()
 
-    def _pick_locked(self, *, shared: bool = False, queue: bool = True) -> PooledConnection | None:
-        """Choose a connection and count the request in; None if another must be dialled, or waited for."""
+    def _pick_locked(self, *, shared: bool = False, queue: bool = True) -> Lease | None:
+        """Choose a connection and lease it; None if another must be dialled, or waited for."""
         if self._closed:
             raise _closed()
         best: PooledConnection | None = None
@@ -206,12 +259,24 @@ class Origin:
                 key=lambda one: one.leased,
                 default=None,
             )
-        if best is not None:
-            best.leased += 1
-        return best
+        return None if best is None else Lease(self, best)
 
-    def _is_fresh(self, connection: PooledConnection, granted: int = 1) -> bool:
-        """Check an idle connection, which is leased for so many requests, before it is used again."""
+    def _is_good(self, leases: Collection[Lease]) -> bool:
+        """Check a connection that was just leased; if it is no good, end the leases and give it up."""
+        connection = next(iter(leases)).connection
+        try:
+            # What others use needs no check.
+            good = connection.leased > len(leases) or self._is_fresh(connection)
+        except BaseException:  # interrupted: the connection is as good as before
+            self.release(leases)
+            raise
+        if not good:
+            self.discard(connection)
+            self.release(leases)
+        return good
+
+    def _is_fresh(self, connection: PooledConnection) -> bool:
+        """Check an idle connection before it is used again."""
         if not connection.used:
             return True
         now = time.monotonic()
@@ -219,11 +284,7 @@ class Origin:
             return False
         if connection.mux is not None and now - connection.idle_since < RECENT:
             return True
-        try:
-            return connection.healthy
-        except BaseException:  # interrupted: nobody has got it
-            self.release(connection, granted)
-            raise
+        return connection.healthy
 
     def _has_expired(self, connection: PooledConnection, now: float) -> bool:
         limit = self._settings.idle_timeout
@@ -279,15 +340,15 @@ class Origin:
 
     # -- dialling ---------------------------------------------------------------------------------
 
-    def _dial(self, timeout: float | None) -> PooledConnection:
+    def _dial(self, timeout: float | None) -> Lease:
         """Open a connection, leased for one request. `_dialling` counts it already."""
         connection: PooledConnection | None = None
+        lease: Lease | None = None
         failure: BaseException | None = None
         try:
             self._counters.dialled += 1
             connection = PooledConnection(self.key, timeout=timeout, **self._settings.options)
             connection.connect()
-            connection.leased = 1
         except BaseException as error:
             self._counters.failed_dials += 1
             failure = error
@@ -300,12 +361,14 @@ class Origin:
                 over = timeout is not None and isinstance(failure, TimeoutError)
                 self._failure = failure if isinstance(failure, Exception) and not over else None
                 if failure is None and connection is not None:
+                    lease = Lease(self, connection)
                     self._protocol = H2 if connection.mux is not None else "http/1.1"
                     self._known_until = time.monotonic() + REMEMBERED
                     if not self._closed:
                         self._connections.append(connection)
                 self._changed.notify_all()
-        return connection
+        assert lease is not None
+        return lease
 
     # -- the whole --------------------------------------------------------------------------------
 

@@ -21,7 +21,7 @@ from typing import Any
 
 from .fetching import FetchResponse, Outcome
 from .forking import watch
-from .hops import Leased, drain, is_followed, wrap, wrap_whole
+from .hops import drain, is_followed, wrap, wrap_whole
 from .origins import Counters, Origin, Settings
 from .pooled import Attempt, Key
 from .proxies import Proxies
@@ -294,11 +294,11 @@ class ConnectionPool:
     def hop(self, task: Task, attempt: Attempt, *, stream: bool) -> FetchResponse:
         """Ask once, and return the response; the body is in it, unless it is streamed."""
         origin = self.origin(task)
-        connection = origin.lease(task.patience())
-        lease = Leased(origin, connection, attempt)
+        lease = origin.lease(task.patience())
         try:
-            attempt.begin(connection)
-            raw = connection.ask(task)
+            lease.attempt = attempt
+            attempt.begin(lease.connection)
+            raw = lease.connection.ask(task)
             response = wrap(task, raw, lease)
         except BaseException:
             lease.end(reusable=False)

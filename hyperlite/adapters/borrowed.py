@@ -27,6 +27,7 @@ from urllib3.util.timeout import Timeout
 
 from ..errors import MalformedResponse, RequestTimeout
 from ..http1_head import Framing, HeadCutOff
+from ..origins import Lease
 from ..pooled import PooledConnection
 from ..proxies import Proxy
 from ..redirects import Header
@@ -37,7 +38,6 @@ from ..urls import URL
 from .raw import HTTP20Raw
 
 if TYPE_CHECKING:
-    from ..origins import Origin
     from ..pool import ConnectionPool
     from .pools import Multiplexed
 
@@ -75,8 +75,7 @@ class Borrowed:
     _options: dict[str, Any] = {}  # noqa: RUF012  nor this
     _task: Task | None = None  # made when there is something to be decided about it
     _raw: HTTP20Response | None = None
-    _origin: "Origin | None" = None
-    _leased: PooledConnection | None = None
+    _leased: Lease | None = None
     _reached = False  # `ask()` has found a connection
 
     def __init__(self, pool: "Multiplexed") -> None:
@@ -137,7 +136,7 @@ class Borrowed:
     @property
     def sock(self) -> Any:
         """The connection's socket; on HTTP/2 a stand-in, because others use it too."""
-        return None if self._leased is None else self._leased.sock
+        return None if self._leased is None else self._leased.connection.sock
 
     def set_tunnel(
         self,
@@ -240,15 +239,16 @@ class Borrowed:
 
     def abandon(self) -> None:
         """Give the connection back from a finalizer, which may not wait."""
-        connection, self._leased = self._leased, None
-        if connection is not None and self._origin is not None:
-            self._origin.abandon(connection)
+        lease, self._leased = self._leased, None
+        if lease is not None:
+            lease.abandon()
 
     def shut_down(self, how: int) -> None:
         """End what another thread is reading: on HTTP/2 this response alone."""
-        connection, raw = self._leased, self._raw
-        if connection is None or raw is None:
+        lease, raw = self._leased, self._raw
+        if lease is None or raw is None:
             return
+        connection = lease.connection
         if connection.mux is not None and raw._stream is not None:
             connection.mux.cancel(raw._stream)
         elif connection.sock is not None:
@@ -271,9 +271,8 @@ class Borrowed:
     def _answer(self) -> HTTP20Response:
         """Send the request until there is an answer, or an error that lasts."""
         while True:
-            connection = self._leased
-            if connection is None:
-                connection = self._lease()
+            lease = self._leased or self._lease()
+            connection = lease.connection
             reused, mux = connection.used, connection.mux
             answered = mux.answered if mux is not None else 0
             try:
@@ -302,11 +301,11 @@ class Borrowed:
         """Return how long the next step may last."""
         return checked_seconds(Timeout.resolve_default_timeout(self.timeout), "timeout")
 
-    def _lease(self) -> PooledConnection:
+    def _lease(self) -> Lease:
         """Lease a connection; what prevents it becomes the error that urllib3 has for it."""
         origin = self.pool.origin(self._hyper, self._via)
         try:
-            connection = origin.lease(self._connect_timeout)
+            lease = origin.lease(self._connect_timeout)
         except socket.gaierror as error:
             raise NameResolutionError(self.host, self._shown(), error) from error
         except UnicodeError as error:  # in the resolver: this is no name
@@ -328,9 +327,9 @@ class Borrowed:
             raise NewConnectionError(
                 self._shown(), f"Failed to establish a new connection: {error}"
             ) from error
-        self._origin, self._leased = origin, connection
+        self._leased = lease
         self.has_connected_to_proxy = True
-        return connection
+        return lease
 
     def _shown(self) -> Any:
         """Return what urllib3's errors show for a connection: one of its own, which was never opened."""
@@ -357,13 +356,9 @@ class Borrowed:
         return connection.getresponse(stream_id)
 
     def _end(self, *, reusable: bool) -> None:
-        connection, self._leased = self._leased, None
-        if connection is None:
-            return
-        assert self._origin is not None
-        if not reusable and connection.mux is None:
-            self._origin.discard(connection)
-        self._origin.release(connection)
+        lease, self._leased = self._leased, None
+        if lease is not None:
+            lease.end(reusable=reusable)
 
 
 def _announces_body(error: HeadCutOff, method: str) -> bool:

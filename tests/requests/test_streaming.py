@@ -3,14 +3,14 @@
 import gc
 import http.client
 import threading
+from collections.abc import Collection
 
 import pytest
 import urllib3
 from requests import Session
 
 from hyperlite.adapters.requests import HTTP20Adapter
-from hyperlite.origins import Origin
-from hyperlite.pooled import PooledConnection
+from hyperlite.origins import Lease, Origin
 from hyperlite.testing.server import Exchange, Server, streaming
 from tests.conftest import Serve
 
@@ -98,16 +98,22 @@ def test_dropping_unread_while_others_ask(session: Session, serve: Serve, monkey
     server = serve(alpn=("http/1.1",))
     session.get(server.url("/sized?n=5"), stream=True)
     gc.collect()
-    discard, met = Origin.discard, []
+    release, met = Origin.release, []
 
-    def discarding(origin: Origin, connection: PooledConnection) -> None:
-        met.append(connection)
-        other = origin.lease(10)
-        assert other is not connection
-        origin.release(other)
-        discard(origin, connection)
+    def releasing(origin: Origin, leases: Collection[Lease], *, reusable: bool = True) -> None:
+        if not met:
+            met.extend(leases)
+            other = origin.lease(10)
+            assert other.connection is not met[0].connection
+            release(origin, leases, reusable=reusable)
+            further = origin.lease(10)
+            assert further.connection is not met[0].connection
+            further.end()
+            other.end()
+        else:
+            release(origin, leases, reusable=reusable)
 
-    monkeypatch.setattr(Origin, "discard", discarding)
+    monkeypatch.setattr(Origin, "release", releasing)
     assert session.get(server.url("/")).content == b"hello"
     assert len(met) == 1
     assert leased(session) == 0
