@@ -129,12 +129,17 @@ def value_bytes(value: HeaderValue) -> bytes:
     return encoded
 
 
-def header_fields(headers: Headers) -> list[Field]:
-    """Return the caller's headers, checked, in their order, with names in lower case."""
+def header_items(headers: Headers) -> list[tuple[str | bytes, HeaderValue]]:
+    """Return the (name, value) pairs of the caller's headers: what is checked is then what is sent."""
     try:
         items = headers.items()
     except AttributeError:
         raise TypeError(f"headers should be a mapping, not {type(headers).__name__}") from None
+    return list(items)
+
+
+def header_fields(items: Iterable[tuple[str | bytes, HeaderValue]]) -> list[Field]:
+    """Return header fields, checked, in their order, with names in lower case."""
     fields = []
     for given, value in items:
         name = name_bytes(given)
@@ -166,7 +171,7 @@ _NO_TRAILERS = CONNECTION_FIELDS | {
 
 def trailer_fields(trailers: Headers) -> list[Field]:
     """Return the caller's trailer fields, checked; ValueError for one that may not come after the body."""
-    fields = header_fields(trailers)
+    fields = header_fields(header_items(trailers))
     for name, _ in fields:
         if name in _NO_TRAILERS:
             raise ValueError(f"{name.decode()!r} may not be a trailer field (RFC 9110 section 6.5.1)")

@@ -17,14 +17,17 @@ import time
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from .fields import Field, header_fields
+from .fields import Field
 from .http1_response import QueuedResponse
 from .http1_wire import PIECE, Paused, Wire
-from .request import NO_HEADERS, SAFE_TO_REPEAT, Request, is_chunked
+from .request import SAFE_TO_REPEAT, Request
 
 # Seconds in which a server that means to answer 100 Continue does so; then the body is sent all the same
 # (RFC 9110 section 10.1.1 has no number). curl waits 1 s, and so do most who use Go's ExpectContinueTimeout.
 EXPECT_WAIT = 1.0
+
+# What says where the body ends.
+_FRAMING = frozenset({b"content-length", b"transfer-encoding"})
 
 
 class Outgoing:
@@ -143,7 +146,7 @@ class Outgoing:
 
     def _put_head(self) -> None:
         request, connection = self._request, self._connection
-        given = {} if request.headers is NO_HEADERS else dict(header_fields(request.headers))
+        given = dict(request.checked)
         complete = dict(request.fields)
         self._choose_framing(given)
         connection.putrequest(
@@ -152,14 +155,14 @@ class Outgoing:
             skip_host=b"host" in given,
             skip_accept_encoding=b"accept-encoding" in given,
         )
-        if self._chunked and b"transfer-encoding" not in given:
+        # One or the other, once (RFC 9112 section 6.2): servers differ in which of several they believe.
+        if self._chunked:
             connection.putheader("Transfer-Encoding", "chunked")
-        elif not self._chunked and b"content-length" not in given and b"content-length" in complete:
+        elif b"content-length" in complete:
             connection.putheader("Content-Length", complete[b"content-length"])
-        for name, value in request.headers.items():
-            # Not together with chunks (RFC 9112 section 6.2): servers differ in which they believe.
-            if not self._chunked or name.lower() not in ("content-length", b"content-length"):
-                connection.putheader(name, value)
+        for (spelling, _), (name, value) in zip(request.headers, request.checked, strict=True):
+            if name not in _FRAMING:
+                connection.putheader(spelling, value)
         if b"priority" in complete and b"priority" not in given:
             connection.putheader("Priority", complete[b"priority"])
         if request.trailers and b"trailer" not in given:
@@ -169,12 +172,8 @@ class Outgoing:
     def _choose_framing(self, given: dict[bytes, bytes]) -> None:
         """Decide whether the body goes in chunks; chunks that a caller framed by hand were unwrapped."""
         request = self._request
-        chunked = is_chunked([*given.items()])
-        if b"transfer-encoding" in given and not chunked:
-            raise ValueError("a request's last transfer coding is chunked (RFC 9112 section 6.1)")
-        length = given.get(b"content-length")
-        of_unknown_length = request.pieces is not None and length is None
-        self._chunked = chunked or bool(request.trailers) or of_unknown_length
+        of_unknown_length = request.pieces is not None and b"content-length" not in given
+        self._chunked = b"transfer-encoding" in given or bool(request.trailers) or of_unknown_length
 
     def _may_go_on(self, until: float | None) -> bool:
         """Wait for 100 Continue; false if the final response has come instead."""

@@ -6,11 +6,21 @@ takes for a body, and when the length of that is known.
 
 import http.client as http_client
 import io
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterator, Sequence
 from typing import Any
 
 from .chunks import unwrap
-from .fields import PATH, Field, Headers, header_fields, request_fields, target_bytes, trailer_fields
+from .fields import (
+    PATH,
+    Field,
+    Headers,
+    HeaderValue,
+    header_fields,
+    header_items,
+    request_fields,
+    target_bytes,
+    trailer_fields,
+)
 
 # As http.client: bodies are expected with these methods, so their absence is stated too.
 _METHODS_EXPECTING_BODY = frozenset({"PATCH", "POST", "PUT"})
@@ -23,6 +33,9 @@ UNSET: Any = object()
 # How urgent a response is (RFC 9218): 0 (most) to 7, by itself or with whether it is of use in pieces.
 Priority = int | tuple[int, bool]
 
+# Of a content-length: no body is longer than 2 ** 63 bytes.
+MAX_LENGTH_DIGITS = 19
+
 _CONTINUE = b"100-continue"
 _ACCEPT_ENCODING = (b"accept-encoding", b"identity")
 _NONE: list[Field] = []  # one for all, in which nobody puts anything
@@ -33,7 +46,9 @@ class Request:
     """One request to one origin.
 
     Attributes:
-        method, url, headers: as the caller gave them.
+        method, url: as the caller gave them.
+        headers: the caller's (name, value) pairs, as they were when the request was made.
+        checked: the same pairs in the same order, in the form in which they may be sent.
         bare: nothing follows the header block.
         fields: the HTTP/2 field list.
         body: the whole body, where it is in memory; such a request can be sent again.
@@ -50,6 +65,7 @@ class Request:
     __slots__ = (
         "bare",
         "body",
+        "checked",
         "deadline",
         "encode_chunked",
         "expects",
@@ -82,13 +98,16 @@ class Request:
     ) -> None:
         self.method = method
         self.url = url
-        self.headers = headers
         self.encode_chunked = encode_chunked
         self.trailers = _NONE
         self.open = self.expects = False
         self.timeout = timeout
         self.deadline = deadline
-        given = _NONE if headers is NO_HEADERS else header_fields(headers)
+        self.headers: Sequence[tuple[str | bytes, HeaderValue]] = _NONE
+        given = self.checked = _NONE
+        if headers is not NO_HEADERS:
+            self.headers = items = header_items(headers)
+            given = self.checked = header_fields(items)
         if priority is not None:
             given = [*given, (b"priority", priority_value(priority))]
         self.body: bytes | None = None
@@ -99,16 +118,21 @@ class Request:
             given = _USUAL
         else:
             names = dict(given)
+            length, chunked = None, False
+            if b"content-length" in names or b"transfer-encoding" in names:
+                given, length, chunked = framed(given)
             if not self.bare:
                 self.open = not end_stream
                 self.trailers = [] if trailers is None else trailer_fields(trailers)
-                self._add_body(body, given, names, blocksize)
-            if b"content-length" in names and not is_chunked(given):
-                self._announce(names[b"content-length"])
+                self._add_body(body, given, names, blocksize, chunked=chunked)
+            if length is not None:
+                self._announce(length)
             given = self._added(names) + given
         self.fields = request_fields(method, url, scheme, authority, given)
 
-    def _add_body(self, body: Any, given: list[Field], names: Container[bytes], blocksize: int) -> None:
+    def _add_body(
+        self, body: Any, given: list[Field], names: Container[bytes], blocksize: int, *, chunked: bool
+    ) -> None:
         """Take what follows the header block."""
         if self.open:
             if body is not None:
@@ -117,26 +141,24 @@ class Request:
         elif body is not None:
             self.body, self.pieces = split_body(body, blocksize)
             # http.client: without encode_chunked the caller has framed the chunks himself.
-            if b"transfer-encoding" in names and not self.encode_chunked and is_chunked(given):
+            if chunked and not self.encode_chunked:
                 self._unwrap()
         follows = bool(self.body) or self.pieces is not None
         if b"expect" in names and follows:
             self.expects = any(name == b"expect" and value.lower() == _CONTINUE for name, value in given)
         self.bare = not (follows or self.trailers)
 
-    def _announce(self, length: bytes) -> None:
+    def _announce(self, length: int) -> None:
         """Hold the body to the length that the caller has stated himself, where it is not in chunks.
 
         Servers take what is too much for another request on HTTP/1.1, and some close the connection on
         HTTP/2, with all that is under way there.
         """
-        if not length.isdigit() or len(length) > 19:
-            raise ValueError(f"content-length {length[:40]!r} is no number")
-        if self.body is None:
-            self.left = int(length)
-        elif len(self.body) != int(length):
+        if self.pieces is not None:
+            self.left = length
+        elif len(self.body or b"") != length:
             raise http_client.CannotSendRequest(
-                f"the body has {len(self.body)} bytes, and its content-length says {int(length)}"
+                f"the body has {len(self.body or b'')} bytes, and its content-length says {length}"
             )
 
     def count(self, size: int) -> None:
@@ -197,7 +219,8 @@ class Request:
         """
         path = target_bytes(url or "/")
         other = Request.__new__(Request)
-        other.method, other.url, other.headers = self.method, url, self.headers
+        other.method, other.url = self.method, url
+        other.headers, other.checked = self.headers, self.checked
         other.encode_chunked = self.encode_chunked
         other.bare, other.body, other.pieces, other.trailers = True, None, None, _NONE
         other.left = None
@@ -244,9 +267,35 @@ def priority_value(priority: Priority) -> bytes:
     return b"u=%d%b" % (urgency, b", i" if incremental else b"")
 
 
-def is_chunked(headers: list[Field]) -> bool:
-    """Tell whether a request's header fields announce chunks."""
-    return any(name == b"transfer-encoding" and b"chunked" in value.lower() for name, value in headers)
+def framed(fields: list[Field]) -> tuple[list[Field], int | None, bool]:
+    """Return a request's fields, the length of the body that they announce, and whether it is in chunks.
+
+    Servers differ in which of two lengths they believe, or whether chunks or a length; with the wrong one
+    they take a part of the body for the next request (RFC 9112 section 11.2).  Of lengths that agree one is
+    kept (RFC 9110 section 8.6).
+
+    Raises:
+        ValueError: a length is no number, two contradict each other, or one comes beside chunks; or there
+            is a transfer coding other than one `chunked` (RFC 9112 section 6.1).
+    """
+    lengths = [value for name, value in fields if name == b"content-length"]
+    codings = [value for name, value in fields if name == b"transfer-encoding"]
+    for value in lengths:
+        if not value.isdigit() or len(value) > MAX_LENGTH_DIGITS:
+            raise ValueError(f"content-length {value[:40]!r} is no number")
+    if codings and [value.lower() for value in codings] != [b"chunked"]:
+        raise ValueError(f"transfer-encoding {b', '.join(codings)[:100]!r}: a request has chunked, or none")
+    if not lengths:
+        return fields, None, bool(codings)
+    if codings:
+        raise ValueError("a content-length and chunks among the headers: the body can have one of them")
+    length = int(lengths[0])
+    if any(int(value) != length for value in lengths):
+        raise ValueError(f"content-length {b', '.join(lengths)[:100]!r}: the values contradict each other")
+    if len(lengths) > 1:
+        fields = [field for field in fields if field[0] != b"content-length"]
+        fields.append((b"content-length", lengths[0]))
+    return fields, length, False
 
 
 def split_body(body: Any, blocksize: int) -> tuple[bytes | None, Iterator[bytes | memoryview] | None]:

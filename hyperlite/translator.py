@@ -24,7 +24,7 @@ from .errors import ConnectionLost, HTTP2Error
 from .fields import Field, name_bytes, value_bytes
 from .mux import Mux
 from .replay import begin_again, may_replay, pause
-from .request import Request, is_chunked
+from .request import Request, framed
 from .shared_socket import SharedSocket
 from .stream import Stream
 
@@ -167,16 +167,17 @@ class StrictSocket(SharedSocket):
         self._pending.clear()
         method, target, headers = _parse_head(head)
         names = {name for name, _ in headers}
+        headers, length, chunked = framed(headers)
         self._request = Request.from_fields(
             method, target, headers, scheme=self._scheme, authority=self._authority
         )
-        if is_chunked(headers):
+        if chunked:
             self._state = _State.CHUNKED
             self._chunks = Dechunker()
-        elif b"content-length" in names:
-            self._missing = _length(headers)
+        elif length is not None:
+            self._missing = length
             self._state = _State.LENGTH
-            if not self._missing:
+            if not length:
                 self._end()
         else:
             self._state = _State.OPEN
@@ -255,11 +256,3 @@ def _parse_head(head: bytes) -> tuple[str, str, list[Field]]:
         name, _, value = line.partition(b":")
         headers.append((name_bytes(name), value_bytes(value)))
     return method.decode("ascii"), target.decode("ascii"), headers
-
-
-def _length(headers: list[Field]) -> int:
-    """Return the content-length that the caller gave."""
-    value = dict(headers)[b"content-length"]
-    if not value.isdigit():
-        raise ValueError(f"content-length {value!r} is no number")
-    return int(value)

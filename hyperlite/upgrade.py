@@ -8,10 +8,9 @@ import http.client as http_client
 import io
 import socket
 import time
-from collections.abc import Iterator
 
 from .errors import RequestTimeout
-from .fields import HeaderValue
+from .fields import header_fields
 from .request import Request
 from .timeouts import remaining
 from .transport import wait_for
@@ -24,25 +23,12 @@ MAX_HEAD = 65536
 GLANCE = 0.005
 
 
-class _Headers:
-    """A caller's headers, and what asks for the upgrade."""
-
-    def __init__(self, request: Request, settings: bytes) -> None:
-        self._given = list(request.headers.items())
-        self._settings = settings
-
-    def items(self) -> Iterator[tuple[str | bytes, HeaderValue]]:
-        """Return the (name, value) pairs in order."""
-        yield from self._given
-        yield "Connection", "Upgrade, HTTP2-Settings"
-        yield "Upgrade", "h2c"
-        yield "HTTP2-Settings", self._settings
-
-
 def asking(request: Request, settings: bytes) -> Request:
     """Return the request as one that asks to go on in HTTP/2, with these SETTINGS, in base64url."""
     asking = copy.copy(request)
-    asking.headers = _Headers(request, settings)
+    fields = ("Connection", b"Upgrade, HTTP2-Settings"), ("Upgrade", b"h2c"), ("HTTP2-Settings", settings)
+    asking.headers = [*request.headers, *fields]
+    asking.checked = [*request.checked, *header_fields(fields)]
     return asking
 
 

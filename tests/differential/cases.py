@@ -154,6 +154,11 @@ def headers() -> Iterator[Case]:
     yield Case("skip_host, Host put", put(("Host", "other.test"), skip_host=True))
     yield Case("skip_accept_encoding", put(skip_accept_encoding=True))
     yield Case("content-length twice, equal", put(("Content-Length", "0"), ("Content-Length", "0")))
+    for label, fields in {
+        "twice, different": (("Content-Length", "5"), ("Content-Length", "4")),
+        "beside chunks": (("Content-Length", "5"), ("Transfer-Encoding", "chunked")),
+    }.items():
+        yield Case(f"content-length {label}", put(*fields, pieces=(b"5\r\nhello\r\n0\r\n\r\n",)), HANG)
 
 
 def put(*fields: tuple[Any, ...], pieces: tuple[Any, ...] = (), **options: Any) -> Callable[[Any], Any]:

@@ -124,6 +124,13 @@ GROUPS = (
         tuple(f"body bytes, content-length {value!r}" for value in ("-1", "five", "5, 5", "+5")),
     ),
     Group(
+        "several `Content-Length` fields are several lines, and one beside `Transfer-Encoding` is sent too",
+        "equal ones are sent once; else ValueError",
+        "Servers differ in which of them they believe: what one takes for the body, another takes for "
+        "the next request (RFC 9110 section 8.6, RFC 9112 section 6.3).",
+        ("content-length twice, equal", "content-length twice, different", "content-length beside chunks"),
+    ),
+    Group(
         "a body without a length is no body to the server",
         "it is sent as the body",
         "END_STREAM ends a body; HTTP/2 needs no length.",

@@ -85,9 +85,10 @@ class TestFraming:
     def test_chunks_and_a_length_do_not_go_together(self, talk: Talk) -> None:
         seen: list[bytes] = []
         conn = talk(records(seen, b"0\r\n\r\n"))
-        conn.request(
-            "POST", "/", [b"4\r\nbody\r\n0\r\n\r\n"], {"Transfer-Encoding": "chunked", "Content-Length": "4"}
-        )
+        chunks = [b"4\r\nbody\r\n0\r\n\r\n"]
+        with pytest.raises(ValueError, match="a content-length and chunks"):
+            conn.request("POST", "/", chunks, {"Transfer-Encoding": "chunked", "Content-Length": "4"})
+        conn.request("POST", "/", chunks, {"transfer-encoding": "Chunked"})
         conn.getresponse().read()
         assert "content-length" not in fields(seen[0])
         assert seen[0].endswith(b"\r\n\r\n4\r\nbody\r\n0\r\n\r\n")

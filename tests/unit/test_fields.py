@@ -37,7 +37,7 @@ def everywhere(text: str) -> list[str]:
 def fields_of(
     headers: dict[Any, Any] | None = None, *, method: str = "GET", target: str = "/", host: bytes = b"host"
 ) -> list[tuple[bytes, bytes]]:
-    return request_fields(method, target, b"https", host, header_fields(headers or {}))
+    return request_fields(method, target, b"https", host, header_fields((headers or {}).items()))
 
 
 def putheader(name: str, value: Any) -> None:
@@ -278,9 +278,9 @@ class TestRequestFields:
     def test_secrets_are_remembered_nowhere(self) -> None:
         before = fields._remembered_value.cache_info()
         for name in ("Authorization", "cookie", b"Proxy-Authorization"):
-            assert header_fields({name: "secret"})[0][1] == b"secret"
+            assert header_fields([(name, "secret")])[0][1] == b"secret"
         assert fields._remembered_value.cache_info() == before
-        header_fields({"accept": "anything, for once"})
+        header_fields([("accept", "anything, for once")])
         assert fields._remembered_value.cache_info() != before
 
     def test_pseudo_header_fields_come_first_and_the_rest_in_order(self) -> None:
