@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from . import decoding
+from . import charsets, decoding
 from .errors import BodyTooLarge, IncompleteBody, RequestTimeout
 from .response import HTTP_2, HTTP20Response
 from .urls import URL
@@ -147,18 +147,19 @@ class FetchResponse:
 
     @property
     def text(self) -> str:
-        """The body as text: by the charset of its Content-Type, or UTF-8; what is wrong becomes U+FFFD."""
-        charset = self.headers.get_content_charset() or "utf-8"
-        if charset == "utf-8" and self.body.startswith(b"\xef\xbb\xbf"):
-            charset = "utf-8-sig"
-        try:
-            return self.body.decode(charset, "replace")
-        except LookupError:
-            return self.body.decode("utf-8", "replace")
+        """The body as text: by the charset of its Content-Type, or UTF-8; what is wrong becomes U+FFFD.
+
+        A charset that is unknown, or not safe to let a server choose (UTF-7), counts as none.
+        """
+        return charsets.text(self.body, self.headers.get("content-type"))
 
     def json(self) -> Any:
-        """Return the body read as JSON; ValueError if it is none."""
-        return json.loads(self.body)
+        """Return the body read as JSON; ValueError if it is none, or nested too deep for Python."""
+        body = self.body
+        try:
+            return json.loads(body)
+        except RecursionError:
+            raise ValueError(f"the JSON of {self.url} is nested too deep") from None
 
     def read(self, size: int = -1) -> bytes:
         """Read from the network at most `size` bytes, b"" at the end; all that is left with -1.
