@@ -1,12 +1,35 @@
-"""Chunks that a caller framed by hand (RFC 9112 section 7.1), unwrapped: HTTP/2 has none."""
+"""Chunks (RFC 9112 section 7.1): their size lines, and those that a caller framed by hand, unwrapped.
 
+A server's chunks are read by `http1_body`, a caller's by the `Dechunker`; what a size line may be is said
+once, for both.
+"""
+
+import re
 from collections.abc import Iterable, Iterator
 
 from .fields import Field, trailer_fields
 
-_HEXADECIMAL = frozenset(b"0123456789abcdefABCDEF")
+# Digits first, at most 16 of them; of what follows them nothing that another reader could take for the end
+# of the line: no control characters, and no LF without its CR. Spaces behind the digits are no part of the
+# grammar, but Apache 1.3 fills up with them, and Go and curl take them.
+_size_line = re.compile(rb"([0-9A-Fa-f]{1,16})[ \t]*(?:;[\t\x20-\x7e\x80-\xff]*)?\r\n").fullmatch
 # Of one chunk's size with its extensions, or of all trailer fields. http.client reads 65,536 of a line.
 MAX_LINE = 65536
+
+
+def chunk_size(line: bytes) -> int:
+    """Return what a chunk's size line says, 0 for the last chunk.
+
+    Args:
+        line: with its end. Chunk extensions are ignored (RFC 9112 section 7.1.1).
+
+    Raises:
+        ValueError: it is no such line.
+    """
+    match = _size_line(line)
+    if match is None:
+        raise ValueError(f"chunk size {line[:40]!r} is no hexadecimal number on a line of its own")
+    return int(match[1], 16)
 
 
 class Dechunker:
@@ -50,18 +73,15 @@ class Dechunker:
                 return
 
     def _take_size(self) -> bool:
-        line, found, _ = bytes(self._pending[:MAX_LINE]).partition(b"\r\n")
-        digits = line.partition(b";")[0].strip()
-        if not found and len(line) < MAX_LINE:
+        end = self._pending.find(b"\n", 0, MAX_LINE) + 1
+        if not end and len(self._pending) < MAX_LINE:
             return False
-        if not digits or not _HEXADECIMAL.issuperset(digits):
-            raise ValueError(f"chunk size {digits[:20]!r} is no hexadecimal number")
-        size = int(digits, 16)
+        size = chunk_size(bytes(self._pending[: end or MAX_LINE]))
         if size:
             self._missing = size
-            del self._pending[: len(line) + 2]
+            del self._pending[:end]
             return True
-        return self._take_trailers(len(line) + 2)
+        return self._take_trailers(end)
 
     def _take_trailers(self, start: int) -> bool:
         """Take what follows the last chunk's size, which ends at `start`: trailer fields, an empty line."""

@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from .chunks import chunk_size
 from .errors import (
     ConnectionLost,
     ErrorCode,
@@ -33,11 +34,8 @@ PIECE = 65536
 LARGE_PIECE = 1 << 25
 # Bytes that chunks may cost beyond 16 each and one for each byte that they carry; Go allows as much.
 MAX_OVERHEAD = 16384
-# Digits of a chunk's size: more than any body needs.
-MAX_DIGITS = 16
 
 _ALL = 1 << 62  # more than any body
-_HEXADECIMAL = frozenset(b"0123456789abcdefABCDEF")
 
 
 class Ahead:
@@ -333,10 +331,10 @@ class Http1Body(io.BufferedIOBase):
                     raise malformed("a chunk is longer than its size says")
                 self._in_chunk = False
             line = self._line()
-            digits = line.partition(b";")[0].strip(b" \t\r\n")
-            if not digits or len(digits) > MAX_DIGITS or not _HEXADECIMAL.issuperset(digits):
-                raise malformed(f"chunk size {line[:40]!r}")
-            size = int(digits, 16)
+            try:
+                size = chunk_size(line)
+            except ValueError as error:
+                raise malformed(str(error)) from None
             self._overhead = max(0, self._overhead + len(line) + 2 - 16 - 2 * size)
             if self._overhead > MAX_OVERHEAD:
                 raise malformed(
@@ -345,7 +343,7 @@ class Http1Body(io.BufferedIOBase):
             if size:
                 self._left, self._in_chunk = size, True
                 return
-            self._trailer_block = BlockReader(self._lines, "trailer")
+            self._trailer_block = BlockReader(self._lines, "trailer", bare_lf=False)
         fields = self._trailer_block.read(MAX_KEPT)
         self.trailers = fields
         self.complete = True

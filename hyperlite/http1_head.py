@@ -111,11 +111,14 @@ class BlockReader:
     Args:
         lines: where they come from.
         what: they are, for errors.
+        bare_lf: a line may end with LF alone (RFC 9112 section 2.2), as http.client lets it. Not so behind
+            chunks: who waits for a CR LF there takes the next response for more of this one.
     """
 
-    def __init__(self, lines: LineReader, what: str) -> None:
+    def __init__(self, lines: LineReader, what: str, *, bare_lf: bool) -> None:
         self._lines = lines
         self._what = what
+        self._bare_lf = bare_lf
         self.fields: list[Field] = []  # that have come so far
         self.size = 0
 
@@ -133,10 +136,12 @@ class BlockReader:
         fields = self.fields
         while True:
             line = self._lines.read(f"{self._what} line")
-            if line in (b"\r\n", b"\n"):
+            if line == b"\r\n" or (line == b"\n" and self._bare_lf):
                 return fields
             if not line.endswith(b"\n"):
                 raise ConnectionLost(f"the connection ended within the {self._what} block")
+            if not (self._bare_lf or line.endswith(b"\r\n")):
+                raise malformed(f"{self._what} line {line[:100]!r}")
             self.size += len(line)
             if max_size is not None and self.size > max_size:
                 raise malformed(
@@ -183,7 +188,7 @@ class HeadReader:
                 raise ConnectionLost("the server closed the connection without a response")
             _status(line)
             self._line = line
-        self._block = self._block or BlockReader(self._lines, "header")
+        self._block = self._block or BlockReader(self._lines, "header", bare_lf=True)
         try:
             fields = self._block.read()
         except ConnectionLost as error:

@@ -44,6 +44,12 @@ reply("alpn-none", "ok", "RFC 7301: no ALPN answer means HTTP/1.1", GOOD, protoc
 reply("h1-ok", "ok", "RFC 9112", GOOD)
 reply("h1-ok-http10", "ok", "RFC 9112 2.3", b"HTTP/1.0 200 OK\r\n" + LENGTH + b"\r\n" + BODY, close=True)
 reply("h1-ok-chunked", "ok", "RFC 9112 7.1", CHUNKED + b"5\r\nhello\r\na\r\n from afar\r\n0\r\n\r\n")
+reply(
+    "h1-ok-chunk-extensions",
+    "ok",
+    "RFC 9112 7.1.1; Apache 1.3 fills sizes up with spaces",
+    CHUNKED + b'005;a;b="c d"\r\nhello\r\nA  \r\n from afar\r\n0 ;e\r\n\r\n',
+)
 reply("h1-ok-trailers", "ok", "RFC 9112 7.1.2", CHUNKED + b"f;x=y\r\n" + BODY + b"\r\n0\r\nX-Sum: 1\r\n\r\n")
 
 
@@ -314,6 +320,28 @@ for name, body in (
     ("size-underscore", b"0_f\r\n" + BODY + b"\r\n0\r\n\r\n"),
     ("size-huge", b"f" * 20 + b"\r\n" + BODY),
     ("size-with-zeros", b"0" * 16 + b"f\r\n" + BODY + b"\r\n0\r\n\r\n"),
+    ("size-cr-before", b"\rf\r\n" + BODY + b"\r\n0\r\n\r\n"),
+    ("size-space-before", b" f\r\n" + BODY + b"\r\n0\r\n\r\n"),
+    ("size-tab-before", b"\tf\r\n" + BODY + b"\r\n0\r\n\r\n"),
+    ("size-line-before", b"\r\nf\r\n" + BODY + b"\r\n0\r\n\r\n"),
+    ("size-lf", b"f\n" + BODY + b"\r\n0\r\n\r\n"),
+    ("size-cr-cr", b"f\r\r\n" + BODY + b"\r\n0\r\n\r\n"),
+    ("size-vt", b"f\x0b\r\n" + BODY + b"\r\n0\r\n\r\n"),
+    ("size-two", b"f f\r\n" + BODY + b"\r\n0\r\n\r\n"),
+    ("size-latin-1", b"\xb9\r\n" + BODY + b"\r\n0\r\n\r\n"),
+    ("extension-cr", b"f;a\rb\r\n" + BODY + b"\r\n0\r\n\r\n"),
+    ("extension-lf", b"f;a\n" + BODY + b"\r\n0\r\n\r\n"),
+    ("extension-nul", b"f;a=\0\r\n" + BODY + b"\r\n0\r\n\r\n"),
+    ("extension-del", b"f;a=\x7f\r\n" + BODY + b"\r\n0\r\n\r\n"),
+    ("lf-after", b"f\r\n" + BODY + b"\n0\r\n\r\n"),
+    ("cr-after", b"f\r\n" + BODY + b"\r0\r\n\r\n"),
+    ("last-lf", b"f\r\n" + BODY + b"\r\n0\n\r\n"),
+    ("last-extension-cr", b"f\r\n" + BODY + b"\r\n0;\r\r\n\r\n"),
+    ("end-lf", b"f\r\n" + BODY + b"\r\n0\r\n\n"),
+    ("trailer-lf", b"f\r\n" + BODY + b"\r\n0\r\nX: y\n\r\n"),
+    ("trailer-cr", b"f\r\n" + BODY + b"\r\n0\r\nX: y\rz\r\n\r\n"),
+    ("trailer-nul", b"f\r\n" + BODY + b"\r\n0\r\nX: \0\r\n\r\n"),
+    ("trailer-no-colon", b"f\r\n" + BODY + b"\r\n0\r\nX y\r\n\r\n"),
     ("no-crlf-after", b"f\r\n" + BODY + b"0\r\n\r\n"),
     ("longer-than-said", b"5\r\n" + BODY + b"\r\n0\r\n\r\n"),
     ("cut-in-data", b"f\r\nhello"),
@@ -324,7 +352,6 @@ for name, body in (
 ):
     reply(f"h1-chunk-{name}", "error", "RFC 9112 7.1, 8", CHUNKED + body, close=True)
 for name, body in (
-    ("size-space", b" f\r\n" + BODY + b"\r\n0\r\n\r\n"),
     ("cut-after-last-size", b"f\r\n" + BODY + b"\r\n0\r\n"),
     ("cut-in-trailers", b"f\r\n" + BODY + b"\r\n0\r\nX: y\r\n"),
 ):

@@ -2,9 +2,56 @@
 
 import pytest
 
-from hyperlite.chunks import MAX_LINE, Dechunker, unwrap
+from hyperlite.chunks import MAX_LINE, Dechunker, chunk_size, unwrap
 
 WHOLE = b'5\r\nhello\r\n6;name="a b"\r\n world\r\n0\r\n\r\n'
+
+# They are refused in a caller's chunks and in a server's.
+BAD_SIZE_LINES = [
+    b"\r5\r\n",
+    b" 5\r\n",
+    b"\t5\r\n",
+    b"\r\n5\r\n",
+    b"5\n",
+    b"5\r",
+    b"5\r\r\n",
+    b"5 5\r\n",
+    b"5\x0b\r\n",
+    b"5\0\r\n",
+    b"5;a\rb\r\n",
+    b"5;a\nb\r\n",
+    b"5;a\0\r\n",
+    b"5;a\x7f\r\n",
+    b"5;a\x0b\r\n",
+    b"5;a\n",
+    b"5,a\r\n",
+    b"-5\r\n",
+    b"\xb2\r\n",
+    b";5\r\n",
+    b"5h\r\n",
+    b"0" * 16 + b"5\r\n",
+]
+
+
+@pytest.mark.parametrize(
+    ("line", "size"),
+    [
+        (b"5\r\n", 5),
+        (b"005 ;a\r\n", 5),
+        (b"5 \t\r\n", 5),
+        (b'fF;a="\xe9 ;b"\r\n', 255),
+        (b"0" * 16 + b"\r\n", 0),
+    ],
+    ids=repr,
+)
+def test_a_size_line(line: bytes, size: int) -> None:
+    assert chunk_size(line) == size
+
+
+@pytest.mark.parametrize("line", BAD_SIZE_LINES, ids=repr)
+def test_no_size_line(line: bytes) -> None:
+    with pytest.raises(ValueError, match="chunk size"):
+        chunk_size(line)
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 100])
@@ -43,7 +90,10 @@ def test_trailers(size: int) -> None:
         (b"+5\r\nhello\r\n0\r\n\r\n", "hexadecimal"),
         (b"0x5\r\nhello\r\n0\r\n\r\n", "hexadecimal"),
         (b"5_0\r\nhello\r\n0\r\n\r\n", "hexadecimal"),
+        *[(line + b"hello\r\n0\r\n\r\n", "hexadecimal") for line in BAD_SIZE_LINES],
         (b"4\r\nhello\r\n0\r\n\r\n", "longer than its size"),
+        (b"5\r\nhello\n0\r\n\r\n", "longer than its size"),
+        (b"5\r\nhello\r0\r\n\r\n", "longer than its size"),
         (b"5\r\nhello\r\n", "last chunk is missing"),
         (b"5\r\nhel", "last chunk is missing"),
         (b"0\r\n", "last chunk is missing"),
@@ -53,7 +103,7 @@ def test_trailers(size: int) -> None:
         (b"0\r\nname: " + b"x" * MAX_LINE, "bytes of trailer"),
         (b"0\r\n\r\nmore", "behind its last chunk"),
         (b"", "last chunk is missing"),
-        (b"5;" + b"x" * MAX_LINE, "last chunk is missing"),
+        (b"5;" + b"x" * MAX_LINE, "hexadecimal"),
         (b"x" * MAX_LINE, "hexadecimal"),
     ],
     ids=repr,
