@@ -15,18 +15,19 @@ Names that are not defined here are http.client's, and setting one sets it there
 
 import functools
 import http.client as http_client
+import socket
 import sys
 import time
 import types
 import weakref
 from typing import Any
 
-from . import tls, trust
+from . import tls, trust, tunnel
 from .engine import make_engine
 from .fields import authority
 from .mux import Mux
 from .response import HTTP20Response
-from .timeouts import resolve_timeout
+from .timeouts import deadline_after, resolve_timeout
 from .tls import H2
 from .translator import StrictSocket
 
@@ -68,6 +69,12 @@ class HTTPConnection(http_client.HTTPConnection):
     """http.client's HTTPConnection: HTTP/1.1 in cleartext, one request at a time."""
 
     response_class = HTTPResponse
+
+    def _tunnel(self) -> None:
+        """Have the proxy connect us to the origin; `connect()` calls it, as in http.client."""
+        talk = super()._tunnel  # type: ignore[misc]
+        timeout = self.sock.gettimeout() if isinstance(self.sock, socket.socket) else None
+        tunnel.establish(self, talk, deadline_after(timeout))
 
 
 class HTTPSConnection(HTTPConnection, http_client.HTTPSConnection):

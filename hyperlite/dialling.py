@@ -13,14 +13,14 @@ import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from . import tls, trust
+from . import tls, trust, tunnel
 from .engine import Engine, make_engine
 from .errors import RequestTimeout
 from .fields import authority
 from .http1 import Lane
 from .mux import Mux
 from .shared_socket import SharedSocket
-from .timeouts import remaining, resolve_timeout
+from .timeouts import deadline_after, remaining, resolve_timeout
 from .tls import H2, HTTP11
 
 T = TypeVar("T")
@@ -102,37 +102,35 @@ class DiallingConnection(http_client.HTTPSConnection):
     def _open(self, alpn: tuple[str, ...], by: float | None) -> tuple[socket.socket, str | None]:
         sys.audit("http.client.connect", self, self.host, self.port)
         context = (self._context or trust.default_context()) if self._secure else None
-        start = time.monotonic()
-        usual = timeout = resolve_timeout(self.timeout)
-        if by is not None:
-            left = by - start
-            if left <= 0:
-                raise RequestTimeout("not connected before the deadline", retry_safe=True)
-            timeout = left if timeout is None else min(timeout, left)
+        usual = resolve_timeout(self.timeout)
         sock, protocol = tls.connect(
             self.host,
             self.port,
             context=None if self._tunnelled else context,
-            timeout=timeout,
+            timeout=_patience(usual, by),
             source_address=self.source_address,
             alpn=alpn,
             session=self._session_for(context),
             create_connection=self._create_connection,  # type: ignore[attr-defined]
         )
         if self._tunnelled:
-            self._pass_proxy(sock)
-            if context is not None:
-                host, port = self._origin
-                sock, protocol = tls.secure(
-                    sock,
-                    host,
-                    port,
-                    context=context,
-                    timeout=timeout,
-                    start=start,
-                    alpn=alpn,
-                    session=self._session_for(context),
-                )
+            try:
+                self._pass_proxy(sock, deadline_after(_patience(usual, by)))
+                if context is not None:
+                    host, port = self._origin
+                    sock, protocol = tls.secure(
+                        sock,
+                        host,
+                        port,
+                        context=context,
+                        timeout=_patience(usual, by),
+                        start=time.monotonic(),
+                        alpn=alpn,
+                        session=self._session_for(context),
+                    )
+            except BaseException:
+                sock.close()
+                raise
         sock.settimeout(usual)
         return sock, protocol
 
@@ -149,17 +147,15 @@ class DiallingConnection(http_client.HTTPSConnection):
             return None
         return self._session[0]
 
-    def _pass_proxy(self, sock: socket.socket) -> None:
-        """Have the proxy at the other end of a socket connect it to the origin (RFC 9110 section 9.3.6)."""
+    def _pass_proxy(self, sock: socket.socket, deadline: float | None) -> None:
+        """Have the proxy at the other end of a socket connect it to the origin, by a monotonic time."""
         proxy = http_client.HTTPConnection(self.host, self.port)
         proxy.set_debuglevel(self.debuglevel)
         proxy.set_tunnel(*self._origin, self._tunnel_headers)  # type: ignore[attr-defined]
         proxy.sock = sock
-        try:
-            proxy._tunnel()  # type: ignore[attr-defined]  # http.client's own code talks to the proxy
-        except BaseException:
-            sock.close()
-            raise
+        tunnel.establish(proxy, proxy._tunnel, deadline)  # type: ignore[attr-defined]
+        if hasattr(proxy, "_raw_proxy_headers"):  # for get_proxy_response_headers(), since Python 3.12
+            self._raw_proxy_headers = proxy._raw_proxy_headers
 
     def set_tunnel(self, host: str, port: int | None = None, headers: Any = None) -> None:
         """Connect through the proxy that the constructor named, as in http.client; TLS and ALPN are inside.
@@ -170,9 +166,14 @@ class DiallingConnection(http_client.HTTPSConnection):
 
         Raises:
             RuntimeError: the connection is open already.
+            http.client.InvalidURL, ValueError: the host or the port is none.
         """
+        host, port = self._get_hostport(host, port)  # type: ignore[attr-defined]
+        if host[:1] == "[" and host[-1:] == "]":  # some releases of http.client leave the brackets
+            host = host[1:-1]
+        named = authority(host, port, self.default_port)
         super().set_tunnel(host, port, headers)
-        self._authority = authority(*self._origin, self.default_port)
+        self._authority = named
 
     @property
     def _tunnelled(self) -> bool:
@@ -223,13 +224,17 @@ class DiallingConnection(http_client.HTTPSConnection):
                 return current
         if not self.auto_open:
             raise http_client.NotConnected("the connection is closed, and auto_open is off")
+        self._connect_by(by)
+        assert self._transport is not None
+        return self._transport
+
+    def _connect_by(self, by: float | None) -> None:
+        """Connect, with all that belongs to it, by a monotonic time."""
         self._dial_by = by
         try:
             self.connect()
         finally:
             self._dial_by = None
-        assert self._transport is not None
-        return self._transport
 
     def _while_dialling(self, by: float | None, work: Callable[[], T]) -> T:
         """Do something while holding `_dialling`; see `_take_dialling`.
@@ -256,3 +261,17 @@ class DiallingConnection(http_client.HTTPSConnection):
             timeout = left
         if not self._dialling.acquire(timeout=-1 if timeout is None else min(timeout, threading.TIMEOUT_MAX)):
             raise RequestTimeout(f"another thread has been connecting for {timeout:g} s", retry_safe=True)
+
+
+def _patience(usual: float | None, by: float | None) -> float | None:
+    """Return the seconds that the next step of connecting may last; None for no limit.
+
+    Raises:
+        RequestTimeout: the deadline, a monotonic time, has passed.
+    """
+    left = remaining(by)
+    if left is None:
+        return usual
+    if not left:
+        raise RequestTimeout("not connected before the deadline", retry_safe=True)
+    return left if usual is None else min(usual, left)

@@ -182,25 +182,25 @@ class HeadReader:
             plain = self._lines.read_plain_head()
             if plain is not None:
                 line, fields, self.size = plain
-                return _status(line), line, fields
+                return status_code(line), line, fields
             line = self._lines.read("status line", b"HTTP/")
             if not line:
                 raise ConnectionLost("the server closed the connection without a response")
-            _status(line)
+            status_code(line)
             self._line = line
         self._block = self._block or BlockReader(self._lines, "header", bare_lf=True)
         try:
             fields = self._block.read()
         except ConnectionLost as error:
             cut_off = HeadCutOff(str(error))
-            cut_off.status, cut_off.fields = _status(self._line), self._block.fields
+            cut_off.status, cut_off.fields = status_code(self._line), self._block.fields
             raise cut_off from error
         self.size = self._block.size + len(self._line)
         line, self._line, self._block = self._line, None, None
-        return _status(line), line, fields
+        return status_code(line), line, fields
 
 
-def _status(line: bytes) -> int:
+def status_code(line: bytes) -> int:
     """Return the code that a status line tells."""
     match = _status_line(line)
     if not match:

@@ -348,7 +348,7 @@ class Origin:
         try:
             self._counters.dialled += 1
             connection = PooledConnection(self.key, timeout=timeout, **self._settings.options)
-            connection.connect()
+            connection.dial(deadline_after(timeout))
         except BaseException as error:
             self._counters.failed_dials += 1
             failure = error

@@ -92,6 +92,14 @@ class PooledConnection(HTTP20Connection):
         if isinstance(self._transport, Mux):
             self.mux = self._transport
 
+    def dial(self, by: float | None) -> None:
+        """Connect; proxies, tunnel and TLS handshake included, all is over by a monotonic time.
+
+        Raises:
+            As `connect()`. RequestTimeout, TimeoutError: it was not over in time.
+        """
+        self._connect_by(by)
+
     @property
     def room(self) -> int:
         """How many more requests it takes at once."""

@@ -11,7 +11,7 @@ from hyperlite.proxies import choose
 from hyperlite.testing.server import Server
 from hyperlite.urls import parse
 from tests.conftest import Serve
-from tests.connect_proxy import Proxy, relay
+from tests.connect_proxy import GRANTED, Proxy, drip, relay
 
 from .conftest import MakePool
 
@@ -157,6 +157,36 @@ def test_a_proxy_that_refuses(make_pool: MakePool, server: Server):
         [outcome] = pool.fetch_many([server.url("/")])
         assert isinstance(outcome.error, OSError)
     assert not server.log
+
+
+@pytest.mark.parametrize("options", [{"timeout": 0.3}, {"timeout": 30, "deadline": 0.3}])
+def test_a_proxy_whose_answer_drips(make_pool: MakePool, serve: Serve, options: dict[str, float]):
+    server = serve()
+    with Proxy(answer=drip) as proxy:
+        pool = make_pool(proxies=proxy.url(), retries=0)
+        with pytest.raises(TimeoutError):
+            pool.fetch(server.url("/"), **options)
+        [outcome] = pool.fetch_many([server.url("/")], **options)
+        assert isinstance(outcome.error, TimeoutError)
+    assert not server.log
+
+
+def test_the_deadline_holds_for_all_steps_to_an_origin_together(make_pool: MakePool, serve: Serve):
+    """The answer to CONNECT takes most of the time; what is left is the handshake's."""
+    server = serve()
+    silent = threading.Event()
+
+    def answer(sock: socket.socket) -> None:
+        silent.wait(0.2)
+        sock.sendall(GRANTED)
+        sock.recv(65536)  # the ClientHello
+        silent.wait(0.4)  # then the tunnel works: longer than what is left, shorter than a step
+        sock.sendall(b"\x15\x03\x03\x00\x02\x02\x28")  # a TLS alert, handshake_failure
+
+    with Proxy(answer=answer) as proxy:
+        pool = make_pool(proxies=proxy.url(), retries=0)
+        with pytest.raises(TimeoutError):
+            pool.fetch(server.url("/"), timeout=30, deadline=0.5)
 
 
 def test_a_proxy_that_is_not_there(make_pool: MakePool, server: Server):

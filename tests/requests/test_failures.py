@@ -20,7 +20,7 @@ from urllib3.util import Retry, Timeout
 from hyperlite.adapters.requests import HTTP20Adapter
 from hyperlite.testing.server import Exchange, Request, Response, Server, streaming
 from tests.conftest import Serve
-from tests.connect_proxy import Proxy
+from tests.connect_proxy import Proxy, drip
 
 from .conftest import MakeSession
 
@@ -264,6 +264,27 @@ def test_a_proxy_that_refuses(make_session: MakeSession, serve: Serve):
         error = same(make_session, lambda session: session.get(server.url("/"), proxies=proxies))
         assert isinstance(error, requests.exceptions.ProxyError)
         assert "407 Proxy Authentication Required" in str(error)
+
+
+def test_a_proxy_whose_answer_drips(make_session: MakeSession, serve: Serve):
+    """What urllib3 would wait for as long as bytes come is a timeout here, of the same class."""
+    server = serve()
+    with Proxy(answer=drip) as proxy, pytest.raises(requests.exceptions.Timeout):
+        make_session().get(server.url("/"), proxies={"https": proxy.url()}, timeout=0.3)
+    assert not server.log
+
+
+@pytest.mark.parametrize("name", ["X", "X: a\r\nY"])
+def test_a_header_field_for_a_proxy_that_holds_another(make_session: MakeSession, serve: Serve, name: str):
+    server = serve()
+
+    class Adapter(HTTP20Adapter):
+        def proxy_headers(self, proxy: str) -> dict[str, str]:
+            return {name: "a\r\nProxy-Authorization: Basic YTpi"}
+
+    with Proxy() as proxy, pytest.raises(ValueError, match="Invalid header"):
+        make_session(Adapter()).get(server.url("/"), proxies={"https": proxy.url()})
+    assert not proxy.seen
 
 
 def test_a_proxy_that_is_not_there(make_session: MakeSession, serve: Serve):
