@@ -59,6 +59,7 @@ class HTTPResponse(HTTP20Response):
         self._sock.await_head(self._stream)
         del self.fp  # it is open now
         self._fill(self._stream)
+        self.will_close = self._sock.closes  # getresponse() then leaves the connection to the response
         if self.debuglevel > 0:
             print("reply:", repr(f"HTTP/2 {self.status} {self.reason}"))
             for name, value in self.headers.items():
@@ -156,6 +157,16 @@ class HTTPSConnection(HTTPConnection, http_client.HTTPSConnection):
         if isinstance(self.sock, StrictSocket):
             self.sock.flush_request()
 
+    def getresponse(self) -> http_client.HTTPResponse:
+        """Wait for the response.
+
+        Where the request said `Connection: close`, or is of HTTP/1.0, the response has the connection for
+        itself, as in http.client: `close()` of the connection leaves it readable.
+        """
+        if self._http_vsn == 10 and isinstance(self.sock, StrictSocket):  # type: ignore[attr-defined]
+            self.sock.closes = True
+        return super().getresponse()
+
 
 _ABSENT = object()
 _patched: dict[str, Any] = {}  # what http.client had before it was set here
@@ -190,7 +201,7 @@ class _Client(types.ModuleType):
 
 
 # The signatures are those of the running Python.
-for _name in ("__init__", "putrequest", "request"):
+for _name in ("__init__", "putrequest", "request", "getresponse"):
     functools.update_wrapper(vars(HTTPSConnection)[_name], getattr(http_client.HTTPSConnection, _name))
 functools.update_wrapper(HTTPResponse.__init__, http_client.HTTPResponse.__init__)
 for _class in (HTTPResponse, HTTPConnection, HTTPSConnection):

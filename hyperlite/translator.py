@@ -48,6 +48,9 @@ class StrictSocket(SharedSocket):
         scheme, authority: of the requests whose head does not name another.
         renew: refers to what returns the connection on which a request is sent again, opened anew if need be,
             or None if there is to be none.
+
+    Attributes:
+        closes: whether the latest request asked for the end of the connection after its response.
     """
 
     def __init__(self, mux: Mux, scheme: bytes, authority: bytes, renew: Renew) -> None:
@@ -57,6 +60,7 @@ class StrictSocket(SharedSocket):
         self._scheme = scheme
         self._authority = authority
         self._next_id = 1
+        self.closes = False
         self._begin()
 
     def _begin(self) -> None:
@@ -165,9 +169,11 @@ class StrictSocket(SharedSocket):
             return view[:0]
         head = bytes(self._pending[:end])
         self._pending.clear()
-        method, target, headers = _parse_head(head)
+        method, target, version, headers = _parse_head(head)
         names = {name for name, _ in headers}
         headers, length, chunked = framed(headers)
+        plain = version == "HTTP/1.1" and b"connection" not in names
+        self.closes = not plain and _asks_for_close(version, headers)
         self._request = Request.from_fields(
             method, target, headers, scheme=self._scheme, authority=self._authority
         )
@@ -240,13 +246,13 @@ class StrictSocket(SharedSocket):
         self._state = _State.DONE
 
 
-def _parse_head(head: bytes) -> tuple[str, str, list[Field]]:
-    """Return method, target and header fields of an HTTP/1.1 head, all of them checked."""
+def _parse_head(head: bytes) -> tuple[str, str, str, list[Field]]:
+    """Return method, target, version and header fields of an HTTP/1 head, all of them checked."""
     request_line, *lines = head.split(b"\r\n")
     words = request_line.split(b" ")
     if len(words) != 3:  # the next hop would read something else than http.client's caller meant
         raise ValueError(f"a method or target with a space in it, or without a character: {request_line!r}")
-    method, target, _ = words
+    method, target, version = words
     headers: list[Field] = []
     for line in lines:
         if line[:1] in (b" ", b"\t") and headers:  # http.client joins several values so
@@ -255,4 +261,11 @@ def _parse_head(head: bytes) -> tuple[str, str, list[Field]]:
             continue
         name, _, value = line.partition(b":")
         headers.append((name_bytes(name), value_bytes(value)))
-    return method.decode("ascii"), target.decode("ascii"), headers
+    return method.decode("ascii"), target.decode("ascii"), version.decode("ascii"), headers
+
+
+def _asks_for_close(version: str, headers: list[Field]) -> bool:
+    """Tell whether a server that speaks HTTP/1.1 closes after this request (RFC 9112 section 9.3)."""
+    options = b",".join(value.lower() for name, value in headers if name == b"connection").split(b",")
+    options = [option.strip() for option in options]
+    return b"close" in options or (version == "HTTP/1.0" and b"keep-alive" not in options)

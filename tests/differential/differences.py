@@ -27,10 +27,10 @@ GROUPS = (
         ("version", "chunked"),
     ),
     Group(
-        "`Connection: close`, of either side, makes `will_close` true and `sock` None",
-        "the connection stays open",
+        "a response that says `Connection: close` makes `will_close` true and `sock` None",
+        "no response says it, and the connection stays open; a request that says it is taken at its word",
         "The field speaks of an HTTP/1.1 connection and is not sent on HTTP/2 (RFC 9113 section 8.2.2).",
-        ("Connection: 'close'", "response /close", "order: sock after will_close"),
+        ("response /close", "order: sock after will_close"),
     ),
     Group(
         "sends what is no token as a method",
