@@ -26,6 +26,7 @@ Wrong arguments raise what http.client raises for them: ValueError, TypeError, I
 and calls out of order CannotSendRequest or ResponseNotReady.
 """
 
+import copy
 import enum
 import errno
 import http.client as http_client
@@ -202,3 +203,14 @@ class RedirectError(HTTP2Error):
 
 class TooManyRedirects(RedirectError):
     """A redirect is not followed because `redirects` of them were followed before."""
+
+
+def again(error: Exception) -> Exception:
+    """Return a copy of an error without its traceback, to be raised once more.
+
+    One object would gather the tracebacks of all that raise it, and keep alive what these refer to.
+    """
+    try:
+        return copy.copy(error)
+    except Exception:  # an exception class with a constructor of its own
+        return error

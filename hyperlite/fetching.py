@@ -1,5 +1,6 @@
 """What fetch() returns, and what fetch_many() takes and yields."""
 
+import contextlib
 import http.client as http_client
 import io
 import json
@@ -9,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from . import charsets, decoding
-from .errors import BodyTooLarge, IncompleteBody, RequestTimeout
+from .errors import BodyTooLarge, IncompleteBody, RequestTimeout, again
 from .response import HTTP_2, HTTP20Response
 from .urls import URL
 
@@ -61,8 +62,10 @@ class FetchResponse:
         elapsed: seconds from the call to the whole response; with `stream=True`, to its header.
         raw: the `HTTP20Response` below, for what is not here: `trailers`, `informational`, ….
 
-    With `stream=True` the body is read from the network by `read()` and iteration, or as a whole by
-    `body`; then `close()`, or the end of a `with` block, gives the connection back.
+    With `stream=True` the body is read from the network by `read()` and iteration, each of which goes on
+    where the last one stopped, or as a whole by `body`; then `close()`, or the end of a `with` block, gives
+    the connection back. A body is never cut short in silence: `body` after a part was read, iteration after
+    the end, and anything after a failure or after `close()` is an error.
     """
 
     def __init__(
@@ -88,12 +91,17 @@ class FetchResponse:
         self._timeout = timeout
         self._deadline = deadline
         self._body = whole
+        self._length = raw.length
+        self._from_raw = whole is None
+        self._begun = False  # a part of the body was handed out by read()
+        self._ended = False  # and so was the rest
+        self._failure: Exception | None = None  # why no more of it can be read
         self._unpacked: Callable[[int], bytes] | None = None  # reads what was packed
         if decode and (coding := _coding(raw)):
             try:
                 self._unpack(coding)
-            except BaseException:
-                self.close()
+            except BaseException as error:
+                self._fail(error)
                 raise
         if self._body is not None and len(self._body) > max_body:
             raise self._too_large()
@@ -132,14 +140,17 @@ class FetchResponse:
         """The whole body, with its content coding undone (unless `decode=False`).
 
         Raises:
+            ValueError: a part of it was read by `read()`, iteration or `raw`, or it was closed unread.
             DecodingError: it is not what its coding says. BodyTooLarge: it exceeds `max_body`.
-            HTTP2Error, OSError: the connection or the stream failed, or the body ended too early.
+            HTTP2Error, OSError: the connection or the stream failed, or the body ended too early. Asked
+                again, it fails with the same error.
         """
         if self._body is None:
+            self._begin()
             try:
                 body = self._read_all()
-            except BaseException:
-                self.close()
+            except BaseException as error:
+                self._fail(error)
                 raise
             self._body = body
             self._finish(reusable=True)
@@ -167,31 +178,88 @@ class FetchResponse:
         However well the body is packed, no more than `size` bytes of it are unpacked.
 
         Raises:
-            As `body`.
+            ValueError: `body` has it, or the response was closed before the end of its body.
+            Otherwise as `body`.
         """
         if self._body is not None:
             raise ValueError("the body was read as a whole: it is in `body`")
+        if self._failure is not None:
+            raise again(self._failure)
+        if self._ended:
+            return b""
+        if not self._begun:
+            self._begin()
         try:
             data = self._read_all() if size < 0 else self._read(size)
-        except BaseException:
-            self.close()
+        except BaseException as error:
+            self._fail(error)
             raise
+        if data:
+            self._begun = True
         if size < 0 or (not data and size):
+            self._ended = True
             self._finish(reusable=True)
         return data
 
     def __iter__(self) -> Iterator[bytes]:
-        """Yield the body in pieces of at most 64 KiB."""
+        """Yield the body, or what `read()` has left of it, in pieces of at most 64 KiB.
+
+        Raises:
+            ValueError: all of it was read before, or the response was closed before its end.
+            Otherwise as `read()`.
+        """
         if self._body is not None:
             yield self._body
             return
+        if self._ended and self._begun:
+            raise ValueError(f"the body of {self.url} was read to its end already")
         while piece := self.read(PIECE):
             yield piece
+
+    def _begin(self) -> None:
+        """Check that reading begins at the body's start.
+
+        Raises:
+            ValueError: it does not. Or the error that reading it has failed with.
+        """
+        if self._failure is not None:
+            raise again(self._failure)
+        if self._begun:
+            raise ValueError(f"the body of {self.url}, or a part of it, was read already")
+        if not self._from_raw:
+            return
+        raw = self.raw
+        stream = raw._stream
+        read = bool(stream.taken) if stream is not None else raw.length != self._length
+        closed = "fp" in vars(raw) and raw.fp is None and self._length != 0 and not self._ended
+        if read or closed:
+            raise ValueError(f"the body of {self.url}, or a part of it, was read already by way of `raw`")
 
     def keep(self, limit: int) -> None:
         """Have the body in memory if it is no longer than `limit` bytes; otherwise that is an error."""
         self._max_body = min(limit, self._max_body)
         _ = self.body
+
+    def pass_over(self, limit: int, seconds: float) -> None:
+        """Close, as another response is wanted; keep the body if it is short, and there soon.
+
+        So the connection can be used again where that costs little. If the body is not kept, `body` says why.
+
+        Args:
+            limit: bytes that are kept at most.
+            seconds: how long to wait for all of it at most.
+        """
+        if self._body is None:
+            until = time.monotonic() + seconds
+            self._deadline = until if self._deadline is None else min(until, self._deadline)
+            if self.raw._stream is not None:
+                self.raw._stream.request.deadline = self._deadline
+            with contextlib.suppress(Exception):
+                self.keep(limit)
+        elif len(self._body) > limit:
+            self._max_body, self._body = limit, None
+            self._failure = self._too_large()
+        self.close()
 
     def _read_all(self) -> bytes:
         if self._unpacked is None:
@@ -250,9 +318,22 @@ class FetchResponse:
 
     def close(self) -> None:
         """Give the connection back; what of the body was not read is not read any more."""
-        whole = self.raw.isclosed()
+        whole = self._body is not None or self.raw.isclosed()
+        if not (whole or self._ended or self._failure or self._is_empty()):
+            self._failure = ValueError(f"the response of {self.url} was closed before its body was read")
         self.raw.close()
         self._finish(reusable=whole)
+
+    def _fail(self, error: BaseException) -> None:
+        """Close, as reading has failed: whatever is asked later fails with the same error."""
+        if isinstance(error, Exception):
+            self._failure = again(error)
+        self.close()
+
+    def _is_empty(self) -> bool:
+        """Tell whether nothing of a body, of which nothing was read, is to come."""
+        stream = self.raw._stream
+        return self._length == 0 or (stream is not None and stream.exhausted and not self._begun)
 
     def _finish(self, *, reusable: bool) -> None:
         lease, self._lease = self._lease, None

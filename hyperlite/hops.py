@@ -1,15 +1,15 @@
 """One hop of a fetch: what becomes of its response."""
 
-import contextlib
-
 from .fetching import FetchResponse
 from .origins import Lease
-from .redirects import FOLLOWED
 from .response import HTTP20Response
 from .tasks import Task
 
-# What is read of a redirect's body so that its connection can be used again; more is not worth it.
+# What is read of the body of a redirect, or of an answer that means "later", so that its connection can be
+# used again. More is not worth it.
 REDIRECT_BODY = 1 << 16
+# Seconds that this may take: to open another connection takes about as long. On HTTP/2 a stream is reset.
+REDIRECT_TIME = 0.25
 
 
 def wrap(task: Task, raw: HTTP20Response, lease: Lease) -> FetchResponse:
@@ -42,20 +42,11 @@ def wrap_whole(task: Task, raw: HTTP20Response, body: bytes) -> FetchResponse:
         max_body=options.max_body,
         whole=body,
     )
-    if response.status < 300 or not is_followed(task, response):
+    if response.status < 300 or not task.goes_on(response):
         _ = response.body
     return response
 
 
-def is_followed(task: Task, response: FetchResponse) -> bool:
-    """Tell whether an answer is a redirect to be followed: nobody wants its body at any price."""
-    if response.status not in FOLLOWED or task.options.redirects <= 0:
-        return False
-    return bool(response.raw.getheader("location"))
-
-
 def drain(response: FetchResponse) -> None:
-    """Read what little there may be of a redirect's body, so that the connection can be used again."""
-    with contextlib.suppress(Exception):
-        response.keep(REDIRECT_BODY)
-    response.close()
+    """Let go of a response that another one follows, and that cannot hold that up with a body that drips."""
+    response.pass_over(REDIRECT_BODY, REDIRECT_TIME)

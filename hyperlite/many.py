@@ -24,12 +24,12 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
-from .errors import RequestTimeout
+from .errors import RequestTimeout, again
 from .fetching import FetchResponse, Outcome
 from .flights import Flight, Window
 from .intake import Intake
 from .order import Order
-from .origins import Lease, Origin, again
+from .origins import Lease, Origin
 from .poller import Poller
 from .pooled import Attempt
 from .proxies import environment
@@ -282,7 +282,7 @@ class Loop:
         elif error is not None:
             for _ in range(len(window.parked)):
                 task = self._unpark(window)
-                self._settle(window, task, None, cast("Exception", again(error)), reused=False)
+                self._settle(window, task, None, again(error), reused=False)
         self._note(window)
 
     def _send(self, window: Window, leases: list[Lease]) -> None:

@@ -16,14 +16,13 @@ collector.  Later ends do nothing, so a connection's number of leases is exact w
 Rule: `_lock` guards everything here, and nothing is waited for while it is held.
 """
 
-import copy
 import threading
 import time
 from collections import deque
 from collections.abc import Collection
 from typing import Any, NamedTuple
 
-from .errors import RequestTimeout
+from .errors import RequestTimeout, again
 from .forking import watch
 from .pooled import Attempt, Key, PooledConnection
 from .timeouts import deadline_after, remaining
@@ -117,7 +116,7 @@ class Origin:
         self._dialling = 0
         self._waiting = 0
         self._round = 0  # of dialling: who waits for one that fails is told so
-        self._failure: BaseException | None = None
+        self._failure: Exception | None = None
         self._closed = False
         self.abandoned: deque[Lease] = deque()  # by finalizers, which may not take the lock
         self.last_used = time.monotonic()
@@ -146,7 +145,7 @@ class Origin:
                     failed = self._failure is not None and joined is not None and joined < self._round
                     if failed and not self._connections:
                         assert self._failure is not None
-                        raise again(self._failure)
+                        raise again(self._failure) from self._failure
                     if not self._may_dial_locked():
                         joined = self._wait_locked(deadline, timeout)
                         continue
@@ -419,13 +418,3 @@ class Origin:
 
 def _closed() -> ValueError:
     return ValueError("the pool is closed")
-
-
-def again(error: BaseException) -> BaseException:
-    """Return a copy of an error for a further thread: one object would gather the tracebacks of all."""
-    try:
-        again = copy.copy(error)
-    except Exception:  # an exception class with a constructor of its own
-        return error
-    again.__cause__ = error
-    return again

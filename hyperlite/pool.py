@@ -21,7 +21,7 @@ from typing import Any
 
 from .fetching import FetchResponse, Outcome
 from .forking import watch
-from .hops import drain, is_followed, wrap, wrap_whole
+from .hops import drain, wrap, wrap_whole
 from .origins import Counters, Origin, Settings
 from .pooled import Attempt, Key
 from .proxies import Proxies
@@ -304,7 +304,9 @@ class ConnectionPool:
             lease.end(reusable=False)
             raise
         self._counters.requests += 1
-        if not stream and not is_followed(task, response):
+        if not stream and task.goes_on(response):
+            drain(response)  # here: fetch_many() waits for nothing when it looks at the answer
+        elif not stream:
             _ = response.body
         return response
 

@@ -225,6 +225,12 @@ class Task:
             raise
         return 0.0
 
+    def goes_on(self, response: FetchResponse) -> bool:
+        """Tell whether an answer is not the last, so that its body is not wanted at any price."""
+        if response.status in redirects.FOLLOWED and self.options.redirects > 0:
+            return bool(response.raw.getheader("location"))
+        return self._later(response) is not None
+
     def _later(self, response: FetchResponse) -> float | None:
         retries = self.options.retries
         if response.status not in retries.statuses or not self._may_try_again():
