@@ -52,7 +52,8 @@ class HTTP20Connection(RequestingConnection):
             `socket.setdefaulttimeout`.
         source_address: (host, port) to connect from.
         context: the ssl.SSLContext; by default one that verifies (`hyperlite.create_context`).
-            It is left as it was, but for ALPN that had been set on it.
+            It is never changed. ALPN that was set on it is what is offered; else HTTP/2 and HTTP/1.1 are.
+            docs/differences.md says what holds for one of another class.
         blocksize: bytes that are read at a time of a file that is sent.
         max_buffered: bytes of responses to hold unread, beyond the streams' flow-control windows
             of 1 MiB and more each, where progress needs it.

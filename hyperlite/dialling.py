@@ -21,7 +21,7 @@ from .http1 import Lane
 from .mux import Mux
 from .shared_socket import SharedSocket
 from .timeouts import deadline_after, remaining, resolve_timeout
-from .tls import H2, HTTP11
+from .tls import H2, HTTP11, Session
 
 T = TypeVar("T")
 
@@ -43,7 +43,7 @@ class DiallingConnection(http_client.HTTPSConnection):
     _draining: list[Mux]
     _upgrade: bool
     _upgrade_next: bool = False  # the next request asks for HTTP/2
-    _session: tuple[ssl.SSLSession, ssl.SSLContext] | None = None
+    _session: Session | None = None
     _dial_by: float | None = None  # when the exchange for which one dials must be over
 
     # -- connecting -------------------------------------------------------------------------------
@@ -110,7 +110,7 @@ class DiallingConnection(http_client.HTTPSConnection):
             timeout=_patience(usual, by),
             source_address=self.source_address,
             alpn=alpn,
-            session=self._session_for(context),
+            session=self._session,
             create_connection=self._create_connection,  # type: ignore[attr-defined]
         )
         if self._tunnelled:
@@ -126,26 +126,22 @@ class DiallingConnection(http_client.HTTPSConnection):
                         timeout=_patience(usual, by),
                         start=time.monotonic(),
                         alpn=alpn,
-                        session=self._session_for(context),
+                        session=self._session,
+                        proxy=(self.host, self.port),
                     )
             except BaseException:
                 sock.close()
                 raise
+        if context is not None and not isinstance(sock, ssl.SSLSocket):
+            sock.close()
+            raise TypeError(f"{context!r} makes {sock!r}, which is no ssl.SSLSocket")
         sock.settimeout(usual)
         return sock, protocol
 
     def _keep_session(self) -> None:
         """Take note of the TLS session, for the next connection to resume it (RFC 8446 section 2.2)."""
-        current = self._transport
-        sock = current.sock if isinstance(current, Mux) else self.sock
-        if current is not None and current.session is not None and isinstance(sock, ssl.SSLSocket):
-            self._session = current.session, sock.context
-
-    def _session_for(self, context: ssl.SSLContext | None) -> ssl.SSLSession | None:
-        """Return the last session; it is of use only with the context that it was made with."""
-        if self._session is None or self._session[1] is not context:
-            return None
-        return self._session[0]
+        if self._transport is not None and self._transport.session is not None:
+            self._session = self._transport.session
 
     def _pass_proxy(self, sock: socket.socket, deadline: float | None) -> None:
         """Have the proxy at the other end of a socket connect it to the origin, by a monotonic time."""

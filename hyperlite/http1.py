@@ -13,7 +13,6 @@ import contextlib
 import functools
 import http.client as http_client
 import socket
-import ssl
 import threading
 import weakref
 from collections import deque
@@ -31,7 +30,7 @@ from .http1_response import QueuedResponse
 from .http1_wire import Paused, Wire
 from .response import HTTP20Response
 from .timeouts import deadline_after, remaining
-from .tls import session_of
+from .tls import Session, session_of
 from .transport import break_off, is_stale
 
 T = TypeVar("T")
@@ -66,7 +65,7 @@ class Lane:
         self._timeout = timeout
         self._max_buffered = max_buffered
         self._require_close_notify = require_close_notify
-        self.session: ssl.SSLSession | None = None  # of the last connection that brought a response
+        self.session: Session | None = None  # of the last connection that brought a response
         self._lock = threading.Lock()
         watch(self)
         # -- guarded by _lock --

@@ -30,7 +30,7 @@ from typing import Any, TypeVar
 from .baton import TRY_AGAIN, Awaited, Baton, Job
 from .errors import ConnectionLost, ErrorCode, HTTP2Error, ProtocolError
 from .forking import watch
-from .tls import session_of
+from .tls import Session, session_of
 from .transport import Watch, wait_for
 
 T = TypeVar("T")
@@ -57,7 +57,7 @@ class Link(ABC):
         sock.setblocking(False)
         self.sock = sock
         self.timeout = timeout
-        self.session: ssl.SSLSession | None = None  # once it drains, or is closed
+        self.session: Session | None = None  # once it drains, or is closed
         self._watch = Watch(sock)  # of the one who has the baton, or the lock while nobody has
         self._secure = isinstance(sock, ssl.SSLSocket)
         self._lock = threading.Lock()

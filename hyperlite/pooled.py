@@ -19,6 +19,7 @@ from .response import HTTP20Response
 from .stream import Stream
 from .tasks import Pairs, Task
 from .timeouts import remaining
+from .tls import trust_of
 from .transport import break_off, is_stale
 from .urls import URL
 
@@ -36,7 +37,7 @@ class Key(NamedTuple):
     @classmethod
     def of(cls, url: URL, proxy: Proxy | None, context: ssl.SSLContext | None) -> "Key":
         """Return the key for a URL."""
-        verification = () if context is None else (context.verify_mode, context.check_hostname)
+        verification = () if context is None else trust_of(context)
         return cls(url.scheme, url.host, url.port, proxy, context, verification)
 
     def __str__(self) -> str:

@@ -4,13 +4,13 @@ from typing import Any
 
 from .mux import Mux
 from .timeouts import checked_seconds
+from .tls import context_of
 
 # What may be asked of the socket without disturbing the streams on it.
 _DELEGATED = frozenset(
     {
         "cipher",
         "compression",
-        "context",
         "family",
         "fileno",
         "get_channel_binding",
@@ -49,6 +49,11 @@ class SharedSocket:
     def gettimeout(self) -> float | None:
         """Return the seconds that each blocking step of a request may last."""
         return self._mux.timeout
+
+    @property
+    def context(self) -> Any:
+        """The context that the connection was made with."""
+        return context_of(self._mux.sock)
 
     def close(self) -> None:
         """Close the connection when the last response is read."""

@@ -1,20 +1,25 @@
 """TCP, TLS and ALPN: from a host and a port to a connected socket and the protocol it speaks.
 
-Rule: a context that a caller hands in is left as it was.  ALPN can be set only on a whole context
-and cannot be read back; so it is set under a lock just around the making of the one socket, and
-cleared before the handshake: the socket keeps its offer, the next user of the context offers
-nothing.  (ALPN that the caller himself had set is lost; http.client would set its own as well.)  So
-it is with the certificate's common name, which is not looked at.
+Rule: a caller's context is never changed, at no moment: other threads make TLS objects from it.  The TLS
+object is made from a *private* context, which offers our ALPN, verifies as the caller's does, and trusts
+nothing; then, before the handshake, `sock.context` becomes the caller's.  OpenSSL keeps the settings of the
+one and takes the authorities, the certificates, the ciphers and the callbacks of the other.
+
+What of a context cannot be read from it is read from a ClientHello that it makes (`client_hello`).  A context
+that cannot be followed so makes its TLS objects itself, as for http.client (docs/differences.md).
 """
 
 import errno
+import functools
 import os
 import socket
 import ssl
-import threading
 import time
+import weakref
 from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
+from .client_hello import ClientHello, client_hello
 from .errors import ErrorCode, InadequateSecurity
 from .timeouts import remaining
 from .transport import wait_for
@@ -22,30 +27,95 @@ from .transport import wait_for
 H2 = "h2"
 HTTP11 = "http/1.1"
 
-_alpn_lock = threading.Lock()
-
 CreateConnection = Callable[..., socket.socket]
+
+# What decides which certificates are accepted, and how well a connection is protected, as OpenSSL's numbers.
+TRUST = (
+    "verify_mode",
+    "check_hostname",
+    "verify_flags",
+    "_host_flags",
+    "options",
+    "minimum_version",
+    "maximum_version",
+    "security_level",
+)
+_native: Any = ssl.SSLContext.__mro__[-2]  # in C; every context is one
+_read_trust = [vars(_native)[name].__get__ for name in TRUST]  # the enums of ssl take ten times longer
+
+# A context in whose class one of these was replaced makes other TLS objects than OpenSSL would.
+_MAKERS = ("wrap_socket", "wrap_bio", "_wrap_socket", "_wrap_bio", "_encode_hostname")
+# Early releases of Python 3.11 have OpenSSL take a connection that was cut off for one that has ended.
+_IGNORE_UNEXPECTED_EOF = getattr(ssl, "OP_IGNORE_UNEXPECTED_EOF", 0)
+_VERSIONS = {
+    ssl.TLSVersion.TLSv1: ssl.OP_NO_TLSv1,
+    ssl.TLSVersion.TLSv1_1: ssl.OP_NO_TLSv1_1,
+    ssl.TLSVersion.TLSv1_2: ssl.OP_NO_TLSv1_2,
+    ssl.TLSVersion.TLSv1_3: ssl.OP_NO_TLSv1_3,
+}
+# Setting these options is deprecated; they are followed by the least and the highest version.
+_NO_VERSIONS = ssl.OP_NO_SSLv3 | ssl.OP_NO_TLSv1 | ssl.OP_NO_TLSv1_1 | ssl.OP_NO_TLSv1_2 | ssl.OP_NO_TLSv1_3
+# The curves of `set_ecdh_curve`, by their numbers (RFC 8446 section 4.2.7).
+_CURVES = {23: "prime256v1", 24: "secp384r1", 25: "secp521r1", 29: "X25519", 30: "X448"}
+
+
+class Terms(NamedTuple):
+    """All that must be the same for a TLS session to be resumed: a resumed one shows no certificate."""
+
+    host: str
+    port: int
+    proxy: tuple[str, int] | None  # on the way to the host
+    context: ssl.SSLContext  # by identity
+    trust: tuple[Any, ...]
+
+
+class Session(NamedTuple):
+    """A TLS session and what it may be used for."""
+
+    session: ssl.SSLSession
+    bound: ssl.SSLContext  # the only one with which the ssl module takes it
+    terms: Terms
+
+
+# Of each socket that was made here and whose session may be resumed.
+_terms: "weakref.WeakKeyDictionary[ssl.SSLSocket, Terms]" = weakref.WeakKeyDictionary()
+
+
+def trust_of(context: Any) -> tuple[Any, ...]:
+    """Return what of a context decides which certificates are accepted, and can be changed while it is used.
+
+    Equal for the same context: whatever was accepted before would be accepted now.  (Authorities can be
+    added to a context, never taken away; a client certificate that was loaded cannot be seen.)
+    """
+    trust: tuple[Any, ...] = ()
+    if isinstance(context, _native):
+        trust = tuple([read(context) for read in _read_trust])
+        if trust[2] & ssl.VERIFY_CRL_CHECK_CHAIN:
+            trust += (context.cert_store_stats()["crl"],)
+    if type(context) not in ssl.SSLContext.__mro__:
+        trust += tuple([getattr(context, name, None) for name in TRUST])
+    return trust
 
 
 def connect(
     host: str,
     port: int,
     *,
-    context: ssl.SSLContext | None,
+    context: Any,
     timeout: float | None = None,
     source_address: tuple[str, int] | None = None,
     alpn: Sequence[str] = (H2, HTTP11),
-    session: ssl.SSLSession | None = None,
+    session: Session | None = None,
     create_connection: CreateConnection = socket.create_connection,
 ) -> tuple[socket.socket, str | None]:
     """Connect to an origin; returns the socket and the protocol that ALPN chose, None without TLS.
 
     Args:
-        context: None for cleartext.
+        context: an ssl.SSLContext; None for cleartext.
         timeout: seconds for each address of the host, the TLS handshake included.
         source_address: (host, port) to bind to.
-        alpn: what to offer, best first.
-        session: of an earlier connection to the same origin, which saves the certificates.
+        alpn: what to offer, best first; see `secure`.
+        session: of an earlier connection; see `secure`.
         create_connection: in place of `socket.create_connection`, which tries each address in turn.
 
     Raises:
@@ -74,22 +144,29 @@ def secure(
     host: str,
     port: int,
     *,
-    context: ssl.SSLContext,
+    context: Any,
     timeout: float | None,
     start: float,
     alpn: Sequence[str] = (H2, HTTP11),
-    session: ssl.SSLSession | None = None,
+    session: Session | None = None,
+    proxy: tuple[str, int] | None = None,
 ) -> tuple[ssl.SSLSocket, str | None]:
     """Do the TLS handshake on a connected socket; returns the TLS socket and the protocol that ALPN chose.
+
+    Once that is HTTP/2, the socket has neither certificate nor authorities: the server's later request for a
+    certificate gets none (RFC 9113 section 9.2.3), and a renegotiation fails (9.2.1).
 
     Args:
         sock: becomes the TLS socket's; it is closed if this fails.
         host, port: of the origin; the certificate must hold the name.
-        context: the caller's, left as it was.
+        context: the caller's; it is not changed. One that is no ssl.SSLContext may return what it likes.
         timeout: seconds, since `start` if these are not over.
         start: the monotonic time at which connecting began.
-        alpn: what to offer, best first.
-        session: as for `connect`.
+        alpn: what to offer, best first, unless the context offers something itself: then that is offered,
+            but no HTTP/2 that is not in `alpn`.
+        session: offered only on the terms on which it was made: the same host, port, proxy and context, and
+            nothing changed on the context that decides trust.
+        proxy: host and port of the proxy whose tunnel leads to the origin.
 
     Raises:
         As `connect`.
@@ -99,62 +176,212 @@ def secure(
         now = time.monotonic()
         # Where one address used up the time, the next one had a clock of its own.
         deadline = timeout + (start if now - start < timeout else now)
+    peer = f"{host}:{port}"
+    # RFC 6066 section 3: without the dot that makes a name absolute. No certificate has it either.
+    name = host.removesuffix(".")
+    wrapped: Any = sock
     try:
-        wrapped = _wrap(sock, context, host, alpn, session)
-    except BaseException:
-        sock.close()
-        raise
-    try:
-        _shake_hands(wrapped, f"{host}:{port}", deadline)
+        terms = Terms(host, port, proxy, context, trust_of(context))
+        private = _private_for(terms, name, alpn)
+        if private is None:
+            wrapped = _wrapped_by_itself(sock, context, name, peer, deadline)
+        else:
+            wrapped = private.wrap_socket(sock, server_hostname=name, do_handshake_on_connect=False)
+            _hand_over(wrapped, terms, session)
+            _shake_hands(wrapped, peer, deadline)
         wrapped.settimeout(timeout)
-        protocol = wrapped.selected_alpn_protocol()
+        protocol = wrapped.selected_alpn_protocol() if isinstance(wrapped, ssl.SSLSocket) else None
         if protocol == H2:
+            if H2 not in alpn:
+                raise ConnectionError(f"{peer} chose HTTP/2, which is of no use here")
             _check_cipher(wrapped)
+            wrapped.context = _blank(ssl.SSLContext)
     except BaseException:
         wrapped.close()
+        sock.close()
         raise
     return wrapped, protocol
 
 
-def _renew_lock() -> None:
-    """Forget, in a child, that another thread of its parent held the lock."""
-    global _alpn_lock  # noqa: PLW0603  as global as the contexts are
-    _alpn_lock = threading.Lock()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_renew_lock)
-
-
-def session_of(sock: object) -> ssl.SSLSession | None:
+def session_of(sock: object) -> Session | None:
     """Return the TLS session of a socket that is still open, for the next one to resume.
 
-    Nobody else may use the socket meanwhile: a ticket that comes changes the session while it is copied.
+    No other thread may use the socket meanwhile: a ticket that comes changes the session while it is copied.
     """
-    return sock.session if isinstance(sock, ssl.SSLSocket) else None
+    terms = _terms.get(sock) if isinstance(sock, ssl.SSLSocket) else None
+    if terms is None:
+        return None
+    assert isinstance(sock, ssl.SSLSocket)
+    session = sock.session
+    return None if session is None else Session(session, sock.context, terms)
 
 
-def _wrap(
-    sock: socket.socket,
-    context: ssl.SSLContext,
-    host: str,
-    alpn: Sequence[str],
-    session: ssl.SSLSession | None,
-) -> ssl.SSLSocket:
-    with _alpn_lock:
-        common_name = context.hostname_checks_common_name
-        # RFC 9525 section 2: a host's name is a subjectAltName or none. Python's default is to fall back.
-        context.hostname_checks_common_name = False
-        context.set_alpn_protocols(list(alpn))
-        # RFC 6066 section 3: without the dot that makes a name absolute. No certificate has it either.
-        name = host.removesuffix(".")
-        try:
-            return context.wrap_socket(
-                sock, server_hostname=name, do_handshake_on_connect=False, session=session
-            )
-        finally:
-            context.set_alpn_protocols([])
-            context.hostname_checks_common_name = common_name
+def context_of(sock: Any) -> Any:
+    """Return the context that a socket's caller made it with; on HTTP/2 its own has no certificates."""
+    terms = _terms.get(sock)
+    return sock.context if terms is None else terms.context
+
+
+# -- the private context ------------------------------------------------------------------------------------
+
+
+class _Settings(NamedTuple):
+    """What a private context is made of.
+
+    Attributes:
+        kind: ssl.SSLContext, which gevent replaces.
+        least, most: versions of TLS.
+        curve: the one for the key exchange; None: the usual ones.
+        alpn: what to offer.
+        sslsocket_class: the caller's own; None: the usual one.
+    """
+
+    kind: type[ssl.SSLContext]
+    verify_mode: int
+    check_hostname: bool
+    verify_flags: int
+    host_flags: int
+    options: int
+    least: int
+    most: int
+    post_handshake_auth: bool
+    curve: str | None
+    alpn: tuple[str, ...]
+    sslsocket_class: Any
+
+
+def _private_for(terms: Terms, name: str, alpn: Sequence[str]) -> ssl.SSLContext | None:
+    """Return the private context for a caller's, as this is now; None if it cannot be followed."""
+    context, trust = terms.context, terms.trust
+    if not _is_stock(context):
+        return None
+    versions = _versions(context.protocol, *trust[4:7])
+    hello = client_hello(context, name) if versions else None
+    if versions is None or hello is None or hello.has_psk:
+        return None
+    curve = None
+    if len(hello.groups) == 1:
+        curve = _CURVES.get(hello.groups[0])
+        if curve is None:
+            return None
+    sslsocket_class = context.sslsocket_class
+    usual = any(sslsocket_class is vars(kind).get("sslsocket_class") for kind in ssl.SSLContext.__mro__)
+    verify_mode, check_hostname, verify_flags, host_flags, options = trust[:5]
+    return _private(
+        _Settings(
+            ssl.SSLContext,
+            verify_mode,
+            check_hostname,
+            verify_flags,
+            host_flags,
+            options,
+            *versions,
+            bool(context.post_handshake_auth),
+            curve,
+            _offer(hello, alpn),
+            None if usual else sslsocket_class,
+        )
+    )
+
+
+def _is_stock(context: Any) -> bool:
+    """Tell whether a context makes its TLS objects as the ssl module does, or gevent in its place."""
+    stock = ssl.SSLContext.__mro__
+    if not isinstance(context, stock[-3]):  # the ssl module's own
+        return False
+    owners = [vars(kind) for kind in type(context).__mro__ if kind not in stock]
+    return not any(name in owner for owner in (*owners, vars(context)) for name in _MAKERS)
+
+
+def _versions(protocol: int, options: int, least: int, most: int) -> tuple[int, int] | None:
+    """Return the least and the highest version of TLS that a context speaks; None if these do not tell it."""
+    if protocol == ssl.PROTOCOL_TLSv1_2:
+        least = most = ssl.TLSVersion.TLSv1_2  # which cannot be seen on such a context
+    elif protocol not in (ssl.PROTOCOL_TLS, ssl.PROTOCOL_TLS_CLIENT):
+        return None
+    spoken = [
+        version
+        for version, off in _VERSIONS.items()
+        if not options & off and version >= least and (most < 0 or version <= most)
+    ]
+    if not spoken or list(range(spoken[0], spoken[-1] + 1)) != spoken or spoken[-1] < ssl.TLSVersion.TLSv1_2:
+        return None
+    if spoken[0] == ssl.TLSVersion.TLSv1_1:
+        return None  # setting it is deprecated
+    everything = spoken[0] == ssl.TLSVersion.TLSv1
+    return ssl.TLSVersion.MINIMUM_SUPPORTED if everything else spoken[0], spoken[-1]
+
+
+def _offer(hello: ClientHello, alpn: Sequence[str]) -> tuple[str, ...]:
+    """Return the protocols for ALPN: the context's own, if it has any."""
+    if not hello.protocols:
+        return tuple(alpn)
+    if H2 in alpn:
+        return hello.protocols
+    return tuple(protocol for protocol in hello.protocols if protocol != H2) or tuple(alpn)
+
+
+@functools.lru_cache(maxsize=32)  # making one takes a tenth of a handshake's time
+def _private(settings: _Settings) -> ssl.SSLContext:
+    """Return a context without authorities: until `sock.context` is the caller's, no certificate holds."""
+    made: Any = settings.kind(ssl.PROTOCOL_TLS_CLIENT)
+    made.options = settings.options & ~_NO_VERSIONS & ~_IGNORE_UNEXPECTED_EOF | made.options & _NO_VERSIONS
+    made.minimum_version, made.maximum_version = settings.least, settings.most
+    made.verify_flags = settings.verify_flags
+    made.check_hostname = settings.check_hostname
+    if settings.verify_mode or not settings.check_hostname:  # else they were read while they changed
+        made.verify_mode = settings.verify_mode
+    made._host_flags = settings.host_flags
+    # RFC 9525 section 2: a host's name is a subjectAltName or none. Python's default is to fall back.
+    made.hostname_checks_common_name = False
+    if settings.post_handshake_auth:
+        made.post_handshake_auth = True
+    if settings.curve is not None:
+        made.set_ecdh_curve(settings.curve)
+    if settings.sslsocket_class is not None:
+        made.sslsocket_class = settings.sslsocket_class
+    made.set_alpn_protocols(settings.alpn)
+    assert isinstance(made, ssl.SSLContext)
+    return made
+
+
+@functools.lru_cache(maxsize=1)
+def _blank(kind: type[ssl.SSLContext]) -> ssl.SSLContext:
+    """Return the context of HTTP/2 sockets after the handshake: no certificate, no authorities, no ciphers.
+
+    Without ciphers a renegotiation fails even where certificates are not verified.
+    """
+    made = kind(ssl.PROTOCOL_TLS_CLIENT)
+    made.set_ciphers("AES256-GCM-SHA384:@SECLEVEL=5")  # a level at which this one is not used
+    return made
+
+
+def _hand_over(wrapped: ssl.SSLSocket, terms: Terms, session: Session | None) -> None:
+    """Have a TLS object that a private context has made use the caller's; and a session, on its own terms."""
+    if wrapped.session_reused is None:  # the peer has closed the connection: there is no TLS object
+        raise OSError(errno.ENOTCONN, os.strerror(errno.ENOTCONN))
+    if session is not None and session.terms == terms:
+        wrapped.context = session.bound
+        wrapped.session = session.session
+    wrapped.context = terms.context
+    _terms[wrapped] = terms
+
+
+def _wrapped_by_itself(
+    sock: socket.socket, context: Any, name: str, peer: str, deadline: float | None
+) -> Any:
+    """Return the TLS socket that a context makes itself, its handshake done."""
+    left = remaining(deadline)
+    if left == 0:
+        raise TimeoutError(f"the TLS handshake with {peer} timed out")
+    sock.settimeout(left)
+    try:
+        return context.wrap_socket(sock, server_hostname=name)
+    except TimeoutError as error:
+        raise TimeoutError(f"the TLS handshake with {peer} timed out") from error
+
+
+# -- the handshake ------------------------------------------------------------------------------------------
 
 
 def _shake_hands(sock: ssl.SSLSocket, peer: str, deadline: float | None) -> None:
