@@ -24,7 +24,7 @@ from .forking import watch
 from .hops import drain, wrap, wrap_whole
 from .origins import Counters, Origin, Settings
 from .pooled import Attempt, Key
-from .proxies import Proxies
+from .proxies import Proxies, rules
 from .redirects import Header
 from .response import HTTP20Response
 from .slots import KEEPALIVE_IDLE, PING_TIMEOUT
@@ -59,7 +59,8 @@ class ConnectionPool:
         cert: a client certificate's file; or (file, key file) or (file, key file, password).
         context: an ssl.SSLContext, instead of `verify` and `cert`.
         proxies: None for the environment's (`https_proxy`, `no_proxy`, …); False for none; a URL;
-            or a mapping from "https", "http" or "all" to URLs.
+            or a mapping from "https", "http" or "all", also with "://host" behind it, to URLs or None,
+            whose "no_proxy" lists hosts to be asked directly; ValueError for any other key.
         headers: header fields that are sent unless a request has its own.
         max_body: bytes of a body, its content coding undone, to hold in memory.
         allow_downgrade: follow redirects from https to http.
@@ -111,7 +112,7 @@ class ConnectionPool:
             retries=_retries(retries),
             allow_downgrade=allow_downgrade,
             context=None,
-            proxies=proxies,
+            proxies=rules(proxies),
             headers=_default_headers(headers),
         )
         self._counters = Counters()
@@ -241,6 +242,8 @@ class ConnectionPool:
             raise TypeError(f"{', '.join(sorted(unknown))!r} is no option of fetch()")
         if retries is not None:
             others["retries"] = _retries(retries)
+        if "proxies" in others:
+            others["proxies"] = rules(others["proxies"])
         if verify is None and cert is None:
             context = context or self._context
         others["context"] = context or self._make_context(

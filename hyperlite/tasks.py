@@ -28,7 +28,7 @@ from .errors import (
     TooManyRedirects,
 )
 from .fetching import FetchResponse
-from .proxies import Proxies, Proxy, choose
+from .proxies import Proxy, Rules, choose
 from .redirects import Header
 from .replay import BACKOFF, MAX_TRIES
 from .timeouts import checked_seconds, remaining
@@ -89,7 +89,7 @@ class Options(NamedTuple):
     retries: Retries
     allow_downgrade: bool
     context: ssl.SSLContext | None
-    proxies: Proxies
+    proxies: Rules | None  # None: as the environment says
     headers: tuple[Header, ...]  # what is sent unless the request has its own
 
 

@@ -3,11 +3,13 @@
 import contextlib
 import socket
 import threading
+from collections.abc import Callable
 from http.client import InvalidURL
 
 import pytest
 
-from hyperlite.proxies import choose
+from hyperlite import ConnectionPool
+from hyperlite.proxies import choose, rules
 from hyperlite.testing.server import Server
 from hyperlite.urls import parse
 from tests.conftest import Serve
@@ -41,6 +43,11 @@ P = "http://proxy.example:3128"
         ("https://10.1.2.3/", {"https_proxy": P, "no_proxy": "10.1.2.9/24"}, False),
         ("https://[::1]/", {"https_proxy": P, "no_proxy": "::1"}, False),
         ("https://[::1]/", {"https_proxy": P, "no_proxy": "[::1]"}, False),
+        ("https://[::1]/", {"https_proxy": P, "no_proxy": "[::1]:443"}, False),
+        ("https://[::1]:8443/", {"https_proxy": P, "no_proxy": "[::1]:443"}, True),
+        ("https://a.example/", {"https_proxy": P, "no_proxy": "a.example."}, False),
+        ("https://a.example./", {"https_proxy": P, "no_proxy": "a.example"}, False),
+        ("https://b\xfccher.example/", {"https_proxy": P, "no_proxy": "b\xfccher.example"}, False),
         ("https://a.example/", {}, False),
     ],
 )
@@ -54,8 +61,8 @@ def test_the_environment(monkeypatch: pytest.MonkeyPatch, url: str, environment:
     assert (proxy is not None) == found
     if proxy:
         assert (proxy.host, proxy.port) == ("proxy.example", 3128)
-    assert choose(parse(url), False) is None
-    assert choose(parse(url), {}) is None
+    assert choose(parse(url), rules(False)) is None
+    assert choose(parse(url), rules({})) is None
 
 
 @pytest.mark.parametrize(
@@ -72,17 +79,168 @@ def test_the_environment(monkeypatch: pytest.MonkeyPatch, url: str, environment:
         ({"https": P, "no_proxy": "b.example"}, "proxy.example"),
         ({"https": P, "no_proxy": "a.example:443"}, None),
         ({"https": P, "no_proxy": "a.example:8443"}, "proxy.example"),
+        ({"all://a.example": P}, "proxy.example"),
+        ({"all://a.example": "http://special.example", "https": P}, "proxy.example"),
+        ({"https://A.Example": P}, "proxy.example"),
+        ({"https://a.example.": P}, "proxy.example"),
+        ({"https://b.example": P}, None),
+        ({"https": "", "all": P}, None),
+        ("", None),
+        (None, None),
+        ({"https": " http://proxy.example:3128/ "}, "proxy.example"),
     ],
 )
-def test_arguments(proxies: object, host: str | None):
-    proxy = choose(parse("https://a.example/"), proxies)
+def test_arguments(monkeypatch: pytest.MonkeyPatch, proxies: object, host: str | None):
+    for name in ("https_proxy", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+    proxy = choose(parse("https://a.example/"), rules(proxies))
     assert (proxy.host if proxy else None) == host
 
 
-@pytest.mark.parametrize("url", ["ftp://proxy.example", "https://proxy.example", "http://", "http://p:x"])
+@pytest.mark.parametrize(
+    ("key", "url"),
+    [
+        ("https://b\xfccher.example", "https://xn--bcher-kva.example/"),
+        ("https://xn--bcher-kva.example", "https://b\xfccher.example/"),
+        ("https://[::1]", "https://[::1]/"),
+        ("https://::1", "https://[::1]/"),
+        ("all://a.example", "http://a.example:8080/"),
+        ("https://a.example", "https://a.example./"),
+    ],
+)
+def test_a_host_as_a_key(key: str, url: str):
+    assert choose(parse(url), rules({key: P})) is not None
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        *(
+            "https://",
+            "http://",
+            "all://",
+            "HTTPS",
+            "htps",
+            "Https",
+            "https:",
+            "https ",
+            "",
+            "*",
+            "any",
+            "ftp",
+        ),
+        *("socks", "socks5", "no", "NO_PROXY", "https_proxy", "https://a.example:443", "https://a.example/x"),
+        *(
+            "https://u@a.example",
+            "https://a b",
+            "ftp://a.example",
+            "HTTPS://a.example",
+            "a.example",
+            "https://[::1",
+        ),
+        *(b"https", None, ("https", "a.example")),
+    ],
+)
+@pytest.mark.parametrize("way", ["pool", "fetch", "fetch_many", "request"])
+def test_a_key_that_matches_nothing(make_pool: MakePool, serve: Serve, key: object, way: str):
+    """It is an error at once: nothing goes out directly that was meant for a proxy."""
+    server = serve()
+    calls: dict[str, Callable[[dict[object, str]], object]] = {
+        "pool": lambda proxies: ConnectionPool(proxies=proxies),
+        "fetch": lambda proxies: make_pool().fetch(server.url("/"), proxies=proxies),
+        "fetch_many": lambda proxies: make_pool().fetch_many([server.url("/")], proxies=proxies),
+        "request": lambda proxies: make_pool().request("GET", server.url("/"), proxies=proxies),
+    }
+    with pytest.raises(ValueError, match=r'"http", "https", "all", "no_proxy".*all://') as raised:
+        calls[way]({key: P})
+    assert repr(key) in str(raised.value)
+    assert not server.log
+
+
+@pytest.mark.parametrize(
+    "proxies",
+    [
+        1,
+        0,
+        [],
+        [P],
+        ("https", P),
+        {"https"},
+        b"http://p",
+        {"https": b"http://p"},
+        {"all": 1},
+        {"no_proxy": ["a"]},
+    ],
+)
+def test_what_says_nothing_about_proxies(proxies: object):
+    with pytest.raises(TypeError, match="proxies"):
+        ConnectionPool(proxies=proxies)
+
+
+@pytest.mark.parametrize(
+    ("no_proxy", "url", "exempt"),
+    [
+        ("a.example", "https://b.a.example/", True),
+        (".a.example", "https://a.example/", True),
+        ("*.a.example", "https://b.a.example/", True),
+        ("*.a.example", "https://a.example/", True),
+        ("A.EXAMPLE", "https://a.example/", True),
+        ("a.example", "https://A.EXAMPLE/", True),
+        ("a.example.", "https://a.example./", True),
+        (".a.example.", "https://b.a.example/", True),
+        ("a.example.:443", "https://a.example/", True),
+        ("a.example:443", "https://a.example/", True),
+        ("a.example:0443", "https://a.example/", True),
+        ("a.example:", "https://a.example/", True),
+        ("a.example:https", "https://a.example/", False),
+        ("ba.example", "https://a.example/", False),
+        ("a.example", "https://ba.example/", False),
+        ("B\xdcCHER.example", "https://b\xfccher.example/", True),
+        ("*.b\xfccher.example", "https://a.b\xfccher.example/", True),
+        ("b\xfccher.example:8443", "https://b\xfccher.example:8443/", True),
+        ("xn--bcher-kva.example", "https://b\xfccher.example/", True),
+        ("b\xfccher.example", "https://xn--bcher-kva.example/", True),
+        (" b.example ,\ta.example\n", "https://a.example/", True),
+        ("b.example a.example", "https://a.example/", True),
+        (",,", "https://a.example/", False),
+        (".", "https://a.example/", False),
+        (". *", "https://a.example/", True),
+        ("10.0.0.1", "https://10.0.0.1/", True),
+        ("10.0.0.1:443", "https://10.0.0.1/", True),
+        ("10.0.0.1:8443", "https://10.0.0.1/", False),
+        ("10.0.0.0/8:443", "https://10.0.0.1/", True),
+        ("10.0.0.0/255.0.0.0", "https://10.0.0.1/", True),
+        ("0.0.1", "https://10.0.0.1/", False),
+        ("::1", "https://[::1]/", True),
+        ("::1", "https://[0:0::1]:8443/", True),
+        ("[::1]", "https://[::1]:8443/", True),
+        ("[0:0::1]:443", "https://[::1]/", True),
+        ("fe80::/10", "https://[fe80::1%25eth0]/", True),
+        ("[fe80::]/10", "https://[fe80::1]/", True),
+        ("[fe80::]/10:443", "https://[fe80::1]:8443/", False),
+        ("fe80::1%eth0", "https://[fe80::1%25eth0]/", True),
+        ("10.0.0.0/8", "https://[::ffff:10.0.0.1]/", True),
+        ("::ffff:10.0.0.1", "https://[::ffff:10.0.0.1]/", True),
+        ("fe80::/10", "https://a.example/", False),
+    ],
+)
+def test_hosts_that_are_asked_directly(no_proxy: str, url: str, exempt: bool):
+    assert (choose(parse(url), rules({"all": P, "no_proxy": no_proxy})) is None) == exempt
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("ftp://proxy.example", "https://proxy.example", "http://", "http://p:x", "://p", "http://p:99999"),
+        *("http://a b:1", "http://a\r\nb:1", "http://a\0b", "http://[::1", "http://:3128", "p:secret@:1"),
+    ],
+)
 def test_what_is_no_proxy(url: str):
-    with pytest.raises(InvalidURL):
-        choose(parse("https://a.example/"), url)
+    for proxies in (url, {"http": url}):
+        with pytest.raises(InvalidURL) as raised:
+            ConnectionPool(proxies=proxies)
+        assert "secret" not in str(raised.value)
 
 
 @pytest.mark.parametrize(
@@ -90,13 +248,13 @@ def test_what_is_no_proxy(url: str):
     [("http", 80), ("socks4", 1080), ("socks4a", 1080), ("socks5", 1080), ("socks5h", 1080)],
 )
 def test_the_port_that_is_meant(scheme: str, port: int):
-    proxy = choose(parse("https://a.example/"), f"{scheme}://proxy.example")
+    proxy = choose(parse("https://a.example/"), rules(f"{scheme}://proxy.example"))
     assert proxy is not None
     assert (proxy.scheme, proxy.host, proxy.port) == (scheme, "proxy.example", port)
 
 
 def test_a_proxys_password_is_not_shown():
-    proxy = choose(parse("https://a.example/"), "http://user:secret@proxy.example")
+    proxy = choose(parse("https://a.example/"), rules("http://user:secret@proxy.example"))
     assert proxy is not None
     assert "secret" not in repr(proxy)
     assert proxy.authorization == "Basic dXNlcjpzZWNyZXQ="
