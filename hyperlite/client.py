@@ -20,7 +20,7 @@ import sys
 import time
 import types
 import weakref
-from typing import Any
+from typing import TYPE_CHECKING, Any, overload
 
 from . import tls, trust, tunnel
 from .engine import make_engine
@@ -30,6 +30,9 @@ from .response import HTTP20Response
 from .timeouts import deadline_after, resolve_timeout
 from .tls import H2
 from .translator import StrictSocket
+
+if TYPE_CHECKING:  # at run time `ssl` is http.client's name here
+    import ssl
 
 __all__ = list(http_client.__all__)  # whatever the running Python has
 
@@ -78,19 +81,76 @@ class HTTPConnection(http_client.HTTPConnection):
         tunnel.establish(self, talk, deadline_after(timeout))
 
 
+def _create_https_context(http_version: int) -> "ssl.SSLContext":
+    """Return a context for one connection, or for a handler of urllib.request, which calls this function.
+
+    http.client's own (since Python 3.12) has the context offer HTTP/1.1 alone, by ALPN.  This one leaves
+    the offer to `connect()`.
+
+    Args:
+        http_version: 11 or 10, as `_http_vsn`.
+    """
+    return trust.private_context()
+
+
+class _OwnContext:
+    """`_context` of a connection that was given none: made when it is first asked for, and then the one."""
+
+    @overload
+    def __get__(self, conn: None, owner: type) -> "_OwnContext": ...
+
+    @overload
+    def __get__(self, conn: "HTTPSConnection", owner: type) -> "ssl.SSLContext": ...
+
+    def __get__(self, conn: "HTTPSConnection | None", owner: type) -> "_OwnContext | ssl.SSLContext":
+        if conn is None:
+            return self
+        made = _create_https_context(conn._http_vsn)  # type: ignore[attr-defined]
+        own: ssl.SSLContext = vars(conn).setdefault("_context", made)  # another thread may be first
+        return own
+
+
 class HTTPSConnection(HTTPConnection, http_client.HTTPSConnection):
     """http.client's HTTPSConnection, which offers the server HTTP/2 and speaks it if that is taken.
 
-    Without a context it uses one that all share, with certifi's authorities besides the system's:
-    http.client loads one for each connection, which takes 10 ms and more.
+    Without a context it has one of its own, as in http.client.  To load one takes 10 ms and more, so until
+    something asks for `_context` the connection is made with one that all share, and that none can reach.
     """
 
+    _context = _OwnContext()
+    # The shared context of the time when the connection was made; in a tuple, so that `vars()` shows none.
+    _unasked: "tuple[ssl.SSLContext] | None" = None
+
     def __init__(self, *args: Any, **options: Any) -> None:
-        # Up to 3.11 the third and fourth argument, and some options, change the context.
-        own = len(args) > 2 or options.keys() & {"context", "key_file", "cert_file", "check_hostname"}
-        if not own or options.get("context", self) is None:
-            options["context"] = trust.default_context()
+        shares = False
+        if options.get("context") is None:
+            shares = self._may_share(args, options, super().__init__)
+            # http.client's constructor takes it, and looks at what it says.
+            options["context"] = (
+                trust.blank_context() if shares else _create_https_context(self._http_vsn)  # type: ignore[attr-defined]
+            )
         super().__init__(*args, **options)
+        if shares:
+            vars(self).pop("_context", None)
+            self._unasked = (trust.default_context(),)
+
+    def _may_share(self, args: Any, options: Any, init: Any) -> bool:
+        """Tell whether nothing but `connect()` will have the context: no subclass, patch or hook."""
+        return (
+            len(args) <= 2
+            and all(options.get(name) is None for name in _CHANGE_CONTEXT)
+            and type(self)._context is HTTPSConnection._context
+            and getattr(init, "__func__", None) is _INHERITED_INIT
+            and _create_https_context is _OWN_CREATE_CONTEXT
+            and trust.hook_is_pythons()
+        )
+
+    @property
+    def _to_dial_with(self) -> "ssl.SSLContext":
+        """The connection's own context, or the shared one while nothing has asked for its own."""
+        if self._unasked is None or "_context" in vars(self):
+            return self._context
+        return self._unasked[0]
 
     def connect(self) -> None:
         """Connect, through the tunnel if one is set, and agree on a protocol."""
@@ -106,7 +166,7 @@ class HTTPSConnection(HTTPConnection, http_client.HTTPSConnection):
                 self.sock,
                 host,
                 port,
-                context=self._context,  # type: ignore[attr-defined]
+                context=self._to_dial_with,
                 timeout=timeout,
                 start=start,
             )
@@ -168,6 +228,9 @@ class HTTPSConnection(HTTPConnection, http_client.HTTPSConnection):
         return super().getresponse()
 
 
+_INHERITED_INIT = http_client.HTTPSConnection.__init__
+_OWN_CREATE_CONTEXT = _create_https_context
+_CHANGE_CONTEXT = ("key_file", "cert_file", "check_hostname")  # arguments of Python 3.11
 _ABSENT = object()
 _patched: dict[str, Any] = {}  # what http.client had before it was set here
 

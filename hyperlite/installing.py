@@ -33,6 +33,8 @@ def install() -> Installation:
     From then on `import http.client` and `from http import client` give it, and so does the name
     `http.client` in modules that had imported it before (`urllib.request`, `xmlrpc.client`, …).  What
     had been taken out of it by name (`from http.client import HTTPSConnection`) stays as it was.
+    So do openers of `urllib.request` that exist already, `urlopen()`'s own too: from Python 3.12 on they hold
+    a context that offers HTTP/1.1 alone, and that offer is respected.
 
     Returns:
         What undoes it: `with hyperlite.install(): …`, or its `undo()`.

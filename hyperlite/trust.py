@@ -8,6 +8,7 @@ Rules:
 """
 
 import contextlib
+import functools
 import os
 import re
 import ssl
@@ -47,9 +48,8 @@ def create_context(
         if value is not None and not value:  # which Python takes for "the system's authorities"
             raise ValueError(f"{name} is empty: it names no authority")
     context = ssl.create_default_context(cafile=cafile, capath=capath, cadata=cadata)
-    if all(value is None for value in given.values()) and all(
-        map(_is_pythons, (ssl.create_default_context, ssl._create_default_https_context))
-    ):
+    default = all(value is None for value in given.values())
+    if default and hook_is_pythons() and _is_pythons(ssl.create_default_context):
         _provide_authorities(context)
     _harden(context)
     return context
@@ -61,9 +61,8 @@ def private_context() -> ssl.SSLContext:
     It comes from `ssl._create_default_https_context`, http.client's own source, so a program that has
     replaced that hook gets what it asked for: the hook's object as it is.
     """
-    hook = ssl._create_default_https_context
-    context = hook()
-    if _is_pythons(hook):  # nothing else refers to the context
+    context = ssl._create_default_https_context()
+    if hook_is_pythons():  # nothing else refers to the context
         if context.verify_mode != ssl.CERT_NONE:
             _provide_authorities(context)
         _harden(context)
@@ -82,6 +81,12 @@ def default_context() -> ssl.SSLContext:
         for stale in _default_contexts.keys() - {key}:  # the environment changes in tests, not in production
             _default_contexts.pop(stale, None)
     return context
+
+
+@functools.cache
+def blank_context() -> ssl.SSLContext:
+    """Return a context that trusts nothing, for where one must be named and none is used."""
+    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
 def make_context(verify: Verify, cert: Cert) -> ssl.SSLContext:
@@ -112,6 +117,11 @@ def make_context(verify: Verify, cert: Cert) -> ssl.SSLContext:
 
 
 # -- certifi --------------------------------------------------------------------------------------
+
+
+def hook_is_pythons() -> bool:
+    """Tell whether `ssl._create_default_https_context` is Python's own, or its unverifying one."""
+    return _is_pythons(ssl._create_default_https_context)
 
 
 def _is_pythons(function: Callable[..., Any]) -> bool:

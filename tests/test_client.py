@@ -7,7 +7,6 @@ import io
 import json
 import socket
 import socketserver
-import ssl
 import subprocess
 import sys
 import threading
@@ -354,11 +353,6 @@ class TestTheModule:
     @pytest.mark.parametrize("name", ["HTTPConnection", "HTTPSConnection", "HTTPResponse"])
     def test_signatures(self, name: str) -> None:
         assert inspect.signature(getattr(client, name)) == inspect.signature(getattr(http.client, name))
-
-    def test_the_shared_context_is_not_changed_by_a_caller_s_wishes(self) -> None:
-        conn = client.HTTPSConnection("localhost")
-        assert conn._context is client.HTTPSConnection("localhost", context=None)._context
-        assert conn._context.verify_mode == ssl.CERT_REQUIRED
 
     def test_response_class_may_be_any_callable(self, h2: client.HTTPSConnection) -> None:
         class Own(client.HTTPResponse):

@@ -4,8 +4,7 @@ import ssl
 import urllib.request
 from http.client import HTTPResponse
 
-from ..client import HTTPSConnection
-from ..trust import default_context
+from ..client import HTTPSConnection, _create_https_context
 
 
 class HTTP20Handler(urllib.request.HTTPSHandler):
@@ -22,7 +21,10 @@ class HTTP20Handler(urllib.request.HTTPSHandler):
     """
 
     def __init__(self, context: ssl.SSLContext | None = None, *, debuglevel: int = 0) -> None:
-        super().__init__(debuglevel, context or default_context())
+        super().__init__(
+            debuglevel,
+            context or _create_https_context(HTTPSConnection._http_vsn),  # type: ignore[attr-defined]
+        )
 
     def https_open(self, req: urllib.request.Request) -> HTTPResponse:
         """Open a request."""
