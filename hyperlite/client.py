@@ -93,8 +93,26 @@ def _create_https_context(http_version: int) -> "ssl.SSLContext":
     return trust.private_context()
 
 
+class _Unasked:
+    """What a connection has for its context until something asks for that: it hides the shared one.
+
+    Attributes:
+        to_dial_with: the context that all connections share, or the connection's own.
+    """
+
+    def __init__(self) -> None:
+        self.to_dial_with = trust.default_context()
+
+    def own(self, http_version: int) -> "ssl.SSLContext":
+        """Return the connection's own context, to all threads the same."""
+        made = _create_https_context(http_version)
+        context: ssl.SSLContext = vars(self).setdefault("_own", made)
+        self.to_dial_with = context
+        return context
+
+
 class _OwnContext:
-    """`_context` of a connection that was given none: made when it is first asked for, and then the one."""
+    """`_context` of a connection, which may be `_Unasked`."""
 
     @overload
     def __get__(self, conn: None, owner: type) -> "_OwnContext": ...
@@ -105,9 +123,19 @@ class _OwnContext:
     def __get__(self, conn: "HTTPSConnection | None", owner: type) -> "_OwnContext | ssl.SSLContext":
         if conn is None:
             return self
-        made = _create_https_context(conn._http_vsn)  # type: ignore[attr-defined]
-        own: ssl.SSLContext = vars(conn).setdefault("_context", made)  # another thread may be first
-        return own
+        try:
+            context = vars(conn)["_context"]
+        except KeyError:
+            raise AttributeError("_context") from None
+        if isinstance(context, _Unasked):
+            context = vars(conn)["_context"] = context.own(conn._http_vsn)  # type: ignore[attr-defined]
+        return context  # type: ignore[no-any-return]
+
+    def __set__(self, conn: "HTTPSConnection", context: "ssl.SSLContext") -> None:
+        vars(conn)["_context"] = context
+
+    def __delete__(self, conn: "HTTPSConnection") -> None:
+        del vars(conn)["_context"]
 
 
 class HTTPSConnection(HTTPConnection, http_client.HTTPSConnection):
@@ -118,8 +146,6 @@ class HTTPSConnection(HTTPConnection, http_client.HTTPSConnection):
     """
 
     _context = _OwnContext()
-    # The shared context of the time when the connection was made; in a tuple, so that `vars()` shows none.
-    _unasked: "tuple[ssl.SSLContext] | None" = None
 
     def __init__(self, *args: Any, **options: Any) -> None:
         shares = False
@@ -131,8 +157,7 @@ class HTTPSConnection(HTTPConnection, http_client.HTTPSConnection):
             )
         super().__init__(*args, **options)
         if shares:
-            vars(self).pop("_context", None)
-            self._unasked = (trust.default_context(),)
+            vars(self)["_context"] = _Unasked()
 
     def _may_share(self, args: Any, options: Any, init: Any) -> bool:
         """Tell whether nothing but `connect()` will have the context: no subclass, patch or hook."""
@@ -145,13 +170,6 @@ class HTTPSConnection(HTTPConnection, http_client.HTTPSConnection):
             and trust.hook_is_pythons()
         )
 
-    @property
-    def _to_dial_with(self) -> "ssl.SSLContext":
-        """The connection's own context, or the shared one while nothing has asked for its own."""
-        if self._unasked is None or "_context" in vars(self):
-            return self._context
-        return self._unasked[0]
-
     def connect(self) -> None:
         """Connect, through the tunnel if one is set, and agree on a protocol."""
         start = time.monotonic()
@@ -162,11 +180,12 @@ class HTTPSConnection(HTTPConnection, http_client.HTTPSConnection):
         port = self._tunnel_port if tunnel else self.port  # type: ignore[attr-defined]
         timeout = resolve_timeout(self.timeout)
         try:
+            context = vars(self).get("_context")
             self.sock, protocol = tls.secure(
                 self.sock,
                 host,
                 port,
-                context=self._to_dial_with,
+                context=context.to_dial_with if isinstance(context, _Unasked) else self._context,
                 timeout=timeout,
                 start=start,
             )
