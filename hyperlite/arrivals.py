@@ -40,6 +40,11 @@ from .stream import Stream
 DEBUG_SHOWN = 200
 # Promised responses to one request that wait to be taken: those that are complete take no stream any more.
 MAX_UNTAKEN = 100
+# Requests that are refused one after the other, without an answer to any, after which a connection takes no
+# more of them. One or two are no more than bad luck: the server was restarted, or has lowered its limit.
+# Node refuses every further stream of a connection on which 40 downloads were given up, until it is closed.
+MAX_REFUSED = 3
+_REFUSALS = frozenset({ErrorCode.REFUSED_STREAM, ErrorCode.ENHANCE_YOUR_CALM})
 
 
 class Arrivals(Slots):
@@ -141,9 +146,31 @@ class Arrivals(Slots):
         stream.error = kind(
             event.reason, error_code=event.error_code, stream_id=stream.stream_id, retry_safe=refused
         )
+        if event.remote and event.error_code in _REFUSALS and not stream.status:
+            self._refused_locked(stream)
         self._finish_locked(stream)
         if not stream.status:
             self._abandoned += stream.pushes or ()  # there is no response from which they could be taken
+
+    def _refused_locked(self, stream: Stream) -> None:
+        """Take note of a refusal: a connection on which everything is refused takes no further requests.
+
+        Those that were sent side by side count once. A server that takes a few requests at a time, and
+        refuses the rest, has one under way that was sent before.
+        """
+        if self._refused_since != self.answered:
+            self._refused, self._refused_since = 0, self.answered
+        if stream.written_at < self._refused_at and self._refused:
+            return
+        self._refused, self._refused_at = self._refused + 1, self._written
+        if self._refused < MAX_REFUSED or self._draining:
+            return
+        if any(not other.status and other.written_at < stream.written_at for other in self._streams.values()):
+            return
+        self._draining = True
+        self._refuse_queue_locked(
+            ConnectionGoingAway("the server refuses every request on this connection", retry_safe=True)
+        )
 
     def _on_going_away(self, event: GoAwayReceived) -> None:
         self._going_away = event

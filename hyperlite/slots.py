@@ -92,6 +92,9 @@ class Slots(Link):
         self._pings: dict[bytes, Ping] = {}  # by payload
         self._pinged = 0
         self.answered = 0  # responses that have come
+        self._refused = 0  # requests that were refused one after the other
+        self._refused_since = 0  # how many responses had come by then
+        self._refused_at = 0  # how many bytes were written by then
         self._stalled = -1  # how many of them had come when the server was last seen to hold one back
         self._moved = self._heard  # when something last came that was of use
         self._asked = 0.0  # when the first request went out after that

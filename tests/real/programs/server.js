@@ -91,6 +91,11 @@ const routes = {
       for (const download of downloads) download.end();
     });
   },
+  // Four mebibytes, handed over at once: what is not sent counts as the session's memory, until that is closed.
+  '/four-mebibytes': (stream) => {
+    stream.respond();
+    stream.end(Buffer.alloc(4 << 20));
+  },
   // An endless body, as fast as the client takes it.
   '/endless': (stream) => {
     stream.respond();
