@@ -1,52 +1,27 @@
-"""What is under way in one run of fetch_many(): by origin, and by request."""
+"""A request of fetch_many() while it is under way on HTTP/2."""
 
 import threading
 import time
-from collections import deque
-from typing import TYPE_CHECKING, cast
+from collections.abc import Callable
+from typing import cast
 
 from .errors import BodyTooLarge, RequestTimeout
 from .mux import Mux
-from .origins import Lease, Origin
+from .origins import Lease
 from .response import HTTP20Response
 from .stream import Stream
 from .tasks import Task
-
-if TYPE_CHECKING:
-    from .many import Loop
+from .window import Window
 
 # Unread bytes of a stream from which on they are taken, and its window opened: an eighth of the window.
 DRAIN = 128 << 10
-
-
-class Window:
-    """What there is to fetch from one origin.
-
-    Attributes:
-        parked: what is not under way yet.
-        busy: what is under way, or was not taken yet; at most `concurrency`.
-        flying: what of it is on HTTP/2, in this thread's hands.
-        jobs: what of it is on a thread.
-        dialling: connections that are being dialled.
-        grounded: a further connection could not be dialled; those that are there must do.
-        active: it is among the MAX_ORIGINS.
-        waiting: to be.
-    """
-
-    __slots__ = ("active", "busy", "dialling", "flying", "grounded", "jobs", "origin", "parked", "waiting")
-
-    def __init__(self, origin: Origin) -> None:
-        self.origin = origin
-        self.parked: deque[Task] = deque()
-        self.busy = self.flying = self.jobs = self.dialling = 0
-        self.grounded = self.active = self.waiting = False
 
 
 class Flight:
     """A request on HTTP/2; it waits for its own stream.
 
     Args:
-        loop: which is told when something happens to it.
+        touched: called, by any thread, when something has happened to it.
         task: what is fetched.
         window: that it is part of.
         lease: the share of a connection that it has.
@@ -55,8 +30,8 @@ class Flight:
     """
 
     __slots__ = (
-        "_loop",
         "_parts",
+        "_touched",
         "lease",
         "mux",
         "noted",
@@ -69,14 +44,14 @@ class Flight:
 
     def __init__(
         self,
-        loop: "Loop",
+        touched: "Callable[[Flight], None]",
         task: Task,
         window: Window,
         lease: Lease,
         mux: Mux,
         stream: Stream,
     ) -> None:
-        self._loop = loop
+        self._touched = touched
         self.task = task
         self.window = window
         self.lease = lease
@@ -94,11 +69,10 @@ class Flight:
         return self.mux.answered > self.stream.answered_before
 
     def release(self) -> None:
-        """Take note that something happened: to the mux, this is a lock on which somebody sleeps."""
+        """Take note that something happened: to the mux, this is a lock on which a thread sleeps."""
         if not self.noted:
             self.noted = True
-            self._loop.touched.append(self)
-            self._loop.wake()
+            self._touched(self)
 
     def drain(self) -> None:
         """Take much that has come, so that more can; a body that is too large ends the stream."""
@@ -132,8 +106,8 @@ class Flight:
         self.mux.cancel(self.stream, RequestTimeout(complaint))
         self.mux.distrust(now - self.since)
 
-    def abandon(self) -> None:
-        """Give it up from a finalizer, which waits for nothing."""
+    def end(self) -> None:
+        """End the stream, if it is not over, without waiting: a finalizer may call."""
         self.stream.waiters = ()
-        self.mux.abandon(self.stream)
-        self.lease.abandon()
+        if not self.stream.complete and self.stream.error is None:
+            self.mux.abandon(self.stream)

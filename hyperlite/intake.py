@@ -2,11 +2,11 @@
 
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, cast
+from typing import Any
 
 from .fetching import FetchRequest, Outcome
 from .redirects import Header
-from .tasks import FAILURES, Options, Task, limits, make_task, with_defaults
+from .tasks import Options, Task, limits, make_task, with_defaults
 from .urls import parse
 
 # How far to read ahead of what is under way, in units of `concurrency`: little while all requests are
@@ -71,8 +71,8 @@ class Intake:
             self._taken += 1
             try:
                 task = self._make_task(item, index)
-            except FAILURES as error:
-                yield Outcome(item, index, error=cast("Exception", error))
+            except Exception as error:  # whatever it is that the item's own methods raise
+                yield Outcome(item, index, error=error)
             else:
                 yield task
 

@@ -80,7 +80,8 @@ class Link(ABC):
         # -- guarded by _lock: the baton --
         self._baton = Baton(self._lock)
         self._watched = False  # somebody who polls watches for writing
-        self._pollers = 0  # threads that poll the socket: the last of them closes it
+        self._pollers = 0  # threads and selectors that poll the socket: the last of them closes it
+        self._detached: deque[None] = deque()  # selectors of these that have ended since
         watch(self)
 
     # -- what the streams' side does --------------------------------------------------------------
@@ -138,6 +139,7 @@ class Link(ABC):
         self._lock = threading.Lock()
         self._baton = Baton(self._lock)
         self._pollers = 0
+        self._detached.clear()
         with self._lock:
             if self._closed is None:
                 self._closed = ConnectionLost("the connection belongs to the parent of this process")
@@ -155,6 +157,25 @@ class Link(ABC):
     def fileno(self) -> int:
         """Return the socket's descriptor, or -1."""
         return self.sock.fileno()
+
+    def attach(self) -> int | None:
+        """Return the descriptor for a selector; it stays open, and so nobody else's, until `detach()`.
+
+        Returns:
+            None if the connection is closed.
+        """
+        with self._lock:
+            if self._closed is not None:
+                return None
+            self._pollers += 1
+            return self.sock.fileno()
+
+    def detach(self) -> None:
+        """End what `attach()` began. A finalizer may call: this does not wait."""
+        self._detached.append(None)
+        if not self._lock.locked():
+            with self._lock:  # not acquire(): see Mux.abandon()
+                self._close_descriptor_locked()
 
     @property
     def wants_write(self) -> bool:
@@ -235,8 +256,7 @@ class Link(ABC):
                     self._polled_locked(time.monotonic() - start, ready, asked=grace is not None)
                 if write:
                     self._watched = False
-                if self._closed is not None and not self._pollers:
-                    self.sock.close()
+                self._close_descriptor_locked()
         if read and ready:
             with self._lock:
                 self._receive_all_locked()
@@ -404,5 +424,12 @@ class Link(ABC):
         with contextlib.suppress(OSError):
             self.sock.shutdown(socket.SHUT_RDWR)
         self._baton.wake_all()
-        if not self._pollers:
+        self._close_descriptor_locked()
+
+    def _close_descriptor_locked(self) -> None:
+        """Close the descriptor, if the connection is closed and nothing polls it any more."""
+        while self._detached:
+            self._detached.pop()
+            self._pollers -= 1
+        if self._closed is not None and not self._pollers:
             self.sock.close()

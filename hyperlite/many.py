@@ -5,36 +5,45 @@
     requests ──> parked ──> under way ──> held ──> taken by the caller
                (per origin) ╰───── a window of `concurrency` ─────╯
 
-- Each origin has a window.  What is under way and what waits to be taken fill it together, so nothing
-  is fetched that nobody takes; it slides with each outcome that is taken.
+- Each origin has a window (schedule.py).  What is under way and what waits to be taken fill it together,
+  so nothing is fetched that nobody takes; it slides with each outcome that is taken.
 - HTTP/2 streams are driven here: when one of the sockets has something, its mux is pumped, and each
-  stream to which something happened notes itself in `touched` (it is its own waiter, see baton.py).
+  stream to which something happened notes itself in `_touched` (it is its own waiter, see baton.py).
 - Dialling, HTTP/1.1 and bodies that are files would block, and run on threads; these post what came
   of it and ring the bell.
 - All this goes on only while the caller waits for the next outcome.
 
 Rule: threads touch nothing here but `_posts` and the bell.
+
+Rule: each request that was read has exactly one outcome.  An exception, of whatever class, in what is done
+for one request is that request's outcome (`_settle`); in what is done for a connection it is the failure of
+the requests on it (`_crash`).  What ends a run is what the iterable or `progress` raises, an interrupt,
+and the end of the generator.
 """
 
+import contextlib
 import heapq
 import math
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
-from .errors import RequestTimeout, again
+from .errors import ConnectionLost, RequestTimeout, again
 from .fetching import FetchResponse, Outcome
-from .flights import Flight, Window
+from .flights import Flight
 from .intake import Intake
+from .mux import Mux
 from .order import Order
 from .origins import Lease, Origin
 from .poller import Poller
-from .pooled import Attempt
+from .pooled import Attempt, PooledConnection
 from .proxies import environment
+from .schedule import Schedule
 from .stream import Stream
-from .tasks import FAILURES, Task
+from .tasks import Task
+from .window import Window
 from .workers import Workers
 
 if TYPE_CHECKING:
@@ -42,11 +51,7 @@ if TYPE_CHECKING:
 
 # Threads at most: for dialling, and for as many HTTP/1.1 requests at once.
 MAX_THREADS = 128
-# Origins that are talked to at once: each has a connection open.
-MAX_ORIGINS = 200
-# A window is refilled, while outcomes wait to be taken, when such a part of it is free: one write for many.
-BATCH = 2
-# Outcomes that are taken between two looks at that.
+# Outcomes that are taken between two looks at what can be begun.
 OFTEN = 8
 # Seconds between two looks at who has timed out: at most, and as a part of the shortest timeout.
 LONGEST_TICK = 1.0
@@ -87,29 +92,22 @@ class Loop:
         options = pool.options(**defaults)
         if options.proxies is None:
             options = options._replace(proxies=environment())
-        self._concurrency = concurrency
         self._progress = progress
         self._intake = Intake(requests, concurrency, options)
-        self._parked = 0
+        self._order = Order(ordered)
+        self._schedule = Schedule(concurrency, self._order, self._is_busy)
         # -- what goes on --
-        self._windows: dict[Origin, Window] = {}
-        self._startable: dict[Window, None] = {}  # in which something can perhaps be started
+        self._unfinished = 0
         self._stuck: dict[Window, float] = {}  # where others have all connections; since when
-        self._inactive: deque[Window] = deque()  # which wait to be among the MAX_ORIGINS
-        self._active = 0
-        self._origins_seen = 0
         self._flights: dict[Flight, None] = {}
         self._landed: dict[Origin, list[Lease]] = {}  # leases to be given back, all at once
         self._attempts: dict[Attempt, None] = {}  # on threads
         self._dials = 0
         self._asleep: list[tuple[float, int, Task]] = []  # a heap: what is tried again later
-        self._unfinished = 0
         # -- what is done --
-        self._order = Order(ordered)
         self._done = 0
         # -- waiting --
-        self.touched: deque[Flight] = deque()
-        self._posts: deque[Callable[[], None]] = deque()
+        self._touched: deque[Flight] = deque()
         self._looked = time.monotonic()  # for timeouts
         self._tick = LONGEST_TICK
 
@@ -117,25 +115,19 @@ class Loop:
 
     def outcomes(self) -> Iterator[Outcome]:
         """Yield an outcome for each request."""
-        self._workers = Workers(MAX_THREADS)
         self._poller = Poller()
+        self._workers = Workers(MAX_THREADS, self._poller.wake)
         try:
             while True:
                 if not self._order or self._done % OFTEN == 0:
                     self._take_in()
-                    if self._startable and (not self._order or self._worth_it()):
+                    if not self._order or self._schedule.worth_it:
                         self._start()
                 if self._order:
-                    outcome, window = self._order.take()
-                    if window is not None:
-                        window.busy -= 1
-                        self._note(window)
-                    self._done += 1
-                    if self._progress is not None:
-                        self._progress(self._done, self._intake.total)
+                    outcome, failure = self._hand_over()
                     yield outcome
-                elif self._inactive and not self._is_busy():
-                    self._admit()
+                    if failure is not None:
+                        raise failure
                 elif self._unfinished:
                     self._turn()
                 elif self._intake.exhausted:
@@ -145,145 +137,75 @@ class Loop:
 
     def _take_in(self) -> None:
         """Read requests, as far ahead as there is use for it."""
-        for item in self._intake.take(self._parked, several=self._origins_seen > 1):
+        for item in self._intake.take(self._schedule.parked, several=self._schedule.several):
             self._unfinished += 1
             if isinstance(item, Outcome):
                 self._deliver(None, item)
             else:
                 self._park(item)
 
+    def _hand_over(self) -> tuple[Outcome, Exception | None]:
+        """Take the next outcome; and what `progress` has raised, which comes behind it."""
+        outcome, window = self._order.take()
+        if window is not None:
+            window.busy -= 1
+            self._schedule.note(window)
+        self._done += 1
+        if self._progress is not None:
+            try:
+                self._progress(self._done, self._intake.total)
+            except Exception as failure:
+                return outcome, failure
+        return outcome, None
+
     def _park(self, task: Task, *, first: bool = False) -> None:
         """Put a task where it waits for its origin."""
         try:
             origin = self._pool.origin(task)
-        except ValueError as error:  # the pool was closed meanwhile
+        except Exception as error:  # the pool was closed meanwhile
             self._deliver(None, Outcome(task.item, task.index, error=error))
-            return
-        window = self._windows.get(origin)
-        if window is None:
-            window = self._windows[origin] = Window(origin)
-            self._origins_seen += 1
-        self._order.park(task, window)
-        if first:
-            window.parked.appendleft(task)
         else:
-            window.parked.append(task)
-        self._parked += 1
-        self._note(window)
-
-    def _note(self, window: Window) -> None:
-        """Have a look at a window soon; or forget it, if nothing is left of it."""
-        if window.parked:
-            self._startable[window] = None
-        elif not window.busy and not window.dialling:
-            self._windows.pop(window.origin, None)
-            self._startable.pop(window, None)
-            if window.active:
-                window.active = False
-                self._active -= 1
-                self._admit()
-
-    def _worth_it(self) -> bool:
-        """Tell whether enough can be started to do so while there are outcomes to be taken."""
-        batch = max(1, self._concurrency // BATCH)
-        return any(self._concurrency - window.busy >= batch for window in self._startable)
+            self._schedule.park(task, origin, first=first)
 
     # -- starting ---------------------------------------------------------------------------------
 
     def _start(self) -> None:
-        """Start what can be started."""
-        while self._startable:
-            window, _ = self._startable.popitem()
-            if window.parked and (window.active or self._activate(window)):
-                self._launch(window)
-
-    def _activate(self, window: Window) -> bool:
-        """Count an origin among those that are talked to, or have it wait until another one is done."""
-        if self._active >= MAX_ORIGINS and self._is_busy():
-            if not window.waiting:
-                window.waiting = True
-                self._inactive.append(window)
-            return False
-        window.active = True
-        self._active += 1
-        return True
+        """Begin what can be begun."""
+        while (window := self._schedule.next()) is not None:
+            begun = True
+            while begun and (room := self._schedule.room(window)):
+                try:
+                    begun = self._begin(window, room)
+                except (
+                    Exception
+                ) as error:  # its deadline passed while the caller was busy; the pool is closed
+                    self._settle(window, self._schedule.unpark(window), None, error, reused=False)
 
     def _is_busy(self) -> bool:
-        """Tell whether anything goes on; if not, all wait for one that comes before them in the order."""
+        """Tell whether anything goes on."""
         return bool(self._flights or self._attempts or self._dials)
 
-    def _admit(self) -> None:
-        """Have the next of those that wait to be talked to started."""
-        if self._inactive:
-            window = self._inactive.popleft()
-            window.waiting = False
-            self._startable[window] = None
+    def _begin(self, window: Window, room: int) -> bool:
+        """Begin the first request of a window, and more that go the same way; false if that must wait.
 
-    def _launch(self, window: Window) -> None:
-        origin = window.origin
-        while window.parked:
-            room = self._concurrency - window.busy
-            if room <= 0:
-                first = window.parked[0]
-                if not (first.started or self._order.waits_for(first)):
-                    return
-                room = 1  # it had its place before, or all others wait for it
-            if origin.protocol == "http/1.1" or not window.parked[0].repeatable:
-                if window.jobs >= origin.max_connections:
-                    return
-                self._job(window, self._unpark(window))
-                continue
-            wanted = min(room, len(window.parked))
-            try:
-                leases = origin.try_lease(wanted, insist=not window.flying and not window.dialling)
-            except ValueError as error:  # the pool was closed meanwhile
-                self._settle(window, self._unpark(window), None, error, reused=False)
-                continue
-            if leases is None:
-                window.parked[0].begin()
-                self._dial(window, wanted)
-                if not window.flying and not window.dialling:
-                    self._stuck.setdefault(window, time.monotonic())
-                return
+        What is raised is the first request's failure, which still waits to be begun.
+        """
+        origin, task = window.origin, window.parked[0]
+        if origin.protocol == "http/1.1" or not task.repeatable:
+            if window.jobs >= origin.max_connections:
+                return False
+            self._job(window)
+            return True
+        leases = origin.try_lease(room, insist=not window.flying and not window.dialling)
+        if leases is not None:
             self._send(window, leases)
-
-    def _unpark(self, window: Window) -> Task:
-        self._parked -= 1
-        window.busy += 1
-        task = window.parked.popleft()
-        self._order.unpark(task)
+            return True
         task.begin()
-        return task
-
-    def _dial(self, window: Window, wanted: int) -> None:
-        """Have as many further connections dialled as would be filled: one while nothing is known."""
-        if window.grounded and window.flying:
-            return
-        window.grounded = False
-        needed = 1 if window.origin.protocol is None else math.ceil(wanted / 100)
-        for _ in range(min(needed - window.dialling, window.origin.vacancies)):
-            window.dialling += 1
-            self._dials += 1
-            self._workers.run(partial(self._dial_on_thread, window, window.parked[0].patience()))
-
-    def _dial_on_thread(self, window: Window, timeout: float | None) -> None:
-        failure: Exception | None = None
-        try:
-            window.origin.expand(timeout)
-        except Exception as error:
-            failure = error
-        self._post(partial(self._dialled, window, failure))
-
-    def _dialled(self, window: Window, error: Exception | None) -> None:
-        window.dialling -= 1
-        self._dials -= 1
-        if error is not None and (window.flying or window.jobs or window.dialling):
-            window.grounded = True
-        elif error is not None:
-            for _ in range(len(window.parked)):
-                task = self._unpark(window)
-                self._settle(window, task, None, again(error), reused=False)
-        self._note(window)
+        if not (window.grounded and window.flying):
+            self._dial(window, room, task.patience())
+        if not window.flying and not window.dialling:
+            self._stuck.setdefault(window, time.monotonic())
+        return False
 
     def _send(self, window: Window, leases: list[Lease]) -> None:
         """Send requests on the HTTP/2 connection that was leased for them."""
@@ -291,53 +213,63 @@ class Loop:
         mux = connection.mux
         flights: list[Flight] = []
         try:
+            # None: the pool was closed in this very moment.
             while mux is not None and leases and window.parked and window.parked[0].repeatable:
-                task = self._unpark(window)
+                task = self._schedule.unpark(window)
                 try:
+                    task.patience()
                     stream = Stream(0, connection.make(task))
-                except FAILURES as error:
-                    self._settle(window, task, None, cast("Exception", error), reused=False)
+                except Exception as error:
+                    self._settle(window, task, None, error, reused=False)
                     continue
-                flights.append(Flight(self, task, window, leases.pop(), mux, stream))
-                self._flights[flights[-1]] = None  # now: whoever is interrupted while it is sent gives it up
+                flights.append(Flight(self._touch, task, window, leases.pop(), mux, stream))
+                window.flying += 1
+                self._flights[flights[-1]] = None  # now: one that is interrupted while it is sent is given up
         finally:
-            window.origin.release(leases)
-        if not flights or mux is None:
+            self._give_back(window.origin, leases)
+        if mux is None or not flights:
             return
-        if not mux.submit([flight.stream for flight in flights]):
-            window.origin.release([flight.lease for flight in flights])
-            window.origin.discard(connection)
-            for flight in reversed(flights):
-                del self._flights[flight]
-                self._parked += 1
-                window.busy -= 1
-                window.parked.appendleft(flight.task)
+        try:
+            accepted = mux.submit([flight.stream for flight in flights])
+            if accepted:
+                self._poller.watch(mux)
+        except Exception as error:
+            self._crash(mux, error)
             return
-        window.flying += len(flights)
+        if accepted:
+            self._quicken(flights)
+        else:
+            self._recall(window, connection, flights)
+
+    def _recall(self, window: Window, connection: PooledConnection, flights: list[Flight]) -> None:
+        """Have requests wait again, as their connection takes no more."""
+        for flight in reversed(flights):
+            del self._flights[flight]
+            window.flying -= 1
+            self._schedule.put_back(window, flight.task)
+        self._give_back(window.origin, [flight.lease for flight in flights])
+        self._discard(window.origin, connection)
+
+    def _quicken(self, flights: list[Flight]) -> None:
+        """Look at the clock as often as the shortest time limit needs."""
         for flight in flights:
-            timeout = flight.task.options.timeout
-            for seconds in (timeout, flight.task.options.deadline):
+            options = flight.task.options
+            for seconds in (options.timeout, options.deadline):
                 if seconds is not None:
                     self._tick = max(SHORTEST_TICK, min(self._tick, seconds / 10))
-        self._poller.watch(mux)
 
     # -- on threads -------------------------------------------------------------------------------
 
-    def _job(self, window: Window, task: Task) -> None:
-        """Have one request done by a thread."""
+    def _job(self, window: Window) -> None:
+        """Have the first request of a window done by a thread."""
+        task = self._schedule.unpark(window)
         window.jobs += 1
         attempt = Attempt()
         self._attempts[attempt] = None
-        self._workers.run(partial(self._do_on_thread, window, task, attempt))
-
-    def _do_on_thread(self, window: Window, task: Task, attempt: Attempt) -> None:
-        response: FetchResponse | None = None
-        failure: Exception | None = None
-        try:
-            response = self._pool.hop(task, attempt, stream=False)
-        except Exception as error:
-            failure = error
-        self._post(partial(self._job_done, window, task, attempt, response, failure))
+        self._workers.run(
+            partial(self._pool.hop, task, attempt, stream=False),
+            partial(self._job_done, window, task, attempt),
+        )
 
     def _job_done(
         self,
@@ -351,39 +283,64 @@ class Loop:
         del self._attempts[attempt]
         self._settle(window, task, response, error, reused=attempt.reused, progress=attempt.progress)
 
-    def _post(self, message: Callable[[], None]) -> None:
-        """Leave a message from a thread."""
-        self._posts.append(message)
-        self.wake()
+    def _dial(self, window: Window, wanted: int, timeout: float | None) -> None:
+        """Have as many further connections dialled as would be filled: one while nothing is known."""
+        window.grounded = False
+        needed = 1 if window.origin.protocol is None else math.ceil(wanted / 100)
+        for _ in range(min(needed - window.dialling, window.origin.vacancies)):
+            window.dialling += 1
+            self._dials += 1
+            self._workers.run(
+                partial(window.origin.expand, timeout),
+                partial(self._dialled, window, timeout),
+            )
 
-    def wake(self) -> None:
-        """Ring, if somebody is there to hear it."""
+    def _dialled(self, window: Window, timeout: float | None, _: Any, error: Exception | None) -> None:
+        window.dialling -= 1
+        self._dials -= 1
+        if error is not None and (window.flying or window.jobs or window.dialling):
+            window.grounded = True
+        elif error is not None:
+            # Where it was for want of time, what has more time than that tries again.
+            limit = timeout if isinstance(error, TimeoutError) else None
+            for task in self._schedule.unpark_all(
+                window, lambda task: limit is None or _is_over(task, limit)
+            ):
+                self._settle(window, task, None, again(error), reused=False)
+        self._schedule.note(window)
+
+    def _touch(self, flight: Flight) -> None:
+        """Take note, from any thread, that something happened to a stream."""
+        self._touched.append(flight)
         self._poller.wake()
 
     # -- waiting ----------------------------------------------------------------------------------
 
     def _turn(self) -> None:
         """Wait for something to happen, and deal with it."""
-        self._poller.poll(self._patience(), lambda: bool(self._posts or self.touched))
-        while self._posts:
-            self._posts.popleft()()
+        for mux, error in self._poller.poll(self._patience(), self._is_hurried):
+            self._pump(mux, error)
+        self._workers.settle()
         now = time.monotonic()
-        while self.touched:
-            self._attend(self.touched.popleft(), now)
+        while self._touched:
+            self._attend(self._touched.popleft(), now)
         while self._landed:
-            origin, leases = self._landed.popitem()
-            origin.release(leases)
+            self._give_back(*self._landed.popitem())
         while self._asleep and self._asleep[0][0] <= now:
             self._park(heapq.heappop(self._asleep)[2], first=True)
         for window in self._stuck:
-            self._note(window)
+            self._schedule.note(window)
         if now - self._looked >= self._tick:
             self._looked = now
             self._look_at_the_clock(now)
 
+    def _is_hurried(self) -> bool:
+        """Tell whether something has happened already."""
+        return bool(self._workers.posts or self._touched)
+
     def _patience(self) -> float | None:
         """Return how long to wait at most."""
-        if self._intake.wants(self._parked, several=self._origins_seen > 1):
+        if self._intake.wants(self._schedule.parked, several=self._schedule.several):
             return 0
         now = time.monotonic()
         limits = [self._asleep[0][0] - now] if self._asleep else []
@@ -401,9 +358,44 @@ class Loop:
             timeout, deadline = window.parked[0].options.timeout, window.parked[0].deadline
             if (timeout is not None and now - since >= timeout) or (deadline is not None and now >= deadline):
                 complaint = f"no connection to {window.origin.key} was free for {now - since:.3g} s"
-                self._settle(window, self._unpark(window), None, RequestTimeout(complaint), reused=False)
+                task = self._schedule.unpark(window)
+                self._settle(window, task, None, RequestTimeout(complaint), reused=False)
         for flight in list(self._flights):
-            flight.look_at_the_clock(now)
+            try:
+                flight.look_at_the_clock(now)
+            except Exception as error:
+                self._land(flight, error)
+
+    # -- connections ------------------------------------------------------------------------------
+
+    def _pump(self, mux: Mux, error: Exception | None) -> None:
+        """Receive what has come on a connection, and send what can be sent."""
+        try:
+            if error is not None:
+                raise error
+            mux.pump()
+        except Exception as failure:
+            self._crash(mux, failure)
+
+    def _crash(self, mux: Mux, error: Exception) -> None:
+        """Fail the requests on a connection that has failed in a way of its own."""
+        self._poller.forget(mux)
+        lost = ConnectionLost(f"the connection cannot be used any more: {error!r}")
+        lost.__cause__ = error
+        flights = [flight for flight in self._flights if flight.mux is mux]
+        for flight in flights:
+            self._discard(flight.window.origin, flight.lease.connection)
+            self._land(flight, again(lost))
+
+    def _discard(self, origin: Origin, connection: PooledConnection) -> None:
+        """Have nothing further sent on a connection."""
+        with contextlib.suppress(Exception):  # it is given up, and what is under way has its own failure
+            origin.discard(connection)
+
+    def _give_back(self, origin: Origin, leases: list[Lease]) -> None:
+        """End leases. What is raised, where a connection cannot be closed, is no request's failure."""
+        with contextlib.suppress(Exception):
+            origin.release(leases)
 
     # -- what came of it --------------------------------------------------------------------------
 
@@ -411,29 +403,32 @@ class Loop:
         """See what has happened to a stream."""
         flight.noted = False
         flight.since = now
-        stream = flight.stream
         if flight not in self._flights:
             return
+        stream = flight.stream
         if stream.complete:
             self._land(flight, None)
         elif stream.error is not None:
             self._land(flight, stream.error)
         else:
-            flight.drain()
+            try:
+                flight.drain()
+            except Exception as error:
+                self._land(flight, error)
 
     def _land(self, flight: Flight, error: Exception | None) -> None:
-        """Make a response of a stream that is over."""
+        """Make a response of a stream that is over, or that is given up for an error."""
         del self._flights[flight]
-        flight.stream.waiters = ()
         window, task = flight.window, flight.task
         window.flying -= 1
-        response: FetchResponse | None = None
-        if error is None:
-            try:
-                response = self._pool.received(task, *flight.finish())
-            except FAILURES as failure:
-                error = cast("Exception", failure)
         self._landed.setdefault(window.origin, []).append(flight.lease)
+        response: FetchResponse | None = None
+        try:
+            flight.end()
+            if error is None:
+                response = self._pool.received(task, *flight.finish())
+        except Exception as failure:
+            error = error or failure
         self._settle(window, task, response, error, reused=flight.reused, progress=flight.progress)
 
     def _settle(
@@ -447,24 +442,24 @@ class Loop:
         progress: bool = False,
     ) -> None:
         """Decide whether that was all: an outcome, or another hop, or another try."""
-        pause: float | None
-        if response is not None and response.status < 300:
-            pause = None
-        elif response is not None:
-            try:
+        pause: float | None = None
+        try:
+            if response is None:
+                assert error is not None
+                pause = self._pool.retry(task, error, reused=reused, progress=progress)
+            elif response.status >= 300:
                 pause = self._pool.follow(task, response)
-            except FAILURES as refusal:
-                pause, response, error = None, None, cast("Exception", refusal)
-        else:
-            assert error is not None
-            pause = self._pool.retry(task, error, reused=reused, progress=progress)
+        except Exception as refusal:
+            if refusal is not error:
+                refusal.__context__ = error
+            response, error = None, refusal
         if pause is None:
             if response is not None:
                 response.elapsed = time.monotonic() - task.started
             self._deliver(window, Outcome(task.item, task.index, response, error))
             return
         window.busy -= 1
-        self._note(window)
+        self._schedule.note(window)
         if pause:
             heapq.heappush(self._asleep, (time.monotonic() + pause, task.index, task))
         else:
@@ -474,16 +469,18 @@ class Loop:
         self._unfinished -= 1
         held_up = self._order.put(outcome, window)
         if window is not None:
-            self._note(window)  # a connection has room again, though the outcome may be held
+            self._schedule.note(window)  # a connection has room again, though the outcome may be held
         if held_up is not None:
-            self._note(held_up)
+            self._schedule.note(held_up)
 
     # -- the end ----------------------------------------------------------------------------------
 
     def _close(self) -> None:
         """Give up what is under way. It may be a finalizer that calls: nothing here waits."""
         for flight in self._flights:
-            flight.abandon()
+            with contextlib.suppress(Exception):  # its connection has failed: the others are given up as well
+                flight.end()
+            flight.lease.abandon()
         self._flights.clear()
         for leases in self._landed.values():
             for lease in leases:
@@ -491,5 +488,13 @@ class Loop:
         self._landed.clear()
         self._workers.close()
         for attempt in self._attempts:
-            attempt.break_off()
+            with contextlib.suppress(Exception):
+                attempt.break_off()
         self._poller.close()
+
+
+def _is_over(task: Task, waited: float) -> bool:
+    """Tell whether a request has no time left, after so many seconds of a wait."""
+    timeout = task.options.timeout
+    late = task.deadline is not None and time.monotonic() >= task.deadline
+    return late or (timeout is not None and timeout <= waited)

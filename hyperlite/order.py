@@ -5,16 +5,13 @@ origin.  So the one request that all the others wait for has room in any window.
 """
 
 from collections import deque
-from typing import TYPE_CHECKING
 
 from .fetching import Outcome
-
-if TYPE_CHECKING:
-    from .flights import Window
-    from .tasks import Task
+from .tasks import Task
+from .window import Window
 
 # With the window in which it takes up room, if it has got so far.
-Done = tuple[Outcome, "Window | None"]
+Done = tuple[Outcome, Window | None]
 
 
 class Order:
@@ -34,21 +31,21 @@ class Order:
     def __bool__(self) -> bool:
         return bool(self._ready)
 
-    def park(self, task: "Task", window: "Window") -> None:
+    def park(self, task: Task, window: Window) -> None:
         """Take note of where a request waits to be begun."""
         if self._kept and not task.started:
             self._parked[task.index] = window
 
-    def unpark(self, task: "Task") -> None:
+    def unpark(self, task: Task) -> None:
         """Take note that it waits no more."""
         if self._kept:
             self._parked.pop(task.index, None)
 
-    def waits_for(self, task: "Task") -> bool:
+    def waits_for(self, task: Task) -> bool:
         """Tell whether nothing can be taken before this request is done."""
         return self._kept and task.index == self._next
 
-    def put(self, outcome: Outcome, window: "Window | None") -> "Window | None":
+    def put(self, outcome: Outcome, window: Window | None) -> Window | None:
         """Add an outcome; returns where the request waits to be begun that is wanted next, if it does."""
         if not self._kept:
             self._ready.append((outcome, window))

@@ -1,62 +1,127 @@
-"""One thread that polls many HTTP/2 connections, and the bell by which other threads wake it."""
+"""One thread that polls many HTTP/2 connections."""
 
-import os
+import contextlib
 import selectors
 import time
 from collections.abc import Callable
 
+from .bell import Bell
+from .errors import ConnectionLost
+from .forking import watch
 from .mux import Mux
+
+# A connection to which something happened; or which cannot be polled, and why.
+Event = tuple[Mux, Exception | None]
 
 
 class Poller:
-    """Waits for many muxes at once, and pumps those to which something happened."""
+    """Waits for many muxes at once.
+
+    A mux that is watched keeps its descriptor open until it is forgotten here, though another thread closes
+    the connection: the number cannot become another socket's meanwhile.
+    """
 
     def __init__(self) -> None:
-        self._selector = selectors.DefaultSelector()
-        self._bell = Bell()
-        self._selector.register(self._bell, selectors.EVENT_READ)
         self._polling = False
+        self._foreign = False  # this is the child of the process that polls
         self._watched: dict[Mux, tuple[int, int]] = {}  # the descriptor, and what is waited for
+        self._bell = Bell()
+        try:
+            self._selector = selectors.DefaultSelector()
+        except BaseException:
+            self._bell.close()
+            raise
+        self._selector.register(self._bell, selectors.EVENT_READ)
+        watch(self)
 
     def watch(self, mux: Mux) -> None:
-        """Wait for what this mux waits for, from now until it is closed."""
-        wanted = selectors.EVENT_READ | (selectors.EVENT_WRITE if mux.wants_write else 0)
-        known = self._watched.get(mux)
-        if mux.closed:
-            if known is not None:
-                self._forget(mux)
-        elif known is None:
-            for other in [one for one in self._watched if one.closed]:
-                self._forget(other)  # its descriptor may be this one's by now
-            number = mux.fileno()
-            self._selector.register(number, wanted, mux)
-            self._watched[mux] = number, wanted
-        elif known[1] != wanted:
-            self._selector.modify(known[0], wanted, mux)
-            self._watched[mux] = known[0], wanted
+        """Poll this mux from now on, until it is closed.
 
-    def poll(self, timeout: float | None, hurry: Callable[[], bool]) -> None:
-        """Wait until something happens, at most `timeout` seconds; not at all if there is reason to hurry."""
-        asked = [mux for mux in self._watched if mux.grace is not None]  # for a sign of life
+        Raises:
+            OSError, ValueError, KeyError: the selector does not take it.
+        """
+        if mux in self._watched or (number := mux.attach()) is None:
+            return
+        self._watched[mux] = number, 0
+        try:
+            self._adjust(mux)
+        except Exception:
+            self.forget(mux)
+            raise
+
+    def poll(self, timeout: float | None, hurry: Callable[[], bool]) -> list[Event]:
+        """Wait until something happens, at most `timeout` seconds; not at all if there is reason to hurry.
+
+        Returns:
+            The muxes that have something to be received, or can send on.
+
+        Raises:
+            ConnectionLost: this process is a child of the one in which the poller was made.
+        """
+        if self._foreign:
+            raise ConnectionLost("this run of fetch_many() belongs to the parent of this process")
+        events, asked = self._look()
         for mux in asked:
             if (grace := mux.grace) is not None:
                 timeout = grace if timeout is None else min(timeout, grace)
         start = time.monotonic()
-        self._polling = True  # before it is asked whether to hurry: who comes later than that rings
+        self._polling = True  # before it is asked whether to hurry: a thread that comes later than that rings
         try:
-            events = self._selector.select(0 if hurry() else timeout)
+            ready = self._selector.select(0 if hurry() or events else timeout)
         finally:
             self._polling = False
-        for key, _ in events:
+        spent = time.monotonic() - start
+        for key, _ in ready:
             if key.data is None:
                 self._bell.hush()
             else:
-                key.data.pump()
-                self.watch(key.data)
-        if asked:
-            spent = time.monotonic() - start
-            for mux in asked:
-                mux.unheard(spent)  # which counts only if it has still said nothing
+                events.append((key.data, None))
+                asked.discard(key.data)
+        for mux in asked:
+            try:
+                mux.unheard(spent)
+            except Exception as error:
+                events.append((mux, error))
+        return events
+
+    def _look(self) -> tuple[list[Event], set[Mux]]:
+        """Adjust what is waited for; return what cannot be, and which muxes wait for a sign of life."""
+        broken: list[Event] = []
+        asked: set[Mux] = set()
+        for mux in list(self._watched):
+            try:
+                self._adjust(mux)
+            except Exception as error:
+                self.forget(mux)
+                broken.append((mux, error))
+            else:
+                if mux.grace is not None:
+                    asked.add(mux)
+        return broken, asked
+
+    def _adjust(self, mux: Mux) -> None:
+        """Wait for what this mux waits for now; not at all if it is closed."""
+        if mux.closed:
+            self.forget(mux)
+            return
+        number, known = self._watched[mux]
+        wanted = selectors.EVENT_READ | (selectors.EVENT_WRITE if mux.wants_write else 0)
+        if wanted == known:
+            return
+        if known:
+            self._selector.modify(number, wanted, mux)
+        else:
+            self._selector.register(number, wanted, mux)
+        self._watched[mux] = number, wanted
+
+    def forget(self, mux: Mux) -> None:
+        """Poll this mux no more, if it is polled."""
+        if mux in self._watched:
+            number, known = self._watched.pop(mux)
+            if known:
+                with contextlib.suppress(KeyError, ValueError, OSError):
+                    self._selector.unregister(number)
+            mux.detach()
 
     def wake(self) -> None:
         """End a poll that is under way; any thread may, at any time."""
@@ -64,50 +129,14 @@ class Poller:
             self._bell.ring()
 
     def close(self) -> None:
-        """Close what was opened here; the connections stay."""
-        self._watched.clear()
+        """Close what was opened here; the connections stay. A finalizer may call: this waits for nothing."""
         self._selector.close()
+        while self._watched:
+            self._watched.popitem()[0].detach()
         self._bell.close()
 
-    def _forget(self, mux: Mux) -> None:
-        number, _ = self._watched.pop(mux)
-        try:
-            self._selector.unregister(number)
-        except (KeyError, ValueError, OSError):
-            return  # closing it has done so
-
-
-class Bell:
-    """A descriptor that can be read when somebody has rung."""
-
-    def __init__(self) -> None:
-        self._read, self._write = os.pipe()
-        os.set_blocking(self._read, False)
-        os.set_blocking(self._write, False)
-        self._open = True
-
-    def fileno(self) -> int:
-        """Return the descriptor to poll."""
-        return self._read
-
-    def ring(self) -> None:
-        """Wake the one who polls; any thread may, at any time."""
-        if self._open:
-            try:
-                os.write(self._write, b"!")
-            except OSError:
-                return  # it is full, and so it rings already; or it was closed this very moment
-
-    def hush(self) -> None:
-        """Stop ringing."""
-        try:
-            while os.read(self._read, 4096):
-                pass
-        except BlockingIOError:
-            return
-
-    def close(self) -> None:
-        """Close the descriptors."""
-        self._open = False
-        os.close(self._read)
-        os.close(self._write)
+    def after_fork(self) -> None:
+        """In the child: what it changed in the selector would be changed in its parent's too."""
+        self._foreign = True
+        self._watched.clear()
+        self._selector.close()

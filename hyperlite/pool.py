@@ -190,8 +190,11 @@ class ConnectionPool:
                 outcomes of all that it gave before.
             concurrency: how many are under way at each origin, or wait to be taken from here.
             ordered: in the order of `requests`; otherwise as they arrive.
-            progress: called after each outcome with (how many so far, how many in all or None).
+            progress: called for each outcome with (how many so far, how many in all or None). What it
+                raises comes behind that outcome, and ends the run.
             options: as for `fetch()`, for those that say nothing themselves.
+
+        What is raised for one request, by its item, its body or its connection, is its outcome's `error`.
 
         Nothing is fetched that nobody takes: while the caller does something else no further
         requests are sent.  What is under way when the generator is closed is cancelled.

@@ -19,7 +19,6 @@ from typing import Any, NamedTuple
 from . import decoding, redirects
 from .errors import (
     DecodingError,
-    HTTP2Error,
     InadequateSecurity,
     MalformedResponse,
     ProtocolError,
@@ -406,7 +405,3 @@ def _retry_after(value: str | None) -> float | None:
 
 def _is_unknown_name(error: BaseException) -> bool:
     return isinstance(error, socket.gaierror) and error.errno != socket.EAI_AGAIN
-
-
-# What a request can end with, and nothing is wrong with the program.
-FAILURES = (http_client.HTTPException, OSError, HTTP2Error, ValueError, TypeError)

@@ -401,7 +401,7 @@ def test_what_was_answered_when_the_pool_was_closed_is_read_to_its_end(make_pool
 def test_more_origins_than_are_talked_to_at_once(
     make_pool: MakePool, serve: Serve, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("hyperlite.many.MAX_ORIGINS", 3)
+    monkeypatch.setattr("hyperlite.schedule.MAX_ORIGINS", 3)
     servers = [serve(secure=n % 2 == 0) for n in range(10)]
     urls = [server.url(f"/?{n}") for n in range(5) for server in servers]
     for source in (urls, iter(urls)):
@@ -418,7 +418,7 @@ def test_where_there_is_an_order_all_may_wait_for_a_redirect(
     urls = [here.url("/away"), *(there.url(f"/echo?n={n}") for n in range(10))]
     outcomes = list(pool.fetch_many(urls, concurrency=2, ordered=True))
     assert [outcome.result().url for outcome in outcomes] == [there.url("/echo?first"), *urls[1:]]
-    monkeypatch.setattr("hyperlite.many.MAX_ORIGINS", 1)
+    monkeypatch.setattr("hyperlite.schedule.MAX_ORIGINS", 1)
     outcomes = list(pool.fetch_many(urls, concurrency=2, ordered=True))
     assert [outcome.result().url for outcome in outcomes] == [there.url("/echo?first"), *urls[1:]]
 
@@ -476,7 +476,7 @@ def test_where_there_is_an_order_what_is_held_does_not_hold_up_its_connection(
 def test_in_order_with_more_origins_than_are_talked_to(
     make_pool: MakePool, serve: Serve, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("hyperlite.many.MAX_ORIGINS", 2)
+    monkeypatch.setattr("hyperlite.schedule.MAX_ORIGINS", 2)
     servers = [serve(secure=False) for _ in range(6)]
     urls = [server.url(f"/?{n}") for n in range(4) for server in servers]
     outcomes = list(make_pool().fetch_many(urls, concurrency=1, ordered=True))
