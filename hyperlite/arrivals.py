@@ -142,7 +142,7 @@ class Arrivals(Slots):
         if stream is None:
             return
         kind = StreamReset if event.remote else MalformedResponse
-        refused = event.remote and event.error_code == ErrorCode.REFUSED_STREAM and not stream.status
+        refused = event.remote and event.error_code == ErrorCode.REFUSED_STREAM and not stream.answered
         stream.error = kind(
             event.reason, error_code=event.error_code, stream_id=stream.stream_id, retry_safe=refused
         )
@@ -184,7 +184,8 @@ class Arrivals(Slots):
         for wire_id, stream in list(self._streams.items()):
             if wire_id % 2 and wire_id > event.last_wire_id:  # those that the server has opened go on
                 self._engine.reset(wire_id, ErrorCode.CANCEL)
-                stream.error = error.for_stream(stream.stream_id)
+                # Where an answer has begun to come, that disproves what the peer says here.
+                stream.error = error.for_stream(stream.stream_id, retry_safe=not stream.answered)
                 self._finish_locked(stream)
                 self._abandoned += stream.pushes or ()
 

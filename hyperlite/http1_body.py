@@ -21,8 +21,9 @@ from .errors import (
     RequestTimeout,
 )
 from .fields import Field
-from .http1_head import MAX_KEPT, BlockReader, Framing, LineReader, malformed
+from .http1_head import BlockReader, Framing, LineReader, malformed
 from .http1_wire import Wire
+from .message import MAX_KEPT
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer as Buffer

@@ -18,10 +18,6 @@ from .errors import ConnectionLost, ErrorCode, MalformedResponse
 from .fields import Field
 from .message import content_length
 
-# Bytes of all the 1xx responses before one response, or of the trailer fields behind it, that are kept:
-# as much as a header block may have on HTTP/2.
-MAX_KEPT = 262_144
-
 # RFC 9112 section 4. What follows the code is for people; http.client takes it as it comes.
 _status_line = re.compile(rb"HTTP/\d\.\d[ \t]+([1-9]\d\d)(?:[ \t][^\r\n\0]*)?\r?\n").fullmatch
 # RFC 9112 section 5.1, but of the names all that http.client takes: visible characters without a colon.

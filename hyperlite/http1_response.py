@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 from .errors import ErrorCode
 from .fields import Field, to_message
 from .http1_body import Http1Body
-from .http1_head import MAX_KEPT, Framing, HeadReader, LineReader, malformed
+from .http1_head import Framing, HeadReader, LineReader, malformed
 from .http1_wire import Paused, Wire
-from .message import MAX_INFORMATIONAL
+from .message import MAX_INFORMATIONAL, MAX_KEPT
 from .response import HTTP20Response, Lazy
 
 if TYPE_CHECKING:

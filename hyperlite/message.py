@@ -22,6 +22,12 @@ from .fields import CONNECTION_FIELDS, Field, is_field_name, is_response_value
 # A server may send any number of 1xx responses; each costs us a header block and some memory.
 # Go gives up when their size passes the header limit, urllib3 after none; 100 is far past any use.
 MAX_INFORMATIONAL = 100
+# Bytes of all the 1xx responses before one response; on HTTP/1.1 also of the trailer fields behind it. As
+# many as one header block may have on HTTP/2, where RFC 9113 section 10.5.1 says how they are measured.
+MAX_KEPT = 256 << 10
+# Bytes of all the fields that belong to one promised response, by the same measure: those of the request that
+# the peer answers unasked, and those of the answer. The peer alone decides how many such responses there are.
+MAX_PUSHED_FIELDS = 16 << 10
 # Fields of one header block. http.client reads 100, curl 5,000 in a response, nghttp2 no number.
 MAX_FIELDS = 1000
 
@@ -60,12 +66,15 @@ class Message:
     Args:
         head: the request's method was HEAD, so no body may follow whatever the fields say.
         max_fields: of one header block.
+        promise: the fields of the request, where the peer answers it unasked.
     """
 
     __slots__ = (
         "_head",
         "_informational",
+        "_kept",
         "_max_fields",
+        "_pushed",
         "_received",
         "_state",
         "complete",
@@ -73,12 +82,18 @@ class Message:
         "status",
     )
 
-    def __init__(self, head: bool = False, max_fields: int = MAX_FIELDS) -> None:
+    def __init__(
+        self, head: bool = False, max_fields: int = MAX_FIELDS, promise: Sequence[Field] | None = None
+    ) -> None:
         self.status = 0
         self._head = head
         self._max_fields = max_fields
         self._state = _WAITING
         self._informational = 0
+        self._kept = (
+            0 if promise is None else field_size(promise)
+        )  # bytes of 1xx fields; of a push, of all fields
+        self._pushed = promise is not None
         self._received = 0
         self.complete = False
         self.length: int | None = None
@@ -99,13 +114,15 @@ class Message:
                 f"more than {self._max_fields} header fields (max_response_headers)",
                 ErrorCode.ENHANCE_YOUR_CALM,
             )
+        if self._pushed:
+            self._keep(fields, MAX_PUSHED_FIELDS, "fields of a promised response")
         if self._state is _BODY:
             _check_fields(fields)
             self._end()
             return Block.TRAILERS
         status, announced = _judge(fields)
         if status < 200:
-            return self._inform(status, end_stream)
+            return self._inform(status, fields, end_stream)
         self.status = status
         self.length = announced if not self._head and status not in _NO_BODY else 0
         self._state = _BODY
@@ -127,15 +144,23 @@ class Message:
         if end_stream:
             self._end()
 
-    def _inform(self, status: int, end_stream: bool) -> Block:
+    def _inform(self, status: int, fields: Sequence[Field], end_stream: bool) -> Block:
         self._informational += 1
         if self._informational > MAX_INFORMATIONAL:
             raise _malformed(f"more than {MAX_INFORMATIONAL} 1xx responses", ErrorCode.ENHANCE_YOUR_CALM)
+        if not self._pushed:
+            self._keep(fields, MAX_KEPT, "1xx responses")
         if end_stream:
             raise _malformed(f"the stream ended with an informational response ({status})")
         if status == 101:
             raise _malformed("101 Switching Protocols on HTTP/2 (RFC 9113 section 8.6)")
         return Block.INFORMATIONAL
+
+    def _keep(self, fields: Sequence[Field], limit: int, what: str) -> None:
+        """Count the bytes of fields that are kept although they may never be asked for."""
+        self._kept += field_size(fields)
+        if self._kept > limit:
+            raise _malformed(f"more than {limit} bytes of {what}", ErrorCode.ENHANCE_YOUR_CALM)
 
     def _end(self, *, headers_only: bool = False) -> None:
         if self.length is not None and self._received < self.length:
@@ -143,6 +168,11 @@ class Message:
             raise _malformed(f"{where} after {self._received} of {self.length} bytes of content-length")
         self._state = _DONE
         self.complete = True
+
+
+def field_size(fields: Sequence[Field]) -> int:
+    """Return how large a list of fields is by the measure of RFC 9113 section 10.5.1."""
+    return sum(len(name) + len(value) + 32 for name, value in fields)
 
 
 def _malformed(reason: str, error_code: ErrorCode = ErrorCode.PROTOCOL_ERROR) -> MalformedResponse:

@@ -393,9 +393,9 @@ class Slots(Link):
         self._senders.clear()
         for stream in streams:
             # What never left this machine cannot have been processed.
-            unsent = gone is not None and not stream.status and stream.written_at >= gone
-            repeatable = not stream.status and stream.request.method in repeat
-            safe = error.retry_safe or unsent or repeatable
+            unsent = gone is not None and stream.written_at >= gone
+            repeatable = stream.request.method in repeat
+            safe = not stream.answered and (error.retry_safe or unsent or repeatable)
             stream.error = error.for_stream(stream.stream_id, retry_safe=safe)
             stream.outgoing = None
             stream.sent = True

@@ -188,6 +188,16 @@ class Stream:
         return bool(self.status) or self.error is not None
 
     @property
+    def answered(self) -> bool:
+        """Whether anything of an answer has come: the peer has then processed the request.
+
+        A 1xx response counts: a server that sends 103 has looked at the request. A promise does not: it
+        answers another request. Whatever the peer says afterwards (GOAWAY with a lower number,
+        REFUSED_STREAM), an answered request is not sent again.
+        """
+        return bool(self.status or self.informational)
+
+    @property
     def readable(self) -> int:
         """How many bytes may be read now.
 

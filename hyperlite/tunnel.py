@@ -19,7 +19,8 @@ from typing import Any
 
 from .errors import ConnectionLost, ErrorCode
 from .fields import authority, name_bytes, value_bytes
-from .http1_head import MAX_KEPT, malformed, status_code
+from .http1_head import malformed, status_code
+from .message import MAX_KEPT
 from .timeouts import remaining
 from .transport import wait_for
 

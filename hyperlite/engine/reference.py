@@ -24,7 +24,7 @@ import hpack
 
 from ..errors import ErrorCode, MalformedResponse, code_name
 from ..fields import Field
-from ..message import Block, Message, is_promise
+from ..message import MAX_PUSHED_FIELDS, Block, Message, field_size, is_promise
 from .events import (
     ConnectionFailed,
     DataReceived,
@@ -455,13 +455,14 @@ class H2Engine:
         wire_id, promised_id = self._promised
         fields = self._tap.fields
         stream = _Stream(
-            Message(head=fields[:1] == [(b":method", b"HEAD")], max_fields=self._max_fields),
+            Message(fields[:1] == [(b":method", b"HEAD")], self._max_fields, promise=fields),
             InboundWindow(self._stream_window),
         )
         stream.ended = True
         self._streams[promised_id] = stream
         pushed = sum(not number % 2 for number in self._streams)
-        if wire_id not in self._streams or pushed > MAX_PUSHES:
+        too_much = pushed > MAX_PUSHES or field_size(fields) > MAX_PUSHED_FIELDS
+        if wire_id not in self._streams or too_much:
             self.reset(promised_id, ErrorCode.REFUSED_STREAM)
         elif not is_promise(fields):
             self.reset(promised_id, ErrorCode.PROTOCOL_ERROR)

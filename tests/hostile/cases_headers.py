@@ -153,6 +153,39 @@ def _(line: Line) -> None:
     line.send_data(stream_id, BODY, end_stream=True)
 
 
+def hint(line: Line, stream_id: int) -> None:
+    """Send a 1xx response of 60 KB; not in Huffman's code, which takes the script seconds."""
+    block = line.frames.block([(":status", "103"), ("link", "x" * 60_000)], huffman=False)
+    line.send_raw(in_frames(line, stream_id, block, 16384))
+
+
+@headers.case(
+    "1xx-many-bytes",
+    "error",
+    "Go: 1xx header bytes are bounded together",
+    note="ten of 60 KB; a hundred of 256 KiB would be 25 MB for each request",
+    count=3,
+    together=True,
+    rst=CALM,
+)
+def _(line: Line) -> None:
+    line.greet()
+    streams = [line.request() for _ in range(3)]
+    for _ in range(10):
+        for stream_id in streams:
+            hint(line, stream_id)
+    for stream_id in streams:
+        line.ok(stream_id)
+
+
+@headers.case("1xx-240-kb", "ok", "RFC 9110 15.2: below the bound", alive=True)
+def _(line: Line) -> None:
+    stream_id = line.open()
+    for _ in range(4):
+        hint(line, stream_id)
+    line.ok(stream_id)
+
+
 # 30 characters of a never-added literal, named by index 62, the newest entry of the dynamic table.
 BOMB = b"\x40\x01a" + b"\x7f\xe1\x1e" + b"b" * 4064  # 127 + 3937 = 4064 bytes of value
 

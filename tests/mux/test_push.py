@@ -9,12 +9,12 @@ from hyperframe.frame import GoAwayFrame, HeadersFrame, RstStreamFrame
 
 import hyperlite
 import hyperlite.replay
-from tests.peer import Peer, Wire
+from tests.peer import OK, Peer, Wire
 
 from .conftest import acquaint, begin
 
 CONN = hyperlite.HTTP20Connection
-CANCEL, REFUSED, PROTOCOL_ERROR = 8, 7, 1
+CANCEL, REFUSED, PROTOCOL_ERROR, CALM = 8, 7, 1, 11
 
 
 @pytest.fixture
@@ -185,6 +185,24 @@ class TestPush:
         assert len(response.pushes) == 100
         assert peer.want(RstStreamFrame).error_code == REFUSED
         conn.close()
+
+    def test_nor_with_too_long_fields(self, peer: Peer, conn: CONN) -> None:
+        """Of the request or of its answer: nothing but the peer decides how many of them there are."""
+        stream_id = begin(peer, conn)
+        long = [("x", "x" * 10_000), ("y", "y" * 7000)]
+        peer.send_raw(peer.frames.headers(1))
+        peer.send_raw(peer.frames.push_promise(1, 2, [*promise(conn), long[0]]))
+        peer.send_raw(peer.frames.push_promise(1, 4, promise(conn)) + peer.frames.headers(4, [*OK, *long]))
+        peer.send_raw(peer.frames.push_promise(1, 6, [*promise(conn), *long]))
+        peer.answer(2, b"style", fields=[("etag", "z")])
+        peer.send_data(1, b"page", end_stream=True)
+        response = conn.getresponse(stream_id)
+        assert response.read() == b"page"
+        first, second = response.pushes
+        assert first.getresponse().read() == b"style"
+        with pytest.raises(hyperlite.MalformedResponse, match="16384 bytes"):
+            second.getresponse()
+        assert [peer.want(RstStreamFrame).error_code for _ in range(2)] == [CALM, REFUSED]
 
     def test_nor_too_many_that_nobody_takes(self, peer: Peer, conn: CONN) -> None:
         stream_id = begin(peer, conn)

@@ -1,6 +1,7 @@
 """message.py: what a response may be, and what its stream is reset for (RFC 9113 section 8.1)."""
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 import pytest
 from hypothesis import given
@@ -283,6 +284,38 @@ class TestInformational:
             message.block([(b":status", b"103")], end_stream=False)
         with pytest.raises(MalformedResponse, match="more than 100 1xx responses") as caught:
             message.block([(b":status", b"103")], end_stream=False)
+        assert caught.value.error_code == ErrorCode.ENHANCE_YOUR_CALM
+
+    def test_their_bytes_are_bounded_together(self) -> None:
+        """By the measure of RFC 9113 section 10.5.1: each field is 32 bytes longer than it looks."""
+        message = Message()
+        status, link = (b":status", b"103"), (b"link", b"x" * (65536 - 42 - 36))
+        for _ in range(4):  # 4 x 64 KiB
+            message.block([status, link], end_stream=False)
+        with pytest.raises(MalformedResponse, match="more than 262144 bytes of 1xx responses") as caught:
+            message.block([status], end_stream=False)
+        assert caught.value.error_code == ErrorCode.ENHANCE_YOUR_CALM
+
+    def test_the_final_header_block_and_the_trailers_have_a_limit_of_their_own(self) -> None:
+        message = Message()
+        large = (b"x", b"x" * 200_000)
+        message.block([(b":status", b"103"), large], end_stream=False)
+        message.block([OK, large], end_stream=False)
+        message.block([large], end_stream=True)
+        assert message.complete
+
+
+class TestPromise:
+    REQUEST: ClassVar = [(b":path", b"/" * 6000)]
+
+    def test_its_fields_are_bounded_together(self) -> None:
+        message = Message(promise=self.REQUEST)
+        message.block([(b":status", b"103"), (b"link", b"x" * 5000)], end_stream=False)
+        message.block([OK, (b"etag", b"x" * 5000)], end_stream=False)
+        with pytest.raises(
+            MalformedResponse, match="more than 16384 bytes of fields of a promised"
+        ) as caught:
+            message.block([(b"checksum", b"x" * 1000)], end_stream=True)
         assert caught.value.error_code == ErrorCode.ENHANCE_YOUR_CALM
 
 
