@@ -1,4 +1,4 @@
-"""From a name to a connected socket: its addresses tried side by side, directly or through SOCKS.
+"""From a name to a connected socket: its addresses tried side by side.
 
 In the spirit of RFC 8305: an address that does not answer is not waited out; after a quarter of a
 second, or when it has failed, the next one is tried as well, and the first to answer is taken.
@@ -8,11 +8,9 @@ import errno
 import os
 import selectors
 import socket
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from .proxies import Proxy
 from .timeouts import deadline_after, remaining
 
 # Seconds before the next address is tried too (RFC 8305 section 8).
@@ -127,35 +125,3 @@ class _Race:
             self._errors.append(OSError(code, os.strerror(code)))
             sock.close()
         return None
-
-
-def through_socks(proxy: Proxy) -> Callable[..., socket.socket]:
-    """Return what connects through a SOCKS proxy; it needs PySocks.
-
-    Raises:
-        ImportError: PySocks is not installed.
-    """
-    import socks  # type: ignore[import-untyped,import-not-found,unused-ignore]  # noqa: PLC0415
-
-    name, _, password = (proxy.user or b":").decode().partition(":")
-
-    def create(
-        address: tuple[str, int], timeout: float | None = None, source: tuple[str, int] | None = None
-    ) -> socket.socket:
-        start = time.monotonic()
-        sock: socket.socket = socks.create_connection(
-            address,
-            timeout,
-            source,
-            proxy_type=socks.SOCKS5 if proxy.scheme.startswith("socks5") else socks.SOCKS4,
-            proxy_addr=proxy.host,
-            proxy_port=proxy.port,
-            proxy_rdns=proxy.scheme in {"socks5h", "socks4a"},
-            proxy_username=name or None,
-            proxy_password=password or None,
-        )
-        if timeout is not None:
-            sock.settimeout(max(0.001, timeout - (time.monotonic() - start)))
-        return sock
-
-    return create

@@ -7,7 +7,8 @@ import threading
 import time
 from typing import Any, NamedTuple
 
-from .addresses import create_connection, through_socks
+from . import socks
+from .addresses import create_connection
 from .connection import HTTP20Connection
 from .errors import ConnectionGoingAway, StreamReset
 from .http1 import Lane
@@ -77,7 +78,7 @@ class PooledConnection(HTTP20Connection):
         if proxy is None:
             self._create_connection: Any = create_connection
         elif not forwarded:
-            self._create_connection = through_socks(proxy)
+            self._create_connection = socks.through(proxy)
         else:
             self._create_connection = create_connection
             if secure:

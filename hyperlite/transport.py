@@ -5,7 +5,12 @@ import math
 import select
 import socket
 import ssl
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from .timeouts import remaining
+
+T = TypeVar("T")
 
 # In milliseconds: poll takes a C int.
 LONGEST_POLL = 2**31 - 1
@@ -27,6 +32,37 @@ def wait_for(sock: socket.socket, *, read: bool, write: bool, timeout: float | N
 def _milliseconds(timeout: float | None) -> int | None:
     """Return what `poll` takes; rounded up, because who wakes too early only has to sleep again."""
     return None if timeout is None else min(math.ceil(timeout * 1000), LONGEST_POLL)
+
+
+def in_time(
+    sock: socket.socket,
+    call: Callable[[], T],
+    *,
+    writes: bool,
+    deadline: float | None,
+    late: Callable[[], Exception],
+) -> T:
+    """Make a call of a socket that does not block, as soon as it can do something; return its result.
+
+    Args:
+        sock: the socket.
+        call: its `send` or `recv`, with the argument.
+        writes: it is a `send`.
+        deadline: the monotonic time by which it must have done something, or None.
+        late: makes the error that is raised if it has not.
+    """
+    while True:
+        try:
+            return call()
+        except BlockingIOError:
+            wants_write = writes
+        except ssl.SSLWantReadError:
+            wants_write = False
+        except ssl.SSLWantWriteError:
+            wants_write = True
+        ready = wait_for(sock, read=not wants_write, write=wants_write, timeout=remaining(deadline))
+        if not ready or remaining(deadline) == 0:
+            raise late()
 
 
 class Watch:

@@ -10,19 +10,21 @@ running Python.  It gets a stand-in for the socket, which adds what http.client 
 - Nothing stays open after a failure, so no later request goes to the proxy instead of the origin.
 """
 
+import functools
 import http.client as http_client
 import io
 import socket
 import ssl
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from .errors import ConnectionLost, ErrorCode
 from .fields import authority, name_bytes, value_bytes
 from .http1_head import malformed, status_code
 from .message import MAX_KEPT
-from .timeouts import remaining
-from .transport import wait_for
+from .transport import in_time
+
+T = TypeVar("T")
 
 
 def establish(connection: Any, talk: Callable[[], None], deadline: float | None) -> None:
@@ -113,37 +115,24 @@ class _ProxySocket:
         """Send the request."""
         view = memoryview(data)
         while view:
-            view = view[self._in_time(self._sock.send, view, writes=True) :]
+            view = view[self._in_time(functools.partial(self._sock.send, view), writes=True) :]
 
     def receive(self, size: int) -> bytes:
         """Return up to `size` bytes of the line that comes, and none behind it; b"" at the end."""
         if isinstance(self._sock, ssl.SSLSocket):  # which cannot look ahead
-            data: bytes = self._in_time(self._sock.recv, 1, writes=False)
-            return data
-        ahead = self._in_time(self._peek, size, writes=False)
+            return self._in_time(functools.partial(self._sock.recv, 1), writes=False)
+        ahead = self._in_time(functools.partial(self._sock.recv, size, socket.MSG_PEEK), writes=False)
         return self._sock.recv(ahead.find(b"\n") + 1 or len(ahead)) if ahead else b""
-
-    def _peek(self, size: int) -> bytes:
-        return self._sock.recv(size, socket.MSG_PEEK)
 
     def close(self) -> None:
         """Close the socket."""
         self._sock.close()
 
-    def _in_time(self, call: Callable[[Any], Any], argument: Any, *, writes: bool) -> Any:
-        while True:
-            try:
-                return call(argument)
-            except BlockingIOError:
-                wants_write = writes
-            except ssl.SSLWantReadError:  # a proxy with TLS of its own, which a caller has brought
-                wants_write = False
-            except ssl.SSLWantWriteError:
-                wants_write = True
-            left = remaining(self._deadline)
-            ready = wait_for(self._sock, read=not wants_write, write=wants_write, timeout=left)
-            if not ready or remaining(self._deadline) == 0:
-                raise TimeoutError(f"the proxy {self._proxy} did not answer CONNECT in time")
+    def _in_time(self, call: Callable[[], T], *, writes: bool) -> T:
+        return in_time(self._sock, call, writes=writes, deadline=self._deadline, late=self._late)
+
+    def _late(self) -> TimeoutError:
+        return TimeoutError(f"the proxy {self._proxy} did not answer CONNECT in time")
 
 
 class _Answer(io.RawIOBase):

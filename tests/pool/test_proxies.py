@@ -1,6 +1,5 @@
 """Proxies: which one, and what it is told."""
 
-import contextlib
 import socket
 import threading
 from http.client import InvalidURL
@@ -12,7 +11,7 @@ from hyperlite.proxies import choose, rules
 from hyperlite.testing.server import Server
 from hyperlite.urls import parse
 from tests.conftest import Serve
-from tests.connect_proxy import GRANTED, Proxy, drip, relay
+from tests.connect_proxy import GRANTED, Proxy, drip
 
 from .conftest import MakePool
 
@@ -352,30 +351,3 @@ def test_a_proxy_that_is_not_there(make_pool: MakePool, server: Server):
         url = proxy.url()
     with pytest.raises(ConnectionRefusedError):
         make_pool(proxies=url, retries=0).fetch(server.url("/"))
-
-
-def _serve_socks5(listener: socket.socket) -> None:
-    """Be a SOCKS5 proxy for one connection (RFC 1928), without authentication."""
-    with contextlib.suppress(OSError), listener.accept()[0] as sock:
-        sock.recv(2 + 255)
-        sock.sendall(b"\x05\x00")
-        head = sock.recv(4)
-        length = sock.recv(1)[0] if head[3] == 3 else 4
-        sock.recv(length)
-        port = int.from_bytes(sock.recv(2), "big")
-        with socket.create_connection(("127.0.0.1", port)) as far:
-            sock.sendall(b"\x05\x00\x00\x01" + bytes(6))
-            relay(sock, far)
-
-
-@pytest.mark.parametrize("scheme", ["socks5", "socks5h"])
-def test_by_socks(make_pool: MakePool, server: Server, scheme: str):
-    pytest.importorskip("socks")
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        thread = threading.Thread(target=_serve_socks5, args=[listener], daemon=True)
-        thread.start()
-        pool = make_pool(proxies=f"{scheme}://127.0.0.1:{listener.getsockname()[1]}")
-        for _ in range(2):
-            assert pool.fetch(server.url("/")).body == b"hello"
-        pool.close()
-        thread.join(5)

@@ -28,7 +28,7 @@ from hyperlite.testing.certificates import certificates
 from hyperlite.testing.server import Server
 from tests.conftest import Serve
 from tests.connect_proxy import Proxy
-from tests.pool.test_proxies import _serve_socks5
+from tests.socks_proxy import SocksProxy, drip
 
 from .conftest import MakeSession
 
@@ -384,19 +384,21 @@ def test_another_thread_reads_on(session: Session, h2: Server):
     assert got == [3_000_000]
 
 
-@pytest.mark.parametrize("scheme", ["socks5", "socks5h"])
+@pytest.mark.parametrize("scheme", ["socks4", "socks4a", "socks5", "socks5h"])
 def test_by_socks(session: Session, server: Server, scheme: str):
-    pytest.importorskip("socks")
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        thread = threading.Thread(target=_serve_socks5, args=[listener], daemon=True)
-        thread.start()
-        proxy = f"{scheme}://127.0.0.1:{listener.getsockname()[1]}"
-        session.proxies = {"https": proxy, "http": proxy}
+    pytest.importorskip("socks")  # requests asks for it
+    with SocksProxy() as proxy:
+        session.proxies = dict.fromkeys(("https", "http"), proxy.url(scheme))
         for _ in range(2):
             assert session.get(server.url("/")).content == b"hello"
         assert server.connections == 1
-        session.close()
-        thread.join(10)
+
+
+def test_a_socks_proxy_whose_answer_drips(session: Session, server: Server):
+    pytest.importorskip("socks")
+    with SocksProxy(send=drip) as proxy, pytest.raises(requests.ConnectTimeout):
+        session.get(server.url("/"), proxies={"all": proxy.url("socks5h")}, timeout=0.3)
+    assert not server.log
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
