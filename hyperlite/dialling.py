@@ -44,6 +44,7 @@ class DiallingConnection(http_client.HTTPSConnection):
     _upgrade: bool
     _upgrade_next: bool = False  # the next request asks for HTTP/2
     _session: Session | None = None
+    _trust: tuple[Any, ...] | None = None  # how the context is to be, where it may be changed meanwhile
     _dial_by: float | None = None  # when the exchange for which one dials must be over
 
     # -- connecting -------------------------------------------------------------------------------
@@ -111,6 +112,7 @@ class DiallingConnection(http_client.HTTPSConnection):
             source_address=self.source_address,
             alpn=alpn,
             session=self._session,
+            trust=self._trust,
             create_connection=self._create_connection,  # type: ignore[attr-defined]
         )
         if self._tunnelled:
@@ -127,6 +129,7 @@ class DiallingConnection(http_client.HTTPSConnection):
                         start=time.monotonic(),
                         alpn=alpn,
                         session=self._session,
+                        trust=self._trust,
                         proxy=(self.host, self.port),
                     )
             except BaseException:

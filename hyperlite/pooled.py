@@ -36,9 +36,16 @@ class Key(NamedTuple):
     verification: tuple[Any, ...]  # what can be changed on a context while connections stand
 
     @classmethod
-    def of(cls, url: URL, proxy: Proxy | None, context: ssl.SSLContext | None) -> "Key":
-        """Return the key for a URL."""
-        verification = () if context is None else trust_of(context)
+    def of(
+        cls,
+        url: URL,
+        proxy: Proxy | None,
+        context: ssl.SSLContext | None,
+        *,
+        verified: bool = False,
+    ) -> "Key":
+        """Return the key for a URL; for `verified` see `trust_of`."""
+        verification = () if context is None else trust_of(context, verified=verified)
         return cls(url.scheme, url.host, url.port, proxy, context, verification)
 
     def __str__(self) -> str:
@@ -69,6 +76,7 @@ class PooledConnection(HTTP20Connection):
             context=key.context,
             **options,
         )
+        self._trust = key.verification if secure else None  # so it is dialled, whatever happens meanwhile
         self.mux: Mux | None = None
         self.leased = 0
         self.used = False

@@ -9,6 +9,7 @@ What of a context cannot be read from it is read from a ClientHello that it make
 that cannot be followed so makes its TLS objects itself, as for http.client (docs/differences.md).
 """
 
+import contextlib
 import errno
 import functools
 import os
@@ -81,11 +82,16 @@ class Session(NamedTuple):
 _terms: "weakref.WeakKeyDictionary[ssl.SSLSocket, Terms]" = weakref.WeakKeyDictionary()
 
 
-def trust_of(context: Any) -> tuple[Any, ...]:
+def trust_of(context: Any, *, verified: bool = False) -> tuple[Any, ...]:
     """Return what of a context decides which certificates are accepted, and can be changed while it is used.
 
     Equal for the same context: whatever was accepted before would be accepted now.  (Authorities can be
     added to a context, never taken away; a client certificate that was loaded cannot be seen.)
+
+    Args:
+        context: the caller's.
+        verified: certificates are verified, and hold the host's name, even if the context does not want that.
+            (One that makes its TLS sockets itself is taken at its word.)
     """
     trust: tuple[Any, ...] = ()
     if isinstance(context, _native):
@@ -94,7 +100,7 @@ def trust_of(context: Any) -> tuple[Any, ...]:
             trust += (context.cert_store_stats()["crl"],)
     if type(context) not in ssl.SSLContext.__mro__:
         trust += tuple([getattr(context, name, None) for name in TRUST])
-    return trust
+    return (ssl.CERT_REQUIRED, True, *trust[2:]) if verified and is_stock(context) else trust
 
 
 def connect(
@@ -106,6 +112,7 @@ def connect(
     source_address: tuple[str, int] | None = None,
     alpn: Sequence[str] = (H2, HTTP11),
     session: Session | None = None,
+    trust: tuple[Any, ...] | None = None,
     create_connection: CreateConnection = socket.create_connection,
 ) -> tuple[socket.socket, str | None]:
     """Connect to an origin; returns the socket and the protocol that ALPN chose, None without TLS.
@@ -116,6 +123,7 @@ def connect(
         source_address: (host, port) to bind to.
         alpn: what to offer, best first; see `secure`.
         session: of an earlier connection; see `secure`.
+        trust: see `secure`.
         create_connection: in place of `socket.create_connection`, which tries each address in turn.
 
     Raises:
@@ -136,7 +144,17 @@ def connect(
         raise
     if context is None:
         return sock, None
-    return secure(sock, host, port, context=context, timeout=timeout, start=start, alpn=alpn, session=session)
+    return secure(
+        sock,
+        host,
+        port,
+        context=context,
+        timeout=timeout,
+        start=start,
+        alpn=alpn,
+        session=session,
+        trust=trust,
+    )
 
 
 def secure(
@@ -149,6 +167,7 @@ def secure(
     start: float,
     alpn: Sequence[str] = (H2, HTTP11),
     session: Session | None = None,
+    trust: tuple[Any, ...] | None = None,
     proxy: tuple[str, int] | None = None,
 ) -> tuple[ssl.SSLSocket, str | None]:
     """Do the TLS handshake on a connected socket; returns the TLS socket and the protocol that ALPN chose.
@@ -166,10 +185,12 @@ def secure(
             but no HTTP/2 that is not in `alpn`.
         session: offered only on the terms on which it was made: the same host, port, proxy and context, and
             nothing changed on the context that decides trust.
+        trust: what `trust_of` the context returned: so the handshake is made, though it is changed meanwhile.
+            None: as it is now.
         proxy: host and port of the proxy whose tunnel leads to the origin.
 
     Raises:
-        As `connect`.
+        As `connect`.  ssl.SSLError too: a context that makes its TLS sockets itself is not as `trust` says.
     """
     deadline = None
     if timeout is not None:
@@ -181,10 +202,12 @@ def secure(
     name = host.removesuffix(".")
     wrapped: Any = sock
     try:
-        terms = Terms(host, port, proxy, context, trust_of(context))
+        terms = Terms(host, port, proxy, context, trust_of(context) if trust is None else trust)
         private = _private_for(terms, name, alpn)
         if private is None:
+            _insist(context, trust)
             wrapped = _wrapped_by_itself(sock, context, name, peer, deadline)
+            _insist(context, trust)
         else:
             wrapped = private.wrap_socket(sock, server_hostname=name, do_handshake_on_connect=False)
             _hand_over(wrapped, terms, session)
@@ -253,7 +276,7 @@ class _Settings(NamedTuple):
 def _private_for(terms: Terms, name: str, alpn: Sequence[str]) -> ssl.SSLContext | None:
     """Return the private context for a caller's, as this is now; None if it cannot be followed."""
     context, trust = terms.context, terms.trust
-    if not _is_stock(context):
+    if not is_stock(context):
         return None
     versions = _versions(context.protocol, *trust[4:7])
     hello = client_hello(context, name) if versions else None
@@ -284,7 +307,7 @@ def _private_for(terms: Terms, name: str, alpn: Sequence[str]) -> ssl.SSLContext
     )
 
 
-def _is_stock(context: Any) -> bool:
+def is_stock(context: Any) -> bool:
     """Tell whether a context makes its TLS objects as the ssl module does, or gevent in its place."""
     stock = ssl.SSLContext.__mro__
     if not isinstance(context, stock[-3]):  # the ssl module's own
@@ -337,7 +360,10 @@ def _private(settings: _Settings) -> ssl.SSLContext:
     if settings.post_handshake_auth:
         made.post_handshake_auth = True
     if settings.curve is not None:
-        made.set_ecdh_curve(settings.curve)
+        with contextlib.suppress(
+            ssl.SSLError
+        ):  # then OpenSSL's own settings have set it, on this context too
+            made.set_ecdh_curve(settings.curve)
     if settings.sslsocket_class is not None:
         made.sslsocket_class = settings.sslsocket_class
     made.set_alpn_protocols(settings.alpn)
@@ -365,6 +391,11 @@ def _hand_over(wrapped: ssl.SSLSocket, terms: Terms, session: Session | None) ->
         wrapped.session = session.session
     wrapped.context = terms.context
     _terms[wrapped] = terms
+
+
+def _insist(context: Any, trust: tuple[Any, ...] | None) -> None:
+    if trust is not None and trust_of(context) != trust:
+        raise ssl.SSLError(f"{context!r} verifies otherwise than it did when the connection was asked for")
 
 
 def _wrapped_by_itself(

@@ -31,6 +31,7 @@ from ..pooled import Key
 from ..proxies import Proxy
 from ..redirects import Header
 from ..tasks import Options, Retries
+from ..tls import is_stock
 from ..urls import URL
 from .borrowed import Borrowed, encoded, request_fields
 from .raw import HTTP20Raw
@@ -256,9 +257,13 @@ class Multiplexed(urllib3.HTTPConnectionPool):
         """
         context = self._context()
         known = self._key
-        if known is None or known[0] is not context or known[1] is not via or self._is_shared(context):
+        shared = self._is_shared(context)
+        if known is None or known[0] is not context or known[1] is not via or shared:
+            verified = shared and self.verifies
+            if verified and not is_stock(context):
+                context.check_hostname = True  # which switches verification on, as urllib3 does each time
             url = URL(self.scheme, self.host, self.port or 0, "/")
-            known = self._key = (context, via, Key.of(url, via, context))
+            known = self._key = (context, via, Key.of(url, via, context, verified=verified))
         return pool.origin_of(known[2])
 
     def _context(self) -> Any:

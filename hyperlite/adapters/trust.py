@@ -1,7 +1,10 @@
 """TLS contexts for what urllib3's pools are told, each made once.
 
-Rule: a context that somebody else made is only ever made stricter.  Where its verification is not
-wanted it is not switched off, which all its users would feel: another takes its place.
+Rule: on a context that a caller made, verification is neither switched on nor off, which all its users would
+feel.  Where it is wanted, it is asked for when the connection is dialled (`trust_of`); a context that makes
+its sockets itself is told, as urllib3 does.  Where it is not wanted, another context takes its place.
+Authorities and client certificates that urllib3 is told beside such a context are loaded into it, as by
+urllib3.
 """
 
 import os
@@ -80,9 +83,7 @@ def _make(trust: Trust) -> ssl.SSLContext:
         )
         if trust.verify and not (trust.ca_certs or trust.ca_cert_dir or trust.ca_cert_data):
             context.load_default_certs()
-    elif trust.verify:
-        context.check_hostname = True  # which switches verification on
-    elif context.verify_mode != ssl.CERT_NONE:
+    elif not trust.verify and context.verify_mode != ssl.CERT_NONE:
         context = _unverified(context)
     if trust.verify and (trust.ca_certs or trust.ca_cert_dir or trust.ca_cert_data):
         context.load_verify_locations(trust.ca_certs, trust.ca_cert_dir, trust.ca_cert_data)

@@ -3,17 +3,21 @@
 import http.client
 import ssl
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 import trustme
 
 import hyperlite
+from hyperlite import pooled
+from hyperlite.adapters.requests import HTTP20Adapter
 from hyperlite.pool import ConnectionPool
 from tests.connect_proxy import Proxy
 from tests.peer import TIMEOUT
 
-from .conftest import SecureServer, client_context, server_context
+from .conftest import SecureServer, client_context, frozen_context, server_context
 
 
 @pytest.fixture
@@ -205,6 +209,60 @@ class TestThePool:
             context.verify_flags |= ssl.VERIFY_CRL_CHECK_LEAF
             with pytest.raises(ssl.SSLCertVerificationError, match="CRL"):
                 pool.fetch(server.url())
+
+    def test_nor_is_it_dialled_with_less_trust_than_was_asked_for(
+        self, impostor: SecureServer, ca: trustme.CA, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The context is changed while the connection is dialled, and back again afterwards."""
+        context = client_context(ca)
+        connect = pooled.create_connection
+
+        def disarm(*args: Any) -> Any:
+            unverified(context)
+            return connect(*args)
+
+        monkeypatch.setattr(pooled, "create_connection", disarm)
+        with ConnectionPool(context=context, timeout=TIMEOUT, retries=0) as pool:
+            with pytest.raises(ssl.SSLCertVerificationError):
+                pool.fetch(impostor.url())
+            assert pool.fetch(impostor.url()).body == b"hello"  # as the context says by now
+
+
+class TestTheAdapter:
+    """requests' `verify` holds whatever has become of a context that others use too."""
+
+    @pytest.fixture
+    def session(self, ca: trustme.CA, tmp_path: Path) -> Iterator[requests.Session]:
+        context = self.context = frozen_context(ca)
+        ca.cert_pem.write_to_path(tmp_path / "ca.pem")
+
+        class Adapter(HTTP20Adapter):
+            def init_poolmanager(self, *args: Any, **options: Any) -> None:
+                super().init_poolmanager(*args, ssl_context=context, **options)
+
+        with requests.Session() as session:
+            session.trust_env = False
+            session.verify = str(tmp_path / "ca.pem")
+            session.mount("https://", Adapter())
+            yield session
+
+    def test_a_context_that_was_disarmed_verifies_all_the_same(
+        self, session: requests.Session, server: SecureServer, impostor: SecureServer
+    ) -> None:
+        assert session.get(server.url()).content == b"hello"
+        unverified(self.context)
+        assert session.get(server.url()).content == b"hello"
+        with pytest.raises(requests.exceptions.SSLError):
+            session.get(impostor.url())
+        assert self.context.verify_mode == ssl.CERT_NONE  # it is the caller's
+
+    @pytest.mark.filterwarnings("ignore::urllib3.exceptions.InsecureRequestWarning")
+    def test_a_request_without_verification_leaves_the_context_as_it_is(
+        self, session: requests.Session, impostor: SecureServer
+    ) -> None:
+        self.context.freeze()
+        assert session.get(impostor.url(), verify=False).content == b"hello"
+        assert self.context.verify_mode == ssl.CERT_REQUIRED
 
 
 def test_hyperlite_client_resumes_nothing(server: SecureServer, ca: trustme.CA) -> None:
