@@ -53,7 +53,8 @@ class Arrivals(Slots):
     def _consume_locked(self, data: bytes) -> None:
         events = self._engine.receive(data)
         if events:
-            self._moved = self._heard
+            self._moved = self._stirred = self._heard
+            self._waited = 0.0
         if events and isinstance(events[-1], ConnectionFailed):
             self._draining = True
             self._refuse_queue_locked(_failure(events[-1]))  # nothing may be started by what came before it

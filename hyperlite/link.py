@@ -73,6 +73,8 @@ class Link(ABC):
         # -- guarded by _lock: is the peer alive --
         self._heard = time.monotonic()  # when it last said something
         self._quiet = 0.0  # seconds of polling in which nothing came, since then or since the last request
+        self._waited = 0.0  # seconds of polling in which nothing of use came, since something last moved
+        self._stirred = self._heard  # when that was
         self._grace: float | None = None  # seconds of polling in which it must say something
         self._write_error: OSError | None = None
         self._closed: HTTP2Error | None = None  # why
@@ -254,6 +256,8 @@ class Link(ABC):
                 self._pollers -= polling
                 if polling and read:
                     self._polled_locked(time.monotonic() - start, ready, asked=grace is not None)
+                    if write and ready:  # what was sent may be taken only now
+                        self._stir_locked()
                 if write:
                     self._watched = False
                 self._close_descriptor_locked()
@@ -266,6 +270,7 @@ class Link(ABC):
 
     def _polled_locked(self, waited: float, ready: bool, *, asked: bool) -> None:
         """Take note of a poll: how long it was, whether anything came, whether a PING was under way."""
+        self._waited += min(waited, time.monotonic() - self._stirred)
         self._dry = not ready
         if not ready:
             self._quiet += waited
@@ -273,6 +278,11 @@ class Link(ABC):
                 self._use_up_grace_locked(waited)
         if waited > PAUSE:
             self._paused_locked()
+
+    def _stir_locked(self) -> None:
+        """Take note that something moved: an answer can be expected from now on, and no earlier."""
+        self._waited = 0.0
+        self._stirred = time.monotonic()
 
     def _use_up_grace_locked(self, seconds: float) -> None:
         """Take note of a poll in which the peer, which has been asked for a sign of life, said nothing.

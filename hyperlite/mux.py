@@ -225,24 +225,55 @@ class Mux(Arrivals):
             return True
 
     def _wait_for(
-        self, stream: Stream, attempt: Callable[[], T | None], complaint: str, limit: float | None = None
+        self,
+        stream: Stream,
+        attempt: Callable[[], T | None],
+        complaint: str,
+        limit: float | None = None,
+        silence: float = 0.0,
     ) -> T:
-        """Wait for something to happen on one stream, for as long as its request allows, and `limit`."""
+        """Wait for something to happen on one stream, for as long as its request allows, and `limit`.
+
+        Args:
+            stream: that must change.
+            attempt: called under the lock; returns None if it is too early.
+            complaint: what to say when the time is over.
+            limit: seconds, or None.
+            silence: seconds of the request's timeout that are over already: see `_silence`.
+        """
         request = stream.request
         timeout = self.timeout if request.timeout is UNSET else request.timeout
         if limit is not None and (timeout is None or limit < timeout):
             timeout = limit
+        patience = timeout if timeout is None else max(0.0, timeout - silence)
         if request.deadline is not None:
             left = max(0.0, request.deadline - time.monotonic())
-            timeout = left if timeout is None else min(left, timeout)
+            if timeout is None or patience is None or left < patience:
+                timeout = patience = left
         try:
-            return self._wait((stream,), attempt, timeout, complaint)
+            return self._wait((stream,), attempt, patience, complaint)
         except RequestTimeout as error:
             if limit is None and timeout is not None:
+                stream.told = self._waited
                 self.distrust(timeout)
             if _is_late(stream):
                 raise self._expire(stream, complaint) from error
+            if patience != timeout:
+                complaint = f"{complaint}: nothing has moved on the connection for {timeout:g} s"
+                raise RequestTimeout(complaint, stream_id=stream.stream_id) from error
             raise
+
+    def _silence(self, stream: Stream) -> float:
+        """Return for how long an answer to a stream has been polled for in vain, whichever thread did it.
+
+        A connection that has died costs one timeout, and not one for each response that is waited for in
+        turn. Only polling counts, and only since something last moved, in either direction: a thread that
+        comes late has missed nothing. What the stream has had a timeout for does not count again.
+        """
+        waited = self._waited
+        if not waited or not stream.wire_id:
+            return 0.0
+        return waited - stream.told if stream.told <= waited else waited
 
     def expire(self, stream: Stream) -> bool:
         """Fail a request whose deadline is over, unless it was answered in time; tell whether it is."""
@@ -283,7 +314,7 @@ class Mux(Arrivals):
         if stream.status:
             return True
         attempt = functools.partial(self._head_locked, stream)
-        return self._wait_for(stream, attempt, "no response came")
+        return self._wait_for(stream, attempt, "no response came", silence=self._silence(stream))
 
     def _head_locked(self, stream: Stream) -> bool | None:
         if stream.status:
@@ -356,7 +387,7 @@ class Mux(Arrivals):
             taken = self._read_locked(stream, take)
         if taken is None:
             attempt = functools.partial(self._read_locked, stream, take)
-            taken = self._wait_for(stream, attempt, "no more of the body came")
+            taken = self._wait_for(stream, attempt, "no more of the body came", silence=self._silence(stream))
         if self._out:
             self._linger()
         return taken

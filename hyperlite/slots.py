@@ -149,6 +149,7 @@ class Slots(Link):
         if self._asked < self._moved:
             self._asked = time.monotonic()
         self._quiet = 0.0
+        self._stir_locked()
         stream.written_at = self._written
         request = stream.request
         engine = self._engine
@@ -219,6 +220,7 @@ class Slots(Link):
         busy, self._busy = self._busy, True
         self._engine.credit(stream.wire_id, size)
         self._busy = busy
+        self._stir_locked()
 
     def _complete_locked(self, stream: Stream) -> None:
         """End a stream whose response is whole: the rest of its request is of no use (RFC 9113, 8.1)."""
@@ -335,6 +337,7 @@ class Slots(Link):
             last = stream.outgoing_last and len(turn) == len(outgoing)
             sent = self._engine.send(wire_id, turn, end_stream=last and not trailers)
             ahead += sent
+            self._stir_locked()
             if sent < len(outgoing):
                 stream.outgoing = outgoing[sent:]
                 if sent:  # the others have their turn first

@@ -138,6 +138,7 @@ class Stream:
         "stream_id",
         "taken",
         "thread",
+        "told",
         "trailers",
         "tries",
         "waiters",
@@ -181,6 +182,7 @@ class Stream:
         self.complete = False  # the whole response has arrived
         self.error: HTTP2Error | None = None
         self.wanted = False  # somebody waits for its response
+        self.told = 0.0  # seconds of silence that were a timeout of its own already
 
     @property
     def settled(self) -> bool:
