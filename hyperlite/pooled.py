@@ -11,6 +11,7 @@ from . import socks
 from .addresses import create_connection
 from .connection import HTTP20Connection
 from .errors import ConnectionGoingAway, StreamReset
+from .fields import authority
 from .http1 import Lane
 from .mux import Mux
 from .proxies import Proxy
@@ -178,8 +179,9 @@ class PooledConnection(HTTP20Connection):
             As `request()` and `getresponse()`.
         """
         target = task.url.target
-        if self._forwarded:  # the proxy wants the whole URL
-            target = f"{task.url.scheme}://{task.url.netloc}{target}"
+        if self._forwarded:  # the proxy wants the whole URL, but for what is this machine's alone: a zone id
+            origin = authority(task.url.host, task.url.port, self.default_port).decode("ascii")
+            target = f"{task.url.scheme}://{origin}{target}"
         self.limit(task.patience())
         stream_id = self.request(
             task.method,

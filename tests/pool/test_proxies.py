@@ -290,6 +290,17 @@ def test_http_in_absolute_form(make_pool: MakePool, serve: Serve):
         assert "Proxy-Authorization: Basic dXNlcjpzZWNyZXQ=" in lines
 
 
+def test_a_zone_is_not_told(make_pool: MakePool):
+    """It names an interface of this machine (RFC 9844)."""
+    with Proxy(refuse=b"403 Forbidden") as proxy:
+        assert make_pool(proxies=proxy.url()).fetch("http://[fe80::1%25lo]:8080/x").status == 403
+        with pytest.raises(OSError, match="403"):
+            make_pool(proxies=proxy.url(), retries=0).fetch("https://[fe80::1%25lo]/")
+    assert proxy.seen[0][0] == "GET http://[fe80::1]:8080/x HTTP/1.1"
+    assert proxy.seen[1][0].startswith("CONNECT [fe80::1]:443 ")
+    assert "lo" not in "".join(line.partition("Host:")[2] for line in proxy.seen[0])
+
+
 def test_by_the_environment_but_for_no_proxy(
     monkeypatch: pytest.MonkeyPatch, make_pool: MakePool, server: Server
 ):
