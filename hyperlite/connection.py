@@ -39,6 +39,9 @@ from .timeouts import UNSET_TIMEOUT, checked_seconds, deadline_after, remaining
 
 # Seconds in which `as_ready` looks once at each of several connections.
 TURN = 0.02
+# Seconds after which `as_ready` looks whether another thread has cancelled what it waits for: that wakes a
+# thread that sleeps, but not the one that polls the socket.
+LOOK = 0.25
 
 
 class HTTP20Connection(RequestingConnection):
@@ -153,25 +156,22 @@ class HTTP20Connection(RequestingConnection):
             Whatever is raised, the request is over: it is cancelled, and its id is spent.
         """
         pending = self._take(stream_id)
-        if isinstance(pending, Exchange):
-            assert pending.lane is not None
-            try:
+        try:
+            if isinstance(pending, Exchange):
+                assert pending.lane is not None
                 return pending.lane.response(pending)
-            except BaseException:
-                pending.lane.cancel(pending)
-                raise
-        if not pending.status:
-            try:
+            if not pending.status:
                 self._await_head(pending)
-            except BaseException:
-                self._cancel(pending)
-                raise
-        return self.response_class.from_stream(pending, pending.request.method)
+            return self.response_class.from_stream(pending, pending.request.method)
+        except BaseException:
+            self._cancel(pending)
+            raise
 
     def as_ready(self, ids: Iterable[int] | None = None, timeout: float | None = None) -> Iterator[int]:
         """Yield stream ids as their responses' header blocks, or their failures, arrive.
 
-        `getresponse(id)` then returns the one or raises the other, without waiting.
+        `getresponse(id)` then returns the one or raises the other, without waiting. An id whose request is
+        cancelled meanwhile, or whose response is taken, by this thread or another, is not yielded.
 
         Args:
             ids: which; by default all requests of this thread whose responses were not yet taken.
@@ -182,25 +182,20 @@ class HTTP20Connection(RequestingConnection):
             http.client.ResponseNotReady: one of the ids is unknown, or its response was taken.
             RequestTimeout: the time was over before all had arrived.
         """
-        me = threading.get_ident()
-        with self._lock:
-            if ids is None:
-                waiting = {key: item for key, item in self._pending.items() if item.thread == me}
-            else:
-                waiting = {}
-                for stream_id in ids:
-                    if stream_id not in self._pending:
-                        raise unknown(stream_id)
-                    waiting[stream_id] = self._pending[stream_id]
+        waiting = self._pending_among(None if ids is None else [*ids])  # the caller's code: without a lock
         timeout = checked_seconds(timeout, "timeout")
         deadline = deadline_after(timeout)
         over = False  # and what had come by then was looked at
         while waiting:
+            gone = [key for key, item in waiting.items() if self._pending.get(key) is not item]
+            for key in gone:
+                del waiting[key]
             ready = [key for key, item in waiting.items() if self._is_ready(item)]
             for key in ready:
-                del waiting[key]
-            yield from ready
-            if ready:
+                item = waiting.pop(key)
+                if self._pending.get(key) is item:  # the caller may have cancelled it since the last one
+                    yield key
+            if ready or gone:
                 over = False
                 continue
             if over:
@@ -208,6 +203,19 @@ class HTTP20Connection(RequestingConnection):
             left = remaining(deadline)
             self._wait_for_one(list(waiting.values()), left)
             over = left == 0
+
+    def _pending_among(self, ids: list[int] | None) -> dict[int, Pending]:
+        """Return the pending requests with these ids; None: all of this thread."""
+        me = threading.get_ident()
+        with self._lock:
+            if ids is None:
+                return {key: item for key, item in self._pending.items() if item.thread == me}
+            found = {}
+            for stream_id in ids:
+                if stream_id not in self._pending:
+                    raise unknown(stream_id)
+                found[stream_id] = self._pending[stream_id]
+            return found
 
     def prioritize(self, stream_id: int, priority: Priority) -> None:
         """Change how urgent a response is (RFC 9218 section 7), while it is awaited or read.
@@ -283,14 +291,11 @@ class HTTP20Connection(RequestingConnection):
             with self._dialling:  # somebody is sending them again
                 return
         dues = [item.request.deadline for item in waiting if item.request.deadline is not None]
-        if dues:
-            left = remaining(min(dues))
-            timeout = left if timeout is None or left is None else min(timeout, left)
-        if len(by_transport) > 1:  # one drains and its successor is in use: each in turn, for a moment
-            turn = TURN / len(by_transport)
-            timeout = turn if timeout is None else min(timeout, turn)
+        ends = [left for left in (timeout, remaining(min(dues, default=None))) if left is not None]
+        # One drains and its successor is in use: each in turn, for a moment.
+        turn = LOOK if len(by_transport) == 1 else TURN / len(by_transport)
         for transport, items in by_transport.items():
-            transport.wait_any(items, timeout)
+            transport.wait_any(items, min([turn, *ends]))
 
     # -- replay -----------------------------------------------------------------------------------
 
@@ -321,9 +326,9 @@ class HTTP20Connection(RequestingConnection):
         batch = [one for one in batch if self._may_replay(one)]
         if stream.given_up:  # while this thread was connecting
             return None
-        for one in batch:
-            begin_again(one, mux.answered)
         try:
+            for one in batch:
+                begin_again(one, mux.answered)
             self._submit(current, batch, stream.request.deadline)
         except BaseException as failure:
             for one in batch:

@@ -85,6 +85,11 @@ class Lane:
         """How many requests are on the wire, and how many wait for their turn."""
         return int(self._current is not None), len(self._queue)
 
+    @property
+    def closed(self) -> bool:
+        """Whether no further requests can be made."""
+        return self._closed
+
     def limit(self, timeout: float | None) -> None:
         """Set the seconds that each wait may last."""
         self._timeout = timeout

@@ -4,7 +4,6 @@ Rule: an id is given out when the request is in a transport's hands; whoever get
 nothing under way.
 """
 
-import contextlib
 import http.client as http_client
 import threading
 import weakref
@@ -128,36 +127,43 @@ class RequestingConnection(DiallingConnection):
 
     def _send_all(self, requests: list[Request]) -> list[int]:
         by = requests[0].deadline if requests else None
-        pending = self._while_dialling(by, lambda: self._hand_over(self._usable_transport(by), requests, by))
+        pending: list[Pending] = []  # filled before a transport has them: an interrupt must find them
         try:
+            self._while_dialling(
+                by, lambda: self._hand_over(self._usable_transport(by), requests, by, pending)
+            )
             self._settle(pending)
+            ids = [one.stream_id for one in pending]
         except BaseException:
-            for one in pending:  # whose ids the caller will never know
-                with contextlib.suppress(http_client.ResponseNotReady):
-                    self.cancel(one.stream_id)
+            for one in pending:  # the caller will never know their ids
+                self._pending.pop(one.stream_id, None)
+                self._cancel(one)
             raise
-        return [one.stream_id for one in pending]
+        return ids
 
-    def _hand_over(self, current: Mux | Lane, requests: list[Request], by: float | None) -> list[Pending]:
-        """Give requests to a transport, or to its successor; returns what they are there."""
+    def _hand_over(
+        self, current: Mux | Lane, requests: list[Request], by: float | None, pending: list[Pending]
+    ) -> None:
+        """Give requests to a transport, or to its successor, and add to `pending` what they are there."""
         if not requests:
-            return []
+            return
         if self._upgrade_next and isinstance(current, Lane) and _may_ask(current, requests[0]):
             stream_id, self._next_id = self._next_id, self._next_id + 2
-            first = self._ask_to_upgrade(current, stream_id, requests[0])
-            self._expect([first])
-            return [first, *self._hand_over(self._transport or current, requests[1:], by)]
+            pending.append(self._ask_to_upgrade(current, stream_id, requests[0]))
+            self._expect(pending)
+            self._hand_over(self._transport or current, requests[1:], by, pending)
+            return
         kind = Exchange if isinstance(current, Lane) else Stream
-        pending: list[Any] = []
+        made: list[Any] = []
         for request in requests:
-            pending.append(kind(self._next_id, request))
+            made.append(kind(self._next_id, request))
             self._next_id += 2
+        pending += made
         if isinstance(current, Lane):
-            current.submit(pending)
-        elif not current.submit(pending, gather=True):
-            self._submit(self._usable_transport(by), pending, by)
-        self._expect(pending)
-        return pending
+            current.submit(made)
+        elif not current.submit(made, gather=True):
+            self._submit(self._usable_transport(by), made, by)
+        self._expect(made)
 
     def _settle(self, pending: list[Pending]) -> None:
         """Wait until what has been handed over is sent, or queued."""
@@ -182,21 +188,21 @@ class RequestingConnection(DiallingConnection):
         engine, settings = make_upgrading_engine(
             request.fields, trace=self.debuglevel > 0, **self._engine_options
         )
-        exchange = Exchange(stream_id, asking(request, settings))
-        lane.submit([exchange])
+        exchange, stream = Exchange(stream_id, asking(request, settings)), Stream(stream_id, request)
         timeout = resolve_timeout(self.timeout if request.timeout is UNSET else request.timeout)
         by = min((at for at in (deadline_after(timeout), request.deadline) if at is not None), default=None)
         try:
+            lane.submit([exchange])
             lane.settle(exchange)
-            agreed = switches(self.sock, by)
+            if not switches(self.sock, by):
+                return exchange
+            self._talk_http2(lane.surrender(), engine).adopt(stream)
         except BaseException:
-            lane.cancel(exchange)  # nobody would take its answer, and the next ones would wait for that
+            lane.cancel(exchange)  # the next requests would wait for its answer
+            self._cancel(stream)
+            if self._transport is lane and lane.closed:  # the socket was given up, and nothing has it
+                self._transport = self.sock = None
             raise
-        if not agreed:
-            return exchange
-        stream = Stream(stream_id, request)
-        mux = self._talk_http2(lane.surrender(), engine)
-        mux.adopt(stream)
         return stream
 
     def _expect(self, pending: Iterable[Pending]) -> None:
@@ -317,7 +323,12 @@ class RequestingConnection(DiallingConnection):
         Raises:
             http.client.ResponseNotReady: there is no such request, or its response was taken.
         """
-        self._cancel(self._take(stream_id))
+        pending = self._take(stream_id)
+        try:
+            self._cancel(pending)
+        except BaseException:  # interrupted: nothing else knows the request any more
+            self._cancel(pending)
+            raise
 
     @staticmethod
     def _cancel(pending: Pending) -> None:
@@ -329,14 +340,25 @@ class RequestingConnection(DiallingConnection):
             pending.lane.cancel(pending)
 
     def _take(self, stream_id: int | None) -> Pending:
-        """Return a pending request; from now on nobody else can have it."""
-        with self._lock:
-            if stream_id is None:
-                stream_id = self._oldest_locked()
-            pending = self._pending.pop(stream_id, None)
-        if pending is None:
-            raise unknown(stream_id)
-        return pending
+        """Return a pending request; from now on no other thread can have it.
+
+        Where this is interrupted, the request is still pending, or it is cancelled.
+        """
+        taken: Pending | None = None
+        try:
+            with self._lock:
+                if stream_id is None:
+                    stream_id = self._oldest_locked()
+                taken = self._pending.get(stream_id)
+                if taken is None:
+                    raise unknown(stream_id)
+                del self._pending[stream_id]  # no call, which could be interrupted before its result is kept
+        except BaseException:
+            if taken is not None:
+                self._pending.pop(taken.stream_id, None)
+                self._cancel(taken)
+            raise
+        return taken
 
     def _oldest_locked(self) -> int:
         me = threading.get_ident()
