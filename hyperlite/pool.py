@@ -11,6 +11,7 @@ Any number of threads may share a pool.  There is no background thread: what has
 long is closed by the next one who comes by.
 """
 
+import functools
 import os
 import ssl
 import sys
@@ -30,7 +31,7 @@ from .response import HTTP20Response
 from .slots import KEEPALIVE_IDLE, PING_TIMEOUT
 from .tasks import Options, Retries, Task, limits, make_task
 from .timeouts import checked_seconds
-from .trust import Cert, Verify, default_context, make_context
+from .trust import Cert, Verify, default_context, make_context, share
 
 # Seconds between two looks at what has been idle for too long.
 SWEEP = 5.0
@@ -369,7 +370,8 @@ class ConnectionPool:
         with self._lock:
             context = self._contexts.get((verify, cert))
         if context is None:
-            context = make_context(verify, cert)
+            make = functools.partial(make_context, verify, cert)
+            context = share(make(), make)
             with self._lock:
                 context = self._contexts.setdefault((verify, cert), context)
         return context

@@ -41,6 +41,7 @@ class SharedSocket:
 
     def __init__(self, mux: Mux) -> None:
         self._mux = mux
+        self._context: Any = None  # once it was asked for
 
     def settimeout(self, timeout: float | None) -> None:
         """Set the seconds that each blocking step of a request may last; None: no limit."""
@@ -52,8 +53,10 @@ class SharedSocket:
 
     @property
     def context(self) -> Any:
-        """The context that the connection was made with."""
-        return context_of(self._mux.sock)
+        """The context that the connection was made with, or one like it where that is shared."""
+        if self._context is None:
+            self._context = context_of(self._mux.sock)
+        return self._context
 
     def close(self) -> None:
         """Close the connection when the last response is read."""

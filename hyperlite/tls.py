@@ -24,6 +24,7 @@ from .client_hello import ClientHello, client_hello
 from .errors import ErrorCode, InadequateSecurity
 from .timeouts import remaining
 from .transport import wait_for
+from .trust import own_of, sslsocket_class_of
 
 H2 = "h2"
 HTTP11 = "http/1.1"
@@ -236,13 +237,19 @@ def session_of(sock: object) -> Session | None:
         return None
     assert isinstance(sock, ssl.SSLSocket)
     session = sock.session
-    return None if session is None else Session(session, sock.context, terms)
+    if session is None:
+        return None
+    beneath: Any = sock._sslobj  # type: ignore[attr-defined]  # knows the context where the socket hides it
+    return Session(session, beneath.context, terms)
 
 
 def context_of(sock: Any) -> Any:
-    """Return the context that a socket's caller made it with; on HTTP/2 its own has no certificates."""
+    """Return the context that a socket's caller made it with; on HTTP/2 its own has no certificates.
+
+    Instead of one that connections share, it is another like that, at each call.
+    """
     terms = _terms.get(sock)
-    return sock.context if terms is None else terms.context
+    return sock.context if terms is None else own_of(terms.context)
 
 
 # -- the private context ------------------------------------------------------------------------------------
@@ -287,7 +294,7 @@ def _private_for(terms: Terms, name: str, alpn: Sequence[str]) -> ssl.SSLContext
         curve = _CURVES.get(hello.groups[0])
         if curve is None:
             return None
-    sslsocket_class = context.sslsocket_class
+    sslsocket_class = sslsocket_class_of(context)
     usual = any(sslsocket_class is vars(kind).get("sslsocket_class") for kind in ssl.SSLContext.__mro__)
     verify_mode, check_hostname, verify_flags, host_flags, options = trust[:5]
     return _private(

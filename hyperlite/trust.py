@@ -5,6 +5,7 @@ Rules:
 - Trust is never widened.  What the environment, a replaced hook, the system or the caller names is all
   that is trusted.  certifi's authorities are for systems that have none.
 - An object that a replaced hook returns may be another's.  It is used as it is, and never changed.
+- A context that connections share is handed to no caller: what one changes would hold for all.
 """
 
 import contextlib
@@ -12,6 +13,7 @@ import functools
 import os
 import re
 import ssl
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -77,7 +79,7 @@ def default_context() -> ssl.SSLContext:
     key = (ssl._create_default_https_context, *map(os.environ.get, _VARIABLES))
     context = _default_contexts.get(key)
     if context is None:
-        context = _default_contexts.setdefault(key, private_context())
+        context = _default_contexts.setdefault(key, share(private_context(), private_context))
         for stale in _default_contexts.keys() - {key}:  # the environment changes in tests, not in production
             _default_contexts.pop(stale, None)
     return context
@@ -114,6 +116,60 @@ def make_context(verify: Verify, cert: Cert) -> ssl.SSLContext:
     if cert is not None:
         context.load_cert_chain(*([cert] if isinstance(cert, str) else cert))
     return context
+
+
+# -- shared contexts ------------------------------------------------------------------------------
+
+# The contexts that connections share, and what makes another one of the kind.
+_shared: "weakref.WeakKeyDictionary[ssl.SSLContext, Callable[[], ssl.SSLContext]]" = (
+    weakref.WeakKeyDictionary()
+)
+
+
+def share(context: ssl.SSLContext, make: Callable[[], ssl.SSLContext]) -> ssl.SSLContext:
+    """Take note that connections share a context; returns it.
+
+    Args:
+        make: returns another context like this one, for a caller who asks for it.
+    """
+    if isinstance(context, ssl.SSLContext):  # a hook may return what it likes
+        _shared[context] = make
+    return context
+
+
+def own_of(context: Any) -> Any:
+    """Return what a caller may have for a connection's context: this one, or another if it is shared."""
+    make = _shared.get(context) if isinstance(context, ssl.SSLContext) else None
+    return context if make is None else make()
+
+
+def sslsocket_class_of(context: ssl.SSLContext) -> Any:
+    """Return the class of a context's sockets: one that hides the context if it is shared."""
+    usual: Any = context.sslsocket_class
+    return _hiding(usual) if context in _shared else usual
+
+
+@functools.cache
+def _hiding(usual: Any) -> Any:
+    """Return a subclass of ssl.SSLSocket, or of gevent's, that has a context of its own once asked for it."""
+
+    class Hiding(usual):  # type: ignore[misc]
+        _hidden: Any = None
+        _own: Any = None
+
+        @property
+        def _context(self) -> Any:  # of which `context` is made
+            if self._own is None:
+                self._own = own_of(self._hidden)
+            return self._own
+
+        @_context.setter
+        def _context(self, context: Any) -> None:
+            self._hidden, self._own = context, None
+
+    for name in ("__name__", "__qualname__", "__module__"):
+        setattr(Hiding, name, getattr(usual, name))
+    return Hiding
 
 
 # -- certifi --------------------------------------------------------------------------------------

@@ -7,12 +7,15 @@ Authorities and client certificates that urllib3 is told beside such a context a
 urllib3.
 """
 
+import functools
 import os
 import ssl
 import threading
 from typing import Any, NamedTuple
 
 from urllib3.util.ssl_ import create_urllib3_context, resolve_ssl_version
+
+from ..trust import share
 
 # Seconds between two looks at whether a file has changed, for whoever asks often.
 LOOK = 1.0
@@ -60,7 +63,7 @@ class Contexts:
         with self._lock:
             found = self._made.get(trust)
             if found is None or found[0] != stamps:
-                found = self._made[trust] = (stamps, _make(trust))
+                found = self._made[trust] = (stamps, _make_shared(trust))
         return found[1]
 
 
@@ -69,6 +72,11 @@ def _stamp(path: str) -> int:
         return os.stat(path).st_mtime_ns
     except OSError:
         return 0  # whoever reads it will say so
+
+
+def _make_shared(trust: Trust) -> ssl.SSLContext:
+    context = _make(trust)
+    return context if context is trust.context else share(context, functools.partial(_make, trust))
 
 
 def _make(trust: Trust) -> ssl.SSLContext:
