@@ -17,11 +17,11 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 from .connection import HTTP20Connection
 from .installing import install
 from .trust import create_context
+from .urls import parse
 
 LATENCY_MS = 10
 
@@ -204,12 +204,13 @@ def _bookstore(latency_ms: float, count: int) -> Iterator[Site]:
 @contextlib.contextmanager
 def _given_site(url: str, ca_file: str | None, count: int) -> Iterator[Site]:
     """Use the server that the user named: with `{id}` in the URL, or with an index at its root."""
-    parts = urlsplit(url)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise SystemExit(f"--url takes http://… or https://…, not {url!r}")
-    site = Site(parts.hostname, parts.port, parts.scheme == "https", ca_file, [])
+    try:
+        parts = parse(url)
+    except http.client.InvalidURL as error:
+        raise SystemExit(f"--url takes http://… or https://…: {error}") from None
+    site = Site(parts.host, parts.port, parts.scheme == "https", ca_file, [])
     if "{id}" in url:
-        path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        path = parts.target.replace("%7Bid%7D", "{id}")
         site.paths = [path.replace("{id}", str(number)) for number in range(count)]
     else:
         site.paths = _index(site, count)

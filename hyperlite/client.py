@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any, overload
 from . import tls, trust, tunnel
 from .engine import make_engine
 from .fields import authority
+from .hosts import ascii_host_of_2003
 from .mux import Mux
 from .response import HTTP20Response
 from .timeouts import deadline_after, resolve_timeout
@@ -78,7 +79,8 @@ class HTTPConnection(http_client.HTTPConnection):
         """Have the proxy connect us to the origin; `connect()` calls it, as in http.client."""
         talk = super()._tunnel  # type: ignore[misc]
         timeout = self.sock.gettimeout() if isinstance(self.sock, socket.socket) else None
-        tunnel.establish(self, talk, deadline_after(timeout))
+        host = ascii_host_of_2003(self._tunnel_host)  # type: ignore[attr-defined]
+        tunnel.establish(self, host, talk, deadline_after(timeout))
 
 
 def _create_https_context(http_version: int) -> "ssl.SSLContext":
@@ -193,7 +195,7 @@ class HTTPSConnection(HTTPConnection, http_client.HTTPSConnection):
             self.sock = None
             raise
         if protocol == H2:
-            origin = authority(host, port, self.default_port)
+            origin = authority(ascii_host_of_2003(host), port, self.default_port)
             engine = make_engine(trace=self.debuglevel > 0)
             mux = Mux(self.sock, engine, timeout=timeout)
             self.sock = StrictSocket(mux, b"https", origin, weakref.WeakMethod(self._renew))

@@ -17,6 +17,7 @@ from . import tls, trust, tunnel
 from .engine import Engine, make_engine
 from .errors import RequestTimeout
 from .fields import authority
+from .hosts import ascii_host
 from .http1 import Lane
 from .mux import Mux
 from .shared_socket import SharedSocket
@@ -105,7 +106,7 @@ class DiallingConnection(http_client.HTTPSConnection):
         context = (self._context or trust.default_context()) if self._secure else None
         usual = resolve_timeout(self.timeout)
         sock, protocol = tls.connect(
-            self.host,
+            ascii_host(self.host),
             self.port,
             context=None if self._tunnelled else context,
             timeout=_patience(usual, by),
@@ -152,7 +153,7 @@ class DiallingConnection(http_client.HTTPSConnection):
         proxy.set_debuglevel(self.debuglevel)
         proxy.set_tunnel(*self._origin, self._tunnel_headers)  # type: ignore[attr-defined]
         proxy.sock = sock
-        tunnel.establish(proxy, proxy._tunnel, deadline)  # type: ignore[attr-defined]
+        tunnel.establish(proxy, self._origin[0], proxy._tunnel, deadline)  # type: ignore[attr-defined]
         if hasattr(proxy, "_raw_proxy_headers"):  # for get_proxy_response_headers(), since Python 3.12
             self._raw_proxy_headers = proxy._raw_proxy_headers
 
@@ -180,10 +181,10 @@ class DiallingConnection(http_client.HTTPSConnection):
 
     @property
     def _origin(self) -> tuple[str, int]:
-        """The host and the port that requests are for: the tunnel's far end where there is one."""
+        """The host, in ASCII, and the port that requests are for: the tunnel's far end where there is one."""
         if self._tunnelled:
-            return self._tunnel_host, self._tunnel_port  # type: ignore[attr-defined]
-        return self.host, self.port
+            return ascii_host(self._tunnel_host), self._tunnel_port  # type: ignore[attr-defined]
+        return ascii_host(self.host), self.port
 
     def _dial(self, by: float | None) -> socket.socket:
         """Open a further socket to an origin that is known to speak HTTP/1.1, by a monotonic time."""

@@ -11,7 +11,8 @@ import re
 from collections.abc import Iterable, Sequence
 from http.client import HTTPMessage, InvalidURL
 from typing import Protocol
-from urllib.parse import urlsplit
+
+from .hosts import ascii_host, split
 
 Field = tuple[bytes, bytes]
 HeaderValue = str | bytes | int
@@ -33,13 +34,14 @@ is_field_name = re.compile(rb"[!#$%&'*+\-.^_`|~0-9a-z]+").fullmatch
 _is_value = re.compile(rb"[\t\x20-\x7e\x80-\xff]*").fullmatch
 # http.client lets a value be continued on a further line; RFC 9110 has that read as a space.
 _fold = re.compile(rb"\r?\n[ \t]+")
-_is_host_name = re.compile(rb"[0-9A-Za-z._-]+").fullmatch
 # Methods, field names and values that were found in order: a program uses few, and uses them often.
 REMEMBERED = 256
 REMEMBERED_LENGTH = 128
 # What is remembered nowhere.
 SECRET = frozenset({b"authorization", b"cookie", b"proxy-authorization", b"set-cookie"})
 _not_in_target = re.compile("[\0-\x20\x7f]").search
+# Of a target that names its origin: scheme, authority, path, and query if there is one.
+_is_absolute = re.compile(rb"(https?)://([^/?#]*)([^?#]*)(\?[^#]*)?(?:#.*)?", re.IGNORECASE).fullmatch
 
 # RFC 9113 section 8.2.2: they speak of one HTTP/1.1 connection and mean nothing on HTTP/2.
 CONNECTION_FIELDS = frozenset(
@@ -74,16 +76,13 @@ def target_bytes(target: str) -> bytes:
 
 
 def host_bytes(host: str) -> bytes:
-    """Return a host name as it goes on the wire (IDNA where it is not ASCII), without a port."""
+    """Return a host name as it goes on the wire (IDNA where it is not ASCII), without a port.
+
+    Raises http.client's InvalidURL for spaces and control characters, ValueError as `ascii_host`.
+    """
     if found := _not_in_target(host):
         raise InvalidURL(f"URL can't contain control characters. {host!r} (found at least {found.group()!r})")
-    try:
-        return host.encode("ascii")
-    except UnicodeEncodeError:
-        encoded = host.encode("idna")
-    if not _is_host_name(encoded):  # what looks like a letter can turn into "/", "@" or " ": CVE-2019-9636
-        raise ValueError(f"host {host!r} is {encoded!r} in IDNA, which is no host name")
-    return encoded
+    return ascii_host(host).encode("ascii")
 
 
 def authority(host: str, port: int | None, default_port: int) -> bytes:
@@ -198,10 +197,8 @@ def request_fields(
     """
     host = default_authority
     path = target_bytes(target or "/")
-    if path.startswith((b"http://", b"https://")):
-        parts = urlsplit(path)
-        scheme, host = parts.scheme, parts.netloc.rpartition(b"@")[2]
-        path = (parts.path or b"/") + (b"?" + parts.query if parts.query else b"")
+    if path[:1] in b"hH" and (absolute := _is_absolute(path)):
+        scheme, host, path = _taken_apart(absolute)
     for name, _ in headers:
         if name in _NOT_REGULAR:
             host = _named_host(headers, host)
@@ -210,6 +207,19 @@ def request_fields(
     if method == "CONNECT":
         return [(b":method", b"CONNECT"), (b":authority", path), *headers]
     return [*_pseudo_fields(method, scheme, host), (b":path", path), *headers]
+
+
+def _taken_apart(absolute: re.Match[bytes]) -> tuple[bytes, bytes, bytes]:
+    """Return scheme, authority and path of an absolute target; the authority without its userinfo."""
+    scheme, authority, path, query = absolute.groups(default=b"")
+    try:
+        _, host, port = split(authority.decode("ascii"))
+    except ValueError as error:
+        raise InvalidURL(f"{absolute[0]!r}: {error}") from None
+    named = host.partition("%")[0].encode("ascii")
+    if b":" in named:
+        named = b"[%b]" % named
+    return scheme.lower(), named if port is None else b"%b:%d" % (named, port), (path or b"/") + query
 
 
 def _regular(headers: Sequence[Field]) -> list[Field]:
@@ -226,7 +236,8 @@ def _named_host(headers: Sequence[Field], default: bytes) -> bytes:
     hosts = [value for name, value in headers if name == b"host"]
     if len(hosts) > 1:  # RFC 9112 section 3.2 has them refused: servers differ in which one counts
         raise ValueError("more than one Host among the headers")
-    return hosts[0] if hosts else default
+    # RFC 9113 section 8.3.1: no userinfo. http.client copies that of an absolute target into Host.
+    return hosts[0].rpartition(b"@")[2] if hosts else default
 
 
 # RFC 9113 section 8.2.1: what a peer may not send in a value, anywhere or at its ends.

@@ -149,12 +149,17 @@ class Outgoing:
         given = dict(request.checked)
         complete = dict(request.fields)
         self._choose_framing(given)
+        # http.client would have it with the name and the password of an absolute target.
+        absolute = request.url[:4].lower() == "http" and request.method != "CONNECT"
+        names_host = absolute and b"host" not in given
         connection.putrequest(
             request.method,
             request.url,
-            skip_host=b"host" in given,
+            skip_host=names_host or b"host" in given,
             skip_accept_encoding=b"accept-encoding" in given,
         )
+        if names_host:
+            connection.putheader("Host", complete[b":authority"])
         # One or the other, once (RFC 9112 section 6.2): servers differ in which of several they believe.
         if self._chunked:
             connection.putheader("Transfer-Encoding", "chunked")

@@ -27,11 +27,12 @@ from .transport import in_time
 T = TypeVar("T")
 
 
-def establish(connection: Any, talk: Callable[[], None], deadline: float | None) -> None:
+def establish(connection: Any, host: str, talk: Callable[[], None], deadline: float | None) -> None:
     """Have the proxy at the other end of a connection's socket connect it to the origin.
 
     Args:
         connection: an http.client.HTTPConnection whose `sock` is connected to the proxy.
+        host: the origin's, in ASCII.
         talk: its `_tunnel()`, as http.client has it.
         deadline: the monotonic time by which the proxy must have answered, or None.
 
@@ -42,7 +43,7 @@ def establish(connection: Any, talk: Callable[[], None], deadline: float | None)
     """
     sock, given = connection.sock, (connection._tunnel_host, connection._tunnel_headers)
     try:
-        host = authority(given[0], None, 0).decode("ascii")
+        host = authority(host, None, 0).decode("ascii")
         connection._tunnel_host, connection._tunnel_headers = host, _checked(*given, host)
         if isinstance(sock, socket.socket):
             _talk_guarded(connection, talk, sock, deadline)

@@ -7,23 +7,27 @@ percent signs), host names become IDNA; what two parsers could read in two ways 
 import contextlib
 import functools
 import re
-import socket
 from collections.abc import Iterable, Mapping
 from http.client import InvalidURL
 from typing import Any, NamedTuple
-from urllib.parse import quote, unquote_to_bytes, urlencode, urljoin, urlsplit
+from urllib.parse import quote, unquote_to_bytes, urlencode
 
-from .fields import host_bytes
+from .hosts import LONGEST_LABEL, split
 
 DEFAULT_PORTS = {"https": 443, "http": 80}
 
-# What needs no second look: a lower-case host, and a path and a query of plain characters.
+# What needs no second look: a lower-case name that is no number, and a path and a query of plain characters.
 _plain = re.compile(
-    r"(https?)://([a-z0-9]+(?:[-.][a-z0-9]+)*)(?::([1-9][0-9]{0,4}))?"
+    r"(https?)://((?:[a-z0-9]+[-.])*[a-z][a-z0-9]*)(?::([1-9][0-9]{0,4}))?"
     r"((?:/(?!\.)[A-Za-z0-9\-._~!$&'()*+,;=:@]*)*(?:\?[A-Za-z0-9\-._~!$&'()*+,;=:@/?]*)?)"
 ).fullmatch
 _control = re.compile(r"[\x00-\x1f\x7f]").search
-_not_in_host = re.compile(r"[^a-z0-9._~-]").search
+# RFC 3986 appendix B: scheme, authority, path, query, fragment; of these the path alone is always there.
+_parts = re.compile(
+    r"(?:([A-Za-z][A-Za-z0-9+.-]*):)?(?://([^/?#]*))?([^?#]*)(?:\?([^#]*))?(?:#(.*))?", re.DOTALL
+).fullmatch
+# "/\\host" and "///host" name a host to browsers; "https:/path" and "https:path" do not, and do to others.
+_misread = re.compile(r"(?:https?:)?[/\\]*\\|(?:https?:)?///|https?:(?!//)", re.IGNORECASE).match
 _ESCAPE = re.compile("%(?![0-9A-Fa-f]{2})")
 # RFC 3986's reserved and unreserved characters: they are left as they are.
 _SAFE = "!#$%&'()*+,/:;=?@[]~|"
@@ -71,7 +75,7 @@ def parse(url: str, params: Any = None) -> URL:
         url = _with_query(url, params)
     if match := _plain(url):
         scheme, host, port, target = match.groups()
-        if not port or int(port) < 65536:
+        if len(host) <= LONGEST_LABEL and (not port or int(port) < 65536):
             if target[:1] != "/":
                 target = "/" + target
             return URL(scheme, host, int(port) if port else DEFAULT_PORTS[scheme], target)
@@ -79,57 +83,69 @@ def parse(url: str, params: Any = None) -> URL:
 
 
 def join(base: URL, location: str) -> URL:
-    """Resolve a redirect's Location (RFC 9110 section 10.2.2); it inherits the fragment if it has none."""
+    """Resolve a redirect's Location (RFC 9110 section 10.2.2); it inherits the fragment if it has none.
+
+    Raises:
+        http.client.InvalidURL: it leads to no http(s) URL, or not for all to the same.
+    """
     with contextlib.suppress(UnicodeError):  # http.client has decoded the field as Latin-1
         location = location.encode("latin-1").decode("utf-8")
-    target = urljoin(f"{base.scheme}://{base.netloc}{base.target}", location)
-    url = parse(target)
-    return url if "#" in location else url._replace(fragment=base.fragment)
+    location = _checked(location)
+    if _misread(location):
+        raise InvalidURL(f"{location!r} names one host to some, and another or none to others")
+    scheme, authority, path, query, fragment = _split(location)
+    quoted = base.fragment if fragment is None else _quote(fragment)
+    if scheme is not None or authority is not None:
+        return _parse(location if scheme is not None else f"{base.scheme}:{location}")._replace(
+            fragment=quoted
+        )
+    before, _, old_query = base.target.partition("?")
+    if path:
+        target = _target(path if path[0] == "/" else before[: before.rindex("/") + 1] + path, query)
+    elif query is None:
+        target = f"{before}?{old_query}" if "?" in base.target else before
+    else:
+        target = _target(before, query)
+    return base._replace(target=target, user=None, fragment=quoted)
 
 
 @functools.lru_cache(1024)
 def _parse(url: str) -> URL:
-    url = url.strip(" \t\r\n")
-    if found := _control(url):
-        raise InvalidURL(f"URL can't contain control characters. {url!r} (found {found.group()!r})")
+    url = _checked(url)
+    scheme, authority, path, query, fragment = _split(url)
+    if (scheme := (scheme or "").lower()) not in DEFAULT_PORTS:
+        raise InvalidURL(f"{url!r}: a URL begins with https:// or http://")
     try:
-        parts = urlsplit(url)
-        port = parts.port
+        userinfo, host, port = split(authority or "")
     except ValueError as error:
         raise InvalidURL(f"{url!r}: {error}") from None
-    scheme = parts.scheme
-    if scheme not in DEFAULT_PORTS:
-        raise InvalidURL(f"{url!r}: a URL begins with https:// or http://")
-    if "\\" in parts.netloc or not parts.hostname:
-        raise InvalidURL(f"{url!r} names no host")
-    userinfo, _, _ = parts.netloc.rpartition("@")
     user = None
     if userinfo:
         name, _, password = userinfo.partition(":")
         user = unquote_to_bytes(name) + b":" + unquote_to_bytes(password)
-    target = _remove_dot_segments(_quote(parts.path)) or "/"
-    if parts.query or url.partition("#")[0].endswith("?"):
-        target += "?" + _quote(parts.query)
-    host = _host(parts.hostname, bracketed="[" in parts.netloc.rpartition("@")[2])
     port = DEFAULT_PORTS[scheme] if port is None else port
-    return URL(scheme, host, port, target, user, _quote(parts.fragment))
+    return URL(scheme, host, port, _target(path, query), user, _quote(fragment or ""))
 
 
-def _host(host: str, *, bracketed: bool) -> str:
-    if bracketed:
-        address, _, zone = host.partition("%")
-        try:
-            socket.inet_pton(socket.AF_INET6, address)
-        except OSError:
-            raise InvalidURL(f"[{host}] is no IPv6 address") from None
-        return f"{address}%{zone.removeprefix('25')}" if zone else address
-    try:
-        encoded = host_bytes(host).decode("ascii").lower()
-    except (ValueError, UnicodeError) as error:
-        raise InvalidURL(f"host {host!r}: {error}") from None
-    if found := _not_in_host(encoded):
-        raise InvalidURL(f"host {host!r} contains {found.group()!r}")
-    return encoded
+def _checked(url: str) -> str:
+    """Return a URL, or a reference, without the white space around it; InvalidURL if there is some within."""
+    url = url.strip(" \t\r\n")
+    if found := _control(url):
+        raise InvalidURL(f"URL can't contain control characters. {url!r} (found {found.group()!r})")
+    return url
+
+
+def _split(url: str) -> tuple[str | None, str | None, str, str | None, str | None]:
+    """Return scheme, authority, path, query and fragment; None for what is not there."""
+    found = _parts(url)
+    assert found  # everything has a path
+    scheme, authority, path, query, fragment = found.groups()
+    return scheme, authority, path, query, fragment
+
+
+def _target(path: str, query: str | None) -> str:
+    target = _remove_dot_segments(_quote(path)) or "/"
+    return target if query is None else f"{target}?{_quote(query)}"
 
 
 def _quote(part: str) -> str:

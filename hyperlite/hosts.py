@@ -1,0 +1,214 @@
+"""Names of hosts: an authority taken apart so that no two parsers can read two hosts in it, and IDNA.
+
+An authority (RFC 3986 section 3.2) is `userinfo@host:port`.  Parsers differ in what they make of one
+that breaks the grammar: text around a bracketed address, two "@", a backslash, "127.1".  Where a filter
+reads one host and the client asks another, the filter is of no use; so all of these are errors here.
+
+A name that is not ASCII becomes ASCII in one place, before it is resolved, before TLS names it and before
+a request does, so that all three speak of the same host.  Browsers follow UTS 46 without its transitional
+forms, which is IDNA of 2008: "faß.example" is xn--fa-hia.example.  Python's own codec follows IDNA of
+2003, and makes fass.example of it: another host.  The package `idna` knows the new rules.  Without it a
+name is taken only if both give the same.
+"""
+
+import functools
+import re
+import socket
+from types import ModuleType
+from typing import NamedTuple
+
+# RFC 1035 section 2.3.4, without the dot that makes a name absolute.
+_LONGEST_NAME = 253
+LONGEST_LABEL = 63
+
+_is_host_name = re.compile(r"[0-9A-Za-z._-]+").fullmatch
+# What a name may have besides; and what a port and an address in brackets are.
+_is_reg_name = re.compile(r"[0-9a-z._~-]+").fullmatch
+_is_port = re.compile(r"0*([0-9]{0,5})", re.ASCII).fullmatch
+_bracketed = re.compile(r"\[([0-9A-Fa-f:.]+)(?:%(?:25|(?!25))([0-9A-Za-z._~-]+))?\]").fullmatch
+_dotted_quad = re.compile(r"(0|[1-9][0-9]{0,2})(?:\.(0|[1-9][0-9]{0,2})){3}", re.ASCII).fullmatch
+# WHATWG URL section 3.5: a host whose last label is such a number is an IPv4 address, or none.
+_ends_in_number = re.compile(r"(?:.*\.)?(?:[0-9]+|0x[0-9a-f]*)\.?", re.ASCII).fullmatch
+_not_in_authority = re.compile(r"[\x00-\x20\x7f\\/?#]|\s").search
+_not_in_userinfo = re.compile(r"[\x00-\x20\x7f\\/?#@\[\]]|\s").search
+
+# UTS 46 section 4, deviation characters: IDNA of 2003 makes something else of them, or nothing.
+_DEVIATIONS = frozenset("\xdf\u03c2\u200c\u200d")
+_JOINERS = frozenset("\u200c\u200d")
+# What is kept by the one and dropped by the other: fillers of Hangul, inherent vowels of Khmer.
+_FILLERS = frozenset("\u115f\u1160\u17b4\u17b5")
+_dots = re.compile("[.\u3002\uff0e\uff61]")
+
+
+class Authority(NamedTuple):
+    """An authority taken apart."""
+
+    userinfo: str | None  # as it was given
+    host: str  # in lower case and ASCII; IPv6 without brackets, in its shortest form
+    port: int | None
+
+
+def split(authority: str) -> Authority:
+    """Take an authority apart.
+
+    Args:
+        authority: `userinfo@host:port`, of which only the host must be there.
+
+    Raises:
+        ValueError: it is none, or one that is not understood by all in the same way.
+    """
+    userinfo, at, rest = authority.rpartition("@")
+    if at and (found := _not_in_userinfo(userinfo if userinfo.isascii() else _compatible(userinfo))):
+        raise ValueError(f"{found.group()!r} before the host must be quoted")
+    if found := _not_in_authority(rest):
+        raise ValueError(f"{found.group()!r} in {rest!r}")
+    if rest[:1] == "[":
+        host, bracket, port = rest.partition("]")
+        host += bracket
+        if port[:1] not in {"", ":"}:
+            raise ValueError(f"text behind the address in {rest!r}")
+        port = port[1:]
+    else:
+        host, _, port = rest.partition(":")
+    return Authority(userinfo if at else None, checked_host(host), _port(port))
+
+
+def checked_host(host: str) -> str:
+    """Return a host, as a URL names it, in lower case and ASCII; of an IPv6 address what is in its brackets.
+
+    Raises:
+        ValueError: it is none.
+    """
+    if host[:1] == "[":
+        return _address(host)
+    name = ascii_host(host).lower()
+    if not _is_reg_name(name):
+        raise ValueError(f"host {host!r} is no name" if host else "there is no host")
+    _check_lengths(name)
+    # "127.1", "0x7f.1", "2130706433" and fullwidth digits are 127.0.0.1 to browsers and to the resolver, and
+    # names to others.
+    if _ends_in_number(name) and not (_is_ipv4(name) and host.isascii()):
+        raise ValueError(f"host {host!r} ends in a number, and is no IPv4 address of four decimal numbers")
+    return name
+
+
+def ascii_host(host: str) -> str:
+    """Return a host in ASCII; one that is ASCII as it is, without a look at it.
+
+    Raises:
+        ValueError: IDNA has no form for it; or, without the package `idna`, it may have two.
+    """
+    return host if host.isascii() else _a_name(host)
+
+
+def ascii_host_of_2003(host: str) -> str:
+    """Return a host in ASCII as http.client and `socket` make it, for what is to be like http.client.
+
+    Raises:
+        ValueError: IDNA of 2003 has no form for it.
+    """
+    return host if host.isascii() else _checked_name(host, host.encode("idna").decode("ascii"))
+
+
+def _port(port: str) -> int | None:
+    if not port:
+        return None
+    found = _is_port(port)
+    number = int(found[1] or 0) if found else 0
+    if not 0 < number < 65536:
+        raise ValueError(f"port {port[:20]!r} is no number from 1 to 65535")
+    return number
+
+
+def _address(host: str) -> str:
+    """Return an IPv6 address in its shortest form, with the zone if there is one (RFC 6874)."""
+    found = _bracketed(host)
+    try:
+        packed = socket.inet_pton(socket.AF_INET6, found[1] if found else "")
+    except OSError:
+        raise ValueError(f"{host} is no IPv6 address") from None
+    assert found
+    address = socket.inet_ntop(socket.AF_INET6, packed)
+    return f"{address}%{found[2]}" if found[2] else address
+
+
+def _is_ipv4(name: str) -> bool:
+    return bool(_dotted_quad(name)) and all(int(number) < 256 for number in name.split("."))
+
+
+def _check_lengths(name: str) -> None:
+    name = name.removesuffix(".")
+    if len(name) > _LONGEST_NAME or not all(0 < len(label) <= LONGEST_LABEL for label in name.split(".")):
+        raise ValueError(f"host {name[:300]!r} has a label that is empty or too long, or is too long itself")
+
+
+def _compatible(text: str) -> str:
+    """Return text as those read it to whom a fullwidth "@" is an "@" (CVE-2019-9636)."""
+    import unicodedata  # noqa: PLC0415  a megabyte, for what is rare
+
+    return unicodedata.normalize("NFKC", text)
+
+
+# -- IDNA -------------------------------------------------------------------------------------------
+
+
+@functools.lru_cache(256)
+def _a_name(host: str) -> str:
+    if len(host) > _LONGEST_NAME + 1:  # what follows may take time that grows with the square
+        raise ValueError(f"host {host[:300]!r} is too long")
+    try:
+        import idna  # noqa: PLC0415  an extra, and as slow to import as hyperlite is
+    except ImportError:
+        return _checked_name(host, _of_both(host))
+    return _checked_name(host, _of_2008(idna, host))
+
+
+def _checked_name(host: str, name: str) -> str:
+    """Return a name that IDNA made; what looks like a letter can turn into "/", "@" or " ": CVE-2019-9636."""
+    if not _is_host_name(name):
+        raise ValueError(f"host {host!r} is {name!r} in IDNA, which is no host name")
+    _check_lengths(name)
+    return name
+
+
+def _of_2008(idna: ModuleType, host: str) -> str:
+    """Return a name as browsers make it (UTS 46 section 4.2; WHATWG URL section 3.3, domain to ASCII)."""
+    mapped: str = idna.uts46_remap(host, std3_rules=False, transitional=False)
+    return ".".join(_a_label(idna, label) for label in mapped.split("."))
+
+
+def _a_label(idna: ModuleType, label: str) -> str:
+    if label.isascii():
+        return label
+    if label.startswith("xn--"):
+        raise ValueError(f"label {label!r} is in IDNA already, and not in ASCII")
+    idna.check_initial_combiner(label)
+    idna.check_bidi(label)
+    for position, letter in enumerate(label):
+        if letter in _JOINERS and not idna.valid_contextj(label, position):
+            raise ValueError(f"label {label!r} has a joiner where it joins nothing")
+    return "xn--" + label.encode("punycode").decode("ascii")
+
+
+def _of_both(host: str) -> str:
+    """Return a name if the IDNA of 2003 and that of 2008 have the same for it, as far as can be told.
+
+    They differ in the deviation characters, in what Unicode did not have in 2002, and in a few foldings.
+    """
+    import unicodedata  # noqa: PLC0415
+    from encodings.idna import nameprep  # noqa: PLC0415
+
+    known = unicodedata.ucd_3_2_0.category
+    folded = _compatible(_compatible(host).casefold())
+    if (
+        _DEVIATIONS.isdisjoint(host)
+        and not any(known(letter) in {"Cn", "Co", "Cs"} for letter in host)
+        and _FILLERS.isdisjoint(folded)
+        and folded == nameprep(host)
+        and len(_dots.findall(folded)) == len(_dots.findall(host))  # U+2026 would become three
+    ):
+        return host.encode("idna").decode("ascii")
+    raise ValueError(
+        f"host {host!r} may be one host by IDNA of 2003 and another by that of 2008: "
+        f"install the package idna (the extra hyperlite-http[idna]), which knows"
+    )
