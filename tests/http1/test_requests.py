@@ -347,3 +347,13 @@ class TestRefused:
         answer = conn.getresponse(conn.request("POST", "/", b"x" * self.SIZE))
         assert answer.read() == b"done"
         assert [status for status, _ in answer.informational] == [102]
+
+
+@pytest.mark.parametrize("scheme", ["http", "HTTPS"])
+def test_host_is_that_of_an_absolute_target_without_credentials(talk: Talk, scheme: str) -> None:
+    seen: list[bytes] = []
+    conn = talk(records(seen, b"\r\n\r\n"))
+    stream_id = conn.request("GET", f"{scheme}://user:secret@other.example:81/")
+    assert conn.getresponse(stream_id).read() == b"done"
+    assert seen[0].lower().count(b"\r\nhost: ") == 1
+    assert fields(seen[0])["host"] == "other.example:81"

@@ -5,6 +5,7 @@ from http.client import InvalidURL
 import pytest
 
 from hyperlite.urls import join, parse
+from tests.unit.test_hosts import REFUSED
 
 
 @pytest.mark.parametrize(
@@ -127,3 +128,79 @@ def test_params_join_the_query(params: object, target: str):
 )
 def test_where_a_location_points(location: str, result: str):
     assert str(join(parse("https://example.org/a/b?q#old"), location)) == result
+
+
+@pytest.mark.parametrize("authority", REFUSED, ids=lambda authority: ascii(authority[:40]))
+def test_two_parsers_read_one_host_or_none(authority: str):
+    """What stands between "//" and the path names one host to every parser, in a Location too."""
+    if not set("/?#") & set(authority):  # these begin the path
+        with pytest.raises(InvalidURL):
+            parse(f"https://{authority}/")
+        for location in (f"https://{authority}/", f"//{authority}/x"):
+            with pytest.raises(InvalidURL):
+                join(parse("https://example.org/"), location.encode().decode("latin-1"))
+
+
+@pytest.mark.parametrize(
+    "location",
+    [
+        "\\\\evil.example/",
+        "/\\evil.example/",
+        "\\/evil.example/",
+        "///evil.example/",
+        "////evil.example/",
+        "https:///evil.example/",
+        "https:/evil.example/",
+        "https:evil.example/",
+        "HTTPS:\\\\evil.example/",
+        "https:/\\evil.example/",
+        "//",
+        "https://",
+        "//good.exa\tmple/",
+        "/\x00",
+        "javascript:alert(1)",
+        "localhost:8080/",
+    ],
+)
+def test_a_location_that_leads_to_two_places(location: str):
+    with pytest.raises(InvalidURL):
+        join(parse("https://example.org/a"), location)
+
+
+@pytest.mark.parametrize(
+    ("location", "result"),
+    [
+        ("", "https://example.org/a/b?q#old"),
+        ("?", "https://example.org/a/b?#old"),
+        ("#", "https://example.org/a/b?q"),
+        (".", "https://example.org/a/#old"),
+        ("./x/../y", "https://example.org/a/y#old"),
+        ("1:2", "https://example.org/a/1:2#old"),
+        ("x//evil.example", "https://example.org/a/x//evil.example#old"),
+        ("x?//evil.example/../y", "https://example.org/a/x?//evil.example/../y#old"),
+        ("//other.example", "https://other.example/#old"),
+        ("//other.example?x", "https://other.example/?x#old"),
+        ("//[0::1]:81/", "https://[::1]:81/#old"),
+        ("HTTP://OTHER.example:80/", "http://other.example/#old"),
+        ("//b\xfccher.example/".encode().decode("latin-1"), "https://xn--bcher-kva.example/#old"),
+        ("/a\\b", "https://example.org/a%5Cb#old"),
+    ],
+)
+def test_how_a_location_is_resolved(location: str, result: str):
+    """RFC 3986 section 5.2.2."""
+    assert str(join(parse("https://example.org/a/b?q#old"), location)) == result
+
+
+def test_credentials_do_not_come_from_the_base():
+    assert join(parse("https://a:b@example.org/"), "/x").user is None
+    assert join(parse("https://a:b@example.org/"), "//c@example.org/x").user == b"c:"
+
+
+@pytest.mark.parametrize("host", ["x" * 63, "a-" * 31 + "b", "1.2.3.4", "a.b1", "1a"])
+def test_hosts_on_the_short_way_and_on_the_long_one(host: str):
+    assert parse(f"https://{host}:1/").host == parse(f"https://u@{host}:1/").host == host
+
+
+def test_a_label_that_is_too_long_on_the_short_way():
+    with pytest.raises(InvalidURL):
+        parse("https://" + "a-" * 32 + "b/")
