@@ -207,7 +207,7 @@ def secure(
         private = _private_for(terms, name, alpn)
         if private is None:
             _insist(context, trust)
-            wrapped = _wrapped_by_itself(sock, context, name, peer, deadline)
+            wrapped = _wrapped_by_itself(sock, own_of(context), name, peer, deadline)
             _insist(context, trust)
         else:
             wrapped = private.wrap_socket(sock, server_hostname=name, do_handshake_on_connect=False)

@@ -69,7 +69,7 @@ class Pool(Client):
 
     def ask(self, host: str) -> Any:
         assert self.pool.fetch(f"https://{host}:{self.server.port}/").body == b"hello"
-        (origin,) = self.pool._origins.values()
+        *_, origin = self.pool._origins.values()
         (connection,) = origin._connections
         return connection.sock
 
@@ -137,6 +137,33 @@ def test_a_callers_context_is_the_sockets(server: Server, kind: Any) -> None:
     assert conn.getresponse().read() == b"hello"
     assert conn.sock.context is context
     conn.close()
+
+
+class MakesItsSockets(ssl.SSLContext):
+    """As truststore's."""
+
+    def wrap_socket(self, *args: Any, **options: Any) -> ssl.SSLSocket:
+        return super().wrap_socket(*args, **options)
+
+
+@pytest.mark.parametrize("kind", [Strict, Multiplexing, Pool])
+def test_a_context_that_makes_its_sockets_itself(
+    server: Server, kind: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def hook() -> ssl.SSLContext:
+        context = MakesItsSockets(ssl.PROTOCOL_TLS_CLIENT)
+        context.load_verify_locations(server.ca_file)
+        context.set_alpn_protocols(["h2", "http/1.1"])
+        return context
+
+    monkeypatch.setattr(ssl, "_create_default_https_context", hook)
+    with contextlib.ExitStack() as stack:
+        asking = kind(server, stack)
+        context = asking.ask("localhost").context
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+        with pytest.raises(ssl.SSLCertVerificationError):
+            asking.ask(OTHER)
 
 
 def test_a_session_is_resumed_with_a_shared_context(server: Server) -> None:
