@@ -16,9 +16,12 @@ from .hosts import LONGEST_LABEL, split
 
 DEFAULT_PORTS = {"https": 443, "http": 80}
 
-# What needs no second look: a lower-case name that is no number, and a path and a query of plain characters.
+# What needs no second look: a lower-case name that is no number, or an IPv4 address, and a path and a query
+# of plain characters.
+_byte = r"(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
 _plain = re.compile(
-    r"(https?)://((?:[a-z0-9]+[-.])*[a-z][a-z0-9]*)(?::([1-9][0-9]{0,4}))?"
+    rf"(https?)://((?:[a-z0-9]+[-.])*[a-z][a-z0-9]*|(?:{_byte}\.){{3}}{_byte})"
+    r"(?::([1-9][0-9]{0,4}))?"
     r"((?:/(?!\.)[A-Za-z0-9\-._~!$&'()*+,;=:@]*)*(?:\?[A-Za-z0-9\-._~!$&'()*+,;=:@/?]*)?)"
 ).fullmatch
 _control = re.compile(r"[\x00-\x1f\x7f]").search
