@@ -21,7 +21,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from .client_hello import ClientHello, client_hello
-from .errors import ErrorCode, InadequateSecurity
+from .errors import ConnectionLost, ErrorCode, InadequateSecurity
 from .timeouts import remaining
 from .transport import wait_for
 from .trust import own_of, sslsocket_class_of
@@ -45,15 +45,17 @@ TRUST = (
 _native: Any = ssl.SSLContext.__mro__[-2]  # in C; every context is one
 _read_trust = [vars(_native)[name].__get__ for name in TRUST]  # the enums of ssl take ten times longer
 
+_REVOCATION = int(ssl.VERIFY_CRL_CHECK_CHAIN)  # and the bit of VERIFY_CRL_CHECK_LEAF
+
 # A context in whose class one of these was replaced makes other TLS objects than OpenSSL would.
 _MAKERS = ("wrap_socket", "wrap_bio", "_wrap_socket", "_wrap_bio", "_encode_hostname")
 # Early releases of Python 3.11 have OpenSSL take a connection that was cut off for one that has ended.
 _IGNORE_UNEXPECTED_EOF = getattr(ssl, "OP_IGNORE_UNEXPECTED_EOF", 0)
 _VERSIONS = {
-    ssl.TLSVersion.TLSv1: ssl.OP_NO_TLSv1,
-    ssl.TLSVersion.TLSv1_1: ssl.OP_NO_TLSv1_1,
-    ssl.TLSVersion.TLSv1_2: ssl.OP_NO_TLSv1_2,
-    ssl.TLSVersion.TLSv1_3: ssl.OP_NO_TLSv1_3,
+    ssl.TLSVersion.TLSv1: int(ssl.OP_NO_TLSv1),
+    ssl.TLSVersion.TLSv1_1: int(ssl.OP_NO_TLSv1_1),
+    ssl.TLSVersion.TLSv1_2: int(ssl.OP_NO_TLSv1_2),
+    ssl.TLSVersion.TLSv1_3: int(ssl.OP_NO_TLSv1_3),
 }
 # Setting these options is deprecated; they are followed by the least and the highest version.
 _NO_VERSIONS = ssl.OP_NO_SSLv3 | ssl.OP_NO_TLSv1 | ssl.OP_NO_TLSv1_1 | ssl.OP_NO_TLSv1_2 | ssl.OP_NO_TLSv1_3
@@ -81,6 +83,8 @@ class Session(NamedTuple):
 
 # Of each socket that was made here and whose session may be resumed.
 _terms: "weakref.WeakKeyDictionary[ssl.SSLSocket, Terms]" = weakref.WeakKeyDictionary()
+# Of each socket that speaks HTTP/2: the context of its handshake.
+_callers: "weakref.WeakKeyDictionary[ssl.SSLSocket, ssl.SSLContext]" = weakref.WeakKeyDictionary()
 
 
 def trust_of(context: Any, *, verified: bool = False) -> tuple[Any, ...]:
@@ -97,7 +101,7 @@ def trust_of(context: Any, *, verified: bool = False) -> tuple[Any, ...]:
     trust: tuple[Any, ...] = ()
     if isinstance(context, _native):
         trust = tuple([read(context) for read in _read_trust])
-        if trust[2] & ssl.VERIFY_CRL_CHECK_CHAIN:
+        if trust[2] & _REVOCATION:
             trust += (context.cert_store_stats()["crl"],)
     if type(context) not in ssl.SSLContext.__mro__:
         trust += tuple([getattr(context, name, None) for name in TRUST])
@@ -191,7 +195,7 @@ def secure(
         proxy: host and port of the proxy whose tunnel leads to the origin.
 
     Raises:
-        As `connect`.  ssl.SSLError too: a context that makes its TLS sockets itself is not as `trust` says.
+        As `connect`.  ConnectionLost: a context that makes its TLS sockets itself is not as `trust` says.
     """
     deadline = None
     if timeout is not None:
@@ -219,6 +223,7 @@ def secure(
             if H2 not in alpn:
                 raise ConnectionError(f"{peer} chose HTTP/2, which is of no use here")
             _check_cipher(wrapped)
+            _callers[wrapped] = wrapped.context if private is None else context
             wrapped.context = _blank(ssl.SSLContext)
     except BaseException:
         wrapped.close()
@@ -244,12 +249,12 @@ def session_of(sock: object) -> Session | None:
 
 
 def context_of(sock: Any) -> Any:
-    """Return the context that a socket's caller made it with; on HTTP/2 its own has no certificates.
+    """Return the context that a socket's handshake was made with; on HTTP/2 its own is another since.
 
     Instead of one that connections share, it is another like that, at each call.
     """
-    terms = _terms.get(sock)
-    return sock.context if terms is None else own_of(terms.context)
+    handshake = _callers.get(sock)
+    return sock.context if handshake is None else own_of(handshake)
 
 
 # -- the private context ------------------------------------------------------------------------------------
@@ -402,7 +407,9 @@ def _hand_over(wrapped: ssl.SSLSocket, terms: Terms, session: Session | None) ->
 
 def _insist(context: Any, trust: tuple[Any, ...] | None) -> None:
     if trust is not None and trust_of(context) != trust:
-        raise ssl.SSLError(f"{context!r} verifies otherwise than it did when the connection was asked for")
+        # truststore's changes for a moment whenever it makes a socket, so another try is worth while.
+        message = f"{context!r} verifies otherwise than when the connection was asked for"
+        raise ConnectionLost(message, retry_safe=True)
 
 
 def _wrapped_by_itself(

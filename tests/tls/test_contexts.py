@@ -89,6 +89,9 @@ def test_it_is_decided_where_each_attribute_of_a_context_goes() -> None:
     found = {name for name in dir(ssl.SSLContext) if not name.startswith("__")}
     assert found <= COPIED | THE_CALLERS | BY_ITSELF | NEITHER
     assert {name for name in tls.TRUST if name != "security_level"} <= COPIED
+    document = (Path(__file__).parents[2] / "docs" / "differences.md").read_text(encoding="utf-8")
+    decided = COPIED | BY_ITSELF | NEITHER - THE_CALLERS
+    assert [name for name in decided if not name.startswith("_") and name not in document] == []
 
 
 def contact(context: Any, **options: Any) -> Callable[[int], Any]:
