@@ -152,7 +152,7 @@ class HTTPSConnection(HTTPConnection, http_client.HTTPSConnection):
     def __init__(self, *args: Any, **options: Any) -> None:
         shares = False
         if options.get("context") is None:
-            shares = self._may_share(args, options, super().__init__)
+            shares = self._may_share(args, options)
             # http.client's constructor takes it, and looks at what it says.
             options["context"] = (
                 trust.blank_context() if shares else _create_https_context(self._http_vsn)  # type: ignore[attr-defined]
@@ -161,13 +161,13 @@ class HTTPSConnection(HTTPConnection, http_client.HTTPSConnection):
         if shares:
             vars(self)["_context"] = _Unasked()
 
-    def _may_share(self, args: Any, options: Any, init: Any) -> bool:
+    def _may_share(self, args: Any, options: Any) -> bool:
         """Tell whether nothing but `connect()` will have the context: no subclass, patch or hook."""
         return (
             len(args) <= 2
             and all(options.get(name) is None for name in _CHANGE_CONTEXT)
             and type(self)._context is HTTPSConnection._context
-            and getattr(init, "__func__", None) is _INHERITED_INIT
+            and _next_init(type(self)) is _INHERITED_INIT
             and _create_https_context is _OWN_CREATE_CONTEXT
             and trust.hook_is_pythons()
         )
@@ -249,9 +249,17 @@ class HTTPSConnection(HTTPConnection, http_client.HTTPSConnection):
         return super().getresponse()
 
 
-_INHERITED_INIT = http_client.HTTPSConnection.__init__
+_INHERITED_INIT = vars(http_client.HTTPSConnection)["__init__"]
 _OWN_CREATE_CONTEXT = _create_https_context
 _CHANGE_CONTEXT = ("key_file", "cert_file", "check_hostname")  # arguments of Python 3.11
+
+
+def _next_init(kind: type) -> Any:
+    """Return the constructor to which `HTTPSConnection`'s own hands its arguments on."""
+    others = kind.__mro__[kind.__mro__.index(HTTPSConnection) + 1 :]
+    return next(vars(other)["__init__"] for other in others if "__init__" in vars(other))
+
+
 _ABSENT = object()
 _patched: dict[str, Any] = {}  # what http.client had before it was set here
 

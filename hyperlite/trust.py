@@ -154,18 +154,16 @@ def _hiding(usual: Any) -> Any:
     """Return a subclass of ssl.SSLSocket, or of gevent's, that has a context of its own once asked for it."""
 
     class Hiding(usual):  # type: ignore[misc]
-        _hidden: Any = None
-        _own: Any = None
-
         @property
         def _context(self) -> Any:  # of which `context` is made
-            if self._own is None:
-                self._own = own_of(self._hidden)
-            return self._own
+            own = self.__dict__.get("_own")
+            # Of threads that ask at the same moment, all get the first one's.
+            return self.__dict__.setdefault("_own", own_of(self._hidden)) if own is None else own
 
         @_context.setter
         def _context(self, context: Any) -> None:
-            self._hidden, self._own = context, None
+            self._hidden = context
+            self.__dict__.pop("_own", None)
 
     for name in ("__name__", "__qualname__", "__module__"):
         setattr(Hiding, name, getattr(usual, name))
