@@ -29,7 +29,7 @@ from .http1 import Lane
 from .http1_exchange import Exchange
 from .message import MAX_FIELDS
 from .mux import MAX_BUFFERED, Mux
-from .replay import begin_again, may_replay, pause
+from .replay import begin_again, for_all_tries, may_replay, pause
 from .request import Priority, priority_value
 from .requesting import Pending, RequestingConnection, unknown
 from .response import HTTP20Response
@@ -163,8 +163,10 @@ class HTTP20Connection(RequestingConnection):
             if not pending.status:
                 self._await_head(pending)
             return self.response_class.from_stream(pending, pending.request.method)
-        except BaseException:
+        except BaseException as error:
             self._cancel(pending)
+            if isinstance(pending, Stream):
+                for_all_tries(error, doubtful=pending.doubtful)
             raise
 
     def as_ready(self, ids: Iterable[int] | None = None, timeout: float | None = None) -> Iterator[int]:

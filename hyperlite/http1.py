@@ -28,6 +28,7 @@ from .http1_exchange import Exchange
 from .http1_request import Outgoing
 from .http1_response import QueuedResponse
 from .http1_wire import Paused, Wire
+from .replay import for_all_tries
 from .response import HTTP20Response
 from .timeouts import deadline_after, remaining
 from .tls import Session, session_of
@@ -418,6 +419,7 @@ class Lane:
             sock = exchange.sock
             if self._current is not exchange or sock is None or sock is not self._proven:
                 return False
+            exchange.doubt = error
             exchange.sock = exchange.outgoing = exchange.sent = self._sock = None
             self._doomed.append(sock)
         outgoing.response.close()
@@ -425,6 +427,9 @@ class Lane:
 
     def _give_up(self, exchange: Exchange, error: BaseException) -> None:
         """Keep an error for the one whose request it is; the connection is in no known state."""
+        if exchange.doubt is not None and isinstance(error, http_client.NotConnected):
+            error.__cause__ = exchange.doubt  # of the first try; there is no second one
+        for_all_tries(error, doubtful=exchange.doubt is not None)
         with self._lock:
             self._fail_locked(exchange, error)
             if self._current is exchange:

@@ -28,6 +28,7 @@ class Exchange:
 
     __slots__ = (
         "__weakref__",
+        "doubt",
         "error",
         "lane",
         "outgoing",
@@ -52,6 +53,9 @@ class Exchange:
         self.sent: bool | None = None  # or its head, where the body is still to be written
         self.response: QueuedResponse | None = None
         self.error: BaseException | None = None
+        self.doubt: BaseException | None = (
+            None  # what a first try has ended with that may have been processed
+        )
 
     @property
     def settled(self) -> bool:

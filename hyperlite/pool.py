@@ -265,7 +265,9 @@ class ConnectionPool:
             try:
                 response = self.hop(task, attempt, stream=stream)
             except Exception as error:
-                pause = self.retry(task, error, reused=attempt.reused, progress=attempt.progress)
+                pause = self.retry(
+                    task, error, reused=attempt.reused, progress=attempt.progress, sent=attempt.begun
+                )
                 if pause is None:
                     raise
             else:
@@ -292,9 +294,11 @@ class ConnectionPool:
                 self._counters.retries += 1
         return pause
 
-    def retry(self, task: Task, error: Exception, *, reused: bool, progress: bool = False) -> float | None:
+    def retry(
+        self, task: Task, error: Exception, *, reused: bool, progress: bool = False, sent: bool = True
+    ) -> float | None:
         """Look at a failure: None if that is what came of it, else seconds to wait before another try."""
-        pause = task.retry(error, reused=reused, progress=progress)
+        pause = task.retry(error, reused=reused, progress=progress, sent=sent)
         self._counters.retries += pause is not None
         return pause
 

@@ -218,9 +218,10 @@ class PooledConnection(HTTP20Connection):
 class Attempt:
     """One request on a connection of its own, by a thread: so that another can end it."""
 
-    __slots__ = ("_answered", "_connection", "_lock", "_mux", "_over", "reused")
+    __slots__ = ("_answered", "_connection", "_lock", "_mux", "_over", "begun", "reused")
 
     def __init__(self) -> None:
+        self.begun = False  # whether there is, or was, a connection
         self.reused = False  # whether the connection had been used before
         self._mux: Mux | None = None
         self._answered = 0
@@ -235,6 +236,7 @@ class Attempt:
         Raises:
             StreamReset: the attempt was ended already.
         """
+        self.begun = True
         self.reused = connection.used
         self._mux = connection.mux
         self._answered = self._mux.answered if self._mux is not None else 0

@@ -17,7 +17,7 @@ from .fields import Headers, trailer_fields
 from .http1 import Lane
 from .http1_exchange import Exchange
 from .mux import Mux
-from .replay import MAX_TRIES
+from .replay import MAX_TRIES, may_repeat
 from .request import NO_HEADERS, UNSET, Priority, Request, split_body
 from .stream import Stream
 from .timeouts import checked_seconds, deadline_after, resolve_timeout
@@ -245,7 +245,7 @@ class RequestingConnection(DiallingConnection):
             request.check_whole()
             mux.write(stream, b"", last=True)
         except HTTP2Error as error:
-            if not (request.repeatable and error.retry_safe):  # or else who waits for it sends it again
+            if stream.error is not error or not may_repeat(stream):  # or else who waits for it sends it again
                 raise
 
     def send(self, data: Any, stream_id: int | None = None) -> None:

@@ -397,8 +397,8 @@ class Slots(Link):
         for stream in streams:
             # What never left this machine cannot have been processed.
             unsent = gone is not None and stream.written_at >= gone
-            repeatable = stream.request.method in repeat
-            safe = not stream.answered and (error.retry_safe or unsent or repeatable)
+            safe = not stream.answered and (error.retry_safe or unsent)
+            stream.repeat = not stream.answered and stream.request.method in repeat
             stream.error = error.for_stream(stream.stream_id, retry_safe=safe)
             stream.outgoing = None
             stream.sent = True

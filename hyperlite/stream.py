@@ -121,6 +121,7 @@ class Stream:
         "advanced",
         "answered_before",
         "complete",
+        "doubtful",
         "error",
         "given_up",
         "inbox",
@@ -131,6 +132,7 @@ class Stream:
         "outgoing_last",
         "pushed_to",
         "pushes",
+        "repeat",
         "request",
         "response_fields",
         "sent",
@@ -156,6 +158,7 @@ class Stream:
         # -- owned by the connection --
         self.tries = 0  # how often it was sent again without the server having answered anything
         self.answered_before = 0  # what its mux had had answered when it was submitted
+        self.doubtful = False  # an earlier try may have been processed
         self.given_up = False  # nobody wants it any more: it is not to be sent again
         # -- guarded by the mux's lock --
         self.waiters: tuple[threading.Lock, ...] = ()  # mostly there is none, or one
@@ -181,6 +184,7 @@ class Stream:
         self.advanced = 0  # credit given for unread bytes: see Mux._relieve_locked
         self.complete = False  # the whole response has arrived
         self.error: HTTP2Error | None = None
+        self.repeat = False  # it may be sent again although the server may have processed it
         self.wanted = False  # somebody waits for its response
         self.told = 0.0  # seconds of silence that were a timeout of its own already
 

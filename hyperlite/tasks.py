@@ -29,7 +29,7 @@ from .errors import (
 from .fetching import FetchResponse
 from .proxies import Proxy, Rules, choose
 from .redirects import Header
-from .replay import BACKOFF, MAX_TRIES
+from .replay import MAX_TRIES, backoff, for_all_tries, is_unprocessed
 from .timeouts import checked_seconds, remaining
 from .urls import URL, parse
 
@@ -126,6 +126,7 @@ class Task:
     """
 
     __slots__ = (
+        "_doubtful",
         "_position",
         "_refusals",
         "_retried",
@@ -168,6 +169,7 @@ class Task:
         self._retried = 0
         self._refusals = 0
         self._stale = False  # a kept connection had broken under it once
+        self._doubtful = False  # an earlier try, or hop, may have been processed
         self._position = None if body is None else _tell(body)
 
     def begin(self) -> None:
@@ -213,6 +215,7 @@ class Task:
         """
         if (pause := self._later(response)) is not None:
             self._retried += 1
+            self._doubtful = True
             return pause
         location = response.raw.getheader("location") if response.status in redirects.FOLLOWED else None
         if not location or self.options.redirects <= 0:
@@ -257,6 +260,7 @@ class Task:
         if following.user is not None:
             self.headers = [field for field in self.headers if field[0].lower() != "authorization"]
             self.headers.append(_basic(following.user))
+        self._doubtful = True  # by the first hop, whatever becomes of the next
         self.url = following
         self.history = [*self.history, response]
         self.proxy = choose(following, self.options.proxies)
@@ -265,8 +269,12 @@ class Task:
 
     # -- a failure --------------------------------------------------------------------------------
 
-    def retry(self, error: BaseException, *, reused: bool, progress: bool = False) -> float | None:
+    def retry(
+        self, error: BaseException, *, reused: bool, progress: bool = False, sent: bool = True
+    ) -> float | None:
         """Look at a failure: None if that is what came of it, else the seconds to wait before another try.
+
+        An error that is what came of it is made to speak of all tries and hops: see `HTTP2Error.retry_safe`.
 
         Args:
             error: what happened.
@@ -274,26 +282,30 @@ class Task:
                 closed while the request was on its way.
             progress: whether that connection had brought a response, to whichever request, since this one
                 was sent: then a server that takes a few at a time gets through, and it is not counted.
+            sent: whether there was a connection at all, so that the request may have left.
         """
-        if not isinstance(error, (http_client.HTTPException, OSError)) or isinstance(error, RedirectError):
-            return None
-        pause = self._pause(error, reused=reused, progress=progress)
-        if pause is None:
-            return None
+        pause = None
+        if isinstance(error, (http_client.HTTPException, OSError)) and not isinstance(error, RedirectError):
+            pause = self._pause(error, reused=reused, progress=progress)
         left = remaining(self.deadline)
-        return None if left is not None and pause >= left else pause
+        if pause is None or (left is not None and pause >= left):
+            for_all_tries(error, doubtful=self._doubtful)
+            return None
+        self._doubtful |= sent and not is_unprocessed(error)
+        return pause
 
     def _pause(self, error: BaseException, *, reused: bool, progress: bool) -> float | None:
-        if isinstance(error, http_client.NotConnected) or getattr(error, "retry_safe", False):
+        if is_unprocessed(error):
             if progress:
                 self._refusals = 0
             if isinstance(error, TimeoutError) or self._refusals >= MAX_TRIES or not self._rewind():
                 return None
             self._refusals += 1
-            return 0.0 if self._refusals == 1 else BACKOFF * 2.0 ** (self._refusals - 2)
+            return backoff(self._refusals - 1)
         if isinstance(error, _HOPELESS) or _is_unknown_name(error) or self.method not in _IDEMPOTENT:
             return None
-        if reused and not self._stale and isinstance(error, ConnectionError) and self._rewind():
+        broken = isinstance(error, (ConnectionError, http_client.NotConnected))
+        if reused and not self._stale and broken and self._rewind():
             self._stale = True
             return 0.0
         if not self._may_try_again() or not self._rewind():

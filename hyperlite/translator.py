@@ -20,10 +20,10 @@ import http.client as http_client
 from collections.abc import Callable
 
 from .chunks import Dechunker
-from .errors import ConnectionLost, HTTP2Error
+from .errors import ConnectionGoingAway, ConnectionLost, HTTP2Error
 from .fields import Field, name_bytes, value_bytes
 from .mux import Mux
-from .replay import begin_again, may_replay, pause
+from .replay import begin_again, for_all_tries, may_replay, pause
 from .request import Request, framed
 from .shared_socket import SharedSocket
 from .stream import Stream
@@ -127,7 +127,7 @@ class StrictSocket(SharedSocket):
                 try:
                     mux.wait_head(stream)
                     return
-                except HTTP2Error as error:
+                except HTTP2Error:
                     renew = self._renew()
                     if renew is None or not may_replay(stream):
                         raise
@@ -140,8 +140,12 @@ class StrictSocket(SharedSocket):
                     if mux.submit([stream]):
                         mux.settle(stream)
                     else:
-                        stream.mux, stream.error = mux, error
-        except BaseException:
+                        stream.mux = mux
+                        stream.error = ConnectionGoingAway(
+                            "the connection takes no further requests", retry_safe=True
+                        )
+        except BaseException as error:
+            for_all_tries(error, doubtful=stream.doubtful)
             if stream.mux is not None:
                 stream.mux.cancel(stream)
             raise

@@ -31,6 +31,7 @@ from ..origins import Lease
 from ..pooled import PooledConnection
 from ..proxies import Proxy
 from ..redirects import Header
+from ..replay import is_unprocessed
 from ..response import HTTP20Response
 from ..tasks import Pairs, Task
 from ..timeouts import checked_seconds
@@ -270,8 +271,16 @@ class Borrowed:
 
     def _answer(self) -> HTTP20Response:
         """Send the request until there is an answer, or an error that lasts."""
+        failure: Exception | None = None  # of a try that may have been processed
         while True:
-            lease = self._leased or self._lease()
+            lease = self._leased
+            if lease is None:
+                try:
+                    lease = self._lease()
+                except Exception as error:
+                    if failure is None:
+                        raise
+                    raise failure from error  # to urllib3, an error of connecting says that nothing was sent
             connection = lease.connection
             reused, mux = connection.used, connection.mux
             answered = mux.answered if mux is not None else 0
@@ -286,6 +295,8 @@ class Borrowed:
                     raise InvalidHeader(str(error)) from error
                 if pause is None:
                     raise
+                if isinstance(error, Exception) and not is_unprocessed(error):
+                    failure = error
             if pause:
                 time.sleep(pause)
         self._hyper.count_request()

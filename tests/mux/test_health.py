@@ -314,3 +314,28 @@ def test_a_body_of_no_bytes_is_not_complete_before_its_end(peer: Peer, conn: CON
     with pytest.raises(hyperlite.MalformedResponse, match="more body than content-length"):
         response.read()
     assert not peer.of(DataFrame)
+
+    def test_what_may_have_been_processed_is_not_said_to_be_safe(self, peer: Peer) -> None:
+        """A GET may be sent again, but the server may have processed it the first time."""
+        conn = self.connect(peer, ping_timeout=0.1)
+        conn.auto_open = 0
+        stream_id = conn.request("GET", "/")
+        with pytest.raises(hyperlite.ConnectionLost, match="no answer to a PING") as caught:
+            conn.getresponse(stream_id)
+        assert not caught.value.retry_safe
+
+    def test_nor_is_a_refusal_of_the_second_try(self, peer: Peer, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("hyperlite.replay.BACKOFF", 0.001)
+        conn = self.connect(peer, ping_timeout=0.1)
+        stream_id = conn.request("GET", "/")
+        getting = peer.background(conn.getresponse, stream_id)
+        for wire_ids in ((1, 3, 5), (1, 3)):
+            peer.accept()
+            peer.greet()
+            for wire_id in wire_ids:
+                peer.want(HeadersFrame, wire_id)
+                peer.rst(wire_id, 7)
+        with pytest.raises(hyperlite.StreamReset) as caught:
+            getting.result()
+        assert caught.value.error_code == 7
+        assert not caught.value.retry_safe

@@ -21,7 +21,6 @@ CODES = pytest.mark.parametrize("code", [ErrorCode.REFUSED_STREAM, ErrorCode.ENH
 @pytest.fixture(autouse=True)
 def _no_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hyperlite.replay, "BACKOFF", 0.001)
-    monkeypatch.setattr("hyperlite.tasks.BACKOFF", 0.001)
 
 
 def refuse(peer: Peer, *wire_ids: int, code: ErrorCode = ErrorCode.REFUSED_STREAM) -> None:

@@ -169,3 +169,26 @@ def test_a_connection_that_is_dropped_needs_no_garbage_collector(peer: Peer) -> 
         assert seen() is None
     finally:
         gc.enable()
+
+
+def test_after_a_try_that_may_have_been_processed_nothing_is_safe(
+    peer: Peer, conn: client.HTTPSConnection
+) -> None:
+    """No answer to a PING: a GET is sent again, and then refused."""
+    answer = peer.background(ask, conn)
+    greet(peer)
+    peer.want(HeadersFrame, 1)
+    peer.answer(1, b"hello")
+    assert answer.result() == (200, b"hello")
+    mux = conn.sock.mux
+    mux._heard -= 100
+    mux._ping_timeout = 0.1
+    answer = peer.background(ask, conn)
+    for wire_ids in ((1, 3, 5), (1, 3)):
+        greet(peer)
+        for wire_id in wire_ids:
+            peer.want(HeadersFrame, wire_id)
+            peer.rst(wire_id, ErrorCode.REFUSED_STREAM)
+    with pytest.raises(StreamReset) as caught:
+        answer.result()
+    assert not caught.value.retry_safe
