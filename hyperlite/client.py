@@ -79,8 +79,7 @@ class HTTPConnection(http_client.HTTPConnection):
         """Have the proxy connect us to the origin; `connect()` calls it, as in http.client."""
         talk = super()._tunnel  # type: ignore[misc]
         timeout = self.sock.gettimeout() if isinstance(self.sock, socket.socket) else None
-        host = ascii_host_of_2003(self._tunnel_host)  # type: ignore[attr-defined]
-        tunnel.establish(self, host, talk, deadline_after(timeout))
+        tunnel.establish(self, talk, deadline_after(timeout), ascii_host_of_2003)
 
 
 def _create_https_context(http_version: int) -> "ssl.SSLContext":

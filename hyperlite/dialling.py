@@ -4,6 +4,7 @@ Rule: who connects holds `_dialling`, so that no two threads do it at once.
 """
 
 import contextlib
+import functools
 import http.client as http_client
 import socket
 import ssl
@@ -105,28 +106,31 @@ class DiallingConnection(http_client.HTTPSConnection):
         sys.audit("http.client.connect", self, self.host, self.port)
         context = (self._context or trust.default_context()) if self._secure else None
         usual = resolve_timeout(self.timeout)
+        create: tls.CreateConnection = self._create_connection  # type: ignore[attr-defined]
+        if by is not None and create is socket.create_connection:
+            create = functools.partial(_connect_in_turn, by)
         sock, protocol = tls.connect(
             ascii_host(self.host),
             self.port,
             context=None if self._tunnelled else context,
             timeout=_patience(usual, by),
+            by=by,
             source_address=self.source_address,
             alpn=alpn,
             session=self._session,
             trust=self._trust,
-            create_connection=self._create_connection,  # type: ignore[attr-defined]
+            create_connection=create,
         )
         if self._tunnelled:
             try:
                 self._pass_proxy(sock, deadline_after(_patience(usual, by)))
                 if context is not None:
-                    host, port = self._origin
                     sock, protocol = tls.secure(
                         sock,
-                        host,
-                        port,
+                        *self._origin,
                         context=context,
-                        timeout=_patience(usual, by),
+                        timeout=usual,
+                        by=by,
                         start=time.monotonic(),
                         alpn=alpn,
                         session=self._session,
@@ -153,7 +157,7 @@ class DiallingConnection(http_client.HTTPSConnection):
         proxy.set_debuglevel(self.debuglevel)
         proxy.set_tunnel(*self._origin, self._tunnel_headers)  # type: ignore[attr-defined]
         proxy.sock = sock
-        tunnel.establish(proxy, self._origin[0], proxy._tunnel, deadline)  # type: ignore[attr-defined]
+        tunnel.establish(proxy, proxy._tunnel, deadline)  # type: ignore[attr-defined]
         if hasattr(proxy, "_raw_proxy_headers"):  # for get_proxy_response_headers(), since Python 3.12
             self._raw_proxy_headers = proxy._raw_proxy_headers
 
@@ -171,6 +175,7 @@ class DiallingConnection(http_client.HTTPSConnection):
         host, port = self._get_hostport(host, port)  # type: ignore[attr-defined]
         if host[:1] == "[" and host[-1:] == "]":  # some releases of http.client leave the brackets
             host = host[1:-1]
+        host = ascii_host(host)  # of which http.client makes the Host that the proxy is told
         named = authority(host, port, self.default_port)
         super().set_tunnel(host, port, headers)
         self._authority = named
@@ -275,3 +280,20 @@ def _patience(usual: float | None, by: float | None) -> float | None:
     if not left:
         raise RequestTimeout("not connected before the deadline", retry_safe=True)
     return left if usual is None else min(usual, left)
+
+
+def _connect_in_turn(
+    by: float, address: tuple[str, int], timeout: float | None, source_address: tuple[str, int] | None
+) -> socket.socket:
+    """Connect as `socket.create_connection`, to all addresses of a host together by a monotonic time.
+
+    Raises:
+        OSError: as there. RequestTimeout: the time is over.
+    """
+    found: list[Any] = [one[4][:2] for one in socket.getaddrinfo(*address, 0, socket.SOCK_STREAM)]
+    for target in found[:-1]:
+        with contextlib.suppress(OSError):
+            return socket.create_connection(target, _patience(timeout, by), source_address)
+    # The last one by its name, if it is the only one: an address of a link needs what was dropped above.
+    last = address if len(found) < 2 else found[-1]
+    return socket.create_connection(last, _patience(timeout, by), source_address)

@@ -13,8 +13,8 @@ import sys
 from collections.abc import Mapping
 from http.client import InvalidURL
 from typing import NamedTuple
-from urllib.parse import urlsplit
 
+from .hosts import split
 from .urls import URL, parse
 
 # What callers give: see `rules()`.
@@ -256,7 +256,7 @@ def _parse(url: str) -> Proxy:
         raise InvalidURL(f"a proxy is http://host:port or socks5://host:port, not {scheme}://…")
     try:
         found = parse(f"http://{rest}")
-        port = urlsplit(f"http://{rest}").port
+        port = split(re.split("[/?#]", rest, maxsplit=1)[0]).port
     except (InvalidURL, ValueError):  # without its text, which has the password
         raise InvalidURL(f"a proxy is {scheme}://host:port, which this {scheme}:// URL is not") from None
     return Proxy(scheme, found.host, _PORTS[scheme] if port is None else port, found.user)

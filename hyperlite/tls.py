@@ -114,6 +114,7 @@ def connect(
     *,
     context: Any,
     timeout: float | None = None,
+    by: float | None = None,
     source_address: tuple[str, int] | None = None,
     alpn: Sequence[str] = (H2, HTTP11),
     session: Session | None = None,
@@ -125,6 +126,7 @@ def connect(
     Args:
         context: an ssl.SSLContext; None for cleartext.
         timeout: seconds for each address of the host, the TLS handshake included.
+        by: the monotonic time by which the handshake must be over, whatever the timeout, or None.
         source_address: (host, port) to bind to.
         alpn: what to offer, best first; see `secure`.
         session: of an earlier connection; see `secure`.
@@ -155,6 +157,7 @@ def connect(
         port,
         context=context,
         timeout=timeout,
+        by=by,
         start=start,
         alpn=alpn,
         session=session,
@@ -170,6 +173,7 @@ def secure(
     context: Any,
     timeout: float | None,
     start: float,
+    by: float | None = None,
     alpn: Sequence[str] = (H2, HTTP11),
     session: Session | None = None,
     trust: tuple[Any, ...] | None = None,
@@ -186,6 +190,7 @@ def secure(
         context: the caller's; it is not changed. One that is no ssl.SSLContext may return what it likes.
         timeout: seconds, since `start` if these are not over.
         start: the monotonic time at which connecting began.
+        by: as for `connect`.
         alpn: what to offer, best first, unless the context offers something itself: then that is offered,
             but no HTTP/2 that is not in `alpn`.
         session: offered only on the terms on which it was made: the same host, port, proxy and context, and
@@ -197,11 +202,12 @@ def secure(
     Raises:
         As `connect`.  ConnectionLost: a context that makes its TLS sockets itself is not as `trust` says.
     """
-    deadline = None
+    deadline = by
     if timeout is not None:
         now = time.monotonic()
         # Where one address used up the time, the next one had a clock of its own.
-        deadline = timeout + (start if now - start < timeout else now)
+        end = timeout + (start if now - start < timeout else now)
+        deadline = end if by is None else min(end, by)
     peer = f"{host}:{port}"
     # RFC 6066 section 3: without the dot that makes a name absolute. No certificate has it either.
     name = host.removesuffix(".")

@@ -20,6 +20,7 @@ from typing import Any, TypeVar
 
 from .errors import ConnectionLost, ErrorCode
 from .fields import authority, name_bytes, value_bytes
+from .hosts import ascii_host
 from .http1_head import malformed, status_code
 from .message import MAX_KEPT
 from .transport import in_time
@@ -27,14 +28,19 @@ from .transport import in_time
 T = TypeVar("T")
 
 
-def establish(connection: Any, host: str, talk: Callable[[], None], deadline: float | None) -> None:
+def establish(
+    connection: Any,
+    talk: Callable[[], None],
+    deadline: float | None,
+    to_ascii: Callable[[str], str] = ascii_host,
+) -> None:
     """Have the proxy at the other end of a connection's socket connect it to the origin.
 
     Args:
         connection: an http.client.HTTPConnection whose `sock` is connected to the proxy.
-        host: the origin's, in ASCII.
         talk: its `_tunnel()`, as http.client has it.
         deadline: the monotonic time by which the proxy must have answered, or None.
+        to_ascii: returns the ASCII form of the origin's host, or raises ValueError.
 
     Raises:
         ValueError, TypeError, http.client.InvalidURL: the origin's host or a header field may not be sent.
@@ -43,7 +49,7 @@ def establish(connection: Any, host: str, talk: Callable[[], None], deadline: fl
     """
     sock, given = connection.sock, (connection._tunnel_host, connection._tunnel_headers)
     try:
-        host = authority(host, None, 0).decode("ascii")
+        host = authority(to_ascii(given[0]), None, 0).decode("ascii")
         connection._tunnel_host, connection._tunnel_headers = host, _checked(*given, host)
         if isinstance(sock, socket.socket):
             _talk_guarded(connection, talk, sock, deadline)

@@ -118,6 +118,35 @@ def test_a_host_that_holds_a_line_does_not_reach_the_proxy(serve: Serve, way: Op
     assert not proxy.seen
 
 
+@WAYS
+def test_a_host_without_a_form_in_ascii_leaves_nothing_open(serve: Serve, way: Open):
+    """What is sent next on a connection that were open would go to the proxy, in cleartext."""
+    server = serve()
+    with Proxy() as proxy:
+        conn = way(proxy.port, server.context(), timeout=10)
+        with pytest.raises(ValueError, match="long"):
+            conn.set_tunnel("\xfc" * 70 + ".example", server.port)
+            conn.request("GET", "/")
+        assert conn.sock is None
+        conn.close()
+    assert not proxy.seen
+
+
+def test_the_proxy_is_told_one_name(serve: Serve):
+    """In the request line and, since Python 3.12, in Host."""
+    pytest.importorskip("idna")
+    server = serve()
+    with Proxy(refuse=b"403 Forbidden") as proxy:
+        conn = _http2(proxy.port, server.context(), timeout=10)
+        conn.set_tunnel("fa\xdf.example", 8443)
+        with pytest.raises(OSError, match="403"):
+            conn.connect()
+        conn.close()
+    [[line, *fields]] = proxy.seen
+    assert line.split()[1] == "xn--fa-hia.example:8443"
+    assert fields in ([], ["Host: xn--fa-hia.example:8443"])
+
+
 def test_a_tunnel_that_is_refused_as_an_argument_is_not_set(serve: Serve):
     server = serve()
     conn = hyperlite.HTTP20Connection("localhost", server.port, context=server.context(), timeout=10)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
+import hyperlite
 from hyperlite import addresses
 
 from .conftest import MakePool
@@ -109,3 +110,22 @@ def test_an_unknown_name(monkeypatch: pytest.MonkeyPatch, make_pool: MakePool):
     with pytest.raises(socket.gaierror):
         make_pool().fetch("https://nowhere.invalid/")
     assert len(asked) == 1, "it would not be there the next time either"
+
+
+def test_a_connections_deadline_is_for_all_addresses_together(
+    monkeypatch: pytest.MonkeyPatch, listener: socket.socket, black_hole: int
+):
+    """Each has the timeout for itself, but none is tried when the time of the exchange is over."""
+    resolve = socket.getaddrinfo
+    answer = _as_answer(("127.0.0.1", black_hole), listener.getsockname())
+    monkeypatch.setattr(
+        socket, "getaddrinfo", lambda *asked: answer if asked[0] == "example" else resolve(*asked)
+    )
+    with hyperlite.HTTP20Connection("example", 80, secure=False, timeout=30) as conn:
+        with pytest.raises(hyperlite.RequestTimeout, match="not connected before the deadline"):
+            conn.request("GET", "/", deadline=0.2)
+        listener.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            listener.accept()
+        conn.timeout = 0.2
+        assert conn.request("GET", "/", deadline=30) == 1, "the next address is tried in time"
