@@ -25,6 +25,9 @@ def TRY_AGAIN(_timeout: float | None) -> None:  # noqa: N802  a constant: that t
     """Do nothing: something was received, which may be what is waited for."""
 
 
+NOTHING = contextlib.nullcontext()
+
+
 class Awaited(Protocol):
     """What a thread can wait for: a request and its response."""
 
@@ -42,13 +45,18 @@ class Baton:
 
     Args:
         lock: the connection's.
+        around: what is entered before the lock is taken, and left when it is free again: before the thread
+            sleeps, works or returns.
 
     Attributes:
         held: somebody has it.
     """
 
-    def __init__(self, lock: threading.Lock) -> None:
+    def __init__(
+        self, lock: threading.Lock, around: contextlib.AbstractContextManager[None, None] = NOTHING
+    ) -> None:
         self._lock = lock
+        self._around = around
         self.held = False
         self._sleepers: dict[threading.Lock, None] = {}
 
@@ -78,7 +86,7 @@ class Baton:
         first, holding = True, False
         try:
             while True:
-                with self._lock:
+                with self._around, self._lock:
                     if sleeper is not None:
                         self._get_up(sleeper, awaited)
                         sleeper = None
@@ -109,7 +117,7 @@ class Baton:
 
     def _leave(self, sleeper: "threading.Lock | None", awaited: Iterable[Awaited], holding: bool) -> None:
         """Undo what a wait has done. Doing it twice does no harm."""
-        with self._lock:
+        with self._around, self._lock:
             if sleeper is not None:
                 self._get_up(sleeper, awaited)
             if holding:
@@ -122,6 +130,11 @@ class Baton:
         if awaited.waiters:
             for sleeper in awaited.waiters:
                 _wake(sleeper)
+
+    def call(self) -> None:
+        """Wake one thread that sleeps, if there is any: there is work besides that of the thread at work."""
+        if self._sleepers:
+            self._pass_on()
 
     def wake_all(self) -> None:
         """Wake everybody."""

@@ -107,7 +107,7 @@ class Flight:
         self.mux.distrust(now - self.since)
 
     def end(self) -> None:
-        """End the stream, if it is not over, without waiting: a finalizer may call."""
+        """Give the stream up, unless all of it was taken, without waiting: a finalizer may call."""
         self.stream.waiters = ()
-        if not self.stream.complete and self.stream.error is None:
+        if not self.stream.exhausted:
             self.mux.abandon(self.stream)

@@ -68,7 +68,6 @@ class Lane:
         self._require_close_notify = require_close_notify
         self.session: Session | None = None  # of the last connection that brought a response
         self._lock = threading.Lock()
-        watch(self)
         # -- guarded by _lock --
         self._baton = Baton(self._lock)
         self._written = threading.Condition(self._lock)  # an open request was ended, or given up
@@ -80,6 +79,7 @@ class Lane:
         self._working = False  # a thread uses the socket, outside the lock
         self._doomed: list[socket.socket] = []  # to be closed when it has stopped
         self._kept: weakref.WeakSet[Http1Body] = weakref.WeakSet()  # which nobody has read yet
+        watch(self)  # the last: what `after_fork()` needs is there
 
     @property
     def counts(self) -> tuple[int, int]:

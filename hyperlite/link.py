@@ -12,16 +12,21 @@ The rules:
 - What could not be written stays in `_out`, byte for byte (SSL wants the same bytes again), and
   somebody who waits watches the socket for writing too.  A thread that leaves something behind while
   another, who does not know of it, reads, stays until it is gone.
+- A finalizer may run in the middle of anything, and never waits for the lock. Where it finds that taken, it
+  leaves a note, and the thread that has the lock deals with it when it has let go (`Aftermath`): before it
+  sleeps, polls or returns.
 - A thread that is interrupted between two states leaves `_busy` behind: the next one closes the
   connection instead of going on with half a frame.
 """
 
 import contextlib
 import functools
+import os
 import socket
 import ssl
 import threading
 import time
+import weakref
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Collection
@@ -29,7 +34,6 @@ from typing import Any, TypeVar
 
 from .baton import TRY_AGAIN, Awaited, Baton, Job
 from .errors import ConnectionLost, ErrorCode, HTTP2Error, ProtocolError
-from .forking import watch
 from .tls import Session, session_of
 from .transport import Watch, wait_for
 
@@ -50,6 +54,32 @@ _CORK: int | None = getattr(socket, "TCP_CORK", None)
 _WOULD_BLOCK = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
 
+class Aftermath:
+    """What follows each use of a connection's lock: dealing with what finalizers have left meanwhile.
+
+    It is entered before the lock is taken, so that it is left when the lock is free again::
+
+        with self._aftermath, self._lock:
+            ...
+
+    A finalizer leaves its note and then looks at the lock; here the lock is let go, and then the notes are
+    looked at. So one of the two sees the other, and no note lies there while every thread sleeps.
+    """
+
+    __slots__ = ("_abandoned", "_detached", "_link")
+
+    def __init__(self, link: "Link") -> None:
+        self._abandoned, self._detached = link._abandoned, link._detached
+        self._link = weakref.ref(link)  # a cycle would leave a dropped connection to the collector
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *_: object) -> None:
+        if (self._abandoned or self._detached) and (link := self._link()) is not None:
+            link._settle()
+
+
 class Link(ABC):
     """A non-blocking socket, its lock, its unwritten bytes and its waiting threads."""
 
@@ -68,7 +98,7 @@ class Link(ABC):
         self._gone = 0  # and so many may have left: TLS writes on while it says that it would block
         self._backlog = False  # something could not be written at once
         self._corked = False  # the kernel gathers what is written
-        self._abandoned: deque[Any] = deque()  # garbage, to be dealt with by the next one who comes by
+        self._abandoned: deque[Any] = deque()  # streams that finalizers have left: see Aftermath
         self._dry = False  # there was nothing to receive: who wants more polls first
         # -- guarded by _lock: is the peer alive --
         self._heard = time.monotonic()  # when it last said something
@@ -80,11 +110,12 @@ class Link(ABC):
         self._closed: HTTP2Error | None = None  # why
         self._busy = False
         # -- guarded by _lock: the baton --
-        self._baton = Baton(self._lock)
+        self._detached: deque[None] = deque()  # selectors that polled and have ended since: see Aftermath
+        self._aftermath = Aftermath(self)
+        self._baton = Baton(self._lock, self._aftermath)
         self._watched = False  # somebody who polls watches for writing
         self._pollers = 0  # threads and selectors that poll the socket: the last of them closes it
-        self._detached: deque[None] = deque()  # selectors of these that have ended since
-        watch(self)
+        self._pid = os.getpid()
 
     # -- what the streams' side does --------------------------------------------------------------
 
@@ -139,15 +170,17 @@ class Link(ABC):
     def after_fork(self) -> None:
         """In the child: the connection is the parent's. See forking.py."""
         self._lock = threading.Lock()
-        self._baton = Baton(self._lock)
+        self._baton = Baton(self._lock, self._aftermath)
         self._pollers = 0
         self._detached.clear()
+        self._out = (
+            bytearray()
+        )  # a new one: another thread may have been sending from it, which locks its size
+        self.sock.close()
         with self._lock:
             if self._closed is None:
                 self._closed = ConnectionLost("the connection belongs to the parent of this process")
                 self._fail_all_locked(self._closed)
-            self._out.clear()
-            self.sock.close()
 
     # -- driving it from outside ------------------------------------------------------------------
 
@@ -166,7 +199,7 @@ class Link(ABC):
         Returns:
             None if the connection is closed.
         """
-        with self._lock:
+        with self._aftermath, self._lock:
             if self._closed is not None:
                 return None
             self._pollers += 1
@@ -175,9 +208,21 @@ class Link(ABC):
     def detach(self) -> None:
         """End what `attach()` began. A finalizer may call: this does not wait."""
         self._detached.append(None)
-        if not self._lock.locked():
-            with self._lock:  # not acquire(): see Mux.abandon()
+        self._settle()
+
+    def _settle(self) -> None:
+        """Deal with what finalizers have left; where the lock is taken, its holder does so when it lets go.
+
+        A finalizer calls this too: it waits for no lock that it finds taken.
+        """
+        while (self._abandoned or self._detached) and not self._lock.locked():
+            # Not acquire(): an interrupt between that and a `try` would leave the lock taken for ever. A
+            # thread that takes it in this very moment soon lets go: it waits for no lock that it finds taken.
+            with self._lock:
+                self._push_locked()
                 self._close_descriptor_locked()
+                if self._out and self._baton.held and not self._watched:
+                    self._baton.call()  # the thread that polls does not know that there is something to write
 
     @property
     def wants_write(self) -> bool:
@@ -191,13 +236,13 @@ class Link(ABC):
 
     def unheard(self, seconds: float) -> None:
         """Take note that the socket was polled for so long from outside, and nothing came."""
-        with self._lock:
+        with self._aftermath, self._lock:
             if self._grace is not None and self._closed is None:
                 self._use_up_grace_locked(seconds)
 
     def pump(self) -> None:
         """Receive what has come and send what can be sent, without waiting."""
-        with self._lock:
+        with self._aftermath, self._lock:
             if self._corked:
                 self._cork_locked(False)
             if not self._baton.held:
@@ -224,21 +269,24 @@ class Link(ABC):
             if holding and not self._dry and self._receive_all_locked():
                 return TRY_AGAIN
             silence = self._relieve_locked(streams)
-            watch = bool(self._out) and (holding or not self._watched)
-            return functools.partial(self._poll, holding, watch, silence) if holding or watch else None
+            works = holding or (bool(self._out) and not self._watched)
+            return functools.partial(self._poll, holding, silence) if works else None
 
         return self._baton.wait(streams, attempt, step, timeout, complaint)
 
-    def _poll(self, read: bool, write: bool, silence: float | None, timeout: float | None) -> None:
+    def _poll(self, read: bool, silence: float | None, timeout: float | None) -> None:
         """Wait for the socket, then receive what has come, and write what is left to be written.
 
         Not longer than either of the two numbers of seconds says.
         """
-        polling, grace, ready, start = False, None, True, 0.0
+        polling, write, grace, ready, start = False, False, None, True, 0.0
         try:
-            with self._lock:
-                if self._closed is not None:
+            with self._aftermath, self._lock:
+                if self._closed is not None or not (read or self._out):
                     return
+                write = bool(
+                    self._out
+                )  # asked here, and not before: a finalizer may have had more to be sent
                 polling = True
                 self._pollers += 1
                 self._watched |= write
@@ -252,7 +300,7 @@ class Link(ABC):
             else:
                 ready = wait_for(self.sock, read=read, write=write, timeout=timeout)
         finally:
-            with self._lock:
+            with self._aftermath, self._lock:
                 self._pollers -= polling
                 if polling and read:
                     self._polled_locked(time.monotonic() - start, ready, asked=grace is not None)
@@ -262,10 +310,10 @@ class Link(ABC):
                     self._watched = False
                 self._close_descriptor_locked()
         if read and ready:
-            with self._lock:
+            with self._aftermath, self._lock:
                 self._receive_all_locked()
         if self._out:
-            with self._lock:
+            with self._aftermath, self._lock:
                 self._push_locked()
 
     def _polled_locked(self, waited: float, ready: bool, *, asked: bool) -> None:
@@ -296,10 +344,10 @@ class Link(ABC):
 
     def _linger(self) -> None:
         """Stay until what we left behind is written, if the one who reads does not know of it."""
-        with self._lock:
+        with self._aftermath, self._lock:
             alone = not self._out or not self._baton.held or self._watched
         if not alone:
-            self._poll(False, True, None, self.timeout)
+            self._poll(False, None, self.timeout)
 
     # -- under the lock: the socket ---------------------------------------------------------------
 
@@ -342,7 +390,7 @@ class Link(ABC):
 
     def _send_locked(self) -> bool:
         """Send from `_out`, all of it if the socket takes it; false if that may take no more now."""
-        if self._write_error is not None:
+        if self._write_error is not None or os.getpid() != self._pid:  # a finalizer, before `after_fork()`
             self._out.clear()
             return False
         out = self._out
@@ -427,6 +475,8 @@ class Link(ABC):
         """Close; a thread that polls is woken, and the last one closes the descriptor."""
         self._out.clear()
         self._busy = False
+        if os.getpid() != self._pid:
+            return  # it is the parent's; `after_fork()` is about to close the descriptor
         self.session = session_of(self.sock) or self.session
         with contextlib.suppress(OSError, ValueError):
             if isinstance(self.sock, ssl.SSLSocket):

@@ -424,11 +424,12 @@ class Loop:
         self._landed.setdefault(window.origin, []).append(flight.lease)
         response: FetchResponse | None = None
         try:
-            flight.end()
             if error is None:
                 response = self._pool.received(task, *flight.finish())
+            flight.end()
         except Exception as failure:
-            error = error or failure
+            response, error = None, error or failure
+            flight.end()
         self._settle(window, task, response, error, reused=flight.reused, progress=flight.progress)
 
     def _settle(

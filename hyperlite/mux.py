@@ -16,6 +16,7 @@ from typing import TypeVar
 from .arrivals import Arrivals
 from .engine import Engine, with_trace
 from .errors import ConnectionLost, HTTP2Error, RequestTimeout
+from .forking import watch
 from .link import LOOKS
 from .request import UNSET
 from .slots import KEEPALIVE_IDLE, PING_TIMEOUT, Ping
@@ -64,6 +65,7 @@ class Mux(Arrivals):
             keepalive_idle=keepalive_idle,
             ping_timeout=ping_timeout,
         )
+        watch(self)  # the last: in a child that is forked before this there is nothing to be closed
 
     # -- state ------------------------------------------------------------------------------------
 
@@ -92,7 +94,7 @@ class Mux(Arrivals):
         Whatever else has come (TLS session tickets, PING, SETTINGS) is dealt with and is no end.
         """
         if not self._streams:  # or else somebody reads, and sees it
-            with self._lock:
+            with self._aftermath, self._lock:
                 if not self._streams and not self._baton.held:
                     for _ in range(LOOKS):  # over TLS one brings one record: GOAWAY may lie behind another
                         if not self._look_locked():
@@ -110,7 +112,7 @@ class Mux(Arrivals):
             streams: the requests.
             gather: more of them may follow at once: the kernel may wait for those, until somebody waits.
         """
-        with self._lock:
+        with self._aftermath, self._lock:
             if not self.usable:
                 return False
             for stream in streams:
@@ -124,7 +126,7 @@ class Mux(Arrivals):
 
     def adopt(self, stream: Stream) -> None:
         """Take over the request on stream 1, which was made on HTTP/1.1 (RFC 7540 section 3.2)."""
-        with self._lock:
+        with self._aftermath, self._lock:
             stream.mux, stream.wire_id, stream.sent = self, 1, True
             stream.written_at = -1  # it was sent before anything was written here
             self._streams[1] = stream
@@ -165,7 +167,7 @@ class Mux(Arrivals):
             self._push_locked()
             return True
 
-        with self._lock:  # mostly there is none
+        with self._aftermath, self._lock:  # mostly there is none
             begun = attempt()
         if begun is None:
             begun = self._wait_for(stream, attempt, "the request could not be sent")
@@ -199,7 +201,10 @@ class Mux(Arrivals):
             self._wait_for(stream, attempt, "the request could not be sent")
         except BaseException as error:
             self.cancel(stream, error if isinstance(error, HTTP2Error) else None)
-            raise
+            if not (
+                stream.complete and isinstance(error, RequestTimeout)
+            ):  # or else it was answered just then
+                raise
 
     def wait_continue(self, stream: Stream) -> bool:
         """Wait until the peer wants the body of a request that expects 100 Continue; false if it does not.
@@ -257,7 +262,9 @@ class Mux(Arrivals):
                 stream.told = self._waited
                 self.distrust(timeout)
             if _is_late(stream):
-                raise self._expire(stream, complaint) from error
+                late = _late(stream, complaint)
+                self.cancel(stream, late)  # all of it has taken too long, not only this step
+                raise late from error
             if patience != timeout:
                 complaint = f"{complaint}: nothing has moved on the connection for {timeout:g} s"
                 raise RequestTimeout(complaint, stream_id=stream.stream_id) from error
@@ -281,14 +288,8 @@ class Mux(Arrivals):
             return False
         self.pump()
         if not stream.settled:
-            self._expire(stream, "no response came")
+            self.cancel(stream, _late(stream, "no response came"))
         return True
-
-    def _expire(self, stream: Stream, complaint: str) -> RequestTimeout:
-        """End a stream whose deadline is over: all of it has taken too long, not only this step."""
-        error = RequestTimeout(f"{complaint} before the deadline", stream_id=stream.stream_id)
-        self.cancel(stream, error)
-        return error
 
     def distrust(self, waited: float) -> None:
         """After a time-out: a connection on which hardly anything moved takes no further requests.
@@ -297,7 +298,7 @@ class Mux(Arrivals):
         too.  What it still has under way it may finish.  Silence counts from the first request that was
         left without an answer, so many short waits come to as much as a long one.
         """
-        with self._lock:
+        with self._aftermath, self._lock:
             silence = time.monotonic() - max(self._moved, self._asked)
             silent = silence > max(waited / 2, SHORT_SILENCE)
             if silent and not self._draining and self._closed is None:
@@ -355,16 +356,25 @@ class Mux(Arrivals):
             self._taken_locked(stream, len(data))
             return data
 
-        return self._read(stream, take)
+        data = self._read(stream, take)
+        if self._out:
+            self._linger_after(stream, data)
+        return data
 
     def read_rest(self, stream: Stream) -> bytes:
-        """Take what is left of a complete body: there is nothing to wait for."""
-        with self._lock:
+        """Take what is left of a complete body: there is nothing to wait for.
+
+        Raises:
+            HTTP2Error: another thread has given the response up.
+        """
+        with self._aftermath, self._lock:
+            if stream.error is not None:
+                raise stream.error
             size = stream.inbox.size
             data = stream.inbox.take(size) if size else b""
             self._taken_locked(stream, size)
         if self._out:
-            self._linger()
+            self._linger_after(stream, data)
         return data
 
     def read_into(self, stream: Stream, view: memoryview) -> int:
@@ -375,27 +385,37 @@ class Mux(Arrivals):
             self._taken_locked(stream, size)
             return size
 
-        return self._read(stream, take)
+        size = self._read(stream, take)
+        if self._out:
+            self._linger_after(stream, view[:size])
+        return size
+
+    def _linger_after(self, stream: Stream, taken: bytes | memoryview) -> None:
+        """Stay until the credit for a read is written; where that is interrupted, the read is undone."""
+        try:
+            self._linger()
+        except BaseException:
+            self.put_back(stream, bytes(taken))
+            raise
 
     def _read(self, stream: Stream, take: Callable[[int], Taken]) -> Taken:
         """Take something of a body as soon as any is there, or at its end, when that is nothing."""
         if not stream.complete and stream.error is None and _is_late(stream):
             self.pump()  # what has come in time counts
-            if not stream.complete and stream.error is None:
-                raise self._expire(stream, "the body did not end")
-        with self._lock:  # mostly it is there already
+            late = _late(stream, "the body did not end")
+            if self.cancel(stream, late):
+                raise late
+        with self._aftermath, self._lock:  # mostly it is there already
             taken = self._read_locked(stream, take)
         if taken is None:
             attempt = functools.partial(self._read_locked, stream, take)
             taken = self._wait_for(stream, attempt, "no more of the body came", silence=self._silence(stream))
-        if self._out:
-            self._linger()
         return taken
 
     def _read_locked(self, stream: Stream, take: Callable[[int], Taken]) -> Taken | None:
         if (readable := stream.readable) or stream.complete:
             return take(readable)
-        if stream.error is not None:
+        if stream.error is not None:  # what had come before it was read
             raise stream.error
         self._engine.grow(stream.wire_id)
         self._push_locked()
@@ -403,32 +423,54 @@ class Mux(Arrivals):
 
     def put_back(self, stream: Stream, data: bytes) -> None:
         """Undo a read: the bytes are the next to be read again. Their credit stays given."""
-        with self._lock:
+        with self._aftermath, self._lock:
+            if stream.given_up:  # by another thread meanwhile: nothing reads them
+                return
             stream.inbox.put_back(data)
             stream.taken -= len(data)
             stream.advanced += len(data)
             self._advanced += len(data)
             self._unread += len(data)
 
-    def cancel(self, stream: Stream, error: HTTP2Error | None = None) -> None:
-        """End a stream before its time: it is reset, what lies unread is dropped, its slot is free."""
-        with self._lock:
-            self._cancel_locked(stream, error)
+    def cancel(self, stream: Stream, error: HTTP2Error | None = None) -> bool:
+        """End a stream before its time: it is reset and fails, and its slot is free.
+
+        A stream is open, complete or failed, and nothing but one that is open can be cancelled: what another
+        thread has just completed stays whole.  What had come before can still be read, and then the error.
+
+        Args:
+            stream: which.
+            error: with which it fails; by default a `StreamReset`.
+
+        Returns:
+            Whether it was open.
+        """
+        with self._aftermath, self._lock:
+            was_open = self._cancel_locked(stream, error)
+            self._push_locked()
+        if self._out:
+            self._linger()
+        return was_open
+
+    def drop(self, stream: Stream) -> None:
+        """Give a stream up, which nothing will read any more, nor send again.
+
+        One that is open is cancelled. What lies unread is thrown away, with the promises that were not taken;
+        a complete stream that loses bytes so has failed: reading on would not show that they are missing.
+        """
+        with self._aftermath, self._lock:
+            self._drop_locked(stream)
             self._push_locked()
         if self._out:
             self._linger()
 
     def abandon(self, stream: Stream) -> None:
-        """Cancel a stream from a finalizer, which may run in the middle of anything and may not wait.
+        """Drop a stream from a finalizer, which may run in the middle of anything and may not wait.
 
-        Where the lock is taken, the one who holds it, perhaps this very thread, does it later.
+        Where the lock is taken, the thread that holds it, perhaps this very one, does it when it lets go.
         """
         self._abandoned.append(stream)
-        if not self._lock.locked():
-            # Not acquire(): an interrupt between that and a `try` would leave the lock taken for ever. Who
-            # takes it in this very moment soon lets go: he waits for no lock that he finds locked.
-            with self._lock:
-                self._push_locked()
+        self._settle()
 
     def ping(self, timeout: float | None) -> float:
         """Send PING and wait for its acknowledgement; returns the round-trip time in seconds.
@@ -437,7 +479,7 @@ class Mux(Arrivals):
             RequestTimeout: none came within `timeout` seconds. HTTP2Error: the connection ended.
         """
         start = time.monotonic()
-        with self._lock:
+        with self._aftermath, self._lock:
             self._pinged += 1
             ping = self._pings[struct.pack(">Q", self._pinged)] = Ping()
             if self._check_locked():
@@ -454,12 +496,12 @@ class Mux(Arrivals):
         try:
             return self._wait((ping,), attempt, timeout, "the PING was not acknowledged") - start
         finally:
-            with self._lock:
+            with self._aftermath, self._lock:
                 self._pings = {payload: one for payload, one in self._pings.items() if one is not ping}
 
     def prioritize(self, stream_id: int, value: bytes) -> None:
         """Change the priority of a request that is under way here, or that waits for a slot."""
-        with self._lock:
+        with self._aftermath, self._lock:
             for stream in self._queue:
                 if stream.stream_id == stream_id:
                     fields = [field for field in stream.request.fields if field[0] != b"priority"]
@@ -473,19 +515,19 @@ class Mux(Arrivals):
 
     def trace(self) -> None:
         """Print each frame from now on."""
-        with self._lock:
+        with self._aftermath, self._lock:
             self._engine = with_trace(self._engine)
 
     def drain(self) -> None:
         """Take no further requests, and close when the last of those under way is over."""
-        with self._lock:
+        with self._aftermath, self._lock:
             self._draining = True
             self.session = session_of(self.sock) or self.session
             self._close_if_idle_locked()
 
     def close(self) -> None:
         """Give up what was not answered yet, and close when the last response was read."""
-        with self._lock:
+        with self._aftermath, self._lock:
             self._draining = True
             for stream in [*self._queue, *self._streams.values()]:
                 if not stream.status:
@@ -498,3 +540,7 @@ class Mux(Arrivals):
 def _is_late(stream: Stream) -> bool:
     deadline = stream.request.deadline
     return deadline is not None and time.monotonic() >= deadline
+
+
+def _late(stream: Stream, complaint: str) -> RequestTimeout:
+    return RequestTimeout(f"{complaint} before the deadline", stream_id=stream.stream_id)

@@ -168,7 +168,7 @@ class PooledConnection(HTTP20Connection):
             mux.settle(stream)
             mux.wait_head(stream)
         except BaseException:
-            mux.cancel(stream)
+            mux.drop(stream)
             raise
         return self.response_class.from_stream(stream, request.method)
 

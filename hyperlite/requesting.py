@@ -335,7 +335,7 @@ class RequestingConnection(DiallingConnection):
         if isinstance(pending, Stream):
             pending.given_up = True  # first: another thread may be about to send it again
             if pending.mux is not None:
-                pending.mux.cancel(pending)
+                pending.mux.drop(pending)
         elif pending.lane is not None:
             pending.lane.cancel(pending)
 

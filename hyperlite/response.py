@@ -146,7 +146,7 @@ class Body(io.BufferedIOBase):
             stream = self._stream
             # All that was announced is read: its end, and trailers perhaps, are only on their way.
             if not stream.exhausted and (stream.length is None or stream.taken < stream.length):
-                self._mux.cancel(stream)
+                self._mux.drop(stream)
 
     def __del__(self) -> None:
         """Have the stream reset by the next one who uses the connection: a finalizer may not wait."""
@@ -383,7 +383,7 @@ class HTTP20Push:
         """
         mux = self._mux()
         self._stream.pushed_to.remove(self._stream)
-        mux.cancel(self._stream)
+        mux.drop(self._stream)
 
     def _mux(self) -> Mux:
         if self._stream not in self._stream.pushed_to or self._stream.mux is None:

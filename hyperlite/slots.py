@@ -190,21 +190,11 @@ class Slots(Link):
             self._start_queued_locked()
             self._push_locked()
 
-    def _cancel_locked(self, stream: Stream, error: HTTP2Error | None) -> None:
-        if stream.mux is not self:
-            return
-        self._unread -= stream.inbox.size
-        self._advanced -= stream.advanced
-        stream.advanced = 0
-        stream.inbox.clear()
-        for pushed in stream.pushes or ():
-            self._cancel_locked(pushed, None)
-        stream.pushes = None
-        if stream.complete or stream.error is not None:
-            return
-        stream.error = error or StreamReset(
-            "the request was cancelled", error_code=ErrorCode.CANCEL, stream_id=stream.stream_id
-        )
+    def _cancel_locked(self, stream: Stream, error: HTTP2Error | None) -> bool:
+        """Fail a stream that is open; tell whether it was. One that is complete, or has failed, stays so."""
+        if stream.mux is not self or stream.complete or stream.error is not None:
+            return False
+        stream.error = error or _cancelled(stream)
         if stream.wire_id:
             busy, self._busy = self._busy, True
             self._engine.reset(stream.wire_id, ErrorCode.CANCEL)
@@ -214,7 +204,29 @@ class Slots(Link):
             if stream in self._queue:
                 self._queue.remove(stream)
             self._baton.wake(stream)
+        if not stream.status:
+            self._abandoned += stream.pushes or ()  # there is no response from which they could be taken
         self._close_if_idle_locked()
+        return True
+
+    def _drop_locked(self, stream: Stream) -> None:
+        """Forget a stream that nothing reads any more, and what lies unread of it; see `Mux.drop`."""
+        if stream.mux is not self:
+            return
+        stream.given_up = True
+        self._cancel_locked(stream, None)
+        if stream.inbox.size:
+            if stream.complete:  # without these bytes it is not
+                stream.complete, stream.error = False, _cancelled(stream)
+            self._unread -= stream.inbox.size
+            self._advanced -= stream.advanced
+            stream.advanced = 0
+            stream.inbox.clear()
+        for pushed in stream.pushes or ():
+            self._drop_locked(pushed)
+        stream.pushes = None
+        if self._queue:  # what lay unread may have held it up
+            self._start_queued_locked()
 
     def _credit_locked(self, stream: Stream, size: int) -> None:
         busy, self._busy = self._busy, True
@@ -313,7 +325,7 @@ class Slots(Link):
 
     def _tidy_locked(self) -> None:
         while self._abandoned:
-            self._cancel_locked(self._abandoned.popleft(), None)
+            self._drop_locked(self._abandoned.popleft())
 
     def _produce_locked(self) -> bool:
         more = bool(self._senders) and len(self._out) < WRITE_AHEAD
@@ -408,3 +420,7 @@ class Slots(Link):
     def _close_if_idle_locked(self) -> None:
         if self._draining and not self._streams and not self._queue:
             self._shut_locked(ConnectionLost("the connection was closed"))
+
+
+def _cancelled(stream: Stream) -> StreamReset:
+    return StreamReset("the request was cancelled", error_code=ErrorCode.CANCEL, stream_id=stream.stream_id)

@@ -147,13 +147,13 @@ class StrictSocket(SharedSocket):
         except BaseException as error:
             for_all_tries(error, doubtful=stream.doubtful)
             if stream.mux is not None:
-                stream.mux.cancel(stream)
+                stream.mux.drop(stream)
             raise
 
     def close(self) -> None:
         """Give up a request whose response was not asked for; close when the last response is read."""
         if self._stream is not None:
-            self.mux.cancel(self._stream)
+            self.mux.drop(self._stream)
         self._begin()
         super().close()
 
