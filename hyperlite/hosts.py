@@ -35,6 +35,8 @@ _not_in_userinfo = re.compile(r"[\x00-\x20\x7f\\/?#@\[\]]|\s").search
 # UTS 46 section 4, deviation characters: IDNA of 2003 makes something else of them, or nothing.
 _DEVIATIONS = frozenset("\xdf\u03c2\u200c\u200d")
 _JOINERS = frozenset("\u200c\u200d")
+# UTS 46 makes "ss" of it up to Unicode 15.0 and "\xdf" since 15.1, and both are in use: two hosts.
+_CAPITAL_SHARP_S = "\u1e9e"
 # What is kept by the one and dropped by the other: fillers of Hangul, inherent vowels of Khmer.
 _FILLERS = frozenset("\u115f\u1160\u17b4\u17b5")
 _dots = re.compile("[.\u3002\uff0e\uff61]")
@@ -156,6 +158,8 @@ def _compatible(text: str) -> str:
 def _a_name(host: str) -> str:
     if len(host) > _LONGEST_NAME + 1:  # what follows may take time that grows with the square
         raise ValueError(f"host {host[:300]!r} is too long")
+    if _CAPITAL_SHARP_S in host:
+        raise ValueError(f"host {host!r} is one host to some and another to others: write ß or ss")
     try:
         import idna  # noqa: PLC0415  an extra, and as slow to import as hyperlite is
     except ImportError:

@@ -4,7 +4,6 @@ What people paste is quoted as browsers and curl do it (spaces, letters that are
 percent signs), host names become IDNA; what two parsers could read in two ways is refused.
 """
 
-import contextlib
 import functools
 import re
 from collections.abc import Iterable, Mapping
@@ -24,7 +23,7 @@ _plain = re.compile(
     r"(?::([1-9][0-9]{0,4}))?"
     r"((?:/(?!\.)[A-Za-z0-9\-._~!$&'()*+,;=:@]*)*(?:\?[A-Za-z0-9\-._~!$&'()*+,;=:@/?]*)?)"
 ).fullmatch
-_control = re.compile(r"[\x00-\x1f\x7f]").search
+_control = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]").search  # and halves of characters
 # RFC 3986 appendix B: scheme, authority, path, query, fragment; of these the path alone is always there.
 _parts = re.compile(
     r"(?:([A-Za-z][A-Za-z0-9+.-]*):)?(?://([^/?#]*))?([^?#]*)(?:\?([^#]*))?(?:#(.*))?", re.DOTALL
@@ -91,12 +90,13 @@ def join(base: URL, location: str) -> URL:
     Raises:
         http.client.InvalidURL: it leads to no http(s) URL, or not for all to the same.
     """
-    with contextlib.suppress(UnicodeError):  # http.client has decoded the field as Latin-1
-        location = location.encode("latin-1").decode("utf-8")
-    location = _checked(location)
+    decoded = _as_utf8(location)
+    location = _checked(location if decoded is None else decoded)
     if _misread(location):
         raise InvalidURL(f"{location!r} names one host to some, and another or none to others")
     scheme, authority, path, query, fragment = _split(location)
+    if decoded is None and not (authority or "").isascii():
+        raise InvalidURL(f"{location!r} has a host that is neither ASCII nor UTF-8")
     quoted = base.fragment if fragment is None else _quote(fragment)
     if scheme is not None or authority is not None:
         return _parse(location if scheme is not None else f"{base.scheme}:{location}")._replace(
@@ -110,6 +110,16 @@ def join(base: URL, location: str) -> URL:
     else:
         target = _target(before, query)
     return base._replace(target=target, user=None, fragment=quoted)
+
+
+def _as_utf8(location: str) -> str | None:
+    """Return a Location, which http.client has decoded as Latin-1; None if it is not UTF-8."""
+    try:
+        return location.encode("latin-1").decode("utf-8")
+    except UnicodeEncodeError:  # it is text already
+        return location
+    except UnicodeDecodeError:
+        return None
 
 
 @functools.lru_cache(1024)

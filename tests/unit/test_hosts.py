@@ -162,6 +162,7 @@ REFUSED = [
     "b\xfccher..example",
     ".b\xfccher",
     "\xad",
+    "fa\u1e9e.example",
     "x" * 63 + "\xfc.example",
     "\xfc" * 5000,
     "xn--\xfc.example",
@@ -221,9 +222,7 @@ def test_idna_of_both(host: str, name: str) -> None:
 
 @pytest.mark.usefixtures("without_idna")
 class TestWithoutThePackage:
-    @pytest.mark.parametrize(
-        "host", [host for host, _, _ in OF_2008] + ["fa\u1e9e.example", "a\u2024b.example"]
-    )
+    @pytest.mark.parametrize("host", [host for host, _, _ in OF_2008] + ["a\u2024b.example"])
     def test_a_name_that_may_be_two_is_refused(self, host: str) -> None:
         with pytest.raises(ValueError, match=r"install .*hyperlite-http\[idna\]"):
             ascii_host(host)
