@@ -142,11 +142,13 @@ class Rules(NamedTuple):
 
     Attributes:
         by_key: proxies, or None for none, by scheme and host, by scheme, by "all" and host, by "all".
-        exempt: hosts to be asked directly.
+        exempt: hosts to be asked directly, or None.
+        names_hosts: some keys have a host.
     """
 
     by_key: Mapping[str, Proxy | None]
-    exempt: NoProxy = NoProxy("")
+    exempt: NoProxy | None = None
+    names_hosts: bool = False
 
 
 NONE = Rules({})
@@ -184,7 +186,7 @@ def rules(proxies: Proxies) -> Rules | None:
             exempt = value or ""
         else:
             by_key[_checked_key(key)] = _parse(value) if value else None
-    return Rules(by_key, _no_proxy(exempt))
+    return Rules(by_key, _no_proxy(exempt) if exempt else None, any("://" in key for key in by_key))
 
 
 def _checked_key(key: object) -> str:
@@ -225,9 +227,11 @@ def choose(url: URL, rules: Rules | None) -> Proxy | None:
             return None
         found = _from_environment(url.scheme, url.host, url.port, settings)
         return _parse(found) if found else None
-    by_key = rules.by_key
-    if not by_key or rules.exempt.covers(url.host, url.port):
+    by_key, exempt, names_hosts = rules
+    if not by_key or (exempt is not None and exempt.covers(url.host, url.port)):
         return None
+    if not names_hosts:
+        return by_key[url.scheme] if url.scheme in by_key else by_key.get("all")
     host = url.host.removesuffix(".")
     for key in (f"{url.scheme}://{host}", url.scheme, f"all://{host}", "all"):
         if key in by_key:
