@@ -38,7 +38,10 @@ class DiallingConnection(http_client.HTTPSConnection):
     _engine_options: dict[str, Any]
     _mux_options: dict[str, Any]
     _lane_options: dict[str, Any]
-    _authority: bytes  # of the origin, as requests name it
+    _named: tuple[tuple[Any, ...], bytes] = (
+        (),
+        b"",
+    )  # the origin, as requests name it, and what that was made of
     _dialling: threading.RLock
     # -- guarded by _dialling --
     _transport: Mux | Lane | None
@@ -176,13 +179,24 @@ class DiallingConnection(http_client.HTTPSConnection):
         if host[:1] == "[" and host[-1:] == "]":  # some releases of http.client leave the brackets
             host = host[1:-1]
         host = ascii_host(host)  # of which http.client makes the Host that the proxy is told
-        named = authority(host, port, self.default_port)
+        authority(host, port, self.default_port)  # before anything is set
         super().set_tunnel(host, port, headers)
-        self._authority = named
 
     @property
     def _tunnelled(self) -> bool:
         return self._tunnel_host is not None  # type: ignore[attr-defined]
+
+    @property
+    def _authority(self) -> bytes:
+        """The origin as requests name it: `host` and `port` may be set, as with http.client."""
+        host, port = self._tunnel_host, self._tunnel_port  # type: ignore[attr-defined]
+        if host is None:
+            host, port = self.host, self.port
+        made_of, named = self._named
+        if made_of != (host, port):
+            named = authority(host, port, self.default_port)
+            self._named = (host, port), named
+        return named
 
     @property
     def _origin(self) -> tuple[str, int]:

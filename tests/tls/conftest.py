@@ -20,7 +20,11 @@ class SecureServer(Server):
     """The embedded server with a TLS context of the test's; it answers every request with `hello`."""
 
     def __init__(self, context: ssl.SSLContext, **options: Any) -> None:
-        super().__init__({"/": lambda _: Response(body=b"hello")}, **options)
+        routes = {
+            "/": lambda _: Response(body=b"hello"),
+            "/host": lambda request: Response(body=request.authority.encode()),
+        }
+        super().__init__(routes, **options)
         self._tls = context
 
 

@@ -88,6 +88,21 @@ class TestAnotherHost:
             conn.host = "localhost"
             assert fetch(conn) == b"hello"
 
+    def test_requests_are_for_the_other_host(
+        self, ca: trustme.CA, version: ssl.TLSVersion, protocol: str
+    ) -> None:
+        """As with http.client; its name is checked, too, before one is sent."""
+        context = server_context(ca, "localhost", "127.0.0.1", version=version, protocol=protocol)
+        with SecureServer(context) as server, connection(server, client_context(ca)) as conn:
+            for host in ("localhost", "127.0.0.1"):
+                conn.host = host
+                response = conn.getresponse(conn.request("GET", "/host"))
+                assert response.read().decode() == f"{host}:{server.port}"
+                conn.close()
+            conn.host = "local host"
+            with pytest.raises(http.client.InvalidURL):
+                conn.request("GET", "/host")
+
     def test_the_tunnel_leads_to_another_host(self, server: SecureServer, ca: trustme.CA) -> None:
         with Proxy() as proxy:
             conn = hyperlite.HTTP20Connection(
