@@ -101,7 +101,7 @@ class FetchResponse:
             try:
                 self._unpack(coding)
             except BaseException as error:
-                self._fail(error)
+                self.fail(error)
                 raise
         if self._body is not None and len(self._body) > max_body:
             raise self._too_large()
@@ -150,7 +150,7 @@ class FetchResponse:
             try:
                 body = self._read_all()
             except BaseException as error:
-                self._fail(error)
+                self.fail(error)
                 raise
             self._body = body
             self._finish(reusable=True)
@@ -192,7 +192,7 @@ class FetchResponse:
         try:
             data = self._read_all() if size < 0 else self._read(size)
         except BaseException as error:
-            self._fail(error)
+            self.fail(error)
             raise
         if data:
             self._begun = True
@@ -324,10 +324,10 @@ class FetchResponse:
         self.raw.close()
         self._finish(reusable=whole)
 
-    def _fail(self, error: BaseException) -> None:
-        """Close, as reading has failed: whatever is asked later fails with the same error."""
+    def fail(self, error: BaseException) -> None:
+        """Close, as reading has failed: whatever is asked of the body later fails with the same error."""
         if isinstance(error, Exception):
-            self._failure = again(error)
+            self._failure, self._body = again(error), None
         self.close()
 
     def _is_empty(self) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import cast
 
 from .errors import BodyTooLarge, RequestTimeout
+from .hops import REDIRECT_BODY, REDIRECT_TIME
 from .mux import Mux
 from .origins import Lease
 from .response import HTTP20Response
@@ -30,6 +31,7 @@ class Flight:
     """
 
     __slots__ = (
+        "_by",
         "_parts",
         "_touched",
         "lease",
@@ -61,6 +63,7 @@ class Flight:
         self._parts: list[bytes] = []  # of a body that exceeds DRAIN
         self.since = time.monotonic()  # when something happened last
         self.noted = False
+        self._by: float | None = None  # when the body must be whole of an answer that another one follows
         stream.waiters += (cast("threading.Lock", self),)
 
     @property
@@ -74,25 +77,43 @@ class Flight:
             self.noted = True
             self._touched(self)
 
+    @property
+    def is_passed_over(self) -> bool:
+        """Whether an answer has come that another one follows, whatever becomes of its body."""
+        if self._by is None and self.stream.status >= 300 and self.task.goes_on(self._response()):
+            self._by = time.monotonic() + REDIRECT_TIME
+        return self._by is not None
+
     def drain(self) -> None:
         """Take much that has come, so that more can; a body that is too large ends the stream."""
-        if self.stream.inbox.size < DRAIN:
-            return
-        while readable := self.stream.readable:
-            self._parts.append(self.mux.read(self.stream, readable))
-        limit = self.task.options.max_body
-        if self.stream.taken > limit:
+        stream = self.stream
+        if not self.is_passed_over:
+            if stream.inbox.size < DRAIN:
+                return
+            limit = self.task.options.max_body
+        else:
+            limit = REDIRECT_BODY
+        while readable := stream.readable:
+            self._parts.append(self.mux.read(stream, readable))
+        if stream.taken > limit:
             complaint = f"the body of {self.task.url} is longer than {limit} bytes"
-            self.mux.cancel(self.stream, BodyTooLarge(complaint))
+            self.mux.cancel(stream, BodyTooLarge(complaint))
 
-    def finish(self) -> tuple[HTTP20Response, bytes]:
-        """Return the response, all of which has arrived, and its body."""
+    def finish(self) -> tuple[HTTP20Response, bytes, Exception | None]:
+        """Return the response, its body, and why there is no more of that where not all has arrived."""
         parts, stream = self._parts, self.stream
+        if not stream.complete:
+            cut = RequestTimeout(f"the body of {self.task.url} was not waited for: another response follows")
+            return self._response(), b"", stream.error or cut
         while not stream.exhausted:
             parts.append(self.mux.read(stream, stream.inbox.size))
-        response = HTTP20Response.from_stream(stream, self.task.method)
-        response.fp = None  # closed, as nothing is left to be read
-        return response, parts[0] if len(parts) == 1 else b"".join(parts)
+        return self._response(), parts[0] if len(parts) == 1 else b"".join(parts), None
+
+    def _response(self) -> HTTP20Response:
+        """Return the response, from which nothing is read."""
+        response = HTTP20Response.from_stream(self.stream, self.task.method)
+        response.fp = None
+        return response
 
     def look_at_the_clock(self, now: float) -> None:
         """End the stream if nothing has come for too long, or if the time for all of it is over."""
@@ -101,6 +122,10 @@ class Flight:
             complaint = f"{task.url} was not fetched within {task.options.deadline:g} s"
         elif timeout is not None and now - self.since >= timeout:
             complaint = f"nothing came from {task.url} for {timeout:g} s"
+        elif self._by is not None and now >= self._by:
+            complaint = f"the body of {task.url} was not waited for: another response follows"
+            self.mux.cancel(self.stream, RequestTimeout(complaint))
+            return
         else:
             return
         self.mux.cancel(self.stream, RequestTimeout(complaint))

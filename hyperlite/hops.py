@@ -27,22 +27,33 @@ def wrap(task: Task, raw: HTTP20Response, lease: Lease) -> FetchResponse:
     )
 
 
-def wrap_whole(task: Task, raw: HTTP20Response, body: bytes) -> FetchResponse:
-    """Return a task's response, of which everything has arrived.
+def wrap_whole(
+    task: Task, raw: HTTP20Response, body: bytes, failure: Exception | None = None
+) -> FetchResponse:
+    """Return a task's response, for which nothing more is waited for.
+
+    Args:
+        task: the task.
+        raw: the response.
+        body: what has come of it.
+        failure: why that is not all of it, which is none of the task's concern if another response follows.
 
     Raises:
-        DecodingError: its body is not what its coding says; BodyTooLarge.
+        DecodingError: the body is not what its coding says; BodyTooLarge.
     """
     options = task.options
+    last = raw.status < 300 or not task.goes_on(raw)
     response = FetchResponse(
         raw,
         url=task.url,
         history=task.history,
         decode=options.decode,
-        max_body=options.max_body,
+        max_body=options.max_body if last else max(options.max_body, len(body)),
         whole=body,
     )
-    if response.status < 300 or not task.goes_on(response):
+    if failure is not None:
+        response.fail(failure)
+    elif last:
         _ = response.body
     return response
 

@@ -424,7 +424,7 @@ class Loop:
         self._landed.setdefault(window.origin, []).append(flight.lease)
         response: FetchResponse | None = None
         try:
-            if error is None:
+            if error is None or flight.is_passed_over:
                 response = self._pool.received(task, *flight.finish())
             flight.end()
         except Exception as failure:

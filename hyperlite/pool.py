@@ -27,7 +27,6 @@ from .origins import Counters, Origin, Settings
 from .pooled import Attempt, Key
 from .proxies import Proxies, rules
 from .redirects import Header
-from .response import HTTP20Response
 from .slots import KEEPALIVE_IDLE, PING_TIMEOUT
 from .tasks import Options, Retries, Task, limits, make_task
 from .timeouts import checked_seconds
@@ -315,7 +314,7 @@ class ConnectionPool:
             lease.end(reusable=False)
             raise
         self._counters.requests += 1
-        if not stream and task.goes_on(response):
+        if not stream and task.goes_on(raw):
             drain(response)  # here: fetch_many() waits for nothing when it looks at the answer
         elif not stream:
             _ = response.body
@@ -325,10 +324,10 @@ class ConnectionPool:
         """Take note of a request that was made on a connection leased from `origin()`."""
         self._counters.requests += 1
 
-    def received(self, task: Task, raw: HTTP20Response, body: bytes) -> FetchResponse:
-        """Return a response of which everything has arrived."""
+    def received(self, task: Task, *whole: Any) -> FetchResponse:
+        """Return a response for which nothing more is waited for; `whole` as for `wrap_whole()`."""
         self._counters.requests += 1
-        return wrap_whole(task, raw, body)
+        return wrap_whole(task, *whole)
 
     def origin(self, task: Task) -> Origin:
         """Return the connections for a task's next hop."""

@@ -30,6 +30,7 @@ from .fetching import FetchResponse
 from .proxies import Proxy, Rules, choose
 from .redirects import Header
 from .replay import MAX_TRIES, backoff, for_all_tries, is_unprocessed
+from .response import HTTP20Response
 from .timeouts import checked_seconds, remaining
 from .urls import URL, parse
 
@@ -213,7 +214,7 @@ class Task:
         Raises:
             RedirectError: it leads where we do not go.
         """
-        if (pause := self._later(response)) is not None:
+        if (pause := self._later(response.raw)) is not None:
             self._retried += 1
             self._doubtful = True
             return pause
@@ -227,17 +228,17 @@ class Task:
             raise
         return 0.0
 
-    def goes_on(self, response: FetchResponse) -> bool:
+    def goes_on(self, raw: HTTP20Response) -> bool:
         """Tell whether an answer is not the last, so that its body is not wanted at any price."""
-        if response.status in redirects.FOLLOWED and self.options.redirects > 0:
-            return bool(response.raw.getheader("location"))
-        return self._later(response) is not None
+        if raw.status in redirects.FOLLOWED and self.options.redirects > 0:
+            return bool(raw.getheader("location"))
+        return self._later(raw) is not None
 
-    def _later(self, response: FetchResponse) -> float | None:
+    def _later(self, raw: HTTP20Response) -> float | None:
         retries = self.options.retries
-        if response.status not in retries.statuses or not self._may_try_again():
+        if raw.status not in retries.statuses or not self._may_try_again():
             return None
-        pause = _retry_after(response.raw.getheader("retry-after"))
+        pause = _retry_after(raw.getheader("retry-after"))
         if pause is None or (retries.longest is not None and pause > retries.longest):
             return None
         left = remaining(self.deadline)

@@ -167,10 +167,10 @@ def test_what_is_too_large_is_so_again(pool: ConnectionPool, site: Server):
 
 
 @pytest.mark.parametrize("alpn", [("h2", "http/1.1"), ("http/1.1",)], ids=["h2", "http1"])
-@pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
+@pytest.mark.parametrize("way", ["whole", "streamed", "many"])
 @pytest.mark.parametrize("status", [302, 503])
 def test_a_body_that_drips_holds_up_nothing_if_it_is_not_wanted(
-    pool: ConnectionPool, serve: Serve, alpn: tuple[str, ...], stream: bool, status: int
+    pool: ConnectionPool, serve: Serve, alpn: tuple[str, ...], way: str, status: int
 ):
     """The next hop is under way while it still drips, without any deadline."""
     answered, dripped = threading.Event(), threading.Event()
@@ -194,7 +194,11 @@ def test_a_body_that_drips_holds_up_nothing_if_it_is_not_wanted(
             exchange.end()
 
     server = serve(routes=ROUTES | {"/drip": drip}, alpn=alpn)
-    with pool.fetch(server.url("/drip"), stream=stream, timeout=10) as response:
+    if way == "many":
+        fetched = next(iter(pool.fetch_many([server.url("/drip")], timeout=10))).result()
+    else:
+        fetched = pool.fetch(server.url("/drip"), stream=way == "streamed", timeout=10)
+    with fetched as response:
         assert response.status == 200
         assert not dripped.is_set()
         answered.set()
