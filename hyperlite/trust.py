@@ -63,8 +63,9 @@ def private_context() -> ssl.SSLContext:
     It comes from `ssl._create_default_https_context`, http.client's own source, so a program that has
     replaced that hook gets what it asked for: the hook's object as it is.
     """
-    context = ssl._create_default_https_context()
-    if hook_is_pythons():  # nothing else refers to the context
+    hook = ssl._create_default_https_context
+    context = hook()
+    if _is_pythons(hook):  # nothing else refers to the context
         if context.verify_mode != ssl.CERT_NONE:
             _provide_authorities(context)
         _harden(context)
