@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from http.client import HTTPMessage, InvalidURL
 from typing import Protocol
 
-from .hosts import ascii_host, split
+from .hosts import ascii_host, is_ipv6, split
 
 Field = tuple[bytes, bytes]
 HeaderValue = str | bytes | int
@@ -86,10 +86,17 @@ def host_bytes(host: str) -> bytes:
 
 
 def authority(host: str, port: int | None, default_port: int) -> bytes:
-    """Return the `:authority` of an origin: IPv6 in brackets, the port only where it is not the default."""
+    """Return the `:authority` of an origin: IPv6 in brackets, the port only where it is not the default.
+
+    Raises as `host_bytes`, and InvalidURL for an IPv6 address that is none, or has text around its brackets.
+    """
     encoded = host_bytes(host)
-    if b":" in encoded and not encoded.startswith(b"["):
-        encoded = b"[%b]" % encoded.partition(b"%")[0]  # a zone id is this machine's affair alone
+    if b":" in encoded or b"[" in encoded:
+        bare = encoded[1:-1] if encoded[:1] == b"[" and encoded[-1:] == b"]" else encoded
+        address = bare.partition(b"%")[0]  # a zone id is this machine's affair alone
+        if not is_ipv6(address.decode("ascii")):
+            raise InvalidURL(f"host {host!r} is no IPv6 address")
+        encoded = b"[%b]" % address
     return encoded if port is None or port == default_port else b"%b:%d" % (encoded, port)
 
 

@@ -112,6 +112,15 @@ def ascii_host_of_2003(host: str) -> str:
     return host if host.isascii() else _checked_name(host, host.encode("idna").decode("ascii"))
 
 
+def is_ipv6(address: str) -> bool:
+    """Tell whether this is an IPv6 address, without a zone."""
+    try:
+        socket.inet_pton(socket.AF_INET6, address)
+    except (OSError, ValueError):  # a NUL
+        return False
+    return True
+
+
 def _port(port: str) -> int | None:
     if not port:
         return None
@@ -125,12 +134,9 @@ def _port(port: str) -> int | None:
 def _address(host: str) -> str:
     """Return an IPv6 address in its shortest form, with the zone if there is one (RFC 6874)."""
     found = _bracketed(host)
-    try:
-        packed = socket.inet_pton(socket.AF_INET6, found[1] if found else "")
-    except OSError:
-        raise ValueError(f"{host} is no IPv6 address") from None
-    assert found
-    address = socket.inet_ntop(socket.AF_INET6, packed)
+    if not found or not is_ipv6(found[1]):
+        raise ValueError(f"{host} is no IPv6 address")
+    address = socket.inet_ntop(socket.AF_INET6, socket.inet_pton(socket.AF_INET6, found[1]))
     return f"{address}%{found[2]}" if found[2] else address
 
 

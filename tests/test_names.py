@@ -145,3 +145,12 @@ def test_an_absolute_target_names_one_host(
     with pytest.raises(client.InvalidURL):
         conn.request("GET", f"http://{authority}/")
     assert server.connections == 0
+
+
+@pytest.mark.parametrize("host", ["good.example[::1]:8443", "[::1]good.example", "[::1]good.example:8443"])
+def test_a_connection_has_one_host(host: str) -> None:
+    with pytest.raises(client.InvalidURL):
+        hyperlite.HTTP20Connection(host)
+    conn = hyperlite.HTTP20Connection("proxy.example")
+    with pytest.raises(client.InvalidURL):
+        conn.set_tunnel(host)

@@ -146,6 +146,8 @@ class TestAuthority:
             ("::1", 8443, b"[::1]:8443"),
             ("[::1]", 8443, b"[::1]:8443"),
             ("fe80::1%eth0", 8443, b"[fe80::1]:8443"),
+            ("[fe80::1%eth0]", 443, b"[fe80::1]"),
+            ("2001:DB8::0", 443, b"[2001:DB8::0]"),
             ("b\xfccher.example", 8443, b"xn--bcher-kva.example:8443"),
         ],
     )
@@ -154,6 +156,24 @@ class TestAuthority:
 
     @pytest.mark.parametrize("host", ["a b", "a\r\nb", "a\0b"])
     def test_controls_and_spaces(self, host: str) -> None:
+        with pytest.raises(http.client.InvalidURL):
+            authority(host, 443, 443)
+
+    @pytest.mark.parametrize(
+        "host",
+        [
+            "good.example[::1]",
+            "[::1]good.example",
+            "[::1",
+            "::1]",
+            "[::1][::2]",
+            "[a]",
+            "a:b",
+            "[]",
+            "[[::1]]",
+        ],
+    )
+    def test_text_around_an_address(self, host: str) -> None:
         with pytest.raises(http.client.InvalidURL):
             authority(host, 443, 443)
 
