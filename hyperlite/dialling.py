@@ -11,6 +11,7 @@ import ssl
 import sys
 import threading
 import time
+import types
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -110,7 +111,7 @@ class DiallingConnection(http_client.HTTPSConnection):
         context = (self._context or trust.default_context()) if self._secure else None
         usual = resolve_timeout(self.timeout)
         create: tls.CreateConnection = self._create_connection  # type: ignore[attr-defined]
-        if by is not None and create is socket.create_connection:
+        if by is not None and _is_pythons_own(create):
             create = functools.partial(_connect_in_turn, by)
         sock, protocol = tls.connect(
             ascii_host(self.host),
@@ -294,6 +295,11 @@ def _patience(usual: float | None, by: float | None) -> float | None:
     if not left:
         raise RequestTimeout("not connected before the deadline", retry_safe=True)
     return left if usual is None else min(usual, left)
+
+
+def _is_pythons_own(create: tls.CreateConnection) -> bool:
+    """Tell whether this is `socket.create_connection` itself; another may have names of its own."""
+    return type(create) is types.FunctionType and create.__code__.co_filename == socket.__file__
 
 
 def _connect_in_turn(

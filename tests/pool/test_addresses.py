@@ -129,3 +129,18 @@ def test_a_connections_deadline_is_for_all_addresses_together(
             listener.accept()
         conn.timeout = 0.2
         assert conn.request("GET", "/", deadline=30) == 1, "the next address is tried in time"
+
+
+def test_another_create_connection_gets_the_name(monkeypatch: pytest.MonkeyPatch, listener: socket.socket):
+    """It may know names that the resolver does not, or connect in a way of its own."""
+    asked = []
+    connect = socket.create_connection
+
+    def create(address: tuple[str, int], *rest: object) -> socket.socket:
+        asked.append(address)
+        return connect(listener.getsockname(), *rest)
+
+    monkeypatch.setattr(socket, "create_connection", create)
+    with hyperlite.HTTP20Connection("unknown.invalid", 80, secure=False, timeout=10) as conn:
+        conn.request("GET", "/", deadline=10)
+    assert asked == [("unknown.invalid", 80)]
