@@ -45,6 +45,8 @@ TRUST = (
 _native: Any = ssl.SSLContext.__mro__[-2]  # in C; every context is one
 _read_trust = [vars(_native)[name].__get__ for name in TRUST]  # the enums of ssl take ten times longer
 
+# Where the classes of contexts are that make their TLS sockets as OpenSSL does.
+_STOCK = frozenset({"ssl", "_ssl", "builtins", "gevent.ssl"})
 _REVOCATION = int(ssl.VERIFY_CRL_CHECK_CHAIN)  # and the bit of VERIFY_CRL_CHECK_LEAF
 
 # A context in whose class one of these was replaced makes other TLS objects than OpenSSL would.
@@ -103,7 +105,7 @@ def trust_of(context: Any, *, verified: bool = False) -> tuple[Any, ...]:
         trust = tuple([read(context) for read in _read_trust])
         if trust[2] & _REVOCATION:
             trust += (context.cert_store_stats()["crl"],)
-    if type(context) not in ssl.SSLContext.__mro__:
+    if type(context).__module__ not in _STOCK:
         trust += tuple([getattr(context, name, None) for name in TRUST])
     return (ssl.CERT_REQUIRED, True, *trust[2:]) if verified and is_stock(context) else trust
 
@@ -230,7 +232,7 @@ def secure(
                 raise ConnectionError(f"{peer} chose HTTP/2, which is of no use here")
             _check_cipher(wrapped)
             _callers[wrapped] = wrapped.context if private is None else context
-            wrapped.context = _blank(ssl.SSLContext)
+            wrapped.context = _blank(_stock()[0])
     except BaseException:
         wrapped.close()
         sock.close()
@@ -270,7 +272,7 @@ class _Settings(NamedTuple):
     """What a private context is made of.
 
     Attributes:
-        kind: ssl.SSLContext, which gevent replaces.
+        kind: the ssl module's SSLContext, or gevent's in its place.
         least, most: versions of TLS.
         curve: the one for the key exchange; None: the usual ones.
         alpn: what to offer.
@@ -306,11 +308,11 @@ def _private_for(terms: Terms, name: str, alpn: Sequence[str]) -> ssl.SSLContext
         if curve is None:
             return None
     sslsocket_class = sslsocket_class_of(context)
-    usual = any(sslsocket_class is vars(kind).get("sslsocket_class") for kind in ssl.SSLContext.__mro__)
+    usual = any(sslsocket_class is vars(kind).get("sslsocket_class") for kind in _stock())
     verify_mode, check_hostname, verify_flags, host_flags, options = trust[:5]
     return _private(
         _Settings(
-            ssl.SSLContext,
+            _stock()[0],
             verify_mode,
             check_hostname,
             verify_flags,
@@ -325,9 +327,14 @@ def _private_for(terms: Terms, name: str, alpn: Sequence[str]) -> ssl.SSLContext
     )
 
 
+def _stock() -> tuple[type, ...]:
+    """Return the classes that ssl.SSLContext is made of, but what programs such as truststore put there."""
+    return tuple([kind for kind in ssl.SSLContext.__mro__ if kind.__module__ in _STOCK])
+
+
 def is_stock(context: Any) -> bool:
     """Tell whether a context makes its TLS objects as the ssl module does, or gevent in its place."""
-    stock = ssl.SSLContext.__mro__
+    stock = _stock()
     if not isinstance(context, stock[-3]):  # the ssl module's own
         return False
     owners = [vars(kind) for kind in type(context).__mro__ if kind not in stock]
@@ -366,27 +373,32 @@ def _offer(hello: ClientHello, alpn: Sequence[str]) -> tuple[str, ...]:
 def _private(settings: _Settings) -> ssl.SSLContext:
     """Return a context without authorities: until `sock.context` is the caller's, no certificate holds."""
     made: Any = settings.kind(ssl.PROTOCOL_TLS_CLIENT)
-    made.options = settings.options & ~_NO_VERSIONS & ~_IGNORE_UNEXPECTED_EOF | made.options & _NO_VERSIONS
-    made.minimum_version, made.maximum_version = settings.least, settings.most
-    made.verify_flags = settings.verify_flags
-    made.check_hostname = settings.check_hostname
+    options = settings.options & ~_NO_VERSIONS & ~_IGNORE_UNEXPECTED_EOF | made.options & _NO_VERSIONS
+    copied = {
+        "options": options,
+        "minimum_version": settings.least,
+        "maximum_version": settings.most,
+        "verify_flags": settings.verify_flags,
+        "check_hostname": settings.check_hostname,
+        "_host_flags": settings.host_flags,
+    }
     if settings.verify_mode or not settings.check_hostname:  # else they were read while they changed
-        made.verify_mode = settings.verify_mode
-    made._host_flags = settings.host_flags
+        copied["verify_mode"] = settings.verify_mode
+    if settings.post_handshake_auth:
+        copied["post_handshake_auth"] = True
+    for name, value in copied.items():  # ssl's setters call themselves once its class is replaced
+        vars(_native)[name].__set__(made, value)
     # RFC 9525 section 2: a host's name is a subjectAltName or none. Python's default is to fall back.
     made.hostname_checks_common_name = False
-    if settings.post_handshake_auth:
-        made.post_handshake_auth = True
     if settings.curve is not None:
-        with contextlib.suppress(
-            ssl.SSLError
-        ):  # then OpenSSL's own settings have set it, on this context too
+        # Where this Python cannot set it, OpenSSL's own settings have, on this context too.
+        with contextlib.suppress(ssl.SSLError):
             made.set_ecdh_curve(settings.curve)
     if settings.sslsocket_class is not None:
         made.sslsocket_class = settings.sslsocket_class
     made.set_alpn_protocols(settings.alpn)
-    assert isinstance(made, ssl.SSLContext)
-    return made
+    private: ssl.SSLContext = made
+    return private
 
 
 @functools.lru_cache(maxsize=1)

@@ -180,6 +180,24 @@ class TestAnotherClass:
                 tls.connect("localhost", port, context=Wrapping(client_context(ca)), timeout=0.1)
 
 
+class TestTheClassInTheSslModuleIsReplaced:
+    """As by `truststore.inject_into_ssl()`."""
+
+    def test_the_new_ones_make_their_sockets_and_the_old_ones_do_not(
+        self, ca: trustme.CA, unknown_ca: trustme.CA, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        before, inner = client_context(ca), client_context(ca)
+        tls._private.cache_clear()
+        with any_protocol(ca) as server, any_protocol(unknown_ca) as impostor:
+            monkeypatch.setattr(ssl, "SSLContext", Wrapping)
+            after = Wrapping(inner)
+            assert fetch(server, after) == (11, b"hello")
+            assert fetch(server, before) == (20, b"hello")
+            for context in (before, after):
+                with pytest.raises(ssl.SSLCertVerificationError):
+                    fetch(impostor, context)
+
+
 class Foreign:
     """A context that is none of the ssl module's, with sockets of its own, as pyOpenSSL's."""
 
