@@ -1,6 +1,7 @@
 """A connection as a pool keeps it: one socket for its life, known by all that sets it apart."""
 
 import contextlib
+import http.client as http_client
 import socket
 import ssl
 import threading
@@ -183,7 +184,7 @@ class PooledConnection(HTTP20Connection):
             origin = authority(task.url.host, task.url.port, self.default_port).decode("ascii")
             target = f"{task.url.scheme}://{origin}{target}"
         self.limit(task.patience())
-        stream_id = self.request(
+        return self.converse(
             task.method,
             target,
             task.body,
@@ -191,7 +192,21 @@ class PooledConnection(HTTP20Connection):
             timeout=task.options.timeout,
             deadline=remaining(task.deadline),
         )
-        return self.getresponse(stream_id)
+
+    def converse(self, *arguments: Any, **options: Any) -> HTTP20Response:
+        """Send a request and return its response when its header is there.
+
+        Args:
+            arguments, options: as for `request()`.
+
+        Raises:
+            As `request()` and `getresponse()`. What has broken a kept connection under a request comes as it
+            is: that the connection is not opened again to repeat it is the pool's own doing.
+        """
+        try:
+            return self.getresponse(self.request(*arguments, **options))
+        except http_client.NotConnected as error:
+            raise error.__cause__ or error from None
 
     def limit(self, seconds: float | None) -> None:
         """Set how long a step may last, where one request has the connection for itself: on HTTP/1.1."""

@@ -305,8 +305,7 @@ class Task:
             return backoff(self._refusals - 1)
         if isinstance(error, _HOPELESS) or _is_unknown_name(error) or self.method not in _IDEMPOTENT:
             return None
-        broken = isinstance(error, (ConnectionError, http_client.NotConnected))
-        if reused and not self._stale and broken and self._rewind():
+        if reused and not self._stale and isinstance(error, ConnectionError) and self._rewind():
             self._stale = True
             return 0.0
         if not self._may_try_again() or not self._rewind():

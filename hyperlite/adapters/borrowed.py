@@ -356,7 +356,7 @@ class Borrowed:
                 request.timeout = timeout
                 return connection.exchange(request)
         connection.limit(timeout)
-        stream_id = connection.request(
+        return connection.converse(
             self._method,
             self._target,
             self._body,
@@ -364,7 +364,6 @@ class Borrowed:
             encode_chunked=self._chunked,
             timeout=timeout,
         )
-        return connection.getresponse(stream_id)
 
     def _end(self, *, reusable: bool) -> None:
         lease, self._leased = self._leased, None

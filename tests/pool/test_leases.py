@@ -1,16 +1,22 @@
 """A lease ends once, whatever ends it: the number of requests under way is exact."""
 
+import contextlib
 import gc
 import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
-from hyperlite import ConnectionPool, DecodingError
+from hyperlite import ConnectionPool, DecodingError, HTTP2Error, Retries
+from hyperlite.errors import ErrorCode
 from hyperlite.origins import Origin
 from hyperlite.pooled import PooledConnection
 from hyperlite.testing.server import Exchange, Response, Server, streaming
 from tests.conftest import Serve
+
+from .conftest import MakePool
 
 PROTOCOLS = pytest.mark.parametrize("alpn", [("h2", "http/1.1"), ("http/1.1",)], ids=["h2", "http1"])
 SIX_CODINGS = [("content-encoding", "gzip,gzip,gzip,gzip,gzip,gzip")]
@@ -151,3 +157,109 @@ def test_a_check_that_is_interrupted(pool: ConnectionPool, serve: Serve, monkeyp
             origin.try_lease(5, insist=False)
     assert leased(pool) == 0
     assert pool.fetch(server.url("/")).body == b"hello"
+
+
+@streaming
+def keep(exchange: Exchange) -> None:
+    """Send back what was posted, a moment later."""
+    body = b"".join(iter(exchange.read, b""))
+    time.sleep(0.01)
+    exchange.start(200, [])
+    exchange.send(body)
+    exchange.end()
+
+
+@streaming
+def refuse(exchange: Exchange) -> None:
+    exchange.reset(ErrorCode.REFUSED_STREAM)
+
+
+@streaming
+def break_off(exchange: Exchange) -> None:
+    exchange.start(200, [("content-length", "1000")])
+    exchange.send(b"x")
+    exchange.reset()
+
+
+@streaming
+def stall(exchange: Exchange) -> None:
+    time.sleep(0.2)
+    exchange.start(200, [])
+    exchange.end()
+
+
+LOAD = {
+    "/bad": lambda _: Response(headers=SIX_CODINGS, body=b"x"),
+    "/keep": keep,
+    "/refuse": refuse,
+    "/break-off": break_off,
+    "/stall": stall,
+    "/long": lambda _: Response(body=bytes(300_000)),
+    "/away": lambda _: Response(302, headers=[("location", "/")], body=bytes(100_000)),
+    "/": lambda _: Response(body=b"hello"),
+}
+
+
+@PROTOCOLS
+def test_under_load(make_pool: MakePool, serve: Serve, alpn: tuple[str, ...]):
+    """Twenty threads whose responses end in every way, while another closes what is idle again and again."""
+    server = serve(alpn=alpn, routes=LOAD)
+    pool = make_pool(max_connections_per_origin=5, retries=Retries(backoff=0.001))
+    over = threading.Event()
+    ways = [
+        "/bad",
+        "keep",
+        "/refuse",
+        "keep",
+        "/break-off",
+        "many",
+        "read",
+        "keep",
+        "drop",
+        "/away",
+        "/stall",
+    ]
+
+    def ask(way: str) -> None:
+        if way == "read":
+            with pool.fetch(server.url("/long"), stream=True) as response:
+                response.read(10)
+        elif way == "drop":
+            pool.fetch(server.url("/long"), stream=True).read(10)
+        elif way == "many":
+            next(pool.fetch_many([server.url("/"), server.url("/bad"), server.url("/long")]))
+        else:
+            pool.fetch(server.url(way), timeout=0.1 if way == "/stall" else 20)
+
+    def work(thread: int) -> list[bytes]:
+        lost = []
+        for turn in range(len(ways)):
+            way = ways[(thread + turn) % len(ways)]
+            if way != "keep":
+                with contextlib.suppress(HTTP2Error, OSError):
+                    ask(way)
+                continue
+            body = b"%d of %d" % (turn, thread)
+            if pool.fetch(server.url("/keep"), "POST", body=body, timeout=20).body != body:
+                lost.append(body)
+        return lost
+
+    def sweep() -> int:
+        least = 0
+        while not over.is_set():
+            pool.close_idle()
+            for origin in list(pool._origins.values()):
+                least = min([least, *(connection.leased for connection in list(origin._connections))])
+            over.wait(0.002)
+        return least
+
+    with ThreadPoolExecutor(21) as threads:
+        sweeping = threads.submit(sweep)
+        try:
+            lost = [body for bodies in threads.map(work, range(20)) for body in bodies]
+        finally:
+            over.set()
+        assert sweeping.result(10) == 0
+    assert lost == []
+    gc.collect()
+    assert leased(pool) == 0
