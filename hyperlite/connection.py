@@ -367,6 +367,8 @@ class HTTP20Connection(RequestingConnection):
         """In the child: the transports are the parent's, and the next request connects anew."""
         self._dialling = threading.RLock()
         self._lock = threading.Lock()
+        if isinstance(self._transport, Lane):
+            self.sock = None  # to shut it down would end the parent's connection
 
     def __enter__(self) -> "HTTP20Connection":
         return self

@@ -17,17 +17,39 @@ class Forkable(Protocol):
         """Let go of what belongs to the parent."""
 
 
-_all: "weakref.WeakSet[Forkable]" = weakref.WeakSet()
+# What is said of a connection in a child.
+FOREIGN = "the connection belongs to the parent of this process"
+
+# By identity: a caller's subclass may say that two of its objects are equal, or that they have no hash.
+_all: dict[int, "weakref.ref[Forkable]"] = {}
 
 
 def watch(one: Forkable) -> None:
-    """Have `one.after_fork()` called in each child, while it lives."""
-    _all.add(one)
+    """Have `one.after_fork()` called in each child, while it lives.
+
+    To be called when `one` is complete, at the end of the constructor: another thread may fork at any time.
+    """
+    key = id(one)
+
+    def forget(reference: "weakref.ref[Forkable]", known: "dict[int, weakref.ref[Forkable]]" = _all) -> None:
+        if known.get(key) is reference:
+            del known[key]
+
+    _all[key] = weakref.ref(one, forget)
 
 
 def _in_child() -> None:
-    for one in list(_all):
-        one.after_fork()
+    """Call each, whatever the others raise; what they raised goes to `sys.unraisablehook` in the end."""
+    alive = [reference() for reference in list(_all.values())]  # until all have let go of their sockets
+    failures: list[BaseException] = []
+    for one in alive:
+        try:
+            if one is not None:
+                one.after_fork()
+        except BaseException as error:
+            failures.append(error)
+    if failures:
+        raise BaseExceptionGroup("connections of the parent could not be let go of", failures)
 
 
 if hasattr(os, "register_at_fork"):

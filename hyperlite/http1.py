@@ -22,7 +22,7 @@ from typing import Any, TypeVar
 from .baton import Baton, Job
 from .errors import ConnectionLost, HTTP2Error, RequestTimeout, StreamReset
 from .fields import Field
-from .forking import watch
+from .forking import FOREIGN, watch
 from .http1_body import Http1Body
 from .http1_exchange import Exchange
 from .http1_request import Outgoing
@@ -217,12 +217,17 @@ class Lane:
         self._lock = threading.Lock()
         self._baton = Baton(self._lock)
         self._written = threading.Condition(self._lock)
+        self._working, self._doomed = False, []  # the thread that was at work is not here
+        sock, self._sock = self._sock, None
+        if sock is not None:
+            sock.close()
         with self._lock:
-            self._fail_unanswered_locked("the connection belongs to the parent of this process")
+            current = self._current
+            self._fail_unanswered_locked(FOREIGN)
             self._current = None
-            if self._sock is not None:
-                self._sock.close()
-                self._sock = None
+            if current is not None and current.response is not None:
+                current.response.after_fork()
+                self._fail_locked(current, ConnectionLost(FOREIGN, stream_id=current.stream_id))
 
     # -- taking turns -----------------------------------------------------------------------------
 

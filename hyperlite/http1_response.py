@@ -252,6 +252,11 @@ class QueuedResponse(HTTP20Response):
                 self._tell(usable=self._is_usable())
             super().close()
 
+    def after_fork(self) -> None:
+        """In the child: the lock is free, and nothing waits for the connection."""
+        self._guard = threading.RLock()
+        self.when_closed = None
+
     def __del__(self) -> None:
         """Close quietly: in a finalizer no further request may be sent."""
         self.when_closed = None

@@ -9,6 +9,7 @@ that ends early has read or sent is not lost: whoever comes next goes on from th
 """
 
 import io
+import os
 import socket
 import ssl
 import threading
@@ -18,7 +19,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
-from .errors import RequestTimeout
+from .errors import ConnectionLost, RequestTimeout
+from .forking import FOREIGN
 from .request import UNSET
 from .timeouts import deadline_after, remaining
 from .transport import wait_for
@@ -75,6 +77,7 @@ class Wire:
         self._deadline = deadline
         self._stream_id = stream_id
         self._duplex = duplex
+        self._pid = os.getpid()
         self._lock = threading.Lock()  # around each call of the socket
         self._unsent: deque[memoryview] = deque()
         self._stopped = False
@@ -215,6 +218,7 @@ class Wire:
 
     def _alone(self, call: Callable[[Any], int], argument: Any, until: float | None, complaint: str) -> int:
         """Make a call where no other thread uses the socket: it waits by itself, which is quicker."""
+        self._check_process()
         sock = self._sock
         own: float | None = sock.gettimeout()
         step: float | None = own if self._timeout is UNSET else self._timeout
@@ -239,6 +243,11 @@ class Wire:
             self._complain(complaint, None)
             raise Paused from None
 
+    def _check_process(self) -> None:
+        """Refuse to use the socket in a child of the process whose it is: what one takes the other misses."""
+        if os.getpid() != self._pid:
+            raise ConnectionLost(FOREIGN, stream_id=self._stream_id)
+
     def _soonest(self, step: float | None, until: float | None) -> float:
         """Return how many seconds the next step may last."""
         now = time.monotonic()
@@ -259,6 +268,7 @@ class Wire:
 
     def _try(self, call: Callable[[Any], int], argument: Any) -> tuple[int | None, bool]:
         """Make a call that would not block; returns its result or None, and whether it waits for reading."""
+        self._check_process()
         self._complain("the exchange was not over", None)
         with self._lock:
             own = self._sock.gettimeout()

@@ -34,6 +34,7 @@ from typing import Any, TypeVar
 
 from .baton import TRY_AGAIN, Awaited, Baton, Job
 from .errors import ConnectionLost, ErrorCode, HTTP2Error, ProtocolError
+from .forking import FOREIGN
 from .tls import Session, session_of
 from .transport import Watch, wait_for
 
@@ -179,7 +180,7 @@ class Link(ABC):
         self.sock.close()
         with self._lock:
             if self._closed is None:
-                self._closed = ConnectionLost("the connection belongs to the parent of this process")
+                self._closed = ConnectionLost(FOREIGN)
                 self._fail_all_locked(self._closed)
 
     # -- driving it from outside ------------------------------------------------------------------
