@@ -239,8 +239,9 @@ class DiallingConnection(http_client.HTTPSConnection):
         current = self._transport
         if current is not None:
             if isinstance(current, Lane):
-                return current
-            if self.sock is not None and current.check():
+                if not current.closed:  # by a close() that was interrupted
+                    return current
+            elif self.sock is not None and current.check():
                 return current
         if not self.auto_open:
             raise http_client.NotConnected("the connection is closed, and auto_open is off")

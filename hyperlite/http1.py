@@ -157,7 +157,7 @@ class Lane:
         except http_client.CannotSendRequest:
             raise
         except BaseException as error:
-            self._give_up(exchange, error)
+            self._end(exchange, error)
             raise
 
     def response(self, exchange: Exchange) -> HTTP20Response:
@@ -278,11 +278,19 @@ class Lane:
     def _work(
         self, job: Callable[[Exchange, float | None], None], exchange: Exchange, timeout: float | None
     ) -> None:
-        """Do a job outside the lock, and then close what others wanted closed meanwhile."""
+        """Do a job outside the lock, and then close what others wanted closed meanwhile.
+
+        Whatever fails in it, ends the exchange here, unless it is tried again.
+        """
         try:
             job(exchange, deadline_after(timeout))
         except Paused:
-            pass  # whose time was up says so
+            pass  # the thread whose time is up says so
+        except BaseException as error:
+            if not self._tries_again(exchange, error):
+                self._end(exchange, error)
+            if not isinstance(error, Exception):
+                raise
         finally:
             with self._lock:
                 self._working = False
@@ -290,16 +298,9 @@ class Lane:
                     self._doomed.pop().close()
 
     def _send(self, exchange: Exchange, until: float | None) -> None:
-        try:
-            if exchange.outgoing is None:
-                exchange.outgoing = self._prepare(exchange)
-            exchange.outgoing.run(until)
-        except Paused:
-            raise
-        except BaseException as error:
-            if not self._tries_again(exchange, error):
-                self._give_up(exchange, error)
-            return
+        if exchange.outgoing is None:
+            exchange.outgoing = self._prepare(exchange)
+        exchange.outgoing.run(until)
         with self._lock:
             if self._current is exchange:
                 exchange.sent = True
@@ -351,15 +352,8 @@ class Lane:
         outgoing = exchange.outgoing
         assert outgoing is not None
         response = outgoing.response
-        try:
-            with response.limited(until):
-                response.begin()
-        except Paused:
-            raise
-        except BaseException as error:
-            if not self._tries_again(exchange, error):
-                self._give_up(exchange, error)
-            return
+        with response.limited(until):
+            response.begin()
         with self._lock:
             if exchange.error is not None:  # given up meanwhile
                 response.close()
@@ -430,18 +424,25 @@ class Lane:
         outgoing.response.close()
         return True
 
-    def _give_up(self, exchange: Exchange, error: BaseException) -> None:
-        """Keep an error for the one whose request it is; the connection is in no known state."""
-        if exchange.doubt is not None and isinstance(error, http_client.NotConnected):
-            error.__cause__ = exchange.doubt  # of the first try; there is no second one
-        for_all_tries(error, doubtful=exchange.doubt is not None)
+    def _end(self, exchange: Exchange, error: BaseException) -> None:
+        """End an exchange that something has gone wrong with: its connection is in no known state.
+
+        The error is kept for the thread that asks for the response. A thread that is interrupted while it
+        works for another gets the interrupt itself (KeyboardInterrupt), the other does not.
+        """
+        kept = error
+        if not isinstance(error, Exception):
+            reason = "a thread was interrupted while it used the connection"
+            kept = ConnectionLost(reason, stream_id=exchange.stream_id)
+        else:
+            if exchange.doubt is not None and isinstance(error, http_client.NotConnected):
+                error.__cause__ = exchange.doubt  # of the first try; there is no second one
+            for_all_tries(error, doubtful=exchange.doubt is not None)
         with self._lock:
-            self._fail_locked(exchange, error)
+            self._fail_locked(exchange, kept)
             if self._current is exchange:
                 self._hang_up_locked()
         exchange.drop()
-        if not isinstance(error, Exception):
-            raise error
 
     # -- when a response was read -----------------------------------------------------------------
 

@@ -22,7 +22,7 @@ from .errors import (
 )
 from .fields import Field
 from .http1_head import BlockReader, Framing, LineReader, malformed
-from .http1_wire import Wire
+from .http1_wire import Paused, Wire
 from .message import MAX_KEPT
 
 if TYPE_CHECKING:
@@ -228,13 +228,17 @@ class Http1Body(io.BufferedIOBase):
         Raises:
             Paused: there was no more time for it.
         """
-        while self._error is None and not self.complete and self._ahead.size <= limit:
+        while self._error is None and not (self.complete or self._file.closed) and self._ahead.size <= limit:
             try:
                 self._ahead.append(self._receive(PIECE, self._file.read1))
             except RequestTimeout:
                 return
             except (http_client.HTTPException, OSError) as error:
                 self._fail(error)
+
+    def tear(self) -> None:
+        """End it here, where a read was interrupted (KeyboardInterrupt): what had come may be lost."""
+        self._fail(self._incomplete("an interrupted read has lost what had come"))
 
     def release(self) -> bool:
         """Let go of the connection, if the end was reached; tell whether it can be used again.
@@ -285,6 +289,14 @@ class Http1Body(io.BufferedIOBase):
                 return b""
             limit = min(limit, LARGE_PIECE)
             data = take(limit if self._left is None else min(limit, self._left))
+            if not data:
+                return self._take_end()
+            self._taken += len(data)
+            self.stalled = False
+            if self._left is not None:
+                self._left -= len(data)
+                self.complete = not self._left and not self._chunked
+            return data
         except MalformedResponse as error:
             raise self._incomplete(str(error), kind=MalformedBody) from error
         except http_client.LineTooLong as error:
@@ -298,18 +310,11 @@ class Http1Body(io.BufferedIOBase):
             raise
         except (ConnectionLost, OSError) as error:
             raise self._incomplete(f"the connection failed: {error}") from error
-        except BaseException:
-            if self._wire.has_lost:
-                self._fail(self._incomplete("an interrupted read has lost what had come"))
+        except Paused:
             raise
-        if not data:
-            return self._take_end()
-        self._taken += len(data)
-        self.stalled = False
-        if self._left is not None:
-            self._left -= len(data)
-            self.complete = not self._left and not self._chunked
-        return data
+        except BaseException:
+            self.tear()
+            raise
 
     def _take_end(self) -> bytes:
         """Deal with the end of the connection."""

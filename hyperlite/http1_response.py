@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from .errors import ErrorCode
 from .fields import Field, to_message
@@ -18,6 +18,8 @@ from .response import HTTP20Response, Lazy
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer as Buffer
+
+T = TypeVar("T")
 
 
 class QueuedResponse(HTTP20Response):
@@ -206,15 +208,19 @@ class QueuedResponse(HTTP20Response):
         if not self._guard.acquire(timeout=-1 if until is None else max(0, until - time.monotonic())):
             return None
         try:
-            body: Http1Body | None = self.fp
-            if body is not None and not body.stalled and (body.left is None or body.left <= limit):
+            body = self._body
+            assert body is not None
+            if not body.stalled and (body.left is None or body.left <= limit):
                 with self.limited(until):
                     body.hold(limit)
             self.when_closed = None
             # Here, under the guard: who reads it to its end closes it, and then nothing tells any more.
-            return body, body is None or body.release()
+            return self.fp, body.release()
         except Paused:
             return None
+        except BaseException:
+            self.tear()
+            raise
         finally:
             self._guard.release()
 
@@ -222,28 +228,39 @@ class QueuedResponse(HTTP20Response):
 
     def read(self, amt: int | None = None) -> bytes:
         """Read as http.client does; but a body that is cut off is an `IncompleteBody`."""
-        with self._guard:
-            return super().read(amt)
+        return self._alone(super().read, amt)
 
     def read1(self, n: int = -1) -> bytes:
         """Read as http.client does."""
-        with self._guard:
-            return super().read1(n)
+        return self._alone(super().read1, n)
 
     def readinto(self, b: "Buffer") -> int:
         """Read as http.client does."""
-        with self._guard:
-            return super().readinto(b)
+        return self._alone(super().readinto, b)
 
     def readline(self, limit: int = -1) -> bytes:  # type: ignore[override]
         """Read as http.client does."""
-        with self._guard:
-            return super().readline(limit)
+        return self._alone(super().readline, limit)
 
     def peek(self, n: int = -1) -> bytes:
         """Look ahead as http.client does."""
-        with self._guard:
-            return super().peek(n)
+        return self._alone(super().peek, n)
+
+    def _alone(self, call: Callable[[Any], T], argument: Any) -> T:
+        """Read while no other thread does. An interrupted read (KeyboardInterrupt) ends the body."""
+        try:
+            with self._guard:
+                return call(argument)
+        except Exception:
+            raise
+        except BaseException:
+            self.tear()
+            raise
+
+    def tear(self) -> None:
+        """End the body where it may have lost something; its connection is not used again."""
+        if self._body is not None:
+            self._body.tear()
 
     def close(self) -> None:
         """End the response; before its end, that costs the connection."""

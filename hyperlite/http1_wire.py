@@ -56,7 +56,6 @@ class Wire:
         file: what is read from it.
         ragged: the TLS connection ended without close_notify (RFC 8446 section 6.1).
         heard: something has come.
-        has_lost: an interrupt came while something was read, which may be gone.
         read_until: the monotonic time at which the thread that reads is to be `Paused`, or None.
     """
 
@@ -84,7 +83,7 @@ class Wire:
         self._filling = False
         self._failure: BaseException | None = None
         self.ragged = False
-        self.heard = self.has_lost = False
+        self.heard = False
         self.read_until: float | None = None
         self.file = cast("io.BufferedReader", io.BufferedReader(_Reader(self, sock)))
 
@@ -178,9 +177,6 @@ class Wire:
         self._filling = True
         try:
             outcome = call(argument)
-        except BaseException:
-            self.has_lost = True
-            raise
         finally:
             self._filling = False
         if not outcome and self._failure is not None:
@@ -207,8 +203,6 @@ class Wire:
             self.ragged = True
             return 0
         except BaseException as error:
-            if not isinstance(error, Exception):  # it may have come when the socket's bytes had been taken
-                self.has_lost = True
             if not self._filling:
                 raise
             self._failure = error

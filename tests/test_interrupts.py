@@ -1,0 +1,230 @@
+"""A KeyboardInterrupt anywhere in a call: the connection goes on or opens anew, and nothing stays behind."""
+
+import contextlib
+import functools
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+import hyperlite
+from hyperlite.http1 import Lane
+from hyperlite.http1_body import Http1Body
+from hyperlite.http1_exchange import Exchange
+from hyperlite.http1_response import QueuedResponse
+from hyperlite.http1_wire import _Reader
+from hyperlite.mux import Mux
+
+from .conftest import Connect, Serve
+from .interrupts import Scenario, moments
+from .peer import Task
+
+CONN = hyperlite.HTTP20Connection
+# Of hundreds of moments in each call; see `interrupts.EVERY`.
+SAMPLES = 5
+
+
+def pieces() -> Iterator[bytes]:
+    yield b"one"
+    yield b"two"
+
+
+def send_in_pieces(conn: CONN, ids: list[int]) -> None:
+    ids.append(conn.request("POST", "/echo", end_stream=False))
+    conn.send(b"one", ids[-1])
+    conn.send(b"two", ids[-1])
+    conn.end(ids[-1])
+
+
+def take(conn: CONN, ids: list[int]) -> None:
+    ids.append(conn.request("GET", "/chunks?n=6"))
+    conn.getresponse(ids[-1])
+
+
+def read_whole(conn: CONN, ids: list[int]) -> None:
+    ids.append(conn.request("GET", "/sized?n=30000"))
+    assert len(conn.getresponse(ids[-1]).read()) == 30_000
+
+
+def read_in_pieces(conn: CONN, ids: list[int]) -> None:
+    ids.append(conn.request("GET", "/chunks?n=6"))
+    response = conn.getresponse(ids[-1])
+    while response.read(25):
+        pass
+
+
+def close_early(conn: CONN, ids: list[int]) -> None:
+    ids.append(conn.request("GET", "/chunks?n=6"))
+    conn.getresponse(ids[-1]).close()
+
+
+def one_behind_another(conn: CONN, ids: list[int]) -> None:
+    ids.append(conn.request("GET", "/chunks?n=6"))
+    ids.append(conn.request("GET", "/chunks?n=5"))
+    last = conn.getresponse(ids[1])
+    assert len(last.read()) == 50
+    assert len(conn.getresponse(ids[0]).read()) == 60
+
+
+def many(conn: CONN, ids: list[int]) -> None:
+    ids += conn.request_many([("GET", f"/sized?n={n}") for n in range(3)])
+
+
+def ready(conn: CONN, ids: list[int]) -> None:
+    for _ in range(3):
+        ids.append(conn.request("GET", "/"))  # noqa: PERF401  a comprehension would lose them all
+    for stream_id in conn.as_ready(ids):
+        conn.getresponse(stream_id).read()
+
+
+def cancel(conn: CONN, ids: list[int]) -> None:
+    ids.append(conn.request("GET", "/slow"))
+    ids.append(conn.request("GET", "/slow"))
+    conn.cancel(ids[1])
+    conn.cancel(ids[0])
+
+
+def close(conn: CONN, ids: list[int]) -> None:
+    ids.append(conn.request("GET", "/slow"))
+    ids.append(conn.request("GET", "/"))
+    conn.close()
+
+
+SCENARIOS: dict[str, Scenario] = {
+    "request": lambda conn, ids: ids.append(conn.request("GET", "/")),
+    "a body": lambda conn, ids: ids.append(conn.request("POST", "/echo", b"x" * 20_000)),
+    "a body in pieces": lambda conn, ids: ids.append(conn.request("POST", "/echo", pieces())),
+    "send": send_in_pieces,
+    "request_many": many,
+    "getresponse": take,
+    "read": read_whole,
+    "read in pieces": read_in_pieces,
+    "response.close": close_early,
+    "one behind another": one_behind_another,
+    "as_ready": ready,
+    "cancel": cancel,
+    "close": close,
+}
+
+
+def check(conn: CONN, ids: list[int], number: int) -> None:
+    """Ask for something else, and look at what is left."""
+    assert set(conn._pending) <= set(ids), "a request that its caller cannot name"
+    for stream_id in list(conn._pending):
+        conn.cancel(stream_id)
+    response = conn.getresponse(conn.request("GET", f"/sized?n={1000 + number}"))
+    assert len(response.read()) == 1000 + number
+    assert not conn._pending
+    current = conn._transport
+    assert current is not None
+    assert current.counts == (0, 0)
+    assert not current._baton.held
+    assert not current._baton._sleepers
+    assert not conn._dialling._is_owned()  # type: ignore[attr-defined]
+    if not isinstance(current, Mux):
+        assert not current._working
+        assert not current._doomed
+    assert all(mux.closed or mux.counts == (0, 0) for mux in conn._draining)
+
+
+# To connect is the same for all of them.
+KINDS = [(True, name) for name in SCENARIOS] + [(False, "request"), (False, "a body in pieces")]
+
+
+@pytest.mark.parametrize(("acquainted", "name"), KINDS)
+@pytest.mark.parametrize("alpn", ["h2", "http/1.1"])
+def test_at_each_moment(serve: Serve, connect: Connect, alpn: str, name: str, acquainted: bool) -> None:
+    server = serve(alpn=(alpn,))
+    problems = []
+    for interrupt in moments(SAMPLES):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ResourceWarning)  # of a socket that was lost in the very call
+            conn = connect(server, timeout=3)
+            if acquainted:
+                assert conn.getresponse(conn.request("GET", "/")).read() == b"hello"
+            ids: list[int] = []
+            try:
+                with interrupt, contextlib.suppress(hyperlite.HTTP2Error):
+                    SCENARIOS[name](conn, ids)
+                check(conn, ids, interrupt.at)
+            except Exception as error:
+                problems.append(f"{interrupt.at}: {interrupt.where}: {type(error).__name__}: {error}"[:300])
+            with contextlib.suppress(Exception):
+                conn.close()
+        assert len(problems) < 10, "\n".join(problems)
+    assert not problems, "\n".join(problems)
+
+
+class TestHttp1:
+    """On HTTP/1.1, where a lost byte is one of the next response."""
+
+    @pytest.fixture
+    def conn(self, serve: Serve, connect: Connect) -> CONN:
+        return connect(serve(alpn=("http/1.1",)), timeout=5)
+
+    @pytest.mark.parametrize(
+        ("end", "where", "step"),
+        [
+            ("close", Lane, "_on_closed"),
+            ("close", Lane, "_hang_up_locked"),
+            ("close", _Reader, "close"),
+            ("read", Lane, "_on_closed"),
+            ("read", _Reader, "close"),
+        ],
+    )
+    def test_a_response_whose_end_was_interrupted(
+        self, conn: CONN, monkeypatch: pytest.MonkeyPatch, end: str, where: type, step: str
+    ) -> None:
+        """The connection may have heard nothing of it; it sees for itself that nothing more can be read."""
+
+        def interrupted(*_: object) -> None:
+            monkeypatch.undo()
+            raise KeyboardInterrupt
+
+        response = conn.getresponse(conn.request("GET", "/chunks?n=1000"))
+        assert isinstance(response, QueuedResponse)
+        monkeypatch.setattr(where, step, interrupted)
+        if step == "_on_closed":  # it was bound before
+            response.when_closed = interrupted
+        with pytest.raises(KeyboardInterrupt):
+            getattr(response, end)()
+        for size in (3, 4):
+            assert len(conn.getresponse(conn.request("GET", f"/sized?n={size}")).read()) == size
+
+    def test_a_read_that_was_interrupted(self, conn: CONN, monkeypatch: pytest.MonkeyPatch) -> None:
+        """What it had read is nowhere: what comes behind it is not given out as if nothing were missing."""
+        response = conn.getresponse(conn.request("GET", "/sized?n=3000"))
+        receive = Http1Body._receive
+
+        def interrupted(*args: Any) -> None:
+            monkeypatch.undo()
+            receive(*args)
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(Http1Body, "_receive", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            response.read(1000)
+        with pytest.raises(hyperlite.IncompleteBody, match="interrupted"):
+            response.read(1000)
+        assert conn.getresponse(conn.request("GET", "/")).read() == b"hello"
+
+    def test_an_interrupt_is_that_of_its_own_thread(self, serve: Serve, connect: Connect) -> None:
+        """The main thread works for another when it is interrupted: the other gets an error, no interrupt."""
+        conn = connect(serve(alpn=("http/1.1",)), timeout=5)
+        theirs = Task(conn.request, "GET", "/late").result()
+        lane = conn._transport
+        assert isinstance(lane, Lane)
+        receive = Lane._receive
+
+        def interrupted(self: Lane, exchange: Exchange, until: float | None) -> None:
+            if exchange.stream_id == theirs:
+                raise KeyboardInterrupt
+            receive(self, exchange, until)
+
+        lane._receive = functools.partial(interrupted, lane)  # type: ignore[method-assign]
+        with pytest.raises(KeyboardInterrupt):
+            conn.getresponse(conn.request("GET", "/"))
+        with pytest.raises(hyperlite.ConnectionLost, match="interrupted"):
+            Task(conn.getresponse, theirs).result()
+        assert conn.getresponse(conn.request("GET", "/")).read() == b"hello"
