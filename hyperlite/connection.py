@@ -151,7 +151,8 @@ class HTTP20Connection(RequestingConnection):
 
         Raises:
             http.client.ResponseNotReady: there is no such request, or its response was taken.
-            RequestTimeout: nothing came within the timeout.
+            RequestTimeout: nothing came within the timeout. On HTTP/2 it has begun before this call, if the
+                connection was polled in vain for another response, and nothing has moved on it since.
             HTTP2Error: the connection or the stream failed.
             Whatever is raised, the request is over: it is cancelled, and its id is spent.
         """

@@ -68,7 +68,8 @@ class HTTP2Error(http_client.HTTPException):
         error_code: the HTTP/2 error code (RFC 9113 section 7) that was received or sent, or None.
         stream_id: the id that `request()` returned, where the error belongs to one request, or None.
         retry_safe: true when the server has provably not processed the request, so that sending it
-            again cannot make it happen twice, whatever its method.
+            again cannot make it happen twice, whatever its method. It speaks of all that was done for the
+            request: each time that it was sent, and each hop of a fetch.
     """
 
     error_code: int | None = None
