@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Collection, Sequence
 from typing import TypeVar
 
-from .arrivals import Arrivals
+from .ending import Ending, is_late, overdue
 from .engine import Engine, with_trace
 from .errors import ConnectionLost, HTTP2Error, RequestTimeout
 from .forking import watch
@@ -35,7 +35,7 @@ EXPECT_WAIT = 1.0
 SHORT_SILENCE = 0.5
 
 
-class Mux(Arrivals):
+class Mux(Ending):
     """One HTTP/2 connection.
 
     Args:
@@ -261,8 +261,8 @@ class Mux(Arrivals):
             if limit is None and timeout is not None:
                 stream.told = self._waited
                 self.distrust(timeout)
-            if _is_late(stream):
-                late = _late(stream, complaint)
+            if is_late(stream):
+                late = overdue(stream, complaint)
                 self.cancel(stream, late)  # all of it has taken too long, not only this step
                 raise late from error
             if patience != timeout:
@@ -281,15 +281,6 @@ class Mux(Arrivals):
         if not waited or not stream.wire_id:
             return 0.0
         return waited - stream.told if stream.told <= waited else waited
-
-    def expire(self, stream: Stream) -> bool:
-        """Fail a request whose deadline is over, unless it was answered in time; tell whether it is."""
-        if not _is_late(stream):
-            return False
-        self.pump()
-        if not stream.settled:
-            self.cancel(stream, _late(stream, "no response came"))
-        return True
 
     def distrust(self, waited: float) -> None:
         """After a time-out: a connection on which hardly anything moved takes no further requests.
@@ -400,9 +391,9 @@ class Mux(Arrivals):
 
     def _read(self, stream: Stream, take: Callable[[int], Taken]) -> Taken:
         """Take something of a body as soon as any is there, or at its end, when that is nothing."""
-        if not stream.complete and stream.error is None and _is_late(stream):
+        if not stream.complete and stream.error is None and is_late(stream):
             self.pump()  # what has come in time counts
-            late = _late(stream, "the body did not end")
+            late = overdue(stream, "the body did not end")
             if self.cancel(stream, late):
                 raise late
         with self._aftermath, self._lock:  # mostly it is there already
@@ -431,46 +422,6 @@ class Mux(Arrivals):
             stream.advanced += len(data)
             self._advanced += len(data)
             self._unread += len(data)
-
-    def cancel(self, stream: Stream, error: HTTP2Error | None = None) -> bool:
-        """End a stream before its time: it is reset and fails, and its slot is free.
-
-        A stream is open, complete or failed, and nothing but one that is open can be cancelled: what another
-        thread has just completed stays whole.  What had come before can still be read, and then the error.
-
-        Args:
-            stream: which.
-            error: with which it fails; by default a `StreamReset`.
-
-        Returns:
-            Whether it was open.
-        """
-        with self._aftermath, self._lock:
-            was_open = self._cancel_locked(stream, error)
-            self._push_locked()
-        if self._out:
-            self._linger()
-        return was_open
-
-    def drop(self, stream: Stream) -> None:
-        """Give a stream up, which nothing will read any more, nor send again.
-
-        One that is open is cancelled. What lies unread is thrown away, with the promises that were not taken;
-        a complete stream that loses bytes so has failed: reading on would not show that they are missing.
-        """
-        with self._aftermath, self._lock:
-            self._drop_locked(stream)
-            self._push_locked()
-        if self._out:
-            self._linger()
-
-    def abandon(self, stream: Stream) -> None:
-        """Drop a stream from a finalizer, which may run in the middle of anything and may not wait.
-
-        Where the lock is taken, the thread that holds it, perhaps this very one, does it when it lets go.
-        """
-        self._abandoned.append(stream)
-        self._settle()
 
     def ping(self, timeout: float | None) -> float:
         """Send PING and wait for its acknowledgement; returns the round-trip time in seconds.
@@ -535,12 +486,3 @@ class Mux(Arrivals):
                     self._cancel_locked(stream, error)
             self._push_locked()
             self._close_if_idle_locked()
-
-
-def _is_late(stream: Stream) -> bool:
-    deadline = stream.request.deadline
-    return deadline is not None and time.monotonic() >= deadline
-
-
-def _late(stream: Stream, complaint: str) -> RequestTimeout:
-    return RequestTimeout(f"{complaint} before the deadline", stream_id=stream.stream_id)
