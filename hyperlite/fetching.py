@@ -95,6 +95,7 @@ class FetchResponse:
         self._from_raw = whole is None
         self._begun = False  # a part of the body was handed out by read()
         self._ended = False  # and so was the rest
+        self._meter: Callable[[int], None] | None = None
         self._failure: Exception | None = None  # why no more of it can be read
         self._unpacked: Callable[[int], bytes] | None = None  # reads what was packed
         if decode and (coding := _coding(raw)):
@@ -155,6 +156,11 @@ class FetchResponse:
             self._body = body
             self._finish(reusable=True)
         return self._body
+
+    @property
+    def buffered(self) -> int:
+        """How many bytes of the body are in memory, its coding undone."""
+        return 0 if self._body is None else len(self._body)
 
     @property
     def text(self) -> str:
@@ -235,6 +241,18 @@ class FetchResponse:
         if read or closed:
             raise ValueError(f"the body of {self.url}, or a part of it, was read already by way of `raw`")
 
+    def load(self, meter: Callable[[int], None] | None) -> None:
+        """Have the whole body in memory.
+
+        Args:
+            meter: called with the size of each piece that was read; the next is read when it returns.
+
+        Raises:
+            As `body`.
+        """
+        self._meter = meter
+        _ = self.body
+
     def keep(self, limit: int) -> None:
         """Have the body in memory if it is no longer than `limit` bytes; otherwise that is an error."""
         self._max_body = min(limit, self._max_body)
@@ -266,9 +284,14 @@ class FetchResponse:
             length = self.raw.length
             if length is not None and length > self._max_body:
                 raise self._too_large()
-            if length is not None and self._deadline is None:
+            if length is not None and self._deadline is None and self._meter is None:
                 return self.raw.read()
-        if self._unpacked is None and self._deadline is None and self.raw.version == HTTP_2:
+        if (
+            self._unpacked is None
+            and self._deadline is None
+            and self._meter is None
+            and self.raw.version == HTTP_2
+        ):
             body = self.raw.read(self._max_body + 1)
             if len(body) > self._max_body:
                 raise self._too_large()
@@ -280,6 +303,8 @@ class FetchResponse:
             if left < 0:
                 raise self._too_large()
             parts.append(piece)
+            if self._meter is not None:
+                self._meter(len(piece))
         return b"".join(parts)
 
     def _read(self, size: int) -> bytes:
@@ -328,6 +353,7 @@ class FetchResponse:
         """Close, as reading has failed: whatever is asked of the body later fails with the same error."""
         if isinstance(error, Exception):
             self._failure, self._body = again(error), None
+            self._unpacked = None  # and what it reads from
         self.close()
 
     def _is_empty(self) -> bool:

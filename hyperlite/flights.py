@@ -34,6 +34,8 @@ class Flight:
         "_by",
         "_parts",
         "_touched",
+        "counted",
+        "head",
         "lease",
         "mux",
         "noted",
@@ -61,6 +63,8 @@ class Flight:
         self.stream = stream
         self.reused = lease.connection.used
         self._parts: list[bytes] = []  # of a body that exceeds DRAIN
+        self.head = 0  # bytes in the header fields of its response
+        self.counted = 0  # bytes of its response that the budget knows of
         self.since = time.monotonic()  # when something happened last
         self.noted = False
         self._by: float | None = None  # when the body must be whole of an answer that another one follows
@@ -83,6 +87,15 @@ class Flight:
         if self._by is None and self.stream.status >= 300 and self.task.goes_on(self._response()):
             self._by = time.monotonic() + REDIRECT_TIME
         return self._by is not None
+
+    def count(self) -> int:
+        """Return how many bytes of the response have come since this was last asked."""
+        stream = self.stream
+        if stream.status and not self.head:
+            self.head = sum([len(name) + len(value) for name, value in stream.response_fields]) + 1
+        arrived = self.head + stream.taken + stream.inbox.size
+        fresh, self.counted = arrived - self.counted, arrived
+        return fresh
 
     def drain(self) -> None:
         """Take much that has come, so that more can; a body that is too large ends the stream."""

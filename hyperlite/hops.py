@@ -30,7 +30,7 @@ def wrap(task: Task, raw: HTTP20Response, lease: Lease) -> FetchResponse:
 def wrap_whole(
     task: Task, raw: HTTP20Response, body: bytes, failure: Exception | None = None
 ) -> FetchResponse:
-    """Return a task's response, for which nothing more is waited for.
+    """Return a task's response, for which nothing more is waited for; `body` undoes its coding.
 
     Args:
         task: the task.
@@ -39,7 +39,7 @@ def wrap_whole(
         failure: why that is not all of it, which is none of the task's concern if another response follows.
 
     Raises:
-        DecodingError: the body is not what its coding says; BodyTooLarge.
+        DecodingError: it has too many codings; BodyTooLarge.
     """
     options = task.options
     last = raw.status < 300 or not task.goes_on(raw)
@@ -53,8 +53,6 @@ def wrap_whole(
     )
     if failure is not None:
         response.fail(failure)
-    elif last:
-        _ = response.body
     return response
 
 

@@ -241,12 +241,12 @@ class Link(ABC):
             if self._grace is not None and self._closed is None:
                 self._use_up_grace_locked(seconds)
 
-    def pump(self) -> None:
-        """Receive what has come and send what can be sent, without waiting."""
+    def pump(self, *, receive: bool = True) -> None:
+        """Receive what has come, unless that is to wait, and send what can be sent; waits for nothing."""
         with self._aftermath, self._lock:
             if self._corked:
                 self._cork_locked(False)
-            if not self._baton.held:
+            if receive and not self._baton.held:
                 self._receive_all_locked()
             self._push_locked()
 

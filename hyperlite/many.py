@@ -23,13 +23,13 @@ and the end of the generator.
 
 import contextlib
 import heapq
-import math
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from .budget import Budget, weight
+from .crew import Crew
 from .errors import ConnectionLost, RequestTimeout, again
 from .fetching import FetchResponse, Outcome
 from .flights import Flight
@@ -38,19 +38,17 @@ from .mux import Mux
 from .order import Order
 from .origins import Lease, Origin
 from .poller import Poller
-from .pooled import Attempt, PooledConnection
+from .pooled import PooledConnection
 from .proxies import environment
 from .schedule import Schedule
+from .steering import Steering
 from .stream import Stream
 from .tasks import Task
 from .window import Window
-from .workers import Workers
 
 if TYPE_CHECKING:
     from .pool import ConnectionPool
 
-# Threads at most: for dialling, and for as many HTTP/1.1 requests at once.
-MAX_THREADS = 128
 # Outcomes that are taken between two looks at what can be begun.
 OFTEN = 8
 # Seconds between two looks at who has timed out: at most, and as a part of the shortest timeout.
@@ -67,13 +65,16 @@ def fetch_many(
     requests: Iterable[Any],
     concurrency: int,
     ordered: bool,
+    max_buffered: int,
     progress: Progress | None,
     options: dict[str, Any],
 ) -> Iterator[Outcome]:
     """Return the generator that `ConnectionPool.fetch_many()` describes; what is wrong is raised at once."""
     if concurrency < 1:
         raise ValueError("concurrency must be at least 1")
-    return Loop(pool, requests, concurrency, ordered, progress, options).outcomes()
+    if max_buffered < 1:
+        raise ValueError("max_buffered must be at least 1")
+    return Loop(pool, requests, concurrency, ordered, max_buffered, progress, options).outcomes()
 
 
 class Loop:
@@ -85,6 +86,7 @@ class Loop:
         requests: Iterable[Any],
         concurrency: int,
         ordered: bool,
+        max_buffered: int,
         progress: Progress | None,
         defaults: dict[str, Any],
     ) -> None:
@@ -99,13 +101,12 @@ class Loop:
         # -- what goes on --
         self._unfinished = 0
         self._stuck: dict[Window, float] = {}  # where others have all connections; since when
-        self._flights: dict[Flight, None] = {}
+        self._flights: dict[int, Flight] = {}  # on HTTP/2, by index
         self._landed: dict[Origin, list[Lease]] = {}  # leases to be given back, all at once
-        self._attempts: dict[Attempt, None] = {}  # on threads
-        self._dials = 0
         self._asleep: list[tuple[float, int, Task]] = []  # a heap: what is tried again later
         # -- what is done --
         self._done = 0
+        self._max_buffered = max_buffered
         # -- waiting --
         self._touched: deque[Flight] = deque()
         self._looked = time.monotonic()  # for timeouts
@@ -116,7 +117,9 @@ class Loop:
     def outcomes(self) -> Iterator[Outcome]:
         """Yield an outcome for each request."""
         self._poller = Poller()
-        self._workers = Workers(MAX_THREADS, self._poller.wake)
+        self._budget = Budget(self._max_buffered, self._poller.wake)
+        self._crew = Crew(self._pool, self._schedule, self._budget, self._settle, self._poller.wake)
+        self._steering = Steering(self._budget, self._order, self._poller, self._flights, self._crew.jobs)
         try:
             while True:
                 if not self._order or self._done % OFTEN == 0:
@@ -145,8 +148,17 @@ class Loop:
                 self._park(item)
 
     def _hand_over(self) -> tuple[Outcome, Exception | None]:
-        """Take the next outcome; and what `progress` has raised, which comes behind it."""
+        """Take the next outcome; and what `progress` has raised, which comes behind it.
+
+        The coding of its body is undone now: of one body at a time.
+        """
         outcome, window = self._order.take()
+        self._budget.free(outcome.index)
+        if outcome.response is not None:
+            try:
+                _ = outcome.response.body
+            except Exception as error:
+                outcome.response, outcome.error = None, error
         if window is not None:
             window.busy -= 1
             self._schedule.note(window)
@@ -170,20 +182,26 @@ class Loop:
     # -- starting ---------------------------------------------------------------------------------
 
     def _start(self) -> None:
-        """Begin what can be begun."""
+        """Begin what can be begun; of a run that is full, what cannot wait."""
+        if self._budget.full:
+            if (urgent := self._schedule.urgent()) is not None:
+                self._launch(urgent, 1)
+            return
         while (window := self._schedule.next()) is not None:
-            begun = True
-            while begun and (room := self._schedule.room(window)):
-                try:
-                    begun = self._begin(window, room)
-                except (
-                    Exception
-                ) as error:  # its deadline passed while the caller was busy; the pool is closed
-                    self._settle(window, self._schedule.unpark(window), None, error, reused=False)
+            while (room := self._schedule.room(window)) and self._launch(window, room):
+                pass
+
+    def _launch(self, window: Window, room: int) -> bool:
+        """Begin requests of a window, `room` at most; false if they must wait."""
+        try:
+            return self._begin(window, room)
+        except Exception as error:  # its deadline passed while the caller was busy; the pool is closed; …
+            self._settle(window, self._schedule.unpark(window), None, error, reused=False)
+            return True
 
     def _is_busy(self) -> bool:
         """Tell whether anything goes on."""
-        return bool(self._flights or self._attempts or self._dials)
+        return bool(self._flights) or self._crew.busy
 
     def _begin(self, window: Window, room: int) -> bool:
         """Begin the first request of a window, and more that go the same way; false if that must wait.
@@ -194,7 +212,7 @@ class Loop:
         if origin.protocol == "http/1.1" or not task.repeatable:
             if window.jobs >= origin.max_connections:
                 return False
-            self._job(window)
+            self._crew.fetch(window)
             return True
         leases = origin.try_lease(room, insist=not window.flying and not window.dialling)
         if leases is not None:
@@ -202,7 +220,7 @@ class Loop:
             return True
         task.begin()
         if not (window.grounded and window.flying):
-            self._dial(window, room, task.patience())
+            self._crew.dial(window, room, task.patience())
         if not window.flying and not window.dialling:
             self._stuck.setdefault(window, time.monotonic())
         return False
@@ -224,7 +242,9 @@ class Loop:
                     continue
                 flights.append(Flight(self._touch, task, window, leases.pop(), mux, stream))
                 window.flying += 1
-                self._flights[flights[-1]] = None  # now: one that is interrupted while it is sent is given up
+                self._flights[task.index] = flights[
+                    -1
+                ]  # now: one that is interrupted while it is sent is given up
         finally:
             self._give_back(window.origin, leases)
         if mux is None or not flights:
@@ -244,7 +264,7 @@ class Loop:
     def _recall(self, window: Window, connection: PooledConnection, flights: list[Flight]) -> None:
         """Have requests wait again, as their connection takes no more."""
         for flight in reversed(flights):
-            del self._flights[flight]
+            del self._flights[flight.task.index]
             window.flying -= 1
             self._schedule.put_back(window, flight.task)
         self._give_back(window.origin, [flight.lease for flight in flights])
@@ -258,57 +278,6 @@ class Loop:
                 if seconds is not None:
                     self._tick = max(SHORTEST_TICK, min(self._tick, seconds / 10))
 
-    # -- on threads -------------------------------------------------------------------------------
-
-    def _job(self, window: Window) -> None:
-        """Have the first request of a window done by a thread."""
-        task = self._schedule.unpark(window)
-        window.jobs += 1
-        attempt = Attempt()
-        self._attempts[attempt] = None
-        self._workers.run(
-            partial(self._pool.hop, task, attempt, stream=False),
-            partial(self._job_done, window, task, attempt),
-        )
-
-    def _job_done(
-        self,
-        window: Window,
-        task: Task,
-        attempt: Attempt,
-        response: FetchResponse | None,
-        error: Exception | None,
-    ) -> None:
-        window.jobs -= 1
-        del self._attempts[attempt]
-        self._settle(window, task, response, error, reused=attempt.reused, progress=attempt.progress)
-
-    def _dial(self, window: Window, wanted: int, timeout: float | None) -> None:
-        """Have as many further connections dialled as would be filled: one while nothing is known."""
-        window.grounded = False
-        needed = 1 if window.origin.protocol is None else math.ceil(wanted / 100)
-        for _ in range(min(needed - window.dialling, window.origin.vacancies)):
-            window.dialling += 1
-            self._dials += 1
-            self._workers.run(
-                partial(window.origin.expand, timeout),
-                partial(self._dialled, window, timeout),
-            )
-
-    def _dialled(self, window: Window, timeout: float | None, _: Any, error: Exception | None) -> None:
-        window.dialling -= 1
-        self._dials -= 1
-        if error is not None and (window.flying or window.jobs or window.dialling):
-            window.grounded = True
-        elif error is not None:
-            # Where it was for want of time, what has more time than that tries again.
-            limit = timeout if isinstance(error, TimeoutError) else None
-            for task in self._schedule.unpark_all(
-                window, lambda task: limit is None or _is_over(task, limit)
-            ):
-                self._settle(window, task, None, again(error), reused=False)
-        self._schedule.note(window)
-
     def _touch(self, flight: Flight) -> None:
         """Take note, from any thread, that something happened to a stream."""
         self._touched.append(flight)
@@ -318,12 +287,13 @@ class Loop:
 
     def _turn(self) -> None:
         """Wait for something to happen, and deal with it."""
+        self._steer()
         for mux, error in self._poller.poll(self._patience(), self._is_hurried):
             self._pump(mux, error)
-        self._workers.settle()
-        now = time.monotonic()
-        while self._touched:
-            self._attend(self._touched.popleft(), now)
+            self._attend_all()
+            self._steer()
+        self._crew.settle()
+        now = self._attend_all()
         while self._landed:
             self._give_back(*self._landed.popitem())
         while self._asleep and self._asleep[0][0] <= now:
@@ -336,7 +306,7 @@ class Loop:
 
     def _is_hurried(self) -> bool:
         """Tell whether something has happened already."""
-        return bool(self._workers.posts or self._touched)
+        return bool(self._touched) or self._crew.hurries or self._steering.hurries
 
     def _patience(self) -> float | None:
         """Return how long to wait at most."""
@@ -360,7 +330,9 @@ class Loop:
                 complaint = f"no connection to {window.origin.key} was free for {now - since:.3g} s"
                 task = self._schedule.unpark(window)
                 self._settle(window, task, None, RequestTimeout(complaint), reused=False)
-        for flight in list(self._flights):
+        for flight in list(self._flights.values()):
+            if not self._budget.allows(flight.task.index):
+                flight.since = now  # its peer has to wait for us
             try:
                 flight.look_at_the_clock(now)
             except Exception as error:
@@ -373,7 +345,7 @@ class Loop:
         try:
             if error is not None:
                 raise error
-            mux.pump()
+            mux.pump(receive=self._poller.reads(mux))
         except Exception as failure:
             self._crash(mux, failure)
 
@@ -382,7 +354,7 @@ class Loop:
         self._poller.forget(mux)
         lost = ConnectionLost(f"the connection cannot be used any more: {error!r}")
         lost.__cause__ = error
-        flights = [flight for flight in self._flights if flight.mux is mux]
+        flights = [flight for flight in self._flights.values() if flight.mux is mux]
         for flight in flights:
             self._discard(flight.window.origin, flight.lease.connection)
             self._land(flight, again(lost))
@@ -399,17 +371,32 @@ class Loop:
 
     # -- what came of it --------------------------------------------------------------------------
 
+    def _steer(self) -> None:
+        """While as much is held as may be, have no more come than is needed to go on."""
+        for flight in self._steering.look():
+            self._attend(flight, time.monotonic())
+
+    def _attend_all(self) -> float:
+        """See what has happened to streams; returns when."""
+        now = time.monotonic()
+        while self._touched:
+            self._attend(self._touched.popleft(), now)
+        return now
+
     def _attend(self, flight: Flight, now: float) -> None:
         """See what has happened to a stream."""
         flight.noted = False
         flight.since = now
-        if flight not in self._flights:
+        index, stream = flight.task.index, flight.stream
+        if self._flights.get(index) is not flight:
             return
-        stream = flight.stream
+        self._budget.charge(index, flight.count())
         if stream.complete:
             self._land(flight, None)
         elif stream.error is not None:
             self._land(flight, stream.error)
+        elif not self._budget.allows(index):
+            self._steering.stall(flight)
         else:
             try:
                 flight.drain()
@@ -418,17 +405,17 @@ class Loop:
 
     def _land(self, flight: Flight, error: Exception | None) -> None:
         """Make a response of a stream that is over, or that is given up for an error."""
-        del self._flights[flight]
         window, task = flight.window, flight.task
+        del self._flights[task.index]
         window.flying -= 1
         self._landed.setdefault(window.origin, []).append(flight.lease)
         response: FetchResponse | None = None
         try:
             if error is None or flight.is_passed_over:
                 response = self._pool.received(task, *flight.finish())
-            flight.end()
         except Exception as failure:
-            response, error = None, error or failure
+            error = error or failure
+        with contextlib.suppress(Exception):  # where its connection fails now, what came before that counts
             flight.end()
         self._settle(window, task, response, error, reused=flight.reused, progress=flight.progress)
 
@@ -450,13 +437,17 @@ class Loop:
                 pause = self._pool.retry(task, error, reused=reused, progress=progress)
             elif response.status >= 300:
                 pause = self._pool.follow(task, response)
+            if pause is not None:
+                self._budget.end_hop(task.index, 0 if response is None else weight(response))
         except Exception as refusal:
             if refusal is not error:
                 refusal.__context__ = error
-            response, error = None, refusal
+            response, error, pause = None, refusal, None
         if pause is None:
             if response is not None:
                 response.elapsed = time.monotonic() - task.started
+            else:
+                self._budget.free(task.index)
             self._deliver(window, Outcome(task.item, task.index, response, error))
             return
         window.busy -= 1
@@ -478,7 +469,7 @@ class Loop:
 
     def _close(self) -> None:
         """Give up what is under way. It may be a finalizer that calls: nothing here waits."""
-        for flight in self._flights:
+        for flight in self._flights.values():
             with contextlib.suppress(Exception):  # its connection has failed: the others are given up as well
                 flight.end()
             flight.lease.abandon()
@@ -487,15 +478,6 @@ class Loop:
             for lease in leases:
                 lease.abandon()
         self._landed.clear()
-        self._workers.close()
-        for attempt in self._attempts:
-            with contextlib.suppress(Exception):
-                attempt.break_off()
+        self._budget.close()
+        self._crew.close()
         self._poller.close()
-
-
-def _is_over(task: Task, waited: float) -> bool:
-    """Tell whether a request has no time left, after so many seconds of a wait."""
-    timeout = task.options.timeout
-    late = task.deadline is not None and time.monotonic() >= task.deadline
-    return late or (timeout is not None and timeout <= waited)

@@ -25,7 +25,7 @@ class Order:
         self._kept = kept
         self._ready: deque[Done] = deque()
         self._early: dict[int, Done] = {}
-        self._parked: dict[int, Window] = {}  # where a request waits that was not begun
+        self._parked: dict[int, Window] = {}  # where a request waits to be begun
         self._next = 0
 
     def __bool__(self) -> bool:
@@ -33,13 +33,23 @@ class Order:
 
     def park(self, task: Task, window: Window) -> None:
         """Take note of where a request waits to be begun."""
-        if self._kept and not task.started:
+        if self._kept:
             self._parked[task.index] = window
 
     def unpark(self, task: Task) -> None:
         """Take note that it waits no more."""
         if self._kept:
             self._parked.pop(task.index, None)
+
+    @property
+    def awaited(self) -> int | None:
+        """The index of the request before which nothing can be taken; None if there is no order."""
+        return self._next if self._kept else None
+
+    @property
+    def where(self) -> Window | None:
+        """Where the request that is awaited waits to be begun, if it does."""
+        return self._parked.get(self._next)
 
     def waits_for(self, task: Task) -> bool:
         """Tell whether nothing can be taken before this request is done."""

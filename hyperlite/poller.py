@@ -3,7 +3,7 @@
 import contextlib
 import selectors
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from .bell import Bell
 from .errors import ConnectionLost
@@ -24,6 +24,7 @@ class Poller:
     def __init__(self) -> None:
         self._polling = False
         self._foreign = False  # this is the child of the process that polls
+        self._only: Collection[Mux] | None = None
         self._watched: dict[Mux, tuple[int, int]] = {}  # the descriptor, and what is waited for
         self._bell = Bell()
         try:
@@ -48,6 +49,14 @@ class Poller:
         except Exception:
             self.forget(mux)
             raise
+
+    def read_only(self, muxes: Collection[Mux] | None) -> None:
+        """Receive on these muxes alone from now on; on all with None. All go on sending."""
+        self._only = muxes
+
+    def reads(self, mux: Mux) -> bool:
+        """Tell whether to receive on this mux."""
+        return self._only is None or mux in self._only
 
     def poll(self, timeout: float | None, hurry: Callable[[], bool]) -> list[Event]:
         """Wait until something happens, at most `timeout` seconds; not at all if there is reason to hurry.
@@ -95,7 +104,7 @@ class Poller:
                 self.forget(mux)
                 broken.append((mux, error))
             else:
-                if mux.grace is not None:
+                if mux.grace is not None and self.reads(mux):
                     asked.add(mux)
         return broken, asked
 
@@ -105,11 +114,15 @@ class Poller:
             self.forget(mux)
             return
         number, known = self._watched[mux]
-        wanted = selectors.EVENT_READ | (selectors.EVENT_WRITE if mux.wants_write else 0)
+        wanted = selectors.EVENT_READ if self.reads(mux) else 0
+        if mux.wants_write:
+            wanted |= selectors.EVENT_WRITE
         if wanted == known:
             return
-        if known:
+        if known and wanted:
             self._selector.modify(number, wanted, mux)
+        elif known:
+            self._selector.unregister(number)
         else:
             self._selector.register(number, wanted, mux)
         self._watched[mux] = number, wanted

@@ -17,7 +17,7 @@ import ssl
 import sys
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from .fetching import FetchResponse, Outcome
@@ -179,6 +179,7 @@ class ConnectionPool:
         *,
         concurrency: int = 100,
         ordered: bool = False,
+        max_buffered: int = 256 << 20,
         progress: Any = None,
         **options: Any,
     ) -> Iterator[Outcome]:
@@ -190,6 +191,8 @@ class ConnectionPool:
                 outcomes of all that it gave before.
             concurrency: how many are under way at each origin, or wait to be taken from here.
             ordered: in the order of `requests`; otherwise as they arrive.
+            max_buffered: bytes of responses to hold in memory, under way or not taken yet; SECURITY.md has
+                what may come beyond.  While there are so many, servers have to wait.
             progress: called for each outcome with (how many so far, how many in all or None). What it
                 raises comes behind that outcome, and ends the run.
             options: as for `fetch()`, for those that say nothing themselves.
@@ -201,7 +204,7 @@ class ConnectionPool:
         """
         from .many import fetch_many  # noqa: PLC0415  whoever fetches one by one needs none of it
 
-        return fetch_many(self, requests, concurrency, ordered, progress, options)
+        return fetch_many(self, requests, concurrency, ordered, max_buffered, progress, options)
 
     def request(
         self,
@@ -301,8 +304,17 @@ class ConnectionPool:
         self._counters.retries += pause is not None
         return pause
 
-    def hop(self, task: Task, attempt: Attempt, *, stream: bool) -> FetchResponse:
-        """Ask once, and return the response; the body is in it, unless it is streamed."""
+    def hop(
+        self, task: Task, attempt: Attempt, *, stream: bool, meter: Callable[[int], None] | None = None
+    ) -> FetchResponse:
+        """Ask once, and return the response; the body is in it, unless it is streamed.
+
+        Args:
+            task: what is fetched.
+            attempt: the attempt, which another thread can end.
+            stream: the body is not read.
+            meter: as for `FetchResponse.load()`.
+        """
         origin = self.origin(task)
         lease = origin.lease(task.patience())
         try:
@@ -317,7 +329,7 @@ class ConnectionPool:
         if not stream and task.goes_on(raw):
             drain(response)  # here: fetch_many() waits for nothing when it looks at the answer
         elif not stream:
-            _ = response.body
+            response.load(meter)
         return response
 
     def count_request(self) -> None:

@@ -1,5 +1,6 @@
 """Which request of fetch_many() is begun next: a window for each origin, and the origins in turn."""
 
+import time
 from collections import deque
 from collections.abc import Callable
 
@@ -71,12 +72,11 @@ class Schedule:
         task.begin()
         return task
 
-    def unpark_all(self, window: Window, which: Callable[[Task], bool]) -> list[Task]:
-        """Take those requests of a window for which `which` is true."""
-        count = len(window.parked)
+    def unpark_late(self, window: Window, waited: float | None) -> list[Task]:
+        """Take those requests of a window that have no time left after so many seconds; all with None."""
         taken: list[Task] = []
-        for _ in range(count):
-            if which(window.parked[0]):
+        for _ in range(len(window.parked)):
+            if waited is None or _is_over(window.parked[0], waited):
                 taken.append(self.unpark(window))
             else:
                 window.parked.rotate(-1)
@@ -86,6 +86,7 @@ class Schedule:
         """Undo `unpark()`."""
         self.parked += 1
         window.busy -= 1
+        self._order.park(task, window)
         window.parked.appendleft(task)
 
     def note(self, window: Window) -> None:
@@ -109,6 +110,22 @@ class Schedule:
             if window.parked and (window.active or self._activate(window)):
                 return window
         return None
+
+    def urgent(self) -> Window | None:
+        """Return the window in which a request is to be begun though the run is full, if there is one.
+
+        It is the first there: the one that is awaited, where there is an order; or any, if nothing goes on.
+        """
+        if self._order.awaited is None:
+            return (
+                None if self._is_busy() else next((one for one in self._windows.values() if one.parked), None)
+            )
+        window = self._order.where
+        if window is not None:
+            task = next(task for task in window.parked if self._order.waits_for(task))
+            window.parked.remove(task)
+            window.parked.appendleft(task)
+        return window
 
     def room(self, window: Window) -> int:
         """Return how many requests of a window may be begun now."""
@@ -138,3 +155,10 @@ class Schedule:
             window = self._inactive.popleft()
             window.waiting = False
             self._startable[window] = None
+
+
+def _is_over(task: Task, waited: float) -> bool:
+    """Tell whether a request has no time left, after so many seconds of a wait."""
+    timeout = task.options.timeout
+    late = task.deadline is not None and time.monotonic() >= task.deadline
+    return late or (timeout is not None and timeout <= waited)

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+# Threads at most: for dialling, and for as many HTTP/1.1 requests at once.
+MAX_THREADS = 128
 # Seconds after which a thread that has nothing to do ends.
 PATIENCE = 10.0
 
