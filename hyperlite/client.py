@@ -69,6 +69,13 @@ class HTTPResponse(HTTP20Response):
             for name, value in self.headers.items():
                 print("header:", name + ":", value)
 
+    def close(self) -> None:
+        """End the response; one that has not begun gives its request up."""
+        stream = self._stream
+        if stream is not None and stream.mux is not None and "status" not in vars(self):
+            stream.mux.cancel(stream)
+        super().close()
+
 
 class HTTPConnection(http_client.HTTPConnection):
     """http.client's HTTPConnection: HTTP/1.1 in cleartext, one request at a time."""

@@ -150,8 +150,9 @@ class Body(io.BufferedIOBase):
 
     def __del__(self) -> None:
         """Have the stream reset by the next one who uses the connection: a finalizer may not wait."""
-        if not self.closed and not self._stream.exhausted:
-            self._mux.abandon(self._stream)
+        stream: Stream | None = getattr(self, "_stream", None)  # None: __init__ was interrupted
+        if stream is not None and not self.closed and not stream.exhausted:
+            self._mux.abandon(stream)
 
     def _incomplete(self, so_far: bytes, before: int, error: HTTP2Error) -> IncompleteBody:
         length, came = self._stream.length, before + len(so_far)

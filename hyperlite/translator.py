@@ -228,10 +228,11 @@ class StrictSocket(SharedSocket):
         """Send the header block."""
         assert self._request is not None
         stream = Stream(self._next_id, self._request)
+        self._stream = stream  # before the connection has it: close() cancels it if this is interrupted
         if not self.mux.submit([stream]):
+            self._stream = None
             raise ConnectionLost("the connection is closed", retry_safe=True)
         self._next_id += 2
-        self._stream = stream
         self.mux.settle(stream)
         return stream
 

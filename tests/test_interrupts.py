@@ -9,12 +9,14 @@ from typing import Any
 import pytest
 
 import hyperlite
+from hyperlite import client
 from hyperlite.http1 import Lane
 from hyperlite.http1_body import Http1Body
 from hyperlite.http1_exchange import Exchange
 from hyperlite.http1_response import QueuedResponse
 from hyperlite.http1_wire import _Reader
 from hyperlite.mux import Mux
+from hyperlite.testing.certificates import certificates
 
 from .conftest import Connect, Serve
 from .interrupts import Scenario, moments
@@ -154,6 +156,25 @@ def test_at_each_moment(serve: Serve, connect: Connect, alpn: str, name: str, ac
                 conn.close()
         assert len(problems) < 10, "\n".join(problems)
     assert not problems, "\n".join(problems)
+
+
+def test_http_client_on_http_2(serve: Serve) -> None:
+    """close() gives up whatever an interrupt has left, and the next request opens a new connection."""
+    server = serve(alpn=("h2",))
+    context = certificates().client_context()
+    for interrupt in moments(SAMPLES * 4):
+        conn = client.HTTPSConnection("localhost", server.port, context=context, timeout=5)
+        conn.request("GET", "/")
+        assert conn.getresponse().read() == b"hello"
+        mux = conn.sock.mux
+        with interrupt, contextlib.suppress(hyperlite.HTTP2Error):
+            conn.request("POST", "/echo", pieces())
+            assert conn.getresponse().read() == b"onetwo"
+        conn.close()
+        assert (mux.counts, mux.closed) == ((0, 0), True), interrupt.where
+        conn.request("GET", f"/sized?n={interrupt.at}")
+        assert len(conn.getresponse().read()) == interrupt.at, interrupt.where
+        conn.close()
 
 
 class TestHttp1:
