@@ -135,8 +135,10 @@ class RequestingConnection(DiallingConnection):
             self._settle(pending)
             ids = [one.stream_id for one in pending]
         except BaseException:
-            for one in pending:  # the caller will never know their ids
-                self._pending.pop(one.stream_id, None)
+            with self._lock:  # `close()` goes through them
+                for one in pending:  # the caller will never know their ids
+                    self._pending.pop(one.stream_id, None)
+            for one in pending:
                 self._cancel(one)
             raise
         return ids
