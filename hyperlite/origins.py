@@ -168,6 +168,8 @@ class Origin:
             insist: take, if all are full and there may be no more, the one with the shortest queue.
         """
         while True:
+            if self.abandoned:
+                self.collect()
             with self._lock:
                 first = self._pick_locked(shared=True, queue=insist)
                 if first is None:

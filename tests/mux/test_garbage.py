@@ -35,6 +35,10 @@ class Garbage:
             assert self.mux._lock.locked()
             self._held.clear()
 
+    def drop_unlocked(self) -> None:
+        """Have the finalizer run where the lock is free."""
+        self._held.clear()
+
     @property
     def is_dropped(self) -> bool:
         return not self._held
@@ -145,3 +149,26 @@ def test_an_exception_passes_by(peer: Peer, conn: CONN, monkeypatch: pytest.Monk
     peer.want(PingFrame)
     assert_started(peer, 3)
     assert conn.getresponse(second).read() == b"started"
+
+
+def test_what_the_socket_does_not_take_is_not_forgotten(
+    peer: Peer, conn: CONN, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The thread that polls does not know of it, so one that sleeps watches for the socket."""
+    garbage = Garbage(peer, conn, max_concurrent_streams=2)
+    second = conn.request("GET", "/2")
+    peer.want(HeadersFrame, 3)
+    polling = peer.background(lambda: conn.getresponse(second).read())
+    third = conn.request("GET", "/3")
+    while not garbage.mux._pollers:
+        assert not polling.done
+    sleeping = peer.background(lambda: conn.getresponse(third).read())
+    while not garbage.mux._baton._sleepers:
+        assert not sleeping.done
+    with monkeypatch.context() as patched:
+        patched.setattr(garbage.mux, "_send_locked", lambda: False)
+        garbage.drop_unlocked()
+    assert_started(peer, 5)
+    assert sleeping.result() == b"started"
+    peer.answer(3, b"two")
+    assert polling.result() == b"two"
