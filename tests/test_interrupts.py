@@ -177,6 +177,33 @@ def test_http_client_on_http_2(serve: Serve) -> None:
         conn.close()
 
 
+@pytest.mark.parametrize(("where", "step"), [(Mux, "submit"), (client.HTTPResponse, "begin")])
+def test_http_client_at_the_worst_moments(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch, where: type, step: str
+) -> None:
+    """The stream is submitted, and the call that would have told of it does not return."""
+    server = serve(alpn=("h2",))
+    conn = client.HTTPSConnection(
+        "localhost", server.port, context=certificates().client_context(), timeout=5
+    )
+    conn.connect()
+    mux = conn.sock.mux
+    call = getattr(where, step)
+
+    def interrupted(*args: Any, **options: Any) -> None:
+        monkeypatch.undo()
+        if where is Mux:
+            call(*args, **options)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(where, step, interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        conn.request("GET", "/slow")
+        conn.getresponse()
+    conn.close()
+    assert (mux.counts, mux.closed) == ((0, 0), True)
+
+
 class TestHttp1:
     """On HTTP/1.1, where a lost byte is one of the next response."""
 
