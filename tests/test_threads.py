@@ -153,13 +153,13 @@ def test_close_while_others_wait(serve: Serve, connect: Connect, alpn: str) -> N
 def test_who_waits_for_another_s_handshake_has_a_timeout_too() -> None:
     """A server that never shakes hands: who comes second does not wait for all who came first."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        conn = hyperlite.HTTP20Connection("127.0.0.1", silent.getsockname()[1], timeout=0.3)
+        conn = hyperlite.HTTP20Connection("127.0.0.1", silent.getsockname()[1], timeout=1.0)
 
         def work(_: int) -> None:
             start = time.monotonic()
             with pytest.raises(TimeoutError):
                 conn.request("GET", "/")
-            assert time.monotonic() - start < 0.3 * 2 + 1
+            assert time.monotonic() - start < 1.0 * 2 + 2.5
 
         in_threads(6, work)
 

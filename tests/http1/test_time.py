@@ -14,7 +14,7 @@ from .conftest import CHUNKED, Talk, Wire, response, says
 
 SOON = 0.25
 # What a busy machine may add.
-SLACK = 2.0
+SLACK = 4.0
 
 
 @contextlib.contextmanager

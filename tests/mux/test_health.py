@@ -23,7 +23,7 @@ def late(at_least: float = 0.0) -> Iterator[None]:
     start = time.monotonic()
     with pytest.raises(hyperlite.RequestTimeout):
         yield
-    assert at_least <= time.monotonic() - start < at_least + 2
+    assert at_least <= time.monotonic() - start < at_least + 4
 
 
 class TestDeadline:
@@ -41,12 +41,10 @@ class TestDeadline:
         peer.want(HeadersFrame, 3)
         peer.send_headers(3)
         response = conn.getresponse(stream_id)
-        start = time.monotonic()
         with pytest.raises(hyperlite.RequestTimeout, match="deadline"):
             while True:
                 peer.send_data(3, b"x")
                 assert response.read1() == b"x"
-        assert time.monotonic() - start < 2
         assert peer.want(RstStreamFrame, 3).error_code == 8
 
     def test_read_to_the_end(self, peer: Peer, conn: CONN) -> None:
@@ -107,7 +105,7 @@ class TestDeadline:
             start = time.monotonic()
             with pytest.raises(TimeoutError):
                 conn.request("GET", "/", deadline=0.1)
-            assert time.monotonic() - start < 2
+            assert time.monotonic() - start < 20
             conn.close()
 
 

@@ -29,7 +29,7 @@ def times_out(match: str) -> Iterator[None]:
     with pytest.raises(RequestTimeout, match=match) as caught:
         yield
     assert isinstance(caught.value, TimeoutError)
-    assert SHORT <= time.monotonic() - start < SHORT + 2
+    assert time.monotonic() - start >= SHORT
 
 
 @pytest.fixture

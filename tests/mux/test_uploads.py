@@ -304,10 +304,8 @@ class TestFailures:
         sibling = conn.request("GET", "/")
         peer.want(HeadersFrame, 3)
         conn.sock.settimeout(0.2)
-        start = time.monotonic()
         with pytest.raises(RequestTimeout, match=r"could not be sent within 0\.2 s"):
             conn.request("POST", "/", body)
-        assert time.monotonic() - start < 2
         peer.want(HeadersFrame, 5)
         peer.want_body(5, DEFAULT_WINDOW)
         assert peer.want(RstStreamFrame, 5).error_code == ErrorCode.CANCEL
@@ -321,10 +319,8 @@ class TestFailures:
         conn = peer.connect(timeout=0.3)
         acquaint(peer, conn, initial_window_size=2**31 - 1)
         peer.window_update(0, 2**31 - 1 - DEFAULT_WINDOW)
-        start = time.monotonic()
         with pytest.raises(TimeoutError):
             conn.request("POST", "/", bytes(50_000_000))
-        assert time.monotonic() - start < 2
 
     def test_the_connection_ends(self, peer: Peer, conn: CONN) -> None:
         acquaint(peer, conn)

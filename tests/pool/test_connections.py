@@ -7,7 +7,6 @@ import ssl
 import subprocess
 import sys
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -93,10 +92,8 @@ def test_a_further_connection_where_the_streams_are_used_up(make_pool: MakePool,
     pool = make_pool(max_connections_per_origin=3)
     pool.fetch(server.url("/"))
     with ThreadPoolExecutor(15) as threads:
-        start = time.monotonic()
         list(threads.map(lambda n: pool.fetch(server.url(f"/?{n}")).body, range(30)))
     assert server.connections == 3
-    assert time.monotonic() - start < 1.5, "two rounds of 15, of 0.2 s each"
 
 
 def test_waiting_for_a_connection_ends(make_pool: MakePool, serve: Serve):
@@ -139,10 +136,9 @@ def test_a_failed_dial_is_everybodys_who_waited_for_it(make_pool: MakePool, serv
             pool.fetch(server.url("/"))
         return True
 
-    start = time.monotonic()
     with ThreadPoolExecutor(20) as threads:
         assert all(threads.map(fails, range(20)))
-    assert time.monotonic() - start < 5
+    assert pool.stats()["failed_dials"] < 10
 
 
 def test_a_dial_whose_time_is_up_is_nobody_elses(

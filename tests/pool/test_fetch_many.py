@@ -210,12 +210,21 @@ def test_each_origin_has_a_window(pool: ConnectionPool, serve: Serve):
 
 def test_no_barriers(pool: ConnectionPool, serve: Serve):
     """A window slides: one slow response in ten does not make the other nine wait."""
-    server = serve(routes={"/echo": echo})
-    pool.fetch(server.url("/echo"))
-    urls = [server.url(f"/echo?delay={1.0 if n == 0 else 0.05}") for n in range(100)]
-    start = time.monotonic()
-    list(pool.fetch_many(urls, concurrency=10))
-    assert time.monotonic() - start < 1.5
+    seen, all_seen = itertools.count(1), threading.Event()
+
+    @streaming
+    def slow(exchange: Exchange) -> None:
+        exchange.start(200 if all_seen.wait(10) else 504, [])
+        exchange.end()
+
+    def fast(_: Request) -> Response:
+        if next(seen) == 99:
+            all_seen.set()
+        return Response()
+
+    server = serve(routes={"/slow": slow, "/fast": fast})
+    urls = [server.url("/slow"), *[server.url("/fast")] * 99]
+    assert [outcome.result().status for outcome in pool.fetch_many(urls, concurrency=10)] == [200] * 100
 
 
 def test_closing_it_early_cancels(pool: ConnectionPool, server: Server):
@@ -289,12 +298,9 @@ def test_one_within_another(pool: ConnectionPool, server: Server):
 
 def test_timeouts_and_deadlines(pool: ConnectionPool, server: Server):
     urls = [server.url("/slow"), server.url("/")] * 3
-    start = time.monotonic()
     outcomes = list(pool.fetch_many(urls, ordered=True, timeout=0.3, retries=0))
-    assert time.monotonic() - start < 2
     assert [isinstance(outcome.error, TimeoutError) for outcome in outcomes] == [True, False] * 3
     outcomes = list(pool.fetch_many(urls, ordered=True, deadline=0.3, retries=0))
-    assert time.monotonic() - start < 4
     assert [isinstance(outcome.error, RequestTimeout | TimeoutError) for outcome in outcomes] == [
         True,
         False,
@@ -483,27 +489,43 @@ def test_in_order_with_more_origins_than_are_talked_to(
     assert [outcome.request for outcome in outcomes] == urls
 
 
-def test_what_is_read_slowly_does_not_hold_up_what_is_there(pool: ConnectionPool, server: Server):
-    pool.fetch(server.url("/"))
+@pytest.mark.parametrize("alpn", ["h2", "http/1.1"])
+def test_what_is_read_slowly_does_not_hold_up_what_is_there(pool: ConnectionPool, serve: Serve, alpn: str):
+    """What was read is sent before the iterable, which takes its time, has given all."""
+    seen = threading.Event()
+
+    def first(_: Request) -> Response:
+        seen.set()
+        return Response()
+
+    server = serve(routes=first, alpn=(alpn,))
+    in_time: list[bool] = []
 
     def urls() -> Iterator[str]:
         for n in range(40):
-            time.sleep(0.02)
+            time.sleep(0.01)  # it takes longer than the loop lets it
+            if n == 30:
+                in_time.append(seen.wait(10))
             yield server.url(f"/?{n}")
 
-    start = time.monotonic()
-    outcomes = pool.fetch_many(urls())
-    next(outcomes)
-    assert time.monotonic() - start < 0.5
-    assert sum(outcome.ok for outcome in outcomes) == 39
+    assert pool.fetch(server.url("/")).status == 200
+    seen.clear()
+    assert sum(outcome.ok for outcome in pool.fetch_many(urls())) == 40
+    assert in_time == [True]
 
 
 def test_a_long_list_is_not_made_into_tasks_at_once(pool: ConnectionPool, server: Server):
-    urls = [server.url("/")] * 100_000
-    outcomes = pool.fetch_many(urls, concurrency=2)
-    start = time.monotonic()
+    read = itertools.count()
+
+    class Counted(list[str]):
+        def __iter__(self) -> Iterator[str]:
+            for url in super().__iter__():
+                next(read)
+                yield url
+
+    outcomes = pool.fetch_many(Counted([server.url("/")] * 100_000), concurrency=2)
     next(outcomes)
-    assert time.monotonic() - start < 1
+    assert next(read) <= 2 * 100 + 2 + 128
     outcomes.close()
 
 
@@ -516,9 +538,7 @@ def test_a_silent_connection_is_given_up(make_pool: MakePool, serve: Serve, monk
     [connection] = origin._connections
     assert connection.mux is not None
     monkeypatch.setattr(connection.mux, "sock", _Deaf(connection.mux.sock))
-    start = time.monotonic()
     assert [outcome.result().body for outcome in pool.fetch_many([server.url("/")] * 3)] == [b"hello"] * 3
-    assert time.monotonic() - start < 5
     assert server.connections == 2
 
 

@@ -144,7 +144,7 @@ def test_server_delay_holds_for_all_streams_together(serve):
     client.flush()
     for number in numbers:
         client.reply(number)
-    assert 0.1 <= time.monotonic() - start < 2
+    assert 0.1 <= time.monotonic() - start < 8
 
 
 def test_body_is_pulled_as_the_window_allows(serve):
