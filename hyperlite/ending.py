@@ -36,6 +36,7 @@ class Ending(Arrivals):
             Whether it was open.
         """
         with self._aftermath, self._lock:
+            self._check_locked()  # a frame that an interrupt has torn is not to be followed by another
             was_open = self._cancel_locked(stream, error)
             self._push_locked()
         if self._out:
@@ -49,6 +50,7 @@ class Ending(Arrivals):
         a complete stream that loses bytes so has failed: reading on would not show that they are missing.
         """
         with self._aftermath, self._lock:
+            self._check_locked()
             self._drop_locked(stream)
             self._push_locked()
         if self._out:

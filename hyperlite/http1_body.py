@@ -203,6 +203,8 @@ class Http1Body(io.BufferedIOBase):
         """Forget what was not read, and let go of the connection."""
         if not self.closed:
             super().close()
+            if not hasattr(self, "trailers"):  # __init__ was interrupted
+                return
             if self._ahead.size:
                 self._ahead = Ahead()
             if not self._file.closed:  # by release()

@@ -277,7 +277,8 @@ class QueuedResponse(HTTP20Response):
     def __del__(self) -> None:
         """Close quietly: in a finalizer no further request may be sent."""
         self.when_closed = None
-        super().__del__()
+        if "_body" in vars(self):  # or else __init__ was interrupted
+            super().__del__()
 
     def _close_at_end(self, short: bool) -> None:
         if short and self._body is not None and self.fp is not None and self._body.complete:

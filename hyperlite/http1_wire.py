@@ -328,6 +328,7 @@ class _Reader(io.RawIOBase):
     def close(self) -> None:
         """Let go of the socket."""
         if not self.closed:
-            self._let_go()
+            if hasattr(self, "_let_go"):  # or else __init__ was interrupted
+                self._let_go()
+                del self._wire  # which refers to this
             super().close()
-            del self._wire  # which refers to this
