@@ -45,8 +45,8 @@ class Baton:
 
     Args:
         lock: the connection's.
-        around: what is entered before the lock is taken, and left when it is free again: before the thread
-            sleeps, works or returns.
+        around: what is left when the lock is free, before the thread sleeps or returns. A job that waits
+            does so itself.
 
     Attributes:
         held: somebody has it.
@@ -86,7 +86,7 @@ class Baton:
         first, holding = True, False
         try:
             while True:
-                with self._around, self._lock:
+                with self._lock:
                     if sleeper is not None:
                         self._get_up(sleeper, awaited)
                         sleeper = None
@@ -104,7 +104,8 @@ class Baton:
                         sleeper = threading.Lock()
                         self._lie_down(sleeper, awaited)
                 if sleeper is not None:
-                    left = remaining(deadline)
+                    with self._around:
+                        left = remaining(deadline)
                     sleeper.acquire(timeout=-1 if left is None else min(left, threading.TIMEOUT_MAX))
                 elif job is not None:
                     job(remaining(deadline))

@@ -282,7 +282,7 @@ class Link(ABC):
         """
         polling, write, grace, ready, start = False, False, None, True, 0.0
         try:
-            with self._aftermath, self._lock:
+            with self._lock:
                 if self._closed is not None or not (read or self._out):
                     return
                 write = bool(
@@ -291,6 +291,8 @@ class Link(ABC):
                 polling = True
                 self._pollers += 1
                 self._watched |= write
+            if self._abandoned or self._detached:  # see Aftermath; the rest is followed by one
+                self._settle()
             grace = self._grace if read else None
             for limit in (silence, grace):
                 if limit is not None and (timeout is None or limit < timeout):
@@ -301,7 +303,7 @@ class Link(ABC):
             else:
                 ready = wait_for(self.sock, read=read, write=write, timeout=timeout)
         finally:
-            with self._aftermath, self._lock:
+            with self._lock:
                 self._pollers -= polling
                 if polling and read:
                     self._polled_locked(time.monotonic() - start, ready, asked=grace is not None)
@@ -311,10 +313,10 @@ class Link(ABC):
                     self._watched = False
                 self._close_descriptor_locked()
         if read and ready:
-            with self._aftermath, self._lock:
+            with self._lock:
                 self._receive_all_locked()
         if self._out:
-            with self._aftermath, self._lock:
+            with self._lock:
                 self._push_locked()
 
     def _polled_locked(self, waited: float, ready: bool, *, asked: bool) -> None:
@@ -345,10 +347,11 @@ class Link(ABC):
 
     def _linger(self) -> None:
         """Stay until what we left behind is written, if the one who reads does not know of it."""
-        with self._aftermath, self._lock:
-            alone = not self._out or not self._baton.held or self._watched
-        if not alone:
-            self._poll(False, None, self.timeout)
+        with self._aftermath:
+            with self._lock:
+                alone = not self._out or not self._baton.held or self._watched
+            if not alone:
+                self._poll(False, None, self.timeout)
 
     # -- under the lock: the socket ---------------------------------------------------------------
 

@@ -358,12 +358,14 @@ class Mux(Ending):
         Raises:
             HTTP2Error: another thread has given the response up.
         """
-        with self._aftermath, self._lock:
+        with self._lock:
             if stream.error is not None:
                 raise stream.error
             size = stream.inbox.size
             data = stream.inbox.take(size) if size else b""
             self._taken_locked(stream, size)
+        if self._abandoned or self._detached:  # as Aftermath does, where nothing else can go wrong: it is hot
+            self._settle()
         if self._out:
             self._linger_after(stream, data)
         return data
