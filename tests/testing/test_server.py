@@ -80,7 +80,7 @@ def test_certificate(name):
 
 def test_certificates_without_trustme(monkeypatch):
     monkeypatch.setitem(sys.modules, "trustme", None)
-    with pytest.raises(ImportError, match=r"hyperlite\[testing\]"):
+    with pytest.raises(ImportError, match=r"hyperlite-http\[testing\]"):
         certificates.certificates.__wrapped__()
 
 
