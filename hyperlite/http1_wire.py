@@ -330,5 +330,5 @@ class _Reader(io.RawIOBase):
         if not self.closed:
             if hasattr(self, "_let_go"):  # or else __init__ was interrupted
                 self._let_go()
-                del self._wire  # which refers to this
             super().close()
+            vars(self).pop("_wire", None)  # which refers to this

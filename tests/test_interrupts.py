@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import gc
 import warnings
 from collections.abc import Iterator
 from typing import Any
@@ -22,9 +23,18 @@ from .conftest import Connect, Serve
 from .interrupts import Scenario, moments
 from .peer import Task
 
+# Of a socket, or a file on it, that the interrupted call alone knew.
+pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
 CONN = hyperlite.HTTP20Connection
 # Of hundreds of moments in each call; see `interrupts.EVERY`.
 SAMPLES = 5
+
+
+@pytest.fixture(autouse=True)
+def collected() -> Iterator[None]:
+    """Have what a test leaves finalized within it, and not in another."""
+    yield
+    gc.collect()
 
 
 def pieces() -> Iterator[bytes]:
