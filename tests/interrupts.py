@@ -75,7 +75,7 @@ def _counts(frame: FrameType) -> bool:
         return False
     above: FrameType | None = frame
     while above is not None:
-        if above.f_code.co_name == "__del__":
+        if above.f_code.co_name in ("__del__", "forget"):  # the latter: of forking.watch()
             return False
         above = above.f_back
     return True
