@@ -180,26 +180,33 @@ class HTTPSConnection(HTTPConnection, http_client.HTTPSConnection):
 
     def connect(self) -> None:
         """Connect, through the tunnel if one is set, and agree on a protocol."""
-        start = time.monotonic()
-        super(http_client.HTTPSConnection, self).connect()  # TCP, and the tunnel
+        start, before = time.monotonic(), self.sock
         self.sock: Any
+        try:
+            super(http_client.HTTPSConnection, self).connect()  # TCP, and the tunnel
+            self._agree(start)
+        except BaseException:
+            sock = self.sock
+            if sock is not None and sock is not before:  # the next request would be sent on it in cleartext
+                self.sock = None
+                sock.close()
+            raise
+
+    def _agree(self, start: float) -> None:
+        """Do the TLS handshake on a connected socket, and speak HTTP/2 if the server has chosen it."""
         tunnel: str | None = self._tunnel_host  # type: ignore[attr-defined]
         host = tunnel or self.host
         port = self._tunnel_port if tunnel else self.port  # type: ignore[attr-defined]
         timeout = resolve_timeout(self.timeout)
-        try:
-            context = vars(self).get("_context")
-            self.sock, protocol = tls.secure(
-                self.sock,
-                host,
-                port,
-                context=context.to_dial_with if isinstance(context, _Unasked) else self._context,
-                timeout=timeout,
-                start=start,
-            )
-        except BaseException:
-            self.sock = None
-            raise
+        context = vars(self).get("_context")
+        self.sock, protocol = tls.secure(
+            self.sock,
+            host,
+            port,
+            context=context.to_dial_with if isinstance(context, _Unasked) else self._context,
+            timeout=timeout,
+            start=start,
+        )
         if protocol == H2:
             origin = authority(ascii_host_of_2003(host), port, self.default_port)
             engine = make_engine(trace=self.debuglevel > 0)

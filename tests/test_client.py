@@ -236,6 +236,32 @@ class TestBrokenConnections:
         conn.close()
 
 
+def interrupted(*_: Any, **__: Any) -> Any:
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("moment", ["create_connection", "resolve_timeout", "secure", "authority"])
+def test_one_that_was_interrupted_while_it_connected(
+    h2: client.HTTPSConnection, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    """The next request opens it anew: it is not sent on what there is, in cleartext at first."""
+    connect = h2._create_connection  # type: ignore[attr-defined]
+
+    class Interrupted(socket.socket):
+        setsockopt = interrupted
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        if moment == "create_connection":
+            made = Interrupted(fileno=connect(("localhost", h2.port)).detach())
+            patch.setattr(h2, "_create_connection", lambda *_: made)
+        else:
+            patch.setattr(client.tls if moment == "secure" else client, moment, interrupted)
+        h2.connect()
+    assert h2.sock is None
+    response = get(h2)
+    assert (response.version, response.read()) == (20, b"hello")
+
+
 class Proxy(socketserver.ThreadingTCPServer):
     """An HTTP proxy that knows nothing but CONNECT."""
 
