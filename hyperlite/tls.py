@@ -308,9 +308,11 @@ def _private_for(terms: Terms, name: str, alpn: Sequence[str]) -> ssl.SSLContext
         if curve is None:
             return None
     sslsocket_class = sslsocket_class_of(context)
-    usual = any(sslsocket_class is vars(kind).get("sslsocket_class") for kind in _stock())
+    usual = [vars(kind).get("sslsocket_class") for kind in _stock()]
+    # A class of the caller's is told the private context, and may change it: that one is for no other dial.
+    make = _private if context.sslsocket_class in usual else _private.__wrapped__
     verify_mode, check_hostname, verify_flags, host_flags, options = trust[:5]
-    return _private(
+    return make(
         _Settings(
             _stock()[0],
             verify_mode,
@@ -322,7 +324,7 @@ def _private_for(terms: Terms, name: str, alpn: Sequence[str]) -> ssl.SSLContext
             bool(context.post_handshake_auth),
             curve,
             _offer(hello, alpn),
-            None if usual else sslsocket_class,
+            None if sslsocket_class in usual else sslsocket_class,
         )
     )
 
@@ -337,8 +339,20 @@ def is_stock(context: Any) -> bool:
     stock = _stock()
     if not isinstance(context, stock[-3]):  # the ssl module's own
         return False
+    if any(_is_patched(kind, name) for kind in stock[:-2] for name in _MAKERS):
+        return False
     owners = [vars(kind) for kind in type(context).__mro__ if kind not in stock]
     return not any(name in owner for owner in (*owners, vars(context)) for name in _MAKERS)
+
+
+def _is_patched(kind: type, name: str) -> bool:
+    """Tell whether the program has put another function in the place of a method of a class.
+
+    Such a function may change the context, which all contexts with the same settings would feel: so it gets
+    the caller's, as with http.client.
+    """
+    function = vars(kind).get(name)
+    return function is not None and getattr(function, "__globals__", {}).get("__name__") != kind.__module__
 
 
 def _versions(protocol: int, options: int, least: int, most: int) -> tuple[int, int] | None:

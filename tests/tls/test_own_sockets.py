@@ -198,6 +198,53 @@ class TestTheClassInTheSslModuleIsReplaced:
                     fetch(impostor, context)
 
 
+class TestAMethodIsReplaced:
+    """For a while, by a program that wants no verification; what it does to contexts ends with it."""
+
+    @pytest.mark.parametrize("name", ["wrap_socket", "_encode_hostname"])
+    def test_a_context_that_it_has_not_met_is_as_before(
+        self, ca: trustme.CA, unknown_ca: trustme.CA, monkeypatch: pytest.MonkeyPatch, name: str
+    ) -> None:
+        original, met = vars(ssl.SSLContext)[name], []
+
+        def disarming(self: ssl.SSLContext, *args: Any, **options: Any) -> Any:
+            met.append(self)
+            self.check_hostname = False
+            self.verify_mode = ssl.CERT_NONE
+            return original(self, *args, **options)
+
+        context = client_context(ca)
+        with any_protocol(unknown_ca) as impostor:
+            with monkeypatch.context() as patch:
+                patch.setattr(ssl.SSLContext, name, disarming)
+                assert fetch(impostor, context) == (11, b"hello")
+            assert set(met) - {impostor._tls} == {context}
+            with pytest.raises(ssl.SSLCertVerificationError):
+                fetch(impostor, client_context(ca))
+
+    def test_nor_does_a_class_of_sockets_change_what_others_use(
+        self, ca: trustme.CA, unknown_ca: trustme.CA
+    ) -> None:
+        class Disarming(ssl.SSLSocket):
+            @classmethod
+            def _create(cls, *args: Any, context: ssl.SSLContext, **options: Any) -> Any:
+                if disarm:
+                    context.check_hostname = False
+                    context.verify_mode = ssl.CERT_NONE
+                made: Any = super()
+                return made._create(*args, context=context, **options)
+
+        with any_protocol(unknown_ca) as impostor:
+            for disarm in (True, False):
+                context = client_context(ca)
+                context.sslsocket_class = Disarming
+                if disarm:
+                    assert fetch(impostor, context) == (20, b"hello")
+                else:
+                    with pytest.raises(ssl.SSLCertVerificationError):
+                        fetch(impostor, context)
+
+
 class Foreign:
     """A context that is none of the ssl module's, with sockets of its own, as pyOpenSSL's."""
 
