@@ -17,6 +17,7 @@ two threads do it at once; whoever only asks for a response never needs that loc
 import http.client as http_client
 import math
 import threading
+import time
 import weakref
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -179,7 +180,8 @@ class HTTP20Connection(RequestingConnection):
         Args:
             ids: which; by default all requests of this thread whose responses were not yet taken.
             timeout: seconds for all of them together; 0: those that are there now; None: no limit but the
-                requests' own deadlines.
+                requests' own.  A request of which nothing has come for as long as its timeout, or by its
+                deadline, has failed.
 
         Raises:
             http.client.ResponseNotReady: one of the ids is unknown, or its response was taken.
@@ -188,23 +190,24 @@ class HTTP20Connection(RequestingConnection):
         waiting = self._pending_among(None if ids is None else [*ids])  # the caller's code: without a lock
         timeout = checked_seconds(timeout, "timeout")
         deadline = deadline_after(timeout)
+        since = time.monotonic()  # the wait for the next one began
         over = False  # and what had come by then was looked at
         while waiting:
             gone = [key for key, item in waiting.items() if self._pending.get(key) is not item]
             for key in gone:
                 del waiting[key]
-            ready = [key for key, item in waiting.items() if self._is_ready(item)]
+            ready = [key for key, item in waiting.items() if self._is_ready(item, since)]
             for key in ready:
                 item = waiting.pop(key)
                 if self._pending.get(key) is item:  # the caller may have cancelled it since the last one
                     yield key
             if ready or gone:
-                over = False
+                since, over = time.monotonic(), False
                 continue
             if over:
                 raise RequestTimeout(f"{len(waiting)} responses did not come within {timeout:g} s")
             left = remaining(deadline)
-            self._wait_for_one(list(waiting.values()), left)
+            self._wait_for_one(list(waiting.values()), since, left)
             over = left == 0
 
     def _pending_among(self, ids: list[int] | None) -> dict[int, Pending]:
@@ -269,14 +272,14 @@ class HTTP20Connection(RequestingConnection):
                 if not self._replay(mux, stream, error):
                     raise
 
-    def _is_ready(self, pending: Pending) -> bool:
+    def _is_ready(self, pending: Pending, since: float) -> bool:
         if isinstance(pending, Exchange):
             return pending.settled or (pending.lane is not None and pending.lane.expire(pending))
         mux, error = pending.mux, pending.error
         if mux is None:
             return False
         if not pending.settled:
-            return mux.expire(pending)
+            return mux.expire(pending, since)
         if error is None:
             return True
         try:
@@ -284,7 +287,8 @@ class HTTP20Connection(RequestingConnection):
         except (http_client.HTTPException, OSError):
             return True  # the failure is the stream's, for getresponse to raise
 
-    def _wait_for_one(self, waiting: list[Pending], timeout: float | None) -> None:
+    def _wait_for_one(self, waiting: list[Pending], since: float, timeout: float | None) -> None:
+        """Wait for one of these requests, `timeout` seconds at most, or until the time of one is over."""
         by_transport: dict[Mux | Lane, list[Any]] = {}
         for item in waiting:
             transport = item.lane if isinstance(item, Exchange) else item.mux
@@ -294,6 +298,10 @@ class HTTP20Connection(RequestingConnection):
             with self._dialling:  # somebody is sending them again
                 return
         dues = [item.request.deadline for item in waiting if item.request.deadline is not None]
+        for transport, items in by_transport.items():
+            if isinstance(transport, Mux):
+                own = {transport.timeout_of(item) for item in items}
+                dues += [since + seconds for seconds in own if seconds is not None]
         ends = [left for left in (timeout, remaining(min(dues, default=None))) if left is not None]
         # One drains and its successor is in use: each in turn, for a moment.
         turn = LOOK if len(by_transport) == 1 else TURN / len(by_transport)

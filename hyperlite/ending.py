@@ -6,21 +6,59 @@ A stream is open, complete or failed.  What ends it here fails it, unless it is 
 import time
 
 from .arrivals import Arrivals
-from .errors import HTTP2Error, RequestTimeout
+from .errors import ConnectionLost, HTTP2Error, RequestTimeout
+from .request import UNSET
 from .stream import Stream
+
+# Seconds of silence that say nothing of a connection: a healthy server may take as long to answer, and
+# short waits for what may not come (long polls) would cost a connection each. okhttp gives a PING 1 s.
+SHORT_SILENCE = 0.5
 
 
 class Ending(Arrivals):
     """The streams of a connection, and the ends that their callers put to them."""
 
-    def expire(self, stream: Stream) -> bool:
-        """Fail a request whose deadline is over, unless it was answered in time; tell whether it is."""
-        if not is_late(stream):
+    def expire(self, stream: Stream, since: float) -> bool:
+        """Fail a request whose time is over, unless it was answered by then; tell whether it is.
+
+        Args:
+            stream: its header block is waited for.
+            since: the monotonic time at which the wait began: its timeout counts from there.
+        """
+        late, timeout = is_late(stream), self.timeout_of(stream)
+        if not late and (timeout is None or time.monotonic() - since < timeout):
             return False
         self.pump()
-        if not stream.settled:
-            self.cancel(stream, overdue(stream, "no response came"))
+        if stream.settled or stream.mux is not self:
+            return stream.settled
+        complaint = "no response came"
+        if late or timeout is None:
+            self.cancel(stream, overdue(stream, complaint))
+        else:
+            error = RequestTimeout(f"{complaint} within {timeout:g} s", stream_id=stream.stream_id)
+            self.cancel(stream, error)
+            self.distrust(timeout)
         return True
+
+    def timeout_of(self, stream: Stream) -> float | None:
+        """Return the seconds that each wait for a stream may last, or None."""
+        timeout: float | None = stream.request.timeout
+        return self.timeout if timeout is UNSET else timeout
+
+    def distrust(self, waited: float) -> None:
+        """After a time-out: a connection on which hardly anything moved takes no further requests.
+
+        It may be dead, or a byte may drip from it now and then; who comes next would wait for nothing
+        too.  What it still has under way it may finish.  Silence counts from the first request that was
+        left without an answer, so many short waits come to as much as a long one.
+        """
+        with self._aftermath, self._lock:
+            silence = time.monotonic() - max(self._moved, self._asked)
+            silent = silence > max(waited / 2, SHORT_SILENCE)
+            if silent and not self._draining and self._closed is None:
+                self._draining = True
+                error = ConnectionLost("a request timed out on a silent connection", retry_safe=True)
+                self._refuse_queue_locked(error)
 
     def cancel(self, stream: Stream, error: HTTP2Error | None = None) -> bool:
         """End a stream before its time: it is reset and fails, and its slot is free.

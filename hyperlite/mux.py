@@ -18,7 +18,6 @@ from .engine import Engine, with_trace
 from .errors import ConnectionLost, HTTP2Error, RequestTimeout
 from .forking import watch
 from .link import LOOKS
-from .request import UNSET
 from .slots import KEEPALIVE_IDLE, PING_TIMEOUT, Ping
 from .stream import Stream
 from .tls import session_of
@@ -30,9 +29,6 @@ Taken = TypeVar("Taken", bytes, int)
 MAX_BUFFERED = 64 << 20
 # Seconds to wait for 100 Continue before the body is sent all the same. curl waits 1 s.
 EXPECT_WAIT = 1.0
-# Seconds of silence that say nothing of a connection: a healthy server may take as long to answer, and
-# short waits for what may not come (long polls) would cost a connection each. okhttp gives a PING 1 s.
-SHORT_SILENCE = 0.5
 
 
 class Mux(Ending):
@@ -247,7 +243,7 @@ class Mux(Ending):
             silence: seconds of the request's timeout that are over already: see `_silence`.
         """
         request = stream.request
-        timeout = self.timeout if request.timeout is UNSET else request.timeout
+        timeout = self.timeout_of(stream)
         if limit is not None and (timeout is None or limit < timeout):
             timeout = limit
         patience = timeout if timeout is None else max(0.0, timeout - silence)
@@ -281,21 +277,6 @@ class Mux(Ending):
         if not waited or not stream.wire_id:
             return 0.0
         return waited - stream.told if stream.told <= waited else waited
-
-    def distrust(self, waited: float) -> None:
-        """After a time-out: a connection on which hardly anything moved takes no further requests.
-
-        It may be dead, or a byte may drip from it now and then; who comes next would wait for nothing
-        too.  What it still has under way it may finish.  Silence counts from the first request that was
-        left without an answer, so many short waits come to as much as a long one.
-        """
-        with self._aftermath, self._lock:
-            silence = time.monotonic() - max(self._moved, self._asked)
-            silent = silence > max(waited / 2, SHORT_SILENCE)
-            if silent and not self._draining and self._closed is None:
-                self._draining = True
-                error = ConnectionLost("a request timed out on a silent connection", retry_safe=True)
-                self._refuse_queue_locked(error)
 
     def wait_head(self, stream: Stream) -> bool:
         """Wait for a response's header block; false if the stream was moved to another mux meanwhile.

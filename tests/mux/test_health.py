@@ -9,7 +9,7 @@ import pytest
 from hyperframe.frame import DataFrame, HeadersFrame, PingFrame, RstStreamFrame
 
 import hyperlite
-import hyperlite.mux
+import hyperlite.ending
 from tests.peer import Peer
 
 from .conftest import acquaint, begin
@@ -129,7 +129,7 @@ class TestTimeoutOfARequest:
 class TestASilentConnection:
     @pytest.fixture(autouse=True)
     def _any_silence_tells(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(hyperlite.mux, "SHORT_SILENCE", 0.0)
+        monkeypatch.setattr(hyperlite.ending, "SHORT_SILENCE", 0.0)
 
     def test_is_not_used_again_after_a_time_out(self, peer: Peer, conn: CONN) -> None:
         acquaint(peer, conn)
@@ -183,7 +183,7 @@ class TestAShortSilence:
 
     @pytest.fixture(autouse=True)
     def _far_off(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(hyperlite.mux, "SHORT_SILENCE", 30.0)
+        monkeypatch.setattr(hyperlite.ending, "SHORT_SILENCE", 30.0)
 
     def test_says_nothing(self, peer: Peer, conn: CONN) -> None:
         acquaint(peer, conn)

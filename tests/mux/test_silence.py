@@ -166,3 +166,52 @@ def test_streamed_fetches(waits: list[float]) -> None:
             with pytest.raises(RequestTimeout, match="nothing has moved"):
                 _ = response.body
         assert not any(waits)
+
+
+class TestAsReady:
+    """as_ready() without a time limit of its own waits no longer than the requests do, as on HTTP/1.1."""
+
+    def test_a_dead_connection_fails_all_that_is_under_way(self, peer: Peer) -> None:
+        conn = peer.connect(timeout=LONG)
+        ids = sent(peer, conn, 3)
+        assert sorted(conn.as_ready(ids)) == ids
+        for stream_id in ids:
+            with pytest.raises(RequestTimeout, match="no response came") as caught:
+                conn.getresponse(stream_id)
+            assert caught.value.stream_id == stream_id
+            assert not caught.value.retry_safe
+
+    def test_what_is_asked_next_goes_to_another_connection(self, peer: Peer) -> None:
+        conn = peer.connect(timeout=LONG)
+        assert list(conn.as_ready(sent(peer, conn, 1))) == [1]
+        later = conn.request("GET", "/")
+        peer.accept()
+        peer.greet()
+        peer.want(HeadersFrame, 1)
+        peer.answer(1, b"there")
+        assert list(conn.as_ready([later])) == [later]
+        assert conn.getresponse(later).read() == b"there"
+
+    def test_each_request_has_its_own_time(self, peer: Peer) -> None:
+        conn = peer.connect(timeout=None)
+        patient = conn.request("GET", "/patient")
+        hasty = conn.request("GET", "/hasty", timeout=SHORT)
+        peer.accept()
+        peer.greet()
+        peer.want(HeadersFrame, 1)
+        ready = conn.as_ready()
+        assert next(ready) == hasty
+        peer.answer(1, b"at last")
+        assert next(ready) == patient
+        assert conn.getresponse(patient).read() == b"at last"
+
+    def test_the_time_begins_anew_with_each_answer(self, peer: Peer) -> None:
+        conn = peer.connect(timeout=LONG)
+        ids = sent(peer, conn, 2)
+        ready = conn.as_ready(ids)
+        peer.answer(1, b"one")
+        assert next(ready) == ids[0]
+        waited = peer.background(next, ready)
+        assert waited.result() == ids[1]  # it has failed, after a time of its own
+        with pytest.raises(RequestTimeout):
+            conn.getresponse(ids[1])

@@ -12,7 +12,7 @@ import pytest
 from hyperframe.frame import HeadersFrame, RstStreamFrame, WindowUpdateFrame
 
 import hyperlite
-import hyperlite.mux
+import hyperlite.ending
 from hyperlite.engine.windows import STREAM_WINDOW
 from hyperlite.errors import ErrorCode, RequestTimeout
 from tests.peer import Peer
@@ -95,7 +95,7 @@ class TestHeaders:
     def test_a_queued_request_times_out_too(
         self, peer: Peer, conn: CONN, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(hyperlite.mux, "SHORT_SILENCE", 0.0)
+        monkeypatch.setattr(hyperlite.ending, "SHORT_SILENCE", 0.0)
         acquaint(peer, conn, max_concurrent_streams=1)
         ids = [conn.request("GET", "/1"), conn.request("GET", "/2")]
         peer.want(HeadersFrame, 3)
