@@ -80,6 +80,7 @@ class Wire:
         self._lock = threading.Lock()  # around each call of the socket
         self._unsent: deque[memoryview] = deque()
         self._stopped = False
+        self._paused = 0.0  # seconds of the step under way that are over: threads were `Paused` in it
         self._filling = False
         self._failure: BaseException | None = None
         self.ragged = False
@@ -144,6 +145,7 @@ class Wire:
         while True:
             sent, wants_read = self._try(self._sock.send, data)
             if sent is not None:
+                self._paused = 0.0
                 return sent
             step = self._step_end() if step is None else step
             may_look = refused is not None
@@ -216,26 +218,33 @@ class Wire:
         sock = self._sock
         own: float | None = sock.gettimeout()
         step: float | None = own if self._timeout is UNSET else self._timeout
-        seconds = step
+        seconds = left = step if step is None else max(0.0, step - self._paused)
+        start = 0.0
         if until is not None or self._deadline is not None:
             if self.is_over:
                 self._complain(complaint, None)
-            seconds = self._soonest(step, until)
+            start = time.monotonic()
+            seconds = self._soonest(left, until)
             if own is not None and own * NEARLY <= seconds <= own:
                 seconds = own
         try:
             if seconds == own:
-                return call(argument)
-            sock.settimeout(seconds)
-            try:
-                return call(argument)
-            finally:
-                sock.settimeout(own)
+                count = call(argument)
+            else:
+                sock.settimeout(seconds)
+                try:
+                    count = call(argument)
+                finally:
+                    sock.settimeout(own)
         except (TimeoutError, *_WOULD_BLOCK):
-            if seconds == step and not self.is_over:
+            if seconds == left and not self.is_over:
+                self._paused = 0.0
                 raise RequestTimeout(f"{complaint} within {step:g} s", stream_id=self._stream_id) from None
             self._complain(complaint, None)
+            self._paused += time.monotonic() - start
             raise Paused from None
+        self._paused = 0.0
+        return count
 
     def _check_process(self) -> None:
         """Refuse to use the socket in a child of the process whose it is: what one takes the other misses."""
@@ -254,6 +263,7 @@ class Wire:
         while True:
             count, wants_read = self._try(self._sock.recv_into, buffer)
             if count is not None:
+                self._paused = 0.0
                 return count
             step = self._step_end() if step is None else step
             self._wait(wants_read, not wants_read, step, self.read_until, "nothing came")
@@ -277,18 +287,20 @@ class Wire:
                 self._sock.settimeout(own)
 
     def _step_end(self) -> float:
-        """Return the monotonic time at which the step that begins now has lasted too long."""
+        """Return the monotonic time at which the step that begins now, or goes on, has lasted too long."""
         end = deadline_after(self._sock.gettimeout() if self._timeout is UNSET else self._timeout)
-        return float("inf") if end is None else end
+        return float("inf") if end is None else end - self._paused
 
     def _wait(self, read: bool, write: bool, step: float, until: float | None, complaint: str) -> None:
         ends = [end for end in (step, self._deadline, until) if end is not None]
         soonest = min(ends)
         timeout = None if soonest == float("inf") else remaining(soonest)
+        start = time.monotonic()
         if wait_for(self._sock, read=read, write=write, timeout=timeout):
             return
         self._complain(complaint, step)
         if until is not None and time.monotonic() >= until:
+            self._paused += time.monotonic() - start
             raise Paused
 
     def _complain(self, complaint: str, step: float | None) -> None:
@@ -296,6 +308,7 @@ class Wire:
         if self.is_over:
             raise RequestTimeout(f"{complaint} before the deadline", stream_id=self._stream_id)
         if step is not None and time.monotonic() >= step:
+            self._paused = 0.0
             raise RequestTimeout(f"{complaint} within the timeout", stream_id=self._stream_id)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 import hyperlite
+import hyperlite.connection
 
 from .conftest import CHUNKED, Talk, Wire, response, says
 
@@ -193,6 +194,24 @@ class TestAsReady:
         assert next(conn.as_ready()) == third
         with times_out_at_once():
             conn.getresponse(third)
+
+    @pytest.mark.parametrize("came", [b"", OK], ids=["nothing", "the beginning of a head"])
+    def test_a_frozen_connection_costs_the_timeout_however_often_the_thread_looks(
+        self, talk: Talk, came: bytes
+    ) -> None:
+        """A look that ends early does not begin the request's own time anew."""
+
+        def script(wire: Wire) -> None:
+            wire.head()
+            wire.send(came)
+            wire.wait()
+
+        conn = talk(script, timeout=3 * hyperlite.connection.LOOK)
+        ids = [conn.request("GET", "/"), conn.request("GET", "/")]
+        assert list(conn.as_ready(ids)) == ids
+        for stream_id in ids:
+            with pytest.raises(hyperlite.RequestTimeout, match=r"nothing came within 0\.75 s"):
+                conn.getresponse(stream_id)
 
     def test_they_come_as_they_arrive_whatever_the_order_that_is_named(self, talk: Talk) -> None:
         def script(wire: Wire) -> None:
