@@ -211,8 +211,9 @@ def secure(
         end = timeout + (start if now - start < timeout else now)
         deadline = end if by is None else min(end, by)
     peer = f"{host}:{port}"
-    # RFC 6066 section 3: without the dot that makes a name absolute. No certificate has it either.
-    name = host.removesuffix(".")
+    # RFC 6066 section 3: without the dot that makes a name absolute. No certificate has it either, nor the zone
+    # of an IPv6 address, with which an address is taken for a name.
+    name = (host.partition("%")[0] if ":" in host else host).removesuffix(".")
     wrapped: Any = sock
     try:
         terms = Terms(host, port, proxy, context, trust_of(context) if trust is None else trust)

@@ -20,17 +20,18 @@ from .connect_proxy import Proxy
 SHARP = "fa\xdf.example"
 NEW = "xn--fa-hia.example"
 OLD = "fass.example"
+ADDRESS = "fe80::1"
 
 
 class Site:
-    """A server with certificates for both names, to which both lead; what it was asked for."""
+    """A server with certificates for both names and an address, to which all lead; what it was asked for."""
 
     def __init__(self, server: Server) -> None:
         self.port = server.port
         self.resolved: list[str] = []
         self.named: list[str | None] = []
         authority = trustme.CA()
-        authority.issue_cert(NEW, OLD).configure_cert(server._tls)
+        authority.issue_cert(NEW, OLD, ADDRESS).configure_cert(server._tls)
         self.context = ssl.create_default_context()
         authority.configure_trust(self.context)
         server._tls.sni_callback = lambda _sock, name, _context: self.named.append(name)
@@ -101,6 +102,14 @@ def test_without_the_package_nothing_is_asked(site: Site, way: Way, monkeypatch:
 def test_http_clients_connections_follow_http_client(site: Site) -> None:
     """All of it in IDNA of 2003, as there."""
     assert site.names(by_client(SHARP, site)) == {OLD}
+
+
+@pytest.mark.parametrize("way", [*WAYS, by_client])
+def test_a_zone_is_no_part_of_the_address_in_a_certificate(site: Site, way: Way) -> None:
+    address = f"{ADDRESS}%eth0"
+    way(f"[{address}]" if way in {by_fetch, by_fetch_many} else address, site)
+    assert set(site.resolved) == {address}
+    assert site.named == [None]  # RFC 6066 section 3: an address is not named
 
 
 @pytest.fixture
