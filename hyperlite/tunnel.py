@@ -23,6 +23,7 @@ from .fields import authority, name_bytes, value_bytes
 from .hosts import ascii_host
 from .http1_head import malformed, status_code
 from .message import MAX_KEPT
+from .request import framed
 from .transport import in_time
 
 T = TypeVar("T")
@@ -89,13 +90,17 @@ class _Fields:
 
 def _checked(host: str, headers: Any, sent_host: str) -> _Fields:
     """Return the fields for the proxy; http.client writes any value as text, so any type is taken here."""
-    pairs = []
+    pairs, fields = [], []
     for name, value in headers.items():
-        is_host = name_bytes(name) == b"host"
-        text = value_bytes(value if isinstance(value, (str, bytes)) else str(value)).decode("latin-1")
-        if is_host and host != sent_host:  # some releases of http.client forget an IPv6 address's brackets
+        checked = value_bytes(value if isinstance(value, (str, bytes)) else str(value))
+        fields.append((name_bytes(name), checked))
+        text = checked.decode("latin-1")
+        if fields[-1][0] == b"host" and host != sent_host:  # some releases of http.client forget the brackets
             text = sent_host + text.removeprefix(host) if text.startswith(f"{host}:") else text
         pairs.append((name if isinstance(name, str) else name.decode("ascii"), text))
+    framed(fields)  # the proxy takes what it believes to be a body out of the tunnel
+    if [name for name, _ in fields].count(b"host") > 1:
+        raise ValueError("more than one Host among the headers")
     return _Fields(pairs)
 
 

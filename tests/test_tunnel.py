@@ -105,6 +105,32 @@ def test_a_header_field_that_holds_another_does_not_reach_the_proxy(
 
 
 @WAYS
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Content-Length": "0", "content-length": "4"},
+        {"Content-Length": 4, b"CONTENT-LENGTH": b"5"},
+        {"Content-Length": "4", "Transfer-Encoding": "chunked"},
+        {"Content-Length": "four"},
+        {"Transfer-Encoding": "gzip, chunked"},
+        {"Host": "a.example:443", "host": "b.example:443"},
+    ],
+    ids=repr,
+)
+def test_a_proxy_is_not_told_two_things_at_once(serve: Serve, way: Open, headers: dict[Any, Any]):
+    """What a proxy takes for a body is missing in the tunnel."""
+    server = serve()
+    with Proxy() as proxy:
+        conn = way(proxy.port, server.context(), timeout=10)
+        conn.set_tunnel("localhost", server.port, headers)
+        with pytest.raises(ValueError, match=r"content-length|transfer-encoding|Host"):
+            conn.request("GET", "/")
+        assert conn.sock is None
+        conn.close()
+    assert not proxy.seen
+
+
+@WAYS
 @pytest.mark.parametrize("host", ["localhost:1 HTTP/1.1\r\nEvil: yes\r\n\r\n", "local host", "local\0host"])
 def test_a_host_that_holds_a_line_does_not_reach_the_proxy(serve: Serve, way: Open, host: str):
     server = serve()
