@@ -211,8 +211,8 @@ def secure(
         end = timeout + (start if now - start < timeout else now)
         deadline = end if by is None else min(end, by)
     peer = f"{host}:{port}"
-    # RFC 6066 section 3: without the dot that makes a name absolute. No certificate has it either, nor the zone
-    # of an IPv6 address, with which an address is taken for a name.
+    # RFC 6066 section 3: without the dot that makes a name absolute. No certificate has it either.
+    # With its zone an IPv6 address would be a name to the ssl module.
     name = (host.partition("%")[0] if ":" in host else host).removesuffix(".")
     wrapped: Any = sock
     try:
