@@ -8,7 +8,6 @@ Rules:
 - A context that connections share is handed to no caller: what one changes would hold for all.
 """
 
-import contextlib
 import functools
 import os
 import re
@@ -209,16 +208,25 @@ def _system_has_authorities() -> bool:
     return _holds_certificate(paths.openssl_cafile) or _has_hashed(paths.openssl_capath)
 
 
+# What it is that there is none. After any other error there may be one: OpenSSL finds a file in a directory
+# that this process may not list.
+_ABSENT = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
+
+
 def _has_hashed(directory: str) -> bool:
-    with contextlib.suppress(OSError), os.scandir(directory) as entries:
-        return any(_HASHED.fullmatch(entry.name) and _holds_certificate(entry.path) for entry in entries)
-    return False
+    try:
+        with os.scandir(directory) as entries:
+            return any(_HASHED.fullmatch(entry.name) and _holds_certificate(entry.path) for entry in entries)
+    except OSError as error:
+        return not isinstance(error, _ABSENT)
 
 
 def _holds_certificate(path: str) -> bool:
-    with contextlib.suppress(OSError), open(path, "rb") as file:
-        return _CERTIFICATE.search(file.read()) is not None
-    return False
+    try:
+        with open(path, "rb") as file:
+            return _CERTIFICATE.search(file.read()) is not None
+    except OSError as error:
+        return not isinstance(error, _ABSENT)
 
 
 def _harden(context: ssl.SSLContext) -> None:

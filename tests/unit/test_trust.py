@@ -1,5 +1,6 @@
 """trust.py: which authorities a context trusts, and which contexts are left alone."""
 
+import os
 import ssl
 import types
 from collections.abc import Callable, Iterator
@@ -117,6 +118,33 @@ class TestCertifi:
         (system.directory / "1a1b2c3d.0").symlink_to(system.directory / "missing")
         (system.directory / "2a1b2c3d.0").mkdir()
         assert trusted(make()) == der(public)
+
+    @pytest.mark.parametrize("name", ["file", "directory"])
+    @pytest.mark.parametrize("hidden", [False, True])
+    def test_what_cannot_be_looked_into_may_hold_one(
+        self,
+        make: Any,
+        system: Any,
+        public: Path,
+        private: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        name: str,
+        hidden: bool,
+    ) -> None:
+        """OpenSSL reads files of a directory that this process may not list."""
+        monkeypatch.setattr(ssl.SSLContext, "set_default_verify_paths", lambda _: None)
+        path = getattr(system, name)
+        if not hidden:
+            path.symlink_to(path)  # for ever
+        elif os.geteuid() == 0:
+            pytest.skip("nothing is hidden from root")
+        elif name == "file":
+            path.write_bytes(private.read_bytes())
+            path.chmod(0)
+        else:
+            path.mkdir(0o300)
+            (path / "0a1b2c3d.0").symlink_to(private)
+        assert trusted(make()) == set()
 
     def test_authorities_from_elsewhere(
         self, make: Any, system: Any, public: Path, private: Path, monkeypatch: pytest.MonkeyPatch
