@@ -23,6 +23,7 @@ from typing import Any
 import urllib3
 from requests.structures import CaseInsensitiveDict
 from urllib3 import PoolManager, Retry, Timeout, connectionpool
+from urllib3.util import ssl_
 
 from ..forking import watch
 from ..origins import Origin
@@ -349,8 +350,9 @@ def _make(
     **arguments: Any,
 ) -> urllib3.HTTPConnectionPool:
     """Return a pool for an origin, for the arguments that urllib3's manager has."""
-    context = arguments.get("ssl_context")
-    foreign = context is not None and not isinstance(context, ssl.SSLContext)  # pyOpenSSL's
+    given = arguments.get("ssl_context")
+    kind: Any = ssl_.SSLContext if given is None else type(given)  # urllib3 can be told to use pyOpenSSL's
+    foreign = not issubclass(kind, ssl.SSLContext) and ours is not HTTPConnectionPool
     if foreign or any(arguments.get(name) is not None for name in _BEYOND):
         return stock(host, port, **arguments)
     socks = arguments.pop("_socks_options", None)

@@ -15,10 +15,16 @@ from typing import Any, NamedTuple
 
 from urllib3.util.ssl_ import create_urllib3_context, resolve_ssl_version
 
+from ..client_hello import client_hello
+from ..tls import is_stock
 from ..trust import share
 
 # Seconds between two looks at whether a file has changed, for whoever asks often.
 LOOK = 1.0
+# Contexts that are kept: with authorities, one takes a megabyte.
+MAX_CONTEXTS = 32
+
+Stamp = tuple[int, ...]  # of a file: another one is another content
 
 
 class Trust(NamedTuple):
@@ -43,7 +49,7 @@ class Contexts:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         # -- guarded by _lock --
-        self._made: dict[Trust, tuple[tuple[int, ...], ssl.SSLContext]] = {}
+        self._made: dict[Trust, tuple[tuple[Stamp, ...], ssl.SSLContext]] = {}  # the oldest first
 
     def after_fork(self) -> None:
         """In the child: the lock is free."""
@@ -63,15 +69,21 @@ class Contexts:
         with self._lock:
             found = self._made.get(trust)
             if found is None or found[0] != stamps:
-                found = self._made[trust] = (stamps, _make_shared(trust))
+                made = stamps, _make_shared(trust)
+                self._made.pop(trust, None)
+                if len(self._made) >= MAX_CONTEXTS:
+                    del self._made[next(iter(self._made))]
+                found = self._made[trust] = made
         return found[1]
 
 
-def _stamp(path: str) -> int:
+def _stamp(path: str) -> Stamp:
     try:
-        return os.stat(path).st_mtime_ns
+        found = os.stat(path)
     except OSError:
-        return 0  # whoever reads it will say so
+        return ()  # reading it is the error
+    # The time alone is not enough: it is copied along, and images have the same one for all their files.
+    return found.st_mtime_ns, found.st_size, found.st_dev, found.st_ino
 
 
 def _make_shared(trust: Trust) -> ssl.SSLContext:
@@ -108,6 +120,9 @@ def _unverified(model: ssl.SSLContext) -> ssl.SSLContext:
     context.verify_mode = ssl.CERT_NONE
     context.minimum_version, context.maximum_version = model.minimum_version, model.maximum_version
     context.options |= model.options
+    hello = client_hello(model, "localhost") if is_stock(model) else None
+    if hello is not None and hello.protocols:
+        context.set_alpn_protocols(hello.protocols)
     names = ":".join(cipher["name"] for cipher in model.get_ciphers())
     context.set_ciphers(f"{names}:@SECLEVEL={model.security_level}")
     return context

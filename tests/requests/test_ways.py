@@ -24,6 +24,7 @@ from urllib3.exceptions import InsecureRequestWarning
 
 from hyperlite.adapters import pools
 from hyperlite.adapters.requests import HTTP20Adapter, session
+from hyperlite.adapters.trust import MAX_CONTEXTS
 from hyperlite.testing.certificates import certificates
 from hyperlite.testing.server import Server
 from tests.conftest import Serve
@@ -181,11 +182,57 @@ def test_a_file_of_authorities_that_changes(
         session.get(h2.url("/"))
 
 
-def test_a_context_that_is_none_of_ssls(make_session: MakeSession, h2: Server):
-    """As pyOpenSSL's, which has not all that Python's has."""
+def test_a_file_of_authorities_that_is_replaced_by_one_as_old(
+    make_session: MakeSession, h2: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(pools, "LOOK", 0)
+    trusted, other = tmp_path / "ca.pem", tmp_path / "other.pem"
+    trusted.write_bytes(Path(h2.ca_file).read_bytes())
+    trustme.CA().cert_pem.write_to_path(str(other))
+    os.utime(trusted, (1, 1))
+    os.utime(other, (1, 1))
+    session = make_session()
+    session.verify = str(trusted)
+    assert session.get(h2.url("/")).content == b"hello"
+    other.replace(trusted)
+    with pytest.raises(requests.exceptions.SSLError, match="CERTIFICATE_VERIFY_FAILED"):
+        session.get(h2.url("/"))
+
+
+def test_contexts_do_not_add_up(session: Session, h2: Server, tmp_path: Path):
+    """Where a program has a client certificate in a file of its own for each request."""
+    made, own = adapter_of(session)._beneath.contexts._made, certificates()
+    for number in range(MAX_CONTEXTS + 3):
+        path = tmp_path / f"{number}.pem"
+        path.write_bytes(Path(own.cert_file).read_bytes() + Path(own.key_file).read_bytes())
+        assert session.get(h2.url("/"), cert=str(path)).ok
+    assert len(made) == MAX_CONTEXTS
+    assert session.get(h2.url("/"), cert=str(tmp_path / "0.pem")).ok
+
+
+@pytest.mark.filterwarnings("ignore::urllib3.exceptions.InsecureRequestWarning")
+def test_alpn_of_a_context_of_ones_own_without_verification(make_session: MakeSession, serve: Serve):
+    server = serve()
+    context = ssl.create_default_context(cafile=server.ca_file)
+    context.set_alpn_protocols(["http/1.1"])
+
+    class Adapter(HTTP20Adapter):
+        def init_poolmanager(self, *arguments: Any, **options: Any) -> None:
+            super().init_poolmanager(*arguments, ssl_context=context, **options)
+
+    session = make_session(Adapter())
+    for verify in (True, False):
+        assert session.get(server.url("/"), verify=verify).raw.version == 11
+
+
+@pytest.mark.parametrize("injected", [False, True])
+def test_a_context_that_is_none_of_ssls(
+    make_session: MakeSession, h2: Server, monkeypatch: pytest.MonkeyPatch, injected: bool
+):
+    """As pyOpenSSL's, which has not all that Python's has, and which urllib3 may use for every pool."""
 
     class Foreign:
-        def __init__(self) -> None:
+        def __init__(self, *_: object) -> None:
             vars(self)["_own"] = h2.context()
 
         def __getattr__(self, name: str) -> Any:
@@ -196,14 +243,23 @@ def test_a_context_that_is_none_of_ssls(make_session: MakeSession, h2: Server):
 
         def wrap_socket(
             self, sock: socket.socket, server_side: bool = False, server_hostname: str | None = None
-        ) -> ssl.SSLSocket:
-            return self._own.wrap_socket(sock, server_side, server_hostname=server_hostname)
+        ) -> "Socket":
+            return Socket(self._own.wrap_socket(sock, server_side, server_hostname=server_hostname))
+
+    class Socket:
+        def __init__(self, sock: ssl.SSLSocket) -> None:
+            self._sock = sock
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self._sock, name)
 
     class Adapter(HTTP20Adapter):
         def init_poolmanager(self, *arguments: Any, **options: Any) -> None:
             super().init_poolmanager(*arguments, ssl_context=Foreign(), **options)
 
-    response = make_session(Adapter()).get(h2.url("/"))
+    if injected:
+        monkeypatch.setattr(urllib3.util.ssl_, "SSLContext", Foreign)
+    response = make_session(HTTP20Adapter() if injected else Adapter()).get(h2.url("/"))
     assert (response.text, response.raw.version) == ("hello", 11)
 
 
