@@ -40,6 +40,8 @@ REMEMBERED_LENGTH = 128
 # What is remembered nowhere.
 SECRET = frozenset({b"authorization", b"cookie", b"proxy-authorization", b"set-cookie"})
 _not_in_target = re.compile("[\0-\x20\x7f]").search
+# What ends a host, or stands before it, in an authority (RFC 3986 section 3.2); see `hosts`.
+_delimiter = re.compile(r"[/\\?#@]").search
 # Of a target that names its origin: scheme, authority, path, and query if there is one.
 _is_absolute = re.compile(rb"(https?)://([^/?#]*)([^?#]*)(\?[^#]*)?(?:#.*)?", re.IGNORECASE).fullmatch
 
@@ -78,10 +80,13 @@ def target_bytes(target: str) -> bytes:
 def host_bytes(host: str) -> bytes:
     """Return a host name as it goes on the wire (IDNA where it is not ASCII), without a port.
 
-    Raises http.client's InvalidURL for spaces and control characters, ValueError as `ascii_host`.
+    Raises http.client's InvalidURL for spaces, control characters and delimiters of a URL, ValueError as
+    `ascii_host`.
     """
     if found := _not_in_target(host):
         raise InvalidURL(f"URL can't contain control characters. {host!r} (found at least {found.group()!r})")
+    if found := _delimiter(host):
+        raise InvalidURL(f"host {host!r} has {found.group()!r} in it")
     return ascii_host(host).encode("ascii")
 
 

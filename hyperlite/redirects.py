@@ -23,6 +23,17 @@ _OF_THE_BODY = frozenset(
 Header = tuple[str, str | bytes | int]
 
 
+def the_one(locations: list[str]) -> str:
+    """Return the Location of a response, of which there may be several if all say the same.
+
+    Raises:
+        RedirectError: they do not: some follow the first of them, others the last.
+    """
+    if len(set(locations)) > 1:
+        raise RedirectError(f"a redirect to {len(locations)} places, first {locations[0]!r}")
+    return locations[0]
+
+
 def target(url: URL, location: str, *, allow_downgrade: bool) -> URL:
     """Return where a redirect leads.
 

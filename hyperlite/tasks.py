@@ -218,11 +218,11 @@ class Task:
             self._retried += 1
             self._doubtful = True
             return pause
-        location = response.raw.getheader("location") if response.status in redirects.FOLLOWED else None
-        if not location or self.options.redirects <= 0:
+        places = response.raw.headers.get_all("location") if response.status in redirects.FOLLOWED else None
+        if not places or not any(places) or self.options.redirects <= 0:
             return None
         try:
-            self._redirect(response, location)
+            self._redirect(response, redirects.the_one(places))
         except RedirectError as error:
             error.response = response
             raise

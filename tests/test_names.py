@@ -156,7 +156,18 @@ def test_an_absolute_target_names_one_host(
     assert server.connections == 0
 
 
-@pytest.mark.parametrize("host", ["good.example[::1]:8443", "[::1]good.example", "[::1]good.example:8443"])
+@pytest.mark.parametrize(
+    "host",
+    [
+        "good.example[::1]:8443",
+        "[::1]good.example",
+        "[::1]good.example:8443",
+        "good.example@evil.example",
+        "good.example/@evil.example",
+        "good.example#@evil.example:8443",
+        "good.example\\evil.example",
+    ],
+)
 def test_a_connection_has_one_host(host: str) -> None:
     with pytest.raises(client.InvalidURL):
         hyperlite.HTTP20Connection(host)

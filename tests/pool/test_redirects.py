@@ -146,6 +146,24 @@ def test_to_what_is_no_http(pool: ConnectionPool, here: Server, location: str):
         fetch(pool, here, 302, location)
 
 
+@pytest.mark.parametrize("alpn", ["h2", "http/1.1"])
+def test_to_several_places(pool: ConnectionPool, serve: Serve, alpn: str):
+    """Some follow the first of them, and others the last."""
+
+    def moved(request: Request) -> Response:
+        headers = [("location", place) for place in request.query["to"]]
+        return Response(302, headers=headers, body=b"moved")
+
+    server = serve(routes=ROUTES | {"/to": moved}, alpn=(alpn,))
+    assert pool.fetch(server.url("/to"), params={"to": ["/", "/"]}).body == b"hello"
+    for places in (["/", "/report"], ["/", ""], ["", "/"]):
+        with pytest.raises(RedirectError, match="to 2 places") as caught:
+            pool.fetch(server.url("/to"), params={"to": places})
+        assert caught.value.response.body == b"moved"
+        (outcome,) = pool.fetch_many([server.url("/to?to=/&to=/report")])
+        assert isinstance(outcome.error, RedirectError)
+
+
 def test_a_loop_ends(pool: ConnectionPool, serve: Serve):
     server = serve(routes={"/": lambda _: Response(302, headers=[("location", "/")])})
     with pytest.raises(TooManyRedirects) as caught:

@@ -108,6 +108,11 @@ class TestHost:
         with pytest.raises(http.client.InvalidURL, match="control characters"):
             host_bytes(host)
 
+    @pytest.mark.parametrize("host", ["user@a.example", "a.example/b", "a.example\\b", "a.example?b", "a#b"])
+    def test_more_than_a_host(self, host: str) -> None:
+        with pytest.raises(http.client.InvalidURL, match=r"has .* in it"):
+            host_bytes(host)
+
     @pytest.mark.parametrize("host", ["\u2028.example", "x" * 64 + "\xfc.example", "a..\xfc"])
     def test_no_idna_name(self, host: str) -> None:
         with pytest.raises(ValueError):
