@@ -62,7 +62,10 @@ def private_context() -> ssl.SSLContext:
     It comes from `ssl._create_default_https_context`, http.client's own source, so a program that has
     replaced that hook gets what it asked for: the hook's object as it is.
     """
-    hook = ssl._create_default_https_context
+    return _made_by(ssl._create_default_https_context)
+
+
+def _made_by(hook: Callable[[], ssl.SSLContext]) -> ssl.SSLContext:
     context = hook()
     if _is_pythons(hook):  # nothing else refers to the context
         if context.verify_mode != ssl.CERT_NONE:
@@ -76,13 +79,23 @@ def default_context() -> ssl.SSLContext:
 
     It is made as `private_context()` makes it, again when the hook or the environment has changed.
     """
-    key = (ssl._create_default_https_context, *map(os.environ.get, _VARIABLES))
+    hook = ssl._create_default_https_context
+    environment = _environment()
+    key = (hook, *environment)
     context = _default_contexts.get(key)
-    if context is None:
-        context = _default_contexts.setdefault(key, share(private_context(), private_context))
-        for stale in _default_contexts.keys() - {key}:  # the environment changes in tests, not in production
-            _default_contexts.pop(stale, None)
+    if context is not None:
+        return context
+    made = share(_made_by(hook), private_context)
+    if _environment() != environment:  # a thread has changed it: which one the context follows is unknown
+        return made
+    context = _default_contexts.setdefault(key, made)
+    for stale in _default_contexts.keys() - {key}:  # the environment changes in tests, not in production
+        _default_contexts.pop(stale, None)
     return context
+
+
+def _environment() -> tuple[str | None, ...]:
+    return tuple(map(os.environ.get, _VARIABLES))
 
 
 @functools.cache

@@ -311,6 +311,42 @@ class TestDefaultContext:
         assert default_context() is default_context()
         assert calls == [1]
 
+    def test_a_thread_changes_the_environment_meanwhile(
+        self, private: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """And back again, as within a block: what is kept is no block's."""
+        other = certificates().ca_file
+        monkeypatch.setenv("SSL_CERT_DIR", "")
+        monkeypatch.setenv("SSL_CERT_FILE", str(private))
+        load, changes = ssl.SSLContext.set_default_verify_paths, [other]
+
+        def change(context: ssl.SSLContext) -> None:
+            if changes:
+                monkeypatch.setenv("SSL_CERT_FILE", changes.pop())
+            load(context)
+
+        monkeypatch.setattr(ssl.SSLContext, "set_default_verify_paths", change, raising=False)
+        assert trusted(default_context()) == der(Path(other))
+        monkeypatch.setenv("SSL_CERT_FILE", str(private))
+        assert trusted(default_context()) == der(private)
+
+    def test_a_thread_changes_the_hook_meanwhile(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        before = ssl._create_default_https_context
+
+        class Environment(dict[str, str]):
+            """Which is looked at after the hook."""
+
+            def get(self, name: str, default: Any = None) -> Any:
+                monkeypatch.setattr(ssl, "_create_default_https_context", ssl._create_unverified_context)
+                return super().get(name, default)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(trust.os, "environ", Environment())
+            default_context()
+        monkeypatch.setattr(ssl, "_create_default_https_context", before)
+        monkeypatch.setattr(trust.os, "environ", {})
+        assert default_context().verify_mode is ssl.CERT_REQUIRED
+
     def test_it_needs_tls_1_2(self, monkeypatch: pytest.MonkeyPatch) -> None:
         hook = types.FunctionType(lax_within_ssl.__code__, vars(ssl))
         monkeypatch.setattr(ssl, "_create_default_https_context", hook)
