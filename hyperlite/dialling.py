@@ -108,7 +108,9 @@ class DiallingConnection(http_client.HTTPSConnection):
 
     def _open(self, alpn: tuple[str, ...], by: float | None) -> tuple[socket.socket, str | None]:
         sys.audit("http.client.connect", self, self.host, self.port)
-        context = (self._context or trust.default_context()) if self._secure else None
+        context = self._context if self._secure else None
+        if self._secure and context is None:
+            context = trust.default_context()
         usual = resolve_timeout(self.timeout)
         create: tls.CreateConnection = self._create_connection  # type: ignore[attr-defined]
         if by is not None and _is_pythons_own(create):

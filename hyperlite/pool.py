@@ -250,11 +250,11 @@ class ConnectionPool:
             others["retries"] = _retries(retries)
         if "proxies" in others:
             others["proxies"] = rules(others["proxies"])
-        if verify is None and cert is None:
-            context = context or self._context
-        others["context"] = context or self._make_context(
-            self._verify if verify is None else verify, cert or self._cert
-        )
+        if context is None and verify is None and cert is None:
+            context = self._context
+        if context is None:
+            context = self._make_context(self._verify if verify is None else verify, cert or self._cert)
+        others["context"] = context
         return self._options._replace(**limits(others))
 
     # -- what fetch() and fetch_many() have in common -----------------------------------------------

@@ -21,10 +21,9 @@ class HTTP20Handler(urllib.request.HTTPSHandler):
     """
 
     def __init__(self, context: ssl.SSLContext | None = None, *, debuglevel: int = 0) -> None:
-        super().__init__(
-            debuglevel,
-            context or _create_https_context(HTTPSConnection._http_vsn),  # type: ignore[attr-defined]
-        )
+        if context is None:
+            context = _create_https_context(HTTPSConnection._http_vsn)  # type: ignore[attr-defined]
+        super().__init__(debuglevel, context)
 
     def https_open(self, req: urllib.request.Request) -> HTTPResponse:
         """Open a request."""

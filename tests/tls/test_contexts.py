@@ -3,6 +3,7 @@
 import functools
 import socket
 import ssl
+import urllib.request
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +15,7 @@ import trustme
 import hyperlite
 import hyperlite.client
 from hyperlite import tls
+from hyperlite.adapters.urllib import HTTP20Handler
 from hyperlite.client_hello import client_hello
 from tests.peer import TIMEOUT, Task
 
@@ -373,6 +375,28 @@ class TestWhatItDecides:
         context = client_context(ca)
         context.sslsocket_class = Own
         assert isinstance(self.reach(server_context(ca, "localhost"), context), Own)
+
+
+class Empty(ssl.SSLContext):
+    """A context that is false."""
+
+    def __len__(self) -> int:
+        return 0
+
+
+def test_a_context_that_is_false_is_a_context(ca: trustme.CA) -> None:
+    context = Empty(ssl.PROTOCOL_TLS_CLIENT)
+    ca.configure_trust(context)
+    with SecureServer(server_context(ca, "localhost")) as server:
+        with hyperlite.HTTP20Connection("localhost", server.port, context=context, timeout=TIMEOUT) as conn:
+            assert conn.getresponse(conn.request("GET", "/")).read() == b"hello"
+        with hyperlite.ConnectionPool(context=context, timeout=TIMEOUT) as pool:
+            assert pool.fetch(server.url()).body == b"hello"
+        with hyperlite.ConnectionPool(timeout=TIMEOUT) as pool:
+            assert pool.fetch(server.url(), context=context).body == b"hello"
+        opener = urllib.request.build_opener(HTTP20Handler(context))
+        with opener.open(server.url(), timeout=TIMEOUT) as response:
+            assert response.read() == b"hello"
 
 
 def test_a_connection_that_is_cut_off_has_not_ended(ca: trustme.CA) -> None:
