@@ -166,7 +166,7 @@ def rules(proxies: Proxies) -> Rules | None:
             Its key "no_proxy" lists hosts to be asked directly; see `NoProxy`.
 
     Raises:
-        ValueError: the mapping has another key. TypeError: this is something else.
+        ValueError: the mapping has another key, or one host twice. TypeError: this is something else.
         http.client.InvalidURL: a proxy's URL is not understood.
     """
     if proxies is None or proxies is True:
@@ -184,8 +184,10 @@ def rules(proxies: Proxies) -> Rules | None:
             raise TypeError(f"proxies[{key!r}] is a str or None, not {type(value).__name__}")
         if key == "no_proxy":
             exempt = value or ""
-        else:
-            by_key[_checked_key(key)] = _parse(value) if value else None
+            continue
+        proxy, checked = _parse(value) if value else None, _checked_key(key)
+        if by_key.setdefault(checked, proxy) != proxy:
+            raise ValueError(f"proxies names {checked} more than once, and not with the same proxy")
     return Rules(by_key, _no_proxy(exempt) if exempt else None, any("://" in key for key in by_key))
 
 

@@ -53,7 +53,8 @@ class URL(NamedTuple):
     @property
     def netloc(self) -> str:
         """The host, in brackets where it is IPv6, and the port where it is not the default."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
+        # A zone behind "%25" (RFC 6874): it may begin with "25" itself.
+        host = f"[{self.host.replace('%', '%25')}]" if ":" in self.host else self.host
         return host if self.port == DEFAULT_PORTS[self.scheme] else f"{host}:{self.port}"
 
     def __str__(self) -> str:

@@ -146,6 +146,14 @@ def test_a_key_that_matches_nothing(key: object):
     assert repr(key) in str(raised.value)
 
 
+def test_a_host_that_two_keys_name():
+    """The order of a mapping is no reason to go out directly."""
+    for other in ("https://A.example", "https://a.example."):
+        with pytest.raises(ValueError, match=r"names https://a\.example more than once"):
+            ConnectionPool(proxies={"https://a.example": P, other: None})
+    ConnectionPool(proxies={"https://a.example": P, "https://A.example": P}).close()
+
+
 @pytest.mark.parametrize("method", ["fetch", "fetch_many", "request"])
 def test_nothing_goes_out_directly_that_was_meant_for_a_proxy(make_pool: MakePool, serve: Serve, method: str):
     server = serve()

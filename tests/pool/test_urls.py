@@ -195,6 +195,13 @@ def test_how_a_location_is_resolved(location: str, result: str):
     assert str(join(parse("https://example.org/a/b?q#old"), location)) == result
 
 
+@pytest.mark.parametrize("zone", ["eth0", "25", "250"])
+def test_a_zone_is_the_same_when_it_is_read_again(zone: str):
+    url = parse(f"https://[fe80::1%25{zone}]/")
+    assert url.host == f"fe80::1%{zone}"
+    assert parse(str(url)) == url
+
+
 def test_credentials_do_not_come_from_the_base():
     assert join(parse("https://a:b@example.org/"), "/x").user is None
     assert join(parse("https://a:b@example.org/"), "//c@example.org/x").user == b"c:"
