@@ -11,7 +11,6 @@ Any number of threads may share a pool.  There is no background thread: what has
 long is closed by the next one who comes by.
 """
 
-import functools
 import os
 import ssl
 import sys
@@ -30,7 +29,7 @@ from .redirects import Header
 from .slots import KEEPALIVE_IDLE, PING_TIMEOUT
 from .tasks import Options, Retries, Task, limits, make_task
 from .timeouts import checked_seconds
-from .trust import Cert, Verify, default_context, make_context, share
+from .trust import Cert, MadeContexts, Verify
 
 # Seconds between two looks at what has been idle for too long.
 SWEEP = 5.0
@@ -116,10 +115,10 @@ class ConnectionPool:
             headers=_default_headers(headers),
         )
         self._counters = Counters()
+        self._contexts = MadeContexts()
         self._lock = threading.Lock()
         # -- guarded by _lock --
         self._origins: dict[Key, Origin] = {}
-        self._contexts: dict[tuple[Verify, Cert], ssl.SSLContext] = {}
         self._swept = time.monotonic()
         self._closed = False
         watch(self)
@@ -253,7 +252,7 @@ class ConnectionPool:
         if context is None and verify is None and cert is None:
             context = self._context
         if context is None:
-            context = self._make_context(self._verify if verify is None else verify, cert or self._cert)
+            context = self._contexts.get(self._verify if verify is None else verify, cert or self._cert)
         others["context"] = context
         return self._options._replace(**limits(others))
 
@@ -378,18 +377,6 @@ class ConnectionPool:
             if not left and now - origin.last_used > FORGET:
                 with self._lock:
                     self._origins.pop(origin.key, None)
-
-    def _make_context(self, verify: Verify, cert: Cert) -> ssl.SSLContext:
-        if verify is True and cert is None:
-            return default_context()
-        with self._lock:
-            context = self._contexts.get((verify, cert))
-        if context is None:
-            make = functools.partial(make_context, verify, cert)
-            context = share(make(), make)
-            with self._lock:
-                context = self._contexts.setdefault((verify, cert), context)
-        return context
 
     # -- the whole --------------------------------------------------------------------------------
 

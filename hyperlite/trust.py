@@ -183,6 +183,33 @@ def _hiding(usual: Any) -> Any:
     return Hiding
 
 
+# Contexts of one pool or adapter that are kept: with authorities, one takes a megabyte.
+MAX_CONTEXTS = 32
+
+
+class MadeContexts:
+    """The contexts that a pool makes: one for each `verify` and `cert`, so that connections can be shared."""
+
+    def __init__(self) -> None:
+        self._made: dict[tuple[Verify, Cert], ssl.SSLContext] = {}  # the oldest first
+
+    def get(self, verify: Verify, cert: Cert) -> ssl.SSLContext:
+        """Return the context; made anew if many others were asked for since.
+
+        Raises:
+            As `make_context()`.
+        """
+        if verify is True and cert is None:
+            return default_context()
+        context = self._made.get((verify, cert))
+        if context is None:
+            make = functools.partial(make_context, verify, cert)
+            context = self._made.setdefault((verify, cert), share(make(), make))
+            for oldest in list(self._made)[:-MAX_CONTEXTS]:
+                self._made.pop(oldest, None)
+        return context
+
+
 # -- certifi --------------------------------------------------------------------------------------
 
 

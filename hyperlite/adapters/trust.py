@@ -17,12 +17,10 @@ from urllib3.util.ssl_ import create_urllib3_context, resolve_ssl_version
 
 from ..client_hello import client_hello
 from ..tls import is_stock
-from ..trust import share
+from ..trust import MAX_CONTEXTS, share
 
 # Seconds between two looks at whether a file has changed, for whoever asks often.
 LOOK = 1.0
-# Contexts that are kept: with authorities, one takes a megabyte.
-MAX_CONTEXTS = 32
 
 Stamp = tuple[int, ...]  # of a file: another one is another content
 

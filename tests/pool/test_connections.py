@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,7 +19,9 @@ from hyperlite import ConnectionPool, RequestTimeout, origins
 from hyperlite.origins import Origin
 from hyperlite.pool import default_pool
 from hyperlite.pooled import PooledConnection
+from hyperlite.testing.certificates import certificates
 from hyperlite.testing.server import Request, Response, Server
+from hyperlite.trust import MAX_CONTEXTS
 from tests.conftest import ROUTES, Serve
 
 from .conftest import MakePool
@@ -169,6 +172,19 @@ def test_a_dial_whose_time_is_up_is_nobody_elses(
         with pytest.raises(TimeoutError, match="the time is up"):
             hasty.result()
         assert patient.result().body == b"hello"
+
+
+def test_contexts_do_not_add_up(pool: ConnectionPool, server: Server, tmp_path: Path):
+    """Where a program has a client certificate in a file of its own for each request."""
+    own = certificates()
+    files = [tmp_path / f"{number}.pem" for number in range(MAX_CONTEXTS + 3)]
+    for file in files:
+        file.write_bytes(Path(own.cert_file).read_bytes() + Path(own.key_file).read_bytes())
+        assert pool.fetch(server.url("/"), verify=server.ca_file, cert=str(file)).body == b"hello"
+    assert len(pool._contexts._made) == MAX_CONTEXTS
+    made = pool.options(verify=server.ca_file, cert=str(files[-1])).context
+    assert pool.options(verify=server.ca_file, cert=str(files[-1])).context is made
+    assert pool.fetch(server.url("/"), verify=server.ca_file, cert=str(files[0])).body == b"hello"
 
 
 def test_http_urls(pool: ConnectionPool, serve: Serve):
