@@ -45,8 +45,8 @@ class Baton:
 
     Args:
         lock: the connection's.
-        around: what is left when the lock is free, before the thread sleeps or returns. A job that waits
-            does so itself.
+        around: what is left when the lock is free, before the thread sleeps. A job that waits does so itself,
+            and so does the caller of `wait`.
 
     Attributes:
         held: somebody has it.
@@ -118,7 +118,7 @@ class Baton:
 
     def _leave(self, sleeper: "threading.Lock | None", awaited: Iterable[Awaited], holding: bool) -> None:
         """Undo what a wait has done. Doing it twice does no harm."""
-        with self._around, self._lock:
+        with self._lock:
             if sleeper is not None:
                 self._get_up(sleeper, awaited)
             if holding:

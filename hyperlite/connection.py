@@ -129,7 +129,7 @@ class HTTP20Connection(RequestingConnection):
             keepalive_idle, patience = None, math.inf  # an answer that may take for ever is not asked for
         self._mux_options = {"keepalive_idle": keepalive_idle, "ping_timeout": patience}
         self._scheme = b"https" if secure else b"http"
-        self._named = (self.host, self.port), authority(self.host, self.port, self.default_port)
+        self._named = self.host, self.port, authority(self.host, self.port, self.default_port)
         self._dialling = threading.RLock()
         # -- guarded by _dialling --
         self._transport: Mux | Lane | None = None

@@ -39,10 +39,9 @@ class DiallingConnection(http_client.HTTPSConnection):
     _engine_options: dict[str, Any]
     _mux_options: dict[str, Any]
     _lane_options: dict[str, Any]
-    _named: tuple[tuple[Any, ...], bytes] = (
-        (),
-        b"",
-    )  # the origin, as requests name it, and what that was made of
+    _named: tuple[
+        str, int | None, bytes
+    ]  # host and port, and the origin that is made of them, as requests name it
     _dialling: threading.RLock
     # -- guarded by _dialling --
     _transport: Mux | Lane | None
@@ -195,10 +194,10 @@ class DiallingConnection(http_client.HTTPSConnection):
         host, port = self._tunnel_host, self._tunnel_port  # type: ignore[attr-defined]
         if host is None:
             host, port = self.host, self.port
-        made_of, named = self._named
-        if made_of != (host, port):
+        known_host, known_port, named = self._named
+        if known_host != host or known_port != port:
             named = authority(host, port, self.default_port)
-            self._named = (host, port), named
+            self._named = host, port, named
         return named
 
     @property

@@ -209,7 +209,7 @@ def request_fields(
     """
     host = default_authority
     path = target_bytes(target or "/")
-    if path[:1] in b"hH" and (absolute := _is_absolute(path)):
+    if path[:1] in (b"h", b"H") and (absolute := _is_absolute(path)):
         scheme, host, path = _taken_apart(absolute)
     for name, _ in headers:
         if name in _NOT_REGULAR:

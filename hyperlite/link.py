@@ -105,7 +105,7 @@ class Link(ABC):
         self._heard = time.monotonic()  # when it last said something
         self._quiet = 0.0  # seconds of polling in which nothing came, since then or since the last request
         self._waited = 0.0  # seconds of polling in which nothing of use came, since something last moved
-        self._stirred = self._heard  # when that was
+        self._stirred = self._heard  # when that was, if a thread was polling then
         self._grace: float | None = None  # seconds of polling in which it must say something
         self._write_error: OSError | None = None
         self._closed: HTTP2Error | None = None  # why
@@ -273,7 +273,11 @@ class Link(ABC):
             works = holding or (bool(self._out) and not self._watched)
             return functools.partial(self._poll, holding, silence) if works else None
 
-        return self._baton.wait(streams, attempt, step, timeout, complaint)
+        try:
+            return self._baton.wait(streams, attempt, step, timeout, complaint)
+        finally:
+            if self._abandoned or self._detached:
+                self._settle()
 
     def _poll(self, read: bool, silence: float | None, timeout: float | None) -> None:
         """Wait for the socket, then receive what has come, and write what is left to be written.
@@ -306,12 +310,13 @@ class Link(ABC):
             with self._lock:
                 self._pollers -= polling
                 if polling and read:
-                    self._polled_locked(time.monotonic() - start, ready, asked=grace is not None)
+                    self._polled_locked(start, ready, asked=grace is not None)
                     if write and ready:  # what was sent may be taken only now
                         self._stir_locked()
                 if write:
                     self._watched = False
-                self._close_descriptor_locked()
+                if self._closed is not None or self._detached:
+                    self._close_descriptor_locked()
         if read and ready:
             with self._lock:
                 self._receive_all_locked()
@@ -319,9 +324,11 @@ class Link(ABC):
             with self._lock:
                 self._push_locked()
 
-    def _polled_locked(self, waited: float, ready: bool, *, asked: bool) -> None:
-        """Take note of a poll: how long it was, whether anything came, whether a PING was under way."""
-        self._waited += min(waited, time.monotonic() - self._stirred)
+    def _polled_locked(self, start: float, ready: bool, *, asked: bool) -> None:
+        """Take note of a poll: when it began, whether anything came, whether a PING was under way."""
+        now = time.monotonic()
+        waited = now - start
+        self._waited += waited if self._stirred < start else now - self._stirred
         self._dry = not ready
         if not ready:
             self._quiet += waited
@@ -333,7 +340,8 @@ class Link(ABC):
     def _stir_locked(self) -> None:
         """Take note that something moved: an answer can be expected from now on, and no earlier."""
         self._waited = 0.0
-        self._stirred = time.monotonic()
+        if self._pollers:  # or else all of the next poll counts
+            self._stirred = time.monotonic()
 
     def _use_up_grace_locked(self, seconds: float) -> None:
         """Take note of a poll in which the peer, which has been asked for a sign of life, said nothing.

@@ -90,11 +90,17 @@ class Mux(Ending):
         Whatever else has come (TLS session tickets, PING, SETTINGS) is dealt with and is no end.
         """
         if not self._streams:  # or else somebody reads, and sees it
-            with self._aftermath, self._lock:
-                if not self._streams and not self._baton.held:
-                    for _ in range(LOOKS):  # over TLS one brings one record: GOAWAY may lie behind another
-                        if not self._look_locked():
-                            break
+            try:
+                with self._lock:
+                    if not self._streams and not self._baton.held:
+                        for _ in range(
+                            LOOKS
+                        ):  # over TLS one brings one record: GOAWAY may lie behind another
+                            if not self._look_locked():
+                                break
+            finally:
+                if self._abandoned or self._detached:  # as Aftermath does, but for two calls: it is hot
+                    self._settle()
         return self.usable
 
     # -- requests ---------------------------------------------------------------------------------
@@ -108,17 +114,21 @@ class Mux(Ending):
             streams: the requests.
             gather: more of them may follow at once: the kernel may wait for those, until somebody waits.
         """
-        with self._aftermath, self._lock:
-            if not self.usable:
-                return False
-            for stream in streams:
-                stream.mux, stream.answered_before = self, self.answered
-            if gather and self._streams and not self._corked and not self._baton.held:
-                self._cork_locked(True)  # it is not the first, and nobody waits yet
-            self._queue.extend(streams)
-            self._start_queued_locked()
-            self._push_locked()
-            return True
+        try:
+            with self._lock:
+                if not self.usable:
+                    return False
+                for stream in streams:
+                    stream.mux, stream.answered_before = self, self.answered
+                if gather and self._streams and not self._corked and not self._baton.held:
+                    self._cork_locked(True)  # it is not the first, and nobody waits yet
+                self._queue.extend(streams)
+                self._start_queued_locked()
+                self._push_locked()
+                return True
+        finally:
+            if self._abandoned or self._detached:  # as Aftermath does, but for two calls: it is hot
+                self._settle()
 
     def adopt(self, stream: Stream) -> None:
         """Take over the request on stream 1, which was made on HTTP/1.1 (RFC 7540 section 3.2)."""
@@ -246,7 +256,9 @@ class Mux(Ending):
         timeout = self.timeout_of(stream)
         if limit is not None and (timeout is None or limit < timeout):
             timeout = limit
-        patience = timeout if timeout is None else max(0.0, timeout - silence)
+        patience = timeout
+        if silence and timeout is not None:
+            patience = max(0.0, timeout - silence)
         if request.deadline is not None:
             left = max(0.0, request.deadline - time.monotonic())
             if timeout is None or patience is None or left < patience:
@@ -274,7 +286,7 @@ class Mux(Ending):
         comes late has missed nothing. What the stream has had a timeout for does not count again.
         """
         waited = self._waited
-        if not waited or not stream.wire_id:
+        if not stream.wire_id:
             return 0.0
         return waited - stream.told if stream.told <= waited else waited
 
@@ -287,7 +299,9 @@ class Mux(Ending):
         if stream.status:
             return True
         attempt = functools.partial(self._head_locked, stream)
-        return self._wait_for(stream, attempt, "no response came", silence=self._silence(stream))
+        return self._wait_for(
+            stream, attempt, "no response came", silence=self._waited and self._silence(stream)
+        )
 
     def _head_locked(self, stream: Stream) -> bool | None:
         if stream.status:
@@ -383,7 +397,9 @@ class Mux(Ending):
             taken = self._read_locked(stream, take)
         if taken is None:
             attempt = functools.partial(self._read_locked, stream, take)
-            taken = self._wait_for(stream, attempt, "no more of the body came", silence=self._silence(stream))
+            taken = self._wait_for(
+                stream, attempt, "no more of the body came", silence=self._waited and self._silence(stream)
+            )
         return taken
 
     def _read_locked(self, stream: Stream, take: Callable[[int], Taken]) -> Taken | None:

@@ -102,9 +102,9 @@ class RequestingConnection(DiallingConnection):
         Raises:
             As `request()`; ValueError for a body that is a file or an iterable.
         """
-        made = []
+        made, authority = [], self._authority
         for arguments in requests:
-            request = self._make_request(*arguments)
+            request = self._make_request(authority, *arguments)
             if not request.repeatable:
                 raise ValueError(
                     "request_many() takes bytes or str for a body: a file would hold up the others"
@@ -113,9 +113,9 @@ class RequestingConnection(DiallingConnection):
         return self._send_all(made)
 
     def _make_request(
-        self, method: str, url: str, body: Any = None, headers: Headers = NO_HEADERS
+        self, authority: bytes, method: str, url: str, body: Any = None, headers: Headers = NO_HEADERS
     ) -> Request:
-        request = Request(method, url, body, headers, self._scheme, self._authority, self.blocksize)
+        request = Request(method, url, body, headers, self._scheme, authority, self.blocksize)
         request.deadline = self._due(None)
         return request
 
@@ -220,7 +220,9 @@ class RequestingConnection(DiallingConnection):
         for _ in range(MAX_TRIES):
             if isinstance(current, Lane) and self._upgrade_next:
                 # By a request of which nobody wants the answer: these may have been sent before.
-                self._cancel(self._ask_to_upgrade(current, 0, self._make_request("OPTIONS", "*")))
+                self._cancel(
+                    self._ask_to_upgrade(current, 0, self._make_request(self._authority, "OPTIONS", "*"))
+                )
             elif isinstance(current, Lane):
                 raise ConnectionGoingAway("the server does not speak HTTP/2 any more", retry_safe=True)
             elif current.submit(streams, gather=True):
