@@ -235,10 +235,8 @@ class FetchResponse:
         if not self._from_raw:
             return
         raw = self.raw
-        stream = raw._stream
-        read = bool(stream.taken) if stream is not None else raw.length != self._length
         closed = "fp" in vars(raw) and raw.fp is None and self._length != 0 and not self._ended
-        if read or closed:
+        if raw._taken or closed:
             raise ValueError(f"the body of {self.url}, or a part of it, was read already by way of `raw`")
 
     def load(self, meter: Callable[[int], None] | None) -> None:

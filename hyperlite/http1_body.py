@@ -218,6 +218,11 @@ class Http1Body(io.BufferedIOBase):
         return None if self._chunked else self._left
 
     @property
+    def handed_out(self) -> int:
+        """How many bytes its reader has got."""
+        return self._taken - self._ahead.size
+
+    @property
     def held(self) -> int:
         """How many bytes are in memory."""
         return self._ahead.size

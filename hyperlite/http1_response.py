@@ -193,6 +193,10 @@ class QueuedResponse(HTTP20Response):
         """The 1xx responses that came before this one: (status, header fields) each."""
         return [(status, to_message(fields)) for status, fields in self._seen]
 
+    @property
+    def _taken(self) -> int:
+        return 0 if self._body is None else self._body.handed_out
+
     # -- making way -------------------------------------------------------------------------------
 
     def make_way(self, limit: int, until: float | None) -> "tuple[Http1Body | None, bool] | None":

@@ -292,6 +292,11 @@ class HTTP20Response(http_client.HTTPResponse):
         self._close_at_end(count < len(memoryview(b)))
         return count
 
+    @property
+    def _taken(self) -> int:
+        """How many bytes of the body were read."""
+        return 0 if self._stream is None else self._stream.taken
+
     def _close_at_end(self, short: bool) -> None:
         """Close after a short read, as chunks on HTTP/1.1 do: the end is known without asking again."""
         if short and self._stream is not None and self.fp is not None and self._stream.exhausted:

@@ -104,9 +104,14 @@ def test_after_close(pool: ConnectionPool, site: Server, target: str, read: int)
 
 @KINDS
 def test_after_a_part_was_read_from_raw(pool: ConnectionPool, site: Server, target: str):
-    ways: list[Callable[[Any], object]] = [lambda raw: raw.read(), lambda raw: raw.close()]
-    if target != "/unsized" or pool.fetch(site.url("/")).http_version == "HTTP/2":  # chunks tell no position
-        ways.append(lambda raw: raw.read(10))
+    ways: list[Callable[[Any], object]] = [
+        lambda raw: raw.read(),
+        lambda raw: raw.read(10),
+        lambda raw: raw.read1(10),
+        lambda raw: raw.readline(10),
+        lambda raw: raw.readinto(bytearray(10)),
+        lambda raw: raw.close(),
+    ]
     for read in ways:
         for ask in [*WHOLE.values(), FetchResponse.read, list]:
             with pool.fetch(site.url(target), stream=True) as response:
