@@ -32,11 +32,12 @@ class Budget:
     def __init__(self, limit: int, wake: Callable[[], None]) -> None:
         self._limit = limit
         self._wake = wake
-        self._changed = threading.Condition()
+        self._lock = threading.Lock()
+        self._changed = threading.Condition(self._lock)
         self._favoured: frozenset[int] = frozenset()
         self._closed = False
         self.stirred = False
-        # -- guarded by _changed --
+        # -- guarded by _lock --
         self.waiting = 0
         self._held = 0
         self._arrived: dict[int, int] = {}  # of the hop that is under way, or that was the last
@@ -57,26 +58,26 @@ class Budget:
 
     def charge(self, index: int, size: int) -> None:
         """Count bytes that have come for a request."""
-        with self._changed:
+        with self._lock:
             self._charge_locked(index, size)
 
     def end_hop(self, index: int, keep: int) -> None:
         """Take note that another hop, or another try, follows, and that so many bytes are kept."""
-        with self._changed:
+        with self._lock:
             if keep:
                 self._kept[index] = self._kept.get(index, 0) + keep
             self._free_locked(self._arrived.pop(index, 0) - keep)
 
     def free(self, index: int) -> None:
         """Take note that the caller has taken what came of a request."""
-        with self._changed:
+        with self._lock:
             self._free_locked(self._arrived.pop(index, 0) + self._kept.pop(index, 0))
 
     def favour(self, indices: Collection[int]) -> None:
         """Have these requests go on, and no others, while it is full."""
         if self._favoured != indices:
             self._favoured = frozenset(indices)
-            with self._changed:
+            with self._lock:
                 self._changed.notify_all()
 
     def meter(self, index: int, deadline: float | None) -> Callable[[int], None]:
@@ -96,7 +97,7 @@ class Budget:
             self._changed.release()
 
     def _pay(self, index: int, deadline: float | None, size: int) -> None:
-        with self._changed:
+        with self._lock:
             self._charge_locked(index, size)
             while not (self._closed or self.allows(index)):
                 left = remaining(deadline)

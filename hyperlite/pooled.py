@@ -179,11 +179,17 @@ class PooledConnection(HTTP20Connection):
         Raises:
             As `request()` and `getresponse()`.
         """
+        left = task.patience()
+        if self.mux is not None and task.repeatable:
+            request = self.make(task)
+            if not request.expects:
+                request.timeout, request.deadline = task.options.timeout, task.deadline
+                return self.exchange(request)
         target = task.url.target
         if self._forwarded:  # the proxy wants the whole URL, but for what is this machine's alone: a zone id
             origin = authority(task.url.host, task.url.port, self.default_port).decode("ascii")
             target = f"{task.url.scheme}://{origin}{target}"
-        self.limit(task.patience())
+        self.limit(left)
         return self.converse(
             task.method,
             target,
