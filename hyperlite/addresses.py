@@ -11,7 +11,7 @@ import socket
 from collections.abc import Sequence
 from typing import Any
 
-from .timeouts import deadline_after, remaining
+from .timeouts import deadline_after, pollable, remaining
 
 # Seconds before the next address is tried too (RFC 8305 section 8).
 ATTEMPT_DELAY = 0.25
@@ -115,7 +115,7 @@ class _Race:
 
     def _await(self, timeout: float | None) -> socket.socket | None:
         """Wait for one to succeed, or for one to fail, or until it is time to try another."""
-        for key, _ in self._selector.select(timeout):
+        for key, _ in self._selector.select(pollable(timeout)):
             sock = key.fileobj
             assert isinstance(sock, socket.socket)
             self._selector.unregister(sock)

@@ -9,6 +9,7 @@ from .bell import Bell
 from .errors import ConnectionLost
 from .forking import watch
 from .mux import Mux
+from .timeouts import pollable
 
 # A connection to which something happened; or which cannot be polled, and why.
 Event = tuple[Mux, Exception | None]
@@ -76,7 +77,7 @@ class Poller:
         start = time.monotonic()
         self._polling = True  # before it is asked whether to hurry: a thread that comes later than that rings
         try:
-            ready = self._selector.select(0 if hurry() or events else timeout)
+            ready = self._selector.select(0 if hurry() or events else pollable(timeout))
         finally:
             self._polling = False
         spent = time.monotonic() - start

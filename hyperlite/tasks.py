@@ -311,7 +311,8 @@ class Task:
         if not self._may_try_again() or not self._rewind():
             return None
         self._retried += 1
-        return self.options.retries.backoff * 2.0 ** min(self._retried - 1, 60)  # beyond 1023 it overflows
+        pause = self.options.retries.backoff * 2.0 ** min(self._retried - 1, 60)  # beyond 1023 it overflows
+        return min(pause, threading.TIMEOUT_MAX)  # a thread can sleep no longer
 
     def _may_try_again(self) -> bool:
         return self.method in _IDEMPOTENT and self._retried < self.options.retries.total

@@ -8,6 +8,9 @@ import time
 # http.client's default for `timeout`: it stands for socket.getdefaulttimeout().
 UNSET_TIMEOUT = socket._GLOBAL_DEFAULT_TIMEOUT  # type: ignore[attr-defined]
 
+# Seconds that one poll may last: poll and epoll take milliseconds, in a C int. It is some 23 days.
+LONGEST_POLL = 2e6
+
 
 def checked_seconds(seconds: object, name: str) -> float | None:
     """Return how long a caller will wait; None for no limit, which infinity means too.
@@ -59,3 +62,8 @@ def deadline_after(timeout: float | None) -> float | None:
 def remaining(deadline: float | None) -> float | None:
     """Return the seconds left until `deadline`, not below 0, or None for no limit."""
     return None if deadline is None else max(0.0, deadline - time.monotonic())
+
+
+def pollable(seconds: float | None) -> float | None:
+    """Return how long one poll may last, of so many seconds: what wakes too early polls again."""
+    return None if seconds is None else min(seconds, LONGEST_POLL)

@@ -8,12 +8,9 @@ import ssl
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from .timeouts import remaining
+from .timeouts import LONGEST_POLL, remaining
 
 T = TypeVar("T")
-
-# In milliseconds: poll takes a C int.
-LONGEST_POLL = 2**31 - 1
 
 
 def wait_for(sock: socket.socket, *, read: bool, write: bool, timeout: float | None) -> bool:
@@ -31,7 +28,7 @@ def wait_for(sock: socket.socket, *, read: bool, write: bool, timeout: float | N
 
 def _milliseconds(timeout: float | None) -> int | None:
     """Return what `poll` takes; rounded up, because who wakes too early only has to sleep again."""
-    return None if timeout is None else min(math.ceil(timeout * 1000), LONGEST_POLL)
+    return None if timeout is None else math.ceil(min(timeout, LONGEST_POLL) * 1000)
 
 
 def in_time(

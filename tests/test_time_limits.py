@@ -1,5 +1,6 @@
 """Numbers of seconds, wherever they are taken: infinity is no limit, and what is none is an error at once."""
 
+import contextlib
 import datetime as dt
 import math
 import socket
@@ -13,6 +14,8 @@ import pytest
 
 import hyperlite
 from hyperlite.cli import main
+from hyperlite.poller import Poller
+from hyperlite.tasks import make_task
 from hyperlite.testing.server import Response, Server
 from hyperlite.timeouts import checked_seconds, resolve_timeout
 
@@ -300,3 +303,25 @@ def test_of_the_demo(latency: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["demo", f"--latency={latency}"])
     assert f"{latency} is no number of milliseconds" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("seconds", [3e6, 3e9])
+def test_a_limit_of_months(server: Server, pools: Any, seconds: float) -> None:
+    """A selector takes no more than some 24 days at once."""
+    pool = pools(server, timeout=seconds, deadline=seconds)
+    assert pool.fetch(server.url()).body == b"hello"
+    assert [outcome.result().body for outcome in pool.fetch_many([server.url()])] == [b"hello"]
+
+
+def test_a_run_polls_until_an_answer_that_comes_in_months() -> None:
+    """As after a Retry-After, and while nothing else goes on."""
+    with contextlib.closing(Poller()) as poller:
+        assert poller.poll(3e6, lambda: poller.wake() is not None) == []
+
+
+def test_the_pause_before_another_try_can_be_slept(pools: Any, server: Server) -> None:
+    options = pools(server).options(retries=hyperlite.Retries(total=100, backoff=1e9))
+    task = make_task(server.url(), "GET", options)
+    pauses = [task.retry(ConnectionRefusedError(), reused=False) for _ in range(100)]
+    assert pauses[0] == 1e9
+    assert max(pauses) == threading.TIMEOUT_MAX
