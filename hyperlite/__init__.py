@@ -11,6 +11,7 @@ TYPE_CHECKING = False  # typing's own, which takes longer to import than all tha
 if TYPE_CHECKING:
     from typing import Any
 
+    from .api import fetch, fetch_many
     from .connection import HTTP20Connection
     from .errors import (
         BodyReset,
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     )
     from .fetching import FetchRequest, FetchResponse, Outcome
     from .installing import install
-    from .pool import ConnectionPool, fetch, fetch_many
+    from .pool import ConnectionPool
     from .response import HTTP20Push, HTTP20Response
     from .tasks import Retries
     from .trust import create_context
@@ -86,8 +87,8 @@ _ELSEWHERE = {
     "Outcome": "fetching",
     "Retries": "tasks",
     "create_context": "trust",
-    "fetch": "pool",
-    "fetch_many": "pool",
+    "fetch": "api",
+    "fetch_many": "api",
     "install": "installing",
 }
 # Modules that are asked for by name after `import hyperlite` alone.

@@ -16,8 +16,8 @@ from h2.settings import SettingCodes
 
 import hyperlite
 from hyperlite import ConnectionPool, RequestTimeout, origins
+from hyperlite.api import default_pool
 from hyperlite.origins import Origin
-from hyperlite.pool import default_pool
 from hyperlite.pooled import PooledConnection
 from hyperlite.testing.certificates import certificates
 from hyperlite.testing.server import Request, Response, Server
