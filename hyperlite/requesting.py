@@ -288,20 +288,27 @@ class RequestingConnection(DiallingConnection):
 
         Raises:
             ValueError: a trailer field that may not be sent; the request is still open.
-            http.client.CannotSendRequest: less was sent than its content-length has announced.
+            http.client.CannotSendRequest: less was sent than its content-length has announced; or, on
+                HTTP/1.1, there are trailers beside a content-length. The request is still open.
             Otherwise as `send()`.
         """
         pending = self._find_sending(stream_id)
+        request = pending.request
+        before = request.trailers
         if trailers is not None:
-            pending.request.trailers += trailer_fields(trailers)
-        if isinstance(pending, Exchange):
-            assert pending.lane is not None
-            pending.lane.end(pending)
-        elif not _is_refused(pending):
-            assert pending.mux is not None
-            if not pending.sent:  # or else the server has answered, and wants no more of it
-                pending.request.check_whole()
-            pending.mux.write(pending, b"", last=True)
+            request.trailers = [*before, *trailer_fields(trailers)]
+        try:
+            if isinstance(pending, Exchange):
+                assert pending.lane is not None
+                pending.lane.end(pending)
+            elif not _is_refused(pending):
+                assert pending.mux is not None
+                if not pending.sent:  # or else the server has answered, and wants no more of it
+                    request.check_whole()
+                pending.mux.write(pending, b"", last=True)
+        except http_client.CannotSendRequest:  # the request is still open, and its end is yet to be told
+            request.trailers = before
+            raise
         with self._lock:
             self._sending.pop(pending.stream_id, None)
 

@@ -215,6 +215,18 @@ class TestTrailers:
         peer.answer(1)
         conn.getresponse(stream_id).read()
 
+    def test_they_are_sent_once_although_the_end_came_too_early(self, peer: Peer, conn: CONN) -> None:
+        stream_id = open_stream(peer, conn, headers={"Content-Length": "3"}, trailers={"A": "1"})
+        conn.send(b"ab")
+        with pytest.raises(http.client.CannotSendRequest, match="1 bytes"):
+            conn.end(trailers={"B": "2"})
+        conn.send(b"c")
+        conn.end(trailers={"B": "2"})
+        assert [peer.want(DataFrame, 1).data for _ in range(2)] == [b"ab", b"c"]
+        assert self.trailers_of(peer) == [("a", "1"), ("b", "2")]
+        peer.answer(1)
+        conn.getresponse(stream_id).read()
+
     @pytest.mark.parametrize("name", ["Content-Length", "Host", "Transfer-Encoding", "TE", "Authorization"])
     def test_what_may_not_be_one(self, conn: CONN, name: str) -> None:
         with pytest.raises(ValueError, match=name.lower()):
