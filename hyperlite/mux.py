@@ -414,7 +414,9 @@ class Mux(Ending):
     def put_back(self, stream: Stream, data: bytes) -> None:
         """Undo a read: the bytes are the next to be read again. Their credit stays given."""
         with self._aftermath, self._lock:
-            if stream.given_up:  # by another thread meanwhile: nothing reads them
+            if stream.given_up:  # by another thread meanwhile: these bytes are lost with the rest
+                if data:
+                    self._lose_locked(stream)
                 return
             stream.inbox.put_back(data)
             stream.taken -= len(data)

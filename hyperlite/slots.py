@@ -216,8 +216,7 @@ class Slots(Link):
         stream.given_up = True
         self._cancel_locked(stream, None)
         if stream.inbox.size:
-            if stream.complete:  # without these bytes it is not
-                stream.complete, stream.error = False, _cancelled(stream)
+            self._lose_locked(stream)
             self._unread -= stream.inbox.size
             self._advanced -= stream.advanced
             stream.advanced = 0
@@ -227,6 +226,11 @@ class Slots(Link):
         stream.pushes = None
         if self._queue:  # what lay unread may have held it up
             self._start_queued_locked()
+
+    def _lose_locked(self, stream: Stream) -> None:
+        """Take note that bytes of a body are lost: a stream that was complete is not without them."""
+        if stream.complete:
+            stream.complete, stream.error = False, _cancelled(stream)
 
     def _credit_locked(self, stream: Stream, size: int) -> None:
         busy, self._busy = self._busy, True

@@ -50,6 +50,19 @@ def overtaken(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[Stream], N
 
 
 class TestComplete:
+    def test_one_that_loses_bytes_that_a_read_puts_back_has_failed(self, peer: Peer, conn: CONN) -> None:
+        stream_id = begin(peer, conn)
+        peer.answer(1, b"whole")
+        mux, stream = mux_of(conn), conn._pending[stream_id]
+        pump_until(mux, lambda: stream.complete)
+        assert isinstance(stream, Stream)
+        ahead = mux.read(stream, 100)  # as peek() does
+        mux.drop(stream)  # and another thread closes the response meanwhile
+        mux.put_back(stream, ahead)
+        with pytest.raises(StreamReset, match="cancelled"):
+            mux.read(stream, 100)
+        assert (mux._unread, mux._advanced) == (0, 0)
+
     @pytest.mark.parametrize("error", [None, RequestTimeout("too late")])
     def test_cancelling_it_changes_nothing(
         self, peer: Peer, conn: CONN, error: RequestTimeout | None
