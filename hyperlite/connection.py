@@ -14,6 +14,7 @@ Lock order: `_dialling`, `_lock`, then the transport's own.  Who connects holds 
 two threads do it at once; whoever only asks for a response never needs that lock.
 """
 
+import contextlib
 import http.client as http_client
 import math
 import threading
@@ -36,7 +37,7 @@ from .requesting import Pending, RequestingConnection, unknown
 from .response import HTTP20Response
 from .slots import KEEPALIVE_IDLE, PING_TIMEOUT
 from .stream import Stream
-from .timeouts import UNSET_TIMEOUT, checked_seconds, deadline_after, remaining
+from .timeouts import UNSET_TIMEOUT, checked_seconds, deadline_after, end_of_step, remaining
 
 # Seconds in which `as_ready` looks once at each of several connections.
 TURN = 0.02
@@ -262,9 +263,9 @@ class HTTP20Connection(RequestingConnection):
         """Wait for a response's header block, sending the request again where that is safe."""
         while True:
             mux = stream.mux
-            if mux is None:
-                with self._dialling:  # somebody is sending it again
-                    continue
+            if mux is None:  # another thread is sending it again
+                self._while_dialling(end_of_step(stream.request), lambda: None)
+                continue
             try:
                 if mux.wait_head(stream):
                     return
@@ -294,15 +295,16 @@ class HTTP20Connection(RequestingConnection):
             transport = item.lane if isinstance(item, Exchange) else item.mux
             if transport is not None:
                 by_transport.setdefault(transport, []).append(item)
-        if not by_transport:
-            with self._dialling:  # somebody is sending them again
-                return
         dues = [item.request.deadline for item in waiting if item.request.deadline is not None]
         for transport, items in by_transport.items():
             if isinstance(transport, Mux):
                 own = {transport.timeout_of(item) for item in items}
                 dues += [since + seconds for seconds in own if seconds is not None]
         ends = [left for left in (timeout, remaining(min(dues, default=None))) if left is not None]
+        if not by_transport:  # another thread is sending them again
+            with contextlib.suppress(RequestTimeout):
+                self._while_dialling(deadline_after(min([LOOK, *ends])), lambda: None)
+            return
         # One drains and its successor is in use: each in turn, for a moment.
         turn = LOOK if len(by_transport) == 1 else TURN / len(by_transport)
         for transport, items in by_transport.items():
@@ -319,28 +321,30 @@ class HTTP20Connection(RequestingConnection):
         if not self._may_replay(stream):
             return False
         pause(stream, mux.answered)
-        by = stream.request.deadline
-        batch = self._while_dialling(by, lambda: self._send_again(mux, stream, error))
+        by = end_of_step(stream.request)
+        batch = self._while_dialling(by, lambda: self._send_again(mux, stream, error, by))
         for one in batch or ():
             if one.mux is not None:
                 one.mux.settle(one)
         return batch is not None
 
-    def _send_again(self, mux: Mux, stream: Stream, error: HTTP2Error) -> list[Stream] | None:
+    def _send_again(
+        self, mux: Mux, stream: Stream, error: HTTP2Error, by: float | None
+    ) -> list[Stream] | None:
         """Return what was sent again: a stream, and those beside it; None if nobody wants it any more."""
         if stream.mux is not mux or stream.error is not error:
             return []  # somebody else has done it
         with self._lock:
             others = [item for item in self._pending.values() if item is not stream]
         batch = [stream, *(other for other in others if isinstance(other, Stream) and other.mux is mux)]
-        current = self._usable_transport(stream.request.deadline)
+        current = self._usable_transport(by)
         batch = [one for one in batch if self._may_replay(one)]
         if stream.given_up:  # while this thread was connecting
             return None
         try:
             for one in batch:
                 begin_again(one, mux.answered)
-            self._submit(current, batch, stream.request.deadline)
+            self._submit(current, batch, by)
         except BaseException as failure:
             for one in batch:
                 if one.mux is None:  # in nobody's hands

@@ -295,7 +295,7 @@ def _patience(usual: float | None, by: float | None) -> float | None:
     if left is None:
         return usual
     if not left:
-        raise RequestTimeout("not connected before the deadline", retry_safe=True)
+        raise RequestTimeout("not connected in time", retry_safe=True)
     return left if usual is None else min(usual, left)
 
 

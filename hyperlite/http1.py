@@ -30,7 +30,7 @@ from .http1_response import QueuedResponse
 from .http1_wire import Paused, Wire
 from .replay import for_all_tries
 from .response import HTTP20Response
-from .timeouts import deadline_after, remaining
+from .timeouts import deadline_after, end_of_step, remaining
 from .tls import Session, session_of
 from .transport import break_off, is_stale
 
@@ -315,7 +315,7 @@ class Lane:
     def _prepare(self, exchange: Exchange) -> Outgoing:
         """Give an exchange the socket."""
         request = exchange.request
-        exchange.sock = sock = self._ready(request.deadline)
+        exchange.sock = sock = self._ready(end_of_step(request))
         wire = Wire(
             sock,
             timeout=request.timeout,

@@ -174,9 +174,7 @@ class Link(ABC):
         self._baton = Baton(self._lock, self._aftermath)
         self._pollers = 0
         self._detached.clear()
-        self._out = (
-            bytearray()
-        )  # a new one: another thread may have been sending from it, which locks its size
+        self._out = bytearray()  # a new one: a thread that was sending from the old one has locked its size
         self.sock.close()
         with self._lock:
             if self._closed is None:
@@ -212,10 +210,7 @@ class Link(ABC):
         self._settle()
 
     def _settle(self) -> None:
-        """Deal with what finalizers have left; where the lock is taken, its holder does so when it lets go.
-
-        A finalizer calls this too: it waits for no lock that it finds taken.
-        """
+        """Deal with what finalizers have left; where the lock is taken, its holder does it afterwards."""
         while (self._abandoned or self._detached) and not self._lock.locked():
             # Not acquire(): an interrupt between that and a `try` would leave the lock taken for ever. A
             # thread that takes it in this very moment soon lets go: it waits for no lock that it finds taken.
@@ -280,18 +275,13 @@ class Link(ABC):
                 self._settle()
 
     def _poll(self, read: bool, silence: float | None, timeout: float | None) -> None:
-        """Wait for the socket, then receive what has come, and write what is left to be written.
-
-        Not longer than either of the two numbers of seconds says.
-        """
+        """Wait, no longer than either number of seconds says; then receive what has come, and write."""
         polling, write, grace, ready, start = False, False, None, True, 0.0
         try:
             with self._lock:
                 if self._closed is not None or not (read or self._out):
                     return
-                write = bool(
-                    self._out
-                )  # asked here, and not before: a finalizer may have had more to be sent
+                write = bool(self._out)  # asked here, not before: a finalizer may have had more to be sent
                 polling = True
                 self._pollers += 1
                 self._watched |= write

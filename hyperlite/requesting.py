@@ -20,7 +20,7 @@ from .mux import Mux
 from .replay import MAX_TRIES, may_repeat
 from .request import NO_HEADERS, UNSET, Priority, Request, split_body
 from .stream import Stream
-from .timeouts import checked_seconds, deadline_after, resolve_timeout
+from .timeouts import checked_seconds, deadline_after, end_of_step, resolve_timeout
 from .upgrade import asking, switches
 
 Pending = Stream | Exchange
@@ -64,7 +64,7 @@ class RequestingConnection(DiallingConnection):
             trailers: header fields to be sent behind the body (RFC 9110 section 6.5).
             priority: how urgent the response is (RFC 9218): 0, most, to 7, or (urgency, incremental).
             timeout: seconds that each step of this exchange may last, None for no limit; by default
-                the connection's.
+                the connection's. To connect is one step, for which the shorter of the two holds.
             deadline: seconds for all of it, from now to the end of the response's body, however slowly
                 that drips; by default the connection's.
 
@@ -126,7 +126,7 @@ class RequestingConnection(DiallingConnection):
         return deadline_after(checked_seconds(seconds, "deadline"))
 
     def _send_all(self, requests: list[Request]) -> list[int]:
-        by = requests[0].deadline if requests else None
+        by = end_of_step(requests[0]) if requests else None
         pending: list[Pending] = []  # filled before a transport has them: an interrupt must find them
         try:
             self._while_dialling(

@@ -5,6 +5,8 @@ import socket
 import threading
 import time
 
+from .request import UNSET, Request
+
 # http.client's default for `timeout`: it stands for socket.getdefaulttimeout().
 UNSET_TIMEOUT = socket._GLOBAL_DEFAULT_TIMEOUT  # type: ignore[attr-defined]
 
@@ -67,3 +69,14 @@ def remaining(deadline: float | None) -> float | None:
 def pollable(seconds: float | None) -> float | None:
     """Return how long one poll may last, of so many seconds: what wakes too early polls again."""
     return None if seconds is None else min(seconds, LONGEST_POLL)
+
+
+def end_of_step(request: Request) -> float | None:
+    """Return the monotonic time by which a step of an exchange that begins now must be over; None: no limit.
+
+    Its own timeout and its deadline count here, not the timeout of its connection.
+    """
+    end = None if request.timeout is UNSET else deadline_after(request.timeout)
+    if end is None or request.deadline is None:
+        return request.deadline if end is None else end
+    return min(end, request.deadline)

@@ -3,6 +3,7 @@
 import http.client
 import math
 import select
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -15,7 +16,8 @@ import hyperlite
 import hyperlite.ending
 from hyperlite.engine.windows import STREAM_WINDOW
 from hyperlite.errors import ErrorCode, RequestTimeout
-from tests.peer import Peer
+from hyperlite.stream import Stream
+from tests.peer import TIMEOUT, Peer
 
 from .conftest import acquaint, begin
 
@@ -298,3 +300,51 @@ class TestComeInTime:
         with pytest.raises(RequestTimeout, match="1 responses did not come within 0 s"):
             next(ready)
         assert conn.getresponse(ids[1]).read() == b"two"
+
+
+class TestConnecting:
+    """No step of an exchange outlasts its request's own timeout, though the connection has none."""
+
+    def test_a_handshake_that_never_ends(self) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            port = listener.getsockname()[1]
+            conn = hyperlite.HTTP20Connection("127.0.0.1", port, timeout=None)
+            too_long = threading.Timer(TIMEOUT, listener.close)  # which resets what nothing has accepted
+            too_long.start()
+            try:
+                with pytest.raises(TimeoutError):
+                    conn.request("GET", "/", timeout=0.05)
+            finally:
+                too_long.cancel()
+
+    @pytest.mark.parametrize("wait", ["getresponse", "as_ready"])
+    def test_another_thread_that_sends_it_again(
+        self, peer: Peer, conn: hyperlite.HTTP20Connection, wait: str
+    ) -> None:
+        conn.timeout = None
+        stream_id = begin(peer, conn, "GET", "/")
+        stream = conn._pending[stream_id]
+        assert isinstance(stream, Stream)
+        mux, stream.mux = stream.mux, None  # as it is while another thread connects
+        stream.request.timeout = 0.05
+        held, over = threading.Event(), threading.Event()
+
+        def connect() -> None:
+            with conn._dialling:
+                held.set()
+                over.wait(TIMEOUT)
+                stream.mux = mux
+
+        other = threading.Thread(target=connect)
+        other.start()
+        assert held.wait(TIMEOUT)
+        peer.answer(1)
+        try:
+            with pytest.raises(hyperlite.RequestTimeout):
+                if wait == "getresponse":
+                    conn.getresponse(stream_id)
+                else:
+                    next(iter(conn.as_ready([stream_id], timeout=0.05)))
+        finally:
+            over.set()
+            other.join()
