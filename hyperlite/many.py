@@ -30,7 +30,7 @@ from typing import TYPE_CHECKING, Any
 
 from .budget import Budget, weight
 from .crew import Crew
-from .errors import ConnectionLost, RequestTimeout, again
+from .errors import ConnectionLost, RedirectError, RequestTimeout, again
 from .fetching import FetchResponse, Outcome
 from .flights import Flight
 from .intake import Intake
@@ -235,7 +235,8 @@ class Loop:
             while mux is not None and leases and window.parked and window.parked[0].repeatable:
                 task = self._schedule.unpark(window)
                 try:
-                    task.patience()
+                    if task.deadline is not None:
+                        task.patience()
                     stream = Stream(0, connection.make(task))
                 except Exception as error:
                     self._settle(window, task, None, error, reused=False)
@@ -272,9 +273,8 @@ class Loop:
 
     def _quicken(self, flights: list[Flight]) -> None:
         """Look at the clock as often as the shortest time limit needs."""
-        for flight in flights:
-            options = flight.task.options
-            for seconds in (options.timeout, options.deadline):
+        for limits in {flight.task.options[:2] for flight in flights}:  # timeout and deadline
+            for seconds in limits:
                 if seconds is not None:
                     self._tick = max(SHORTEST_TICK, min(self._tick, seconds / 10))
 
@@ -446,7 +446,7 @@ class Loop:
         if pause is None:
             if response is not None:
                 response.elapsed = time.monotonic() - task.started
-            else:
+            elif not isinstance(error, RedirectError):  # which holds the redirects
                 self._budget.free(task.index)
             self._deliver(window, Outcome(task.item, task.index, response, error))
             return

@@ -12,6 +12,8 @@ that cannot be followed so makes its TLS objects itself, as for http.client (doc
 import contextlib
 import errno
 import functools
+import itertools
+import operator
 import os
 import socket
 import ssl
@@ -102,7 +104,7 @@ def trust_of(context: Any, *, verified: bool = False) -> tuple[Any, ...]:
     """
     trust: tuple[Any, ...] = ()
     if isinstance(context, _native):
-        trust = tuple([read(context) for read in _read_trust])
+        trust = tuple(map(operator.call, _read_trust, itertools.repeat(context)))  # each request asks
         if trust[2] & _REVOCATION:
             trust += (context.cert_store_stats()["crl"],)
     if type(context).__module__ not in _STOCK:

@@ -9,11 +9,13 @@ from typing import Any
 import pytest
 from h2.settings import SettingCodes
 
-from hyperlite import ConnectionPool, FetchRequest, Outcome
+from hyperlite import ConnectionPool, FetchRequest, Outcome, RedirectError
 from hyperlite.budget import Budget
 from hyperlite.engine.windows import STREAM_WINDOW
+from hyperlite.hops import REDIRECT_BODY
 from hyperlite.mux import Mux
-from hyperlite.testing.server import Response
+from hyperlite.order import Order
+from hyperlite.testing.server import Request, Response
 from tests.conftest import ROUTES, Serve
 
 from .conftest import MakePool
@@ -195,6 +197,40 @@ def test_a_run_that_is_full_can_be_closed(pool: ConnectionPool, serve: Serve, al
     assert next(outcomes).ok
     outcomes.close()
     assert pool.fetch(server.url("/")).body == b"hello"
+
+
+def test_an_error_holds_the_redirect_that_it_is_about(
+    pool: ConnectionPool, serve: Serve, monkeypatch: pytest.MonkeyPatch
+):
+    """`RedirectError.response` is in memory until the caller takes the outcome."""
+    refused = threading.Event()
+    done: list[int] = []
+    held: list[int] = []
+    put, free = Order.put, Budget.free
+
+    def counted_put(order: Order, outcome: Outcome, window: Any) -> Any:
+        done.append(outcome.index)
+        if len(done) == REQUESTS:
+            refused.set()
+        return put(order, outcome, window)
+
+    def weighed_free(budget: Budget, index: int) -> None:
+        if index == 0:
+            held.append(budget._held)
+        free(budget, index)
+
+    def last(_: Request) -> Response:
+        refused.wait(10)
+        return Response(body=b"last")
+
+    monkeypatch.setattr(Order, "put", counted_put)
+    monkeypatch.setattr(Budget, "free", weighed_free)
+    down = Response(302, headers=[("location", "http://localhost/")], body=bytes(REDIRECT_BODY))
+    late, server = serve(routes={"/": last}), serve(routes={"/": lambda _: down})
+    first, *others = pool.fetch_many([late.url("/"), *[server.url("/")] * REQUESTS], ordered=True)
+    assert first.result().body == b"last"
+    assert [type(outcome.error) for outcome in others] == [RedirectError] * REQUESTS
+    assert held[0] >= REQUESTS * REDIRECT_BODY
 
 
 def test_the_limit_is_a_number_of_bytes(pool: ConnectionPool):
