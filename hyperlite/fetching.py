@@ -68,6 +68,14 @@ class FetchResponse:
     the end, and anything after a failure or after `close()` is an error.
     """
 
+    # What is the same for nearly all of them, and not set in each.
+    elapsed = 0.0
+    _begun = False  # a part of the body was handed out by read()
+    _ended = False  # and so was the rest
+    _meter: Callable[[int], None] | None = None
+    _failure: Exception | None = None  # why no more of it can be read
+    _unpacked: Callable[[int], bytes] | None = None  # reads what was packed
+
     def __init__(
         self,
         raw: HTTP20Response,
@@ -85,7 +93,6 @@ class FetchResponse:
         self.status: int = raw.status
         self._url = url
         self.history = history
-        self.elapsed = 0.0
         self._max_body = max_body
         self._lease = lease
         self._timeout = timeout
@@ -93,11 +100,6 @@ class FetchResponse:
         self._body = whole
         self._length = raw.length
         self._from_raw = whole is None
-        self._begun = False  # a part of the body was handed out by read()
-        self._ended = False  # and so was the rest
-        self._meter: Callable[[int], None] | None = None
-        self._failure: Exception | None = None  # why no more of it can be read
-        self._unpacked: Callable[[int], bytes] | None = None  # reads what was packed
         if decode and (coding := _coding(raw)):
             try:
                 self._unpack(coding)
