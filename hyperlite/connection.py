@@ -180,9 +180,9 @@ class HTTP20Connection(RequestingConnection):
 
         Args:
             ids: which; by default all requests of this thread whose responses were not yet taken.
-            timeout: seconds for all of them together; 0: those that are there now; None: no limit but the
-                requests' own.  A request of which nothing has come for as long as its timeout, or by its
-                deadline, has failed.
+            timeout: seconds for all of them together, in the place of the requests' own timeouts; 0: those
+                that are there now.  None: a request of which nothing comes for as long as its timeout has
+                failed.  In any case its deadline holds.
 
         Raises:
             http.client.ResponseNotReady: one of the ids is unknown, or its response was taken.
@@ -191,7 +191,8 @@ class HTTP20Connection(RequestingConnection):
         waiting = self._pending_among(None if ids is None else [*ids])  # the caller's code: without a lock
         timeout = checked_seconds(timeout, "timeout")
         deadline = deadline_after(timeout)
-        since = time.monotonic()  # the wait for the next one began
+        # When the wait for the next one began, if the requests' own timeouts count.
+        since = time.monotonic() if timeout is None else math.inf
         over = False  # and what had come by then was looked at
         while waiting:
             gone = [key for key, item in waiting.items() if self._pending.get(key) is not item]
@@ -203,7 +204,7 @@ class HTTP20Connection(RequestingConnection):
                 if self._pending.get(key) is item:  # the caller may have cancelled it since the last one
                     yield key
             if ready or gone:
-                since, over = time.monotonic(), False
+                since, over = max(since, time.monotonic()), False
                 continue
             if over:
                 raise RequestTimeout(f"{len(waiting)} responses did not come within {timeout:g} s")

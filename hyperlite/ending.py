@@ -23,7 +23,7 @@ class Ending(Arrivals):
 
         Args:
             stream: its header block is waited for.
-            since: the monotonic time at which the wait began: its timeout counts from there.
+            since: the monotonic time from which its timeout counts; infinity: that does not count.
         """
         late, timeout = is_late(stream), self.timeout_of(stream)
         if not late and (timeout is None or time.monotonic() - since < timeout):
