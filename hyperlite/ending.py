@@ -81,15 +81,21 @@ class Ending(Arrivals):
             self._linger()
         return was_open
 
-    def drop(self, stream: Stream) -> None:
+    def drop(self, stream: Stream, error: HTTP2Error | None = None) -> None:
         """Give a stream up, which nothing will read any more, nor send again.
 
         One that is open is cancelled. What lies unread is thrown away, with the promises that were not taken;
         a complete stream that loses bytes so has failed: reading on would not show that they are missing.
+
+        Args:
+            stream: which.
+            error: what a further read of the body raises, whatever the stream's state was before.
         """
         with self._aftermath, self._lock:
             self._check_locked()
             self._drop_locked(stream)
+            if error is not None:
+                stream.complete, stream.error = False, error
             self._push_locked()
         if self._out:
             self._linger()

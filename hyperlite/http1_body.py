@@ -124,6 +124,9 @@ class Http1Body(io.BufferedIOBase):
         """Return true: a body can be read."""
         return True
 
+    def flush(self) -> None:
+        """Do nothing, whether it is closed or not: `http.client.HTTPResponse.close()` calls it."""
+
     def fileno(self) -> int:
         """Return the socket's descriptor."""
         return self._file.fileno()

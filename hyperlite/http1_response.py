@@ -252,6 +252,7 @@ class QueuedResponse(HTTP20Response):
 
     def _alone(self, call: Callable[[Any], T], argument: Any) -> T:
         """Read while no other thread does. An interrupted read (KeyboardInterrupt) ends the body."""
+        before = self._taken
         try:
             with self._guard:
                 return call(argument)
@@ -259,6 +260,9 @@ class QueuedResponse(HTTP20Response):
             raise
         except BaseException:
             self.tear()
+            if self._taken != before:  # even where it was at the end: the next read is to tell
+                self.length = None
+                self.fp = self._body
             raise
 
     def tear(self) -> None:

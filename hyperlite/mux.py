@@ -338,9 +338,9 @@ class Mux(Ending):
         def take(readable: int) -> bytes:
             if not readable:
                 return b""
-            data = stream.inbox.take(min(limit, readable))
-            self._taken_locked(stream, len(data))
-            return data
+            size = min(limit, readable)
+            self._taken_locked(stream, size)  # first: an interrupt between the two shows that bytes are lost
+            return stream.inbox.take(size)
 
         data = self._read(stream, take)
         if self._out:
@@ -357,8 +357,8 @@ class Mux(Ending):
             if stream.error is not None:
                 raise stream.error
             size = stream.inbox.size
-            data = stream.inbox.take(size) if size else b""
             self._taken_locked(stream, size)
+            data = stream.inbox.take(size) if size else b""
         if self._abandoned or self._detached:  # as Aftermath does, where nothing else can go wrong: it is hot
             self._settle()
         if self._out:
@@ -369,9 +369,9 @@ class Mux(Ending):
         """Take as much of a body as is there and fits; 0 at its end. For the rest see `read`."""
 
         def take(readable: int) -> int:
-            size = stream.inbox.take_into(view[:readable])
+            size = min(len(view), readable)
             self._taken_locked(stream, size)
-            return size
+            return stream.inbox.take_into(view[:size])
 
         size = self._read(stream, take)
         if self._out:

@@ -74,10 +74,10 @@ class Body(io.BufferedIOBase):
                     return piece
                 parts.append(piece)
                 missing -= len(piece)
+            return b"".join(parts)
         except BaseException as error:
             self._give_back(b"".join(parts), before, to_the_end, error)
             raise
-        return b"".join(parts)
 
     def readinto(self, buffer: "Buffer", /) -> int:
         """Read into a buffer until it is full, or to the end; returns how many bytes. Raises: see `read`."""
@@ -130,10 +130,10 @@ class Body(io.BufferedIOBase):
             while len(line) < limit and not line.endswith(b"\n") and (ahead := self.peek()):
                 length = ahead.find(b"\n") + 1 or len(ahead)
                 line += self._mux.read(self._stream, min(length, limit - len(line)))
+            return bytes(line)
         except BaseException:
             self._mux.put_back(self._stream, bytes(line))
             raise
-        return bytes(line)
 
     def fileno(self) -> int:
         """Return the descriptor of the socket, which other streams share."""
@@ -263,11 +263,17 @@ class HTTP20Response(http_client.HTTPResponse):
 
     def read(self, amt: int | None = None) -> bytes:
         """Read as http.client does."""
-        if amt is None and (data := self._whole()) is not None:
+        stream = self._stream
+        before = 0 if stream is None else stream.taken
+        try:
+            if amt is None and (data := self._whole()) is not None:
+                return data
+            data = super().read(amt)
+            self._close_at_end(amt is not None and len(data) < amt)
             return data
-        data = super().read(amt)
-        self._close_at_end(amt is not None and len(data) < amt)
-        return data
+        except BaseException as error:
+            self._account(before, error)
+            raise
 
     def _whole(self) -> bytes | None:
         """Return the body, if nothing of it was read and all of it is there: that is all there is to do."""
@@ -288,9 +294,54 @@ class HTTP20Response(http_client.HTTPResponse):
 
     def readinto(self, b: "Buffer") -> int:
         """Read as http.client does."""
+        return self._accounted(self._readinto, b)
+
+    def _readinto(self, b: "Buffer") -> int:
         count = super().readinto(b)
         self._close_at_end(count < len(memoryview(b)))
         return count
+
+    def read1(self, n: int = -1) -> bytes:
+        """Read as http.client does."""
+        return self._accounted(super().read1, n)
+
+    def readline(self, limit: int = -1) -> bytes:  # type: ignore[override]
+        """Read as http.client does."""
+        return self._accounted(super().readline, limit)
+
+    def peek(self, n: int = -1) -> bytes:
+        """Look ahead as http.client does."""
+        return self._accounted(super().peek, n)
+
+    def _accounted(self, call: Callable[[Any], T], argument: Any) -> T:
+        """Read; see `_account`."""
+        stream = self._stream
+        if stream is None:
+            return call(argument)
+        before = stream.taken
+        try:
+            return call(argument)
+        except BaseException as error:
+            self._account(before, error)
+            raise
+
+    def _account(self, before: int, error: BaseException) -> None:
+        """End the body if a read was interrupted (KeyboardInterrupt) and has lost what it had taken.
+
+        Reading on would not show that bytes are missing. An error of HTTP carries them, or has put them back.
+
+        Args:
+            before: how many bytes had been read before the read.
+            error: what the read has raised.
+        """
+        stream = self._stream
+        if stream is None or stream.mux is None or stream.taken == before:
+            return
+        if not isinstance(error, http_client.HTTPException):
+            stream.mux.drop(stream, _torn(stream))
+            self.length = None  # so that the next read asks the stream
+            if self.fp is None:
+                del self.fp
 
     @property
     def _taken(self) -> int:
@@ -398,3 +449,14 @@ class HTTP20Push:
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.method} {self.scheme}://{self.authority}{self.path}>"
+
+
+def _torn(stream: Stream) -> IncompleteBody:
+    """Return the error for a stream of whose body a read has lost something."""
+    length, taken = stream.length, stream.taken
+    of = "" if length is None else f" of {length}"
+    return IncompleteBody(
+        f"an interrupted read has lost what had come after {taken}{of} bytes of the body",
+        expected=None if length is None else max(0, length - taken),
+        stream_id=stream.stream_id,
+    )

@@ -36,8 +36,9 @@ class Interrupt:
         where: the one at which it was raised.
     """
 
-    def __init__(self, at: int) -> None:
+    def __init__(self, at: int, also: str = "") -> None:
         self.at = at
+        self.also = also
         self.seen = 0
         self.where = ""
 
@@ -57,7 +58,7 @@ class Interrupt:
                 return
         elif event not in ("call", "c_return") or (event == "call" and frame.f_code.co_flags & GENERATOR):
             return
-        if not _counts(frame):
+        if not (_counts(frame) or frame.f_code.co_filename == self.also):
             return
         self.seen += 1
         if self.seen == self.at:
@@ -81,17 +82,21 @@ def _counts(frame: FrameType) -> bool:
     return True
 
 
-def moments(samples: int) -> Iterator[Interrupt]:
+def moments(samples: int, also: str = "") -> Iterator[Interrupt]:
     """Yield an `Interrupt` for each run: first one that only counts, then so many, evenly spread.
 
     The run is over at a moment that does not come any more.
+
+    Args:
+        samples: how many.
+        also: a further file whose code counts.
     """
-    first = Interrupt(0)
+    first = Interrupt(0, also)
     yield first
     stride = 1 if os.environ.get(EVERY) else max(1, first.seen // samples)
     at = 1
     while True:
-        interrupt = Interrupt(at)
+        interrupt = Interrupt(at, also)
         yield interrupt
         if not interrupt.where:
             return
