@@ -182,7 +182,9 @@ class HTTP20Connection(RequestingConnection):
             ids: which; by default all requests of this thread whose responses were not yet taken.
             timeout: seconds for all of them together, in the place of the requests' own timeouts; 0: those
                 that are there now.  None: a request of which nothing comes for as long as its timeout has
-                failed.  In any case its deadline holds.
+                failed.  In any case its deadline holds.  A request that is to be sent again, on a new
+                connection, stays pending where to connect takes longer: each call begins that anew, and
+                `getresponse()` waits for it.
 
         Raises:
             http.client.ResponseNotReady: one of the ids is unknown, or its response was taken.
@@ -198,7 +200,7 @@ class HTTP20Connection(RequestingConnection):
             gone = [key for key, item in waiting.items() if self._pending.get(key) is not item]
             for key in gone:
                 del waiting[key]
-            ready = [key for key, item in waiting.items() if self._is_ready(item, since)]
+            ready = [key for key, item in waiting.items() if self._is_ready(item, since, deadline)]
             for key in ready:
                 item = waiting.pop(key)
                 if self._pending.get(key) is item:  # the caller may have cancelled it since the last one
@@ -274,7 +276,11 @@ class HTTP20Connection(RequestingConnection):
                 if not self._replay(mux, stream, error):
                     raise
 
-    def _is_ready(self, pending: Pending, since: float) -> bool:
+    def _is_ready(self, pending: Pending, since: float, until: float | None) -> bool:
+        """Tell whether `getresponse()` would not wait; sends the request again where that is safe.
+
+        If that takes longer than `until`, a monotonic time, the request is not ready yet, and has not failed.
+        """
         if isinstance(pending, Exchange):
             return pending.settled or (pending.lane is not None and pending.lane.expire(pending))
         mux, error = pending.mux, pending.error
@@ -284,10 +290,13 @@ class HTTP20Connection(RequestingConnection):
             return mux.expire(pending, since)
         if error is None:
             return True
+        own = end_of_step(pending.request)
         try:
-            return not self._replay(mux, pending, error)
-        except (http_client.HTTPException, OSError):
-            return True  # the failure is the stream's, for getresponse to raise
+            return not self._replay(mux, pending, error, until)
+        except (http_client.HTTPException, OSError) as failure:
+            is_early = isinstance(failure, TimeoutError) and remaining(until) == 0
+            # Otherwise the failure is the stream's, for getresponse to raise.
+            return not is_early or (own is not None and until is not None and own <= until)
 
     def _wait_for_one(self, waiting: list[Pending], since: float, timeout: float | None) -> None:
         """Wait for one of these requests, `timeout` seconds at most, or until the time of one is over."""
@@ -313,19 +322,31 @@ class HTTP20Connection(RequestingConnection):
 
     # -- replay -----------------------------------------------------------------------------------
 
-    def _replay(self, mux: Mux, stream: Stream, error: HTTP2Error) -> bool:
+    def _replay(self, mux: Mux, stream: Stream, error: HTTP2Error, until: float | None = None) -> bool:
         """Send again what the server has provably not processed; false if that cannot be done.
 
         With the one that is waited for go all others that met the same fate: they were sent side by
         side, and are so again.
+
+        Args:
+            mux: on which it has failed.
+            stream: the one that is waited for.
+            error: with which it has failed.
+            until: the monotonic time at which this thread is to go on with something else.
+
+        Raises:
+            TimeoutError: that was too early, and the stream is as it was; or another limit is over.
+            HTTPException, OSError: it cannot be sent.
         """
         if not self._may_replay(stream):
             return False
-        pause(stream, mux.answered)
+        pause(stream, mux.answered, until)
         by = end_of_step(stream.request)
+        if until is not None:
+            by = until if by is None else min(by, until)
         batch = self._while_dialling(by, lambda: self._send_again(mux, stream, error, by))
         for one in batch or ():
-            if one.mux is not None:
+            if one.mux is not None and until is None:  # or else the thread that waits for it sends the rest
                 one.mux.settle(one)
         return batch is not None
 

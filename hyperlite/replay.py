@@ -11,7 +11,7 @@ a doubt from then on: no later error of this request is `retry_safe`, because th
 import http.client as http_client
 import time
 
-from .errors import HTTP2Error
+from .errors import HTTP2Error, RequestTimeout
 from .stream import Stream
 
 # Sent again so often without the server having answered anything meanwhile. Go gives up after 6 tries.
@@ -54,20 +54,32 @@ def may_replay(stream: Stream) -> bool:
     return may_repeat(stream) and stream.tries < MAX_TRIES and not stream.given_up
 
 
-def pause(stream: Stream, answered: int) -> None:
+def pause(stream: Stream, answered: int, until: float | None = None) -> None:
     """Wait, before a request is sent again, for as long as it has been refused without progress.
 
     Args:
         stream: the request.
         answered: how many responses have come on the connection that has refused it.
+        until: the monotonic time at which the thread has to go on; a later call waits for what is left.
+
+    Raises:
+        RequestTimeout: that is earlier.
     """
-    seconds = backoff(stream.tries if answered == stream.answered_before else 0)
-    if seconds:
-        time.sleep(seconds)
+    now = time.monotonic()
+    if not stream.again_at:
+        stream.again_at = now + backoff(stream.tries if answered == stream.answered_before else 0)
+    seconds = stream.again_at - now
+    if seconds <= 0:
+        return
+    if until is not None and until < stream.again_at:
+        time.sleep(max(0.0, until - now))
+        raise RequestTimeout("not sent again in time", stream_id=stream.stream_id, retry_safe=True)
+    time.sleep(seconds)
 
 
 def begin_again(stream: Stream, answered: int) -> None:
     """Count the try, and make the request ready to be submitted; for `answered` see `pause`."""
     stream.tries = 1 if answered > stream.answered_before else stream.tries + 1
     stream.doubtful |= stream.error is None or not is_unprocessed(stream.error)
+    stream.again_at = 0.0
     stream.reset()

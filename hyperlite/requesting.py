@@ -219,10 +219,11 @@ class RequestingConnection(DiallingConnection):
         """Hand streams to a mux: the current one, or its successor if it takes no more."""
         for _ in range(MAX_TRIES):
             if isinstance(current, Lane) and self._upgrade_next:
-                # By a request of which nobody wants the answer: these may have been sent before.
-                self._cancel(
-                    self._ask_to_upgrade(current, 0, self._make_request(self._authority, "OPTIONS", "*"))
-                )
+                # By a request whose answer is of no use: these may have been sent before.
+                question = self._make_request(self._authority, "OPTIONS", "*")
+                if by is not None and (question.deadline is None or by < question.deadline):
+                    question.deadline = by
+                self._cancel(self._ask_to_upgrade(current, 0, question))
             elif isinstance(current, Lane):
                 raise ConnectionGoingAway("the server does not speak HTTP/2 any more", retry_safe=True)
             elif current.submit(streams, gather=True):

@@ -119,6 +119,7 @@ class Stream:
     __slots__ = (
         "__weakref__",
         "advanced",
+        "again_at",
         "answered_before",
         "complete",
         "doubtful",
@@ -159,6 +160,7 @@ class Stream:
         self.tries = 0  # how often it was sent again without the server having answered anything
         self.answered_before = 0  # what its mux had had answered when it was submitted
         self.doubtful = False  # an earlier try may have been processed
+        self.again_at = 0.0  # the monotonic time at which it may be sent again; 0: unknown
         self.given_up = False  # nobody wants it any more: it is not to be sent again
         # -- guarded by the mux's lock --
         self.waiters: tuple[threading.Lock, ...] = ()  # mostly there is none, or one
