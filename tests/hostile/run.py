@@ -21,8 +21,10 @@ from hyperlite.testing.certificates import certificates
 from .case import Case, pattern
 from .line import AFTER, Line, Stage
 
-# How far over its timeout a call may be.
-SLACK = 2.0
+# What a busy machine may add to a timeout. What hangs takes longer.
+SLACK = 20.0
+# Seconds for an answer that is to come: the last of the requests after a case's own.
+PATIENCE = 10.0
 # What is read at a time of a body that is not small.
 PIECE = 65536
 
@@ -152,9 +154,11 @@ class Client:
                         self.gate.wait(self.case.timeout)
                     self._one(number)
         finally:
-            for _ in range(self.case.after if len(self.outcomes) == self.case.count else 0):
+            tries = self.case.after if len(self.outcomes) == self.case.count else 0
+            for number in range(1, tries + 1):
+                timeout = self.case.timeout if number < tries else PATIENCE
                 self.after = Outcome("hang", "did not return")
-                self.after = self._attempt(self._exchange_after)
+                self.after = self._attempt(lambda timeout=timeout: self._exchange_after(timeout))
                 if self.after.kind == "ok":
                     break
 
@@ -166,9 +170,9 @@ class Client:
         """Make one of the case's requests, and take its response."""
         return self._finish(self._send(number))
 
-    def _exchange_after(self) -> Outcome:
+    def _exchange_after(self, timeout: float) -> Outcome:
         """Make the request after them."""
-        return self._finish(self._ask("GET", "/after"), 200, AFTER)
+        return self._finish(self.conn.request("GET", "/after", timeout=timeout), 200, AFTER)
 
     def _together(self) -> None:
         ids: list[int | Outcome] = []
@@ -252,8 +256,8 @@ class Fetcher(Client):
             return outcome.result()
         return self.pool.fetch(url, stream=self.case.fetch == "stream")
 
-    def _exchange_after(self) -> Outcome:
-        body = self.pool.fetch(f"{self.origin}/after").body
+    def _exchange_after(self, timeout: float) -> Outcome:
+        body = self.pool.fetch(f"{self.origin}/after", timeout=timeout).body
         return Outcome("ok" if body == AFTER else "wrong", f"a body of {len(body)} bytes")
 
 
@@ -345,7 +349,7 @@ def run(case: Case, engine_name: str, over: str) -> Run:
         start = time.monotonic()
         thread.start()
         # A good response may take its time; whatever else happens is bounded by the timeouts.
-        thread.join(case.timeout * (case.count + 1) + SLACK + 20 * (case.expected == "ok"))
+        thread.join(case.timeout * case.count + PATIENCE * case.after + SLACK)
         if thread.is_alive():
             result.problems.append("the client hangs")
             stage.close()
