@@ -37,7 +37,7 @@ from .requesting import Pending, RequestingConnection, unknown
 from .response import HTTP20Response
 from .slots import KEEPALIVE_IDLE, PING_TIMEOUT
 from .stream import Stream
-from .timeouts import UNSET_TIMEOUT, checked_seconds, deadline_after, end_of_step, remaining
+from .timeouts import UNSET_TIMEOUT, checked_seconds, deadline_after, earliest, end_of_step, remaining
 
 # Seconds in which `as_ready` looks once at each of several connections.
 TURN = 0.02
@@ -318,7 +318,10 @@ class HTTP20Connection(RequestingConnection):
         # One drains and its successor is in use: each in turn, for a moment.
         turn = LOOK if len(by_transport) == 1 else TURN / len(by_transport)
         for transport, items in by_transport.items():
-            transport.wait_any(items, min([turn, *ends]))
+            if isinstance(transport, Mux):
+                transport.wait_any(items, min([turn, *ends]))
+            else:
+                transport.wait_any(items, min([turn, *ends]), deadline_after(timeout))
 
     # -- replay -----------------------------------------------------------------------------------
 
@@ -341,9 +344,7 @@ class HTTP20Connection(RequestingConnection):
         if not self._may_replay(stream):
             return False
         pause(stream, mux.answered, until)
-        by = end_of_step(stream.request)
-        if until is not None:
-            by = until if by is None else min(by, until)
+        by = earliest(end_of_step(stream.request), until)
         batch = self._while_dialling(by, lambda: self._send_again(mux, stream, error, by))
         for one in batch or ():
             if one.mux is not None and until is None:  # or else the thread that waits for it sends the rest

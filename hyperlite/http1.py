@@ -27,10 +27,10 @@ from .http1_body import Http1Body
 from .http1_exchange import Exchange
 from .http1_request import Outgoing
 from .http1_response import QueuedResponse
-from .http1_wire import Paused, Wire
+from .http1_wire import Paused
 from .replay import for_all_tries
 from .response import HTTP20Response
-from .timeouts import deadline_after, end_of_step, remaining
+from .timeouts import deadline_after, earliest, end_of_step, remaining
 from .tls import Session, session_of
 from .transport import break_off, is_stale
 
@@ -164,14 +164,17 @@ class Lane:
         """Return an exchange's response, when its header block has arrived."""
         return self._wait(exchange, lambda: exchange.response, "no response came")
 
-    def wait_any(self, exchanges: Collection[Exchange], timeout: float | None) -> None:
-        """Wait until the response or the failure of at least one is there, or `timeout` is over."""
+    def wait_any(self, exchanges: Collection[Exchange], timeout: float | None, dial_by: float | None) -> None:
+        """Wait until the response or the failure of at least one is there, or `timeout` is over.
+
+        Only to open a connection may last longer, until `dial_by`: that cannot be done by and by.
+        """
 
         def attempt() -> bool | None:
             return True if any(exchange.settled for exchange in exchanges) else None
 
         with contextlib.suppress(RequestTimeout):
-            self._baton.wait(exchanges, attempt, self._step, timeout, "")
+            self._baton.wait(exchanges, attempt, self._step_until(dial_by), timeout, "")
 
     def expire(self, exchange: Exchange) -> bool:
         """Fail a request whose deadline is over; tell whether it is."""
@@ -240,15 +243,16 @@ class Lane:
             return outcome()
 
         patience = exchange.patience(self._timeout)
-        return self._baton.wait((exchange,), attempt, self._step, patience, complaint)
+        step = self._step_until(deadline_after(patience))
+        return self._baton.wait((exchange,), attempt, step, patience, complaint)
 
-    def _step(self, holding: bool) -> Job | None:
-        """Choose what a thread that waits has to do: all of the work, or none."""
-        return self._next_job_locked() if holding else None
+    def _step_until(self, dial_by: float | None) -> Callable[[bool], Job | None]:
+        """Return what chooses the work of a thread that waits: all that there is, or none."""
+        return lambda holding: self._next_job_locked(dial_by) if holding else None
 
     def _take_turn(self, timeout: float | None) -> None:
         """Send the next request, if nothing is on the wire and nobody is at work."""
-        working = False
+        working, dial_by = False, deadline_after(timeout)
 
         def attempt() -> bool | None:
             nothing_to_do = not self._queue or self._current is not None
@@ -257,18 +261,18 @@ class Lane:
         def step(_holding: bool) -> Job | None:
             nonlocal working
             working = True
-            return self._next_job_locked()
+            return self._next_job_locked(dial_by)
 
         self._baton.wait((), attempt, step, timeout, "the request could not be sent")
 
-    def _next_job_locked(self) -> Job:
+    def _next_job_locked(self, dial_by: float | None) -> Job:
         """Choose what must be done next before what is queued can be answered."""
         self._working = True
         current = self._current
         if current is None:
             self._current = current = self._queue.popleft()
         if not current.sent:
-            return functools.partial(self._work, self._send, current)
+            return functools.partial(self._work, functools.partial(self._send, dial_by=dial_by), current)
         if current.response is None:
             return functools.partial(self._work, self._receive, current)
         return functools.partial(self._work, self._clear, current)
@@ -297,9 +301,12 @@ class Lane:
                 while self._doomed:
                     self._doomed.pop().close()
 
-    def _send(self, exchange: Exchange, until: float | None) -> None:
+    def _send(self, exchange: Exchange, until: float | None, *, dial_by: float | None) -> None:
         if exchange.outgoing is None:
-            exchange.outgoing = self._prepare(exchange)
+            exchange.sock = self._ready(end_of_step(exchange.request), dial_by)
+            exchange.outgoing = exchange.outgoing_on(
+                exchange.sock, self._speak, require_close_notify=self._require_close_notify
+            )
         exchange.outgoing.run(until)
         with self._lock:
             if self._current is exchange:
@@ -312,33 +319,22 @@ class Lane:
                 self._sock = None
         exchange.drop()
 
-    def _prepare(self, exchange: Exchange) -> Outgoing:
-        """Give an exchange the socket."""
-        request = exchange.request
-        exchange.sock = sock = self._ready(end_of_step(request))
-        wire = Wire(
-            sock,
-            timeout=request.timeout,
-            deadline=request.deadline,
-            stream_id=exchange.stream_id,
-            duplex=request.open,
-        )
-        connection = self._speak(wire)
-        response = QueuedResponse(
-            wire,
-            connection.debuglevel,
-            request.method,
-            require_close_notify=self._require_close_notify,
-            stream_id=exchange.stream_id,
-        )
-        return Outgoing(connection, wire, request, response)
+    def _ready(self, end: float | None, dial_by: float | None) -> socket.socket:
+        """Return the socket, opened anew if the server has closed it since the last response.
 
-    def _ready(self, deadline: float | None) -> socket.socket:
-        """Return the socket, opened anew if the server has closed it since the last response."""
+        Args:
+            end: the monotonic time at which the exchange has failed.
+            dial_by: that at which the thread at work gives up, and is `Paused`.
+        """
         sock = self._sock
         if sock is not None and not is_stale(sock):
             return sock
-        fresh = self._dial(deadline)
+        try:
+            fresh = self._dial(earliest(end, dial_by))
+        except TimeoutError:
+            if remaining(dial_by) == 0 and dial_by == earliest(end, dial_by):
+                raise Paused from None
+            raise
         with self._lock:
             if sock is not None:
                 self._doomed.append(sock)

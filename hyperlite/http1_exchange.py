@@ -5,12 +5,15 @@ It is what a `Stream` is on HTTP/2: made by the connection, driven by the `Lane`
 Rule: only http1.py changes an exchange, under the lock of its lane or with its baton.
 """
 
+import http.client as http_client
 import socket
 import threading
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from .http1_request import Outgoing
 from .http1_response import QueuedResponse
+from .http1_wire import Wire
 from .request import UNSET, Request
 from .timeouts import remaining
 
@@ -67,6 +70,32 @@ class Exchange:
         timeout: float | None = usual if self.request.timeout is UNSET else self.request.timeout
         left = remaining(self.request.deadline)
         return timeout if left is None else left if timeout is None else min(left, timeout)
+
+    def outgoing_on(
+        self,
+        sock: socket.socket,
+        speak: Callable[[Any], http_client.HTTPConnection],
+        *,
+        require_close_notify: bool,
+    ) -> Outgoing:
+        """Return the request, to be sent on a socket; for the other arguments see `Lane`."""
+        request = self.request
+        wire = Wire(
+            sock,
+            timeout=request.timeout,
+            deadline=request.deadline,
+            stream_id=self.stream_id,
+            duplex=request.open,
+        )
+        connection = speak(wire)
+        response = QueuedResponse(
+            wire,
+            connection.debuglevel,
+            request.method,
+            require_close_notify=require_close_notify,
+            stream_id=self.stream_id,
+        )
+        return Outgoing(connection, wire, request, response)
 
     def drop(self) -> None:
         """Let go of what reads from the socket, where it has failed; a response handed out keeps it."""

@@ -20,7 +20,7 @@ from .mux import Mux
 from .replay import MAX_TRIES, may_repeat
 from .request import NO_HEADERS, UNSET, Priority, Request, split_body
 from .stream import Stream
-from .timeouts import checked_seconds, deadline_after, end_of_step, resolve_timeout
+from .timeouts import checked_seconds, deadline_after, earliest, end_of_step, resolve_timeout
 from .upgrade import asking, switches
 
 Pending = Stream | Exchange
@@ -192,7 +192,7 @@ class RequestingConnection(DiallingConnection):
         )
         exchange, stream = Exchange(stream_id, asking(request, settings)), Stream(stream_id, request)
         timeout = resolve_timeout(self.timeout if request.timeout is UNSET else request.timeout)
-        by = min((at for at in (deadline_after(timeout), request.deadline) if at is not None), default=None)
+        by = earliest(deadline_after(timeout), request.deadline)
         try:
             lane.submit([exchange])
             lane.settle(exchange)
@@ -221,8 +221,7 @@ class RequestingConnection(DiallingConnection):
             if isinstance(current, Lane) and self._upgrade_next:
                 # By a request whose answer is of no use: these may have been sent before.
                 question = self._make_request(self._authority, "OPTIONS", "*")
-                if by is not None and (question.deadline is None or by < question.deadline):
-                    question.deadline = by
+                question.deadline = earliest(question.deadline, by)
                 self._cancel(self._ask_to_upgrade(current, 0, question))
             elif isinstance(current, Lane):
                 raise ConnectionGoingAway("the server does not speak HTTP/2 any more", retry_safe=True)

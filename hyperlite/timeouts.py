@@ -66,6 +66,11 @@ def remaining(deadline: float | None) -> float | None:
     return None if deadline is None else max(0.0, deadline - time.monotonic())
 
 
+def earliest(*ends: float | None) -> float | None:
+    """Return the first of several monotonic times, of which None is never."""
+    return min((end for end in ends if end is not None), default=None)
+
+
 def pollable(seconds: float | None) -> float | None:
     """Return how long one poll may last, of so many seconds: what wakes too early polls again."""
     return None if seconds is None else min(seconds, LONGEST_POLL)
