@@ -11,6 +11,7 @@ from functools import partial
 
 from .errors import StreamReset
 from .fetching import FetchResponse
+from .forking import watch
 from .timeouts import remaining
 
 # Seconds after which a thread that waits looks by itself: a finalizer may not be able to wake it.
@@ -42,6 +43,12 @@ class Budget:
         self._held = 0
         self._arrived: dict[int, int] = {}  # of the hop that is under way, or that was the last
         self._kept: dict[int, int] = {}  # of the hops before it
+        watch(self)
+
+    def after_fork(self) -> None:
+        """In the child: the lock is free."""
+        self._lock = threading.Lock()
+        self._changed = threading.Condition(self._lock)
 
     @property
     def full(self) -> bool:

@@ -6,8 +6,10 @@ ever.  So the child's copies get new locks, close their descriptors and send not
 """
 
 import os
+import threading
 import weakref
-from typing import Protocol
+from collections.abc import Callable
+from typing import Any, Protocol
 
 
 class Forkable(Protocol):
@@ -15,6 +17,28 @@ class Forkable(Protocol):
 
     def after_fork(self) -> None:
         """Let go of what belongs to the parent."""
+
+
+class OwnLock:
+    """A lock that is free in a child, for objects that are too many and too short-lived to `watch`.
+
+    Args:
+        make: of what kind: threading.Lock or threading.RLock.
+    """
+
+    __slots__ = ("_lock", "_make", "_pid")
+
+    def __init__(self, make: Callable[[], Any] = threading.Lock) -> None:
+        self._make = make
+        self._pid = os.getpid()
+        self._lock = make()
+
+    @property
+    def own(self) -> Any:
+        """The lock of this process."""
+        if self._pid != os.getpid():
+            self._lock, self._pid = self._make(), os.getpid()
+        return self._lock
 
 
 # What is said of a connection in a child.

@@ -12,12 +12,12 @@ where it stopped.
 
 import http.client as http_client
 import ssl
-import threading
 import time
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 from .fields import Field
+from .forking import OwnLock
 from .http1_response import QueuedResponse
 from .http1_wire import PIECE, Paused, Wire
 from .request import SAFE_TO_REPEAT, Request
@@ -54,7 +54,7 @@ class Outgoing:
         self._connection = connection
         self._wire = wire
         self._request = request
-        self._lock = threading.Lock()  # one thread sends at a time
+        self._lock = OwnLock()  # one thread sends at a time
         self._begun = False
         self._chunked = False
         self._expects = request.expects
@@ -71,7 +71,7 @@ class Outgoing:
             Paused: at `until`, a monotonic time.
             OSError, HTTPException, and what the iterator of the body raises: it cannot be sent.
         """
-        with self._lock:
+        with self._lock.own:
             open_ended = self._request.open
             if not self._begun:
                 self._begun = True
@@ -93,7 +93,7 @@ class Outgoing:
             http.client.CannotSendRequest: the request is complete, or this is more than was announced.
             OSError: it cannot be sent.
         """
-        with self._lock:
+        with self._lock.own:
             self._check_open()
             if not self.done:
                 self._put(memoryview(data).cast("B"))
@@ -111,7 +111,7 @@ class Outgoing:
                 there are trailers and the request, with a content-length of its own, is not in chunks.
             OSError: it cannot be sent.
         """
-        with self._lock:
+        with self._lock.own:
             self._check_open()
             if self.done:
                 return

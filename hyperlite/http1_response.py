@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from .errors import ErrorCode
 from .fields import Field, to_message
+from .forking import OwnLock
 from .http1_body import Http1Body
 from .http1_head import Framing, HeadReader, LineReader, malformed
 from .http1_wire import Paused, Wire
@@ -54,7 +55,7 @@ class QueuedResponse(HTTP20Response):
     ) -> None:
         super().__init__(wire, debuglevel, method)  # type: ignore[arg-type]  # http.client wants a socket
         self.stream_id = stream_id
-        self._guard = threading.RLock()
+        self._guard = OwnLock(threading.RLock)
         self._wire = wire
         self._require_close_notify = require_close_notify
         self._lines = LineReader(wire.file)
@@ -74,7 +75,7 @@ class QueuedResponse(HTTP20Response):
             Paused: the thread at work had no more time; it can be called again.
             HTTPException, OSError: there is no response, or it breaks HTTP.
         """
-        with self._guard:
+        with self._guard.own:
             while not self.advance():
                 pass
             assert self._final is not None
@@ -116,7 +117,7 @@ class QueuedResponse(HTTP20Response):
         Raises:
             As `begin`.
         """
-        with self._guard:
+        with self._guard.own:
             if self._final is not None:
                 return True
             status, line, fields = self._heads.read()
@@ -158,7 +159,8 @@ class QueuedResponse(HTTP20Response):
             None if that will not be known by asking again: it is no such response, or another thread
             reads it.
         """
-        if not self._guard.acquire(blocking=False):
+        guard = self._guard.own
+        if not guard.acquire(blocking=False):
             return None
         try:
             if self._body is not None:
@@ -169,14 +171,14 @@ class QueuedResponse(HTTP20Response):
         except Paused:
             return False
         finally:
-            self._guard.release()
+            guard.release()
         assert self._final is not None
         return True if self._final[0] >= HTTPStatus.MULTIPLE_CHOICES else None
 
     @contextlib.contextmanager
     def limited(self, until: float | None) -> Iterator[None]:
         """Let what is read inside be `Paused` at this monotonic time."""
-        with self._guard:
+        with self._guard.own:
             self._wire.read_until = until
             try:
                 yield
@@ -209,7 +211,8 @@ class QueuedResponse(HTTP20Response):
             None if there was no time for it until `until`, a monotonic time.  Else the body, None if it
             was at its end; and whether the connection is free for the next.
         """
-        if not self._guard.acquire(timeout=-1 if until is None else max(0, until - time.monotonic())):
+        guard = self._guard.own
+        if not guard.acquire(timeout=-1 if until is None else max(0, until - time.monotonic())):
             return None
         try:
             body = self._body
@@ -226,7 +229,7 @@ class QueuedResponse(HTTP20Response):
             self.tear()
             raise
         finally:
-            self._guard.release()
+            guard.release()
 
     # -- reading ----------------------------------------------------------------------------------
 
@@ -254,7 +257,7 @@ class QueuedResponse(HTTP20Response):
         """Read while no other thread does. An interrupted read (KeyboardInterrupt) ends the body."""
         before = self._taken
         try:
-            with self._guard:
+            with self._guard.own:
                 return call(argument)
         except Exception:
             raise
@@ -272,14 +275,13 @@ class QueuedResponse(HTTP20Response):
 
     def close(self) -> None:
         """End the response; before its end, that costs the connection."""
-        with self._guard:
+        with self._guard.own:
             if self.fp is not None:
                 self._tell(usable=self._is_usable())
             super().close()
 
     def after_fork(self) -> None:
-        """In the child: the lock is free, and nothing waits for the connection."""
-        self._guard = threading.RLock()
+        """In the child: nothing waits for the connection."""
         self.when_closed = None
 
     def __del__(self) -> None:

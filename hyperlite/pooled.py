@@ -4,7 +4,6 @@ import contextlib
 import http.client as http_client
 import socket
 import ssl
-import threading
 import time
 from typing import Any, NamedTuple
 
@@ -13,6 +12,7 @@ from .addresses import create_connection
 from .connection import HTTP20Connection
 from .errors import ConnectionGoingAway, StreamReset
 from .fields import authority
+from .forking import OwnLock
 from .http1 import Lane
 from .mux import Mux
 from .proxies import Proxy
@@ -246,7 +246,7 @@ class Attempt:
         self.reused = False  # whether the connection had been used before
         self._mux: Mux | None = None
         self._answered = 0
-        self._lock = threading.Lock()
+        self._lock = OwnLock()
         # -- guarded by _lock --
         self._connection: PooledConnection | None = None
         self._over = False
@@ -261,7 +261,7 @@ class Attempt:
         self.reused = connection.used
         self._mux = connection.mux
         self._answered = self._mux.answered if self._mux is not None else 0
-        with self._lock:
+        with self._lock.own:
             if self._over:
                 raise StreamReset("the request was cancelled")
             self._connection = connection
@@ -273,14 +273,14 @@ class Attempt:
 
     def end(self) -> None:
         """Take note that the connection is about to be another's."""
-        with self._lock:
+        with self._lock.own:
             self._connection = None
 
     def break_off(self) -> None:
         """End it: on HTTP/1.1 at once; from a finalizer too, this does not wait."""
         self._over = True
-        if not self._lock.locked():
-            with self._lock:  # not acquire(): see Mux.abandon()
+        if not self._lock.own.locked():
+            with self._lock.own:  # not acquire(): see Mux.abandon()
                 connection = self._connection
                 if connection is not None and connection.mux is None and connection.sock is not None:
                     break_off(connection.sock)

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from .forking import watch
+
 # Threads at most: for dialling, and for as many HTTP/1.1 requests at once.
 MAX_THREADS = 128
 # Seconds after which a thread that has nothing to do ends.
@@ -38,6 +40,12 @@ class Workers:
         self._threads = 0
         self._idle = 0
         self._closed = False
+        watch(self)
+
+    def after_fork(self) -> None:
+        """In the child: the lock is free, and the threads are the parent's."""
+        self._changed = threading.Condition()
+        self._threads = self._idle = 0
 
     def run(self, work: Callable[[], Any], done: Done) -> None:
         """Have a thread do something; `settle()` then calls `done`, also if no thread can be started."""
