@@ -48,7 +48,7 @@ class Ending(Arrivals):
     def distrust(self, waited: float) -> None:
         """After a time-out: a connection on which hardly anything moved takes no further requests.
 
-        It may be dead, or a byte may drip from it now and then; who comes next would wait for nothing
+        It may be dead, or a byte may drip from it now and then; the next request would wait for nothing
         too.  What it still has under way it may finish.  Silence counts from the first request that was
         left without an answer, so many short waits come to as much as a long one.
         """

@@ -151,7 +151,7 @@ def _check_lengths(name: str) -> None:
 
 
 def _compatible(text: str) -> str:
-    """Return text as those read it to whom a fullwidth "@" is an "@" (CVE-2019-9636)."""
+    """Return text as programs read it that take a fullwidth "@" for an "@" (CVE-2019-9636)."""
     import unicodedata  # noqa: PLC0415  a megabyte, for what is rare
 
     return unicodedata.normalize("NFKC", text)

@@ -108,7 +108,7 @@ class BlockReader:
         lines: where they come from.
         what: they are, for errors.
         bare_lf: a line may end with LF alone (RFC 9112 section 2.2), as http.client lets it. Not so behind
-            chunks: who waits for a CR LF there takes the next response for more of this one.
+            chunks: a reader that waits for a CR LF there takes the next response for more of this one.
     """
 
     def __init__(self, lines: LineReader, what: str, *, bare_lf: bool) -> None:

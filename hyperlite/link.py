@@ -193,7 +193,7 @@ class Link(ABC):
         return self.sock.fileno()
 
     def attach(self) -> int | None:
-        """Return the descriptor for a selector; it stays open, and so nobody else's, until `detach()`.
+        """Return the descriptor for a selector; it stays open, and so no other socket's, until `detach()`.
 
         Returns:
             None if the connection is closed.

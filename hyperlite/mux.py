@@ -121,7 +121,7 @@ class Mux(Ending):
                 for stream in streams:
                     stream.mux, stream.answered_before = self, self.answered
                 if gather and self._streams and not self._corked and not self._baton.held:
-                    self._cork_locked(True)  # it is not the first, and nobody waits yet
+                    self._cork_locked(True)  # it is not the first, and no thread waits yet
                 self._queue.extend(streams)
                 self._start_queued_locked()
                 self._push_locked()

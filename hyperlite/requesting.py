@@ -249,7 +249,9 @@ class RequestingConnection(DiallingConnection):
             request.check_whole()
             mux.write(stream, b"", last=True)
         except HTTP2Error as error:
-            if stream.error is not error or not may_repeat(stream):  # or else who waits for it sends it again
+            if stream.error is not error or not may_repeat(
+                stream
+            ):  # or else the thread that waits sends it again
                 raise
 
     def send(self, data: Any, stream_id: int | None = None) -> None:

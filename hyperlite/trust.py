@@ -143,7 +143,7 @@ def share(context: ssl.SSLContext, make: Callable[[], ssl.SSLContext]) -> ssl.SS
     """Take note that connections share a context; returns it.
 
     Args:
-        make: returns another context like this one, for a caller who asks for it.
+        make: returns another context like this one, for a caller that asks for it.
     """
     if isinstance(context, ssl.SSLContext):  # a hook may return what it likes
         _shared[context] = make
