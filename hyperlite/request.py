@@ -46,7 +46,7 @@ class Request:
     """One request to one origin.
 
     Attributes:
-        method, url: as the caller gave them.
+        method, url: as the caller gave them; nothing is "/", as in http.client.
         headers: the caller's (name, value) pairs, as they were when the request was made.
         checked: the same pairs in the same order, in the form in which they may be sent.
         bare: nothing follows the header block.
@@ -97,7 +97,7 @@ class Request:
         deadline: float | None = None,
     ) -> None:
         self.method = method
-        self.url = url
+        self.url = url or "/"
         self.encode_chunked = encode_chunked
         self.trailers = _NONE
         self.open = self.expects = False
@@ -193,7 +193,7 @@ class Request:
         """Return a request whose header fields are complete and checked, and whose body is written later."""
         self = cls.__new__(cls)
         self.method = method
-        self.url = url
+        self.url = url or "/"
         self.bare = False
         self.body = None
         self.pieces = iter(())
@@ -219,7 +219,7 @@ class Request:
         """
         path = target_bytes(url or "/")
         other = Request.__new__(Request)
-        other.method, other.url = self.method, url
+        other.method, other.url = self.method, url or "/"
         other.headers, other.checked = self.headers, self.checked
         other.encode_chunked = self.encode_chunked
         other.bare, other.body, other.pieces, other.trailers = True, None, None, _NONE

@@ -32,6 +32,15 @@ def fields(head: bytes) -> dict[str, str]:
     return {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
 
 
+@pytest.mark.parametrize("target", ["", None, [], b""])
+def test_no_target_at_all_is_the_root(talk: Talk, target: Any) -> None:
+    """As in http.client, whatever the caller takes for nothing."""
+    heads: list[bytes] = []
+    conn = talk(records(heads, b"\r\n\r\n"))
+    assert conn.getresponse(conn.request("GET", target)).read() == b"done"
+    assert heads[0].startswith(b"GET / HTTP/1.1\r\n")
+
+
 class TestTrailers:
     LAST = b"0\r\nx-sum: 4\r\n\r\n"
 
