@@ -76,7 +76,7 @@ class _Far:
     """
 
     def __init__(self, host: str, port: int, *, is_resolved: bool) -> None:
-        self.host, self.port, self._is_resolved = host, port, is_resolved
+        self.host, self.port, self.is_resolved = host, port, is_resolved
 
     def address(self, family: socket.AddressFamily) -> bytes | None:
         """Return the address as bytes, the first of the family where the name is looked up; None for a name.
@@ -87,7 +87,7 @@ class _Far:
         try:
             return ipaddress.ip_address(self.host.partition("%")[0]).packed
         except ValueError:
-            if not self._is_resolved:
+            if not self.is_resolved:
                 return None
         found = socket.getaddrinfo(self.host, self.port, family, socket.SOCK_STREAM)
         return ipaddress.ip_address(str(found[0][4][0]).partition("%")[0]).packed
@@ -143,12 +143,17 @@ def _ask_5(proxy: Proxy, far: _Far) -> Callable[[_Conversation], None]:
     name, _, password = (proxy.user or b"").partition(b":")
     methods = bytes([_NO_AUTHENTICATION, _PASSWORD] if name else [_NO_AUTHENTICATION])
     login = b"\1" + _counted("user name", name) + _counted("password", password)
-    address = far.address(socket.AF_UNSPEC)
-    if address is None:
-        target = bytes([_NAME]) + _counted("host", far.name)
-    else:
-        target = bytes([_IPV4 if len(address) == 4 else _IPV6]) + address
-    request = bytes([5, _CONNECT, 0]) + target + far.port_bytes
+
+    def request() -> bytes:
+        address = far.address(socket.AF_UNSPEC)
+        if address is None:
+            target = bytes([_NAME]) + _counted("host", far.name)
+        else:
+            target = bytes([_IPV4 if len(address) == 4 else _IPV6]) + address
+        return bytes([5, _CONNECT, 0]) + target + far.port_bytes
+
+    if not far.is_resolved:
+        request()  # what cannot be asked is an error before the proxy is connected to
 
     def talk(conversation: _Conversation) -> None:
         version, method = conversation.ask(bytes([5, len(methods)]) + methods, 2)
@@ -158,7 +163,7 @@ def _ask_5(proxy: Proxy, far: _Far) -> Callable[[_Conversation], None]:
             conversation.fail("wants another authentication than it was offered")
         if method == _PASSWORD and conversation.ask(login, 2)[1]:
             conversation.fail("refused the user name and the password")
-        version, refusal, _, kind = conversation.ask(request, 4)
+        version, refusal, _, kind = conversation.ask(request(), 4)
         if version != 5 or refusal:
             conversation.fail(f"refused: {refusal:#04x}, {_REFUSALS_5.get(refusal, 'unknown')}")
         if kind == _NAME:

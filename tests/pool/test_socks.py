@@ -74,6 +74,13 @@ def test_what_a_proxy_is_offered(user: bytes | None, methods: bytes):
     assert proxy.seen[0] == methods
 
 
+def test_a_name_is_looked_up_when_the_proxy_has_answered():
+    """As PySocks does it: a proxy that is asked for a name without an address has been asked all the same."""
+    with SocksProxy() as proxy, pytest.raises(socket.gaierror):
+        _ask(proxy, "socks5", "no-such-host.invalid")
+    assert proxy.seen[0] == b"\0"
+
+
 def test_name_and_password(make_pool: MakePool, serve: Serve):
     server = serve()
     with SocksProxy(users=(b"me", b"s:\xc3\xa9")) as proxy:
