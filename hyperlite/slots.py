@@ -233,10 +233,11 @@ class Slots(Link):
             stream.complete, stream.error = False, _cancelled(stream)
 
     def _credit_locked(self, stream: Stream, size: int) -> None:
+        if self._engine.window_left(stream.wire_id) < STREAM_WINDOW // 2:
+            self._stir_locked()  # or else the peer could have sent without it, and did not
         busy, self._busy = self._busy, True
         self._engine.credit(stream.wire_id, size)
         self._busy = busy
-        self._stir_locked()
 
     def _complete_locked(self, stream: Stream) -> None:
         """End a stream whose response is whole: the rest of its request is of no use (RFC 9113, 8.1)."""

@@ -131,6 +131,23 @@ def test_bodies(peer: Peer, waits: list[float]) -> None:
     assert responses[2].read() == b"whole"
 
 
+def test_bodies_of_which_a_part_lies_unread(peer: Peer, waits: list[float]) -> None:
+    """To read it gives credit, which the peer did not need: it could have gone on before."""
+    conn = peer.connect(timeout=LONG)
+    ids = sent(peer, conn, 4)
+    for wire_id in (1, 3, 5, 7):
+        peer.send_headers(wire_id)
+        peer.send_data(wire_id, b"half")
+    responses = [conn.getresponse(stream_id) for stream_id in ids]
+    with pytest.raises(RequestTimeout):
+        responses[0].read()
+    waits.clear()
+    for response in responses[1:]:
+        with pytest.raises(RequestTimeout):
+            response.read()
+    assert sum(waits) < LONG / 2
+
+
 def test_a_body_that_waits_for_its_reader(peer: Peer, waits: list[float]) -> None:
     """Its window was full: nothing of it could come before it was read."""
     conn = peer.connect(timeout=LONG)
