@@ -31,7 +31,7 @@ class SocksProxy:
         seen: what clients sent, piece by piece: the methods, name and password, the request.
 
     Args:
-        users: name and password; without, nobody is asked.
+        users: name and password; without them, the proxy asks for none.
         refusal: the code of the answer.
         bound: the address in the answer, for SOCKS 5, its kind before it.
         send: sends an answer.
