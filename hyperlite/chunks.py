@@ -72,6 +72,19 @@ class Dechunker:
             elif not self._take_size():
                 return
 
+    def take(self, data: bytes | memoryview) -> list[bytes]:
+        """Return the bytes of the body among these; where that fails, nothing of them was taken.
+
+        Raises:
+            As `feed`.
+        """
+        before = bytearray(self._pending), self._missing, self.done, self.trailers.copy()
+        try:
+            return list(self.feed(data))
+        except ValueError:
+            self._pending, self._missing, self.done, self.trailers = before
+            raise
+
     def _take_size(self) -> bool:
         end = self._pending.find(b"\n", 0, MAX_LINE) + 1
         if not end and len(self._pending) < MAX_LINE:

@@ -31,9 +31,10 @@ from .http1 import Lane
 from .http1_exchange import Exchange
 from .message import MAX_FIELDS
 from .mux import MAX_BUFFERED, Mux
+from .putting import PuttingConnection
 from .replay import begin_again, for_all_tries, may_replay, pause
 from .request import Priority, priority_value
-from .requesting import Pending, RequestingConnection, unknown
+from .requesting import Pending, unknown
 from .response import HTTP20Response
 from .slots import KEEPALIVE_IDLE, PING_TIMEOUT
 from .stream import Stream
@@ -46,7 +47,7 @@ TURN = 0.02
 LOOK = 0.25
 
 
-class HTTP20Connection(RequestingConnection):
+class HTTP20Connection(PuttingConnection):
     """A connection to one origin that speaks HTTP/2, or HTTP/1.1 where the server has no HTTP/2.
 
     Args:
@@ -387,10 +388,12 @@ class HTTP20Connection(RequestingConnection):
     def close(self) -> None:
         """Close the connection; the next request opens it again.
 
-        Requests whose responses were not taken are cancelled.  A response that was taken can be
-        read to its end; the last one closes the socket.
+        Requests whose responses were not taken are cancelled, and those that a thread has begun with
+        `putrequest()` dropped.  A response that was taken can be read to its end; the last one closes the
+        socket.
         """
         with self._dialling, self._lock:
+            vars(self).pop("_drafts", None)
             self._retire()
             for mux in self._draining:
                 mux.close()

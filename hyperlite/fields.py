@@ -10,12 +10,15 @@ import functools
 import re
 from collections.abc import Iterable, Sequence
 from http.client import HTTPMessage, InvalidURL
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from .hosts import ascii_host, is_ipv6, split
 
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
+
 Field = tuple[bytes, bytes]
-HeaderValue = str | bytes | int
+HeaderValue: TypeAlias = "str | bytes | int | ReadableBuffer"
 
 
 class Headers(Protocol):
@@ -131,7 +134,10 @@ def value_bytes(value: HeaderValue) -> bytes:
     elif isinstance(value, bytes):
         encoded = value
     else:
-        raise TypeError(f"a header value is str, bytes or int, not {type(value).__name__}")
+        try:
+            encoded = bytes(memoryview(value))
+        except TypeError:
+            raise TypeError(f"a header value is str, bytes or int, not {type(value).__name__}") from None
     encoded = encoded.strip(b" \t")
     if not _is_value(encoded):
         encoded = _fold.sub(b" ", encoded).strip(b" \t")

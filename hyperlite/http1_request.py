@@ -156,7 +156,7 @@ class Outgoing:
             request.method,
             request.url,
             skip_host=names_host or b"host" in given,
-            skip_accept_encoding=b"accept-encoding" in given,
+            skip_accept_encoding=b"accept-encoding" in given or b"accept-encoding" not in complete,
         )
         if names_host:
             connection.putheader("Host", complete[b":authority"])

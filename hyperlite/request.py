@@ -6,7 +6,7 @@ takes for a body, and when the length of that is known.
 
 import http.client as http_client
 import io
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from typing import Any
 
 from .chunks import unwrap
@@ -143,6 +143,10 @@ class Request:
             # http.client: without encode_chunked the caller has framed the chunks himself.
             if chunked and not self.encode_chunked:
                 self._unwrap()
+        self._look_ahead(given, names)
+
+    def _look_ahead(self, given: list[Field], names: Container[bytes]) -> None:
+        """Take note of whether something follows the header block, and whether it has to wait."""
         follows = bool(self.body) or self.pieces is not None
         if b"expect" in names and follows:
             self.expects = any(name == b"expect" and value.lower() == _CONTINUE for name, value in given)
@@ -171,6 +175,15 @@ class Request:
             if size > self.left:
                 raise http_client.CannotSendRequest("more of a body than its content-length announced")
             self.left -= size
+
+    def contents(self, piece: bytes | memoryview) -> Iterable[bytes | memoryview]:
+        """Return what a piece that `send()` is given has in it of the body: all of it."""
+        return (piece,)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the body is known to have come to its end, so that no `end()` is needed: never here."""
+        return False
 
     def check_whole(self) -> None:
         """Raise CannotSendRequest if less of the body was sent than was announced."""

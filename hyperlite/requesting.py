@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from .dialling import DiallingConnection
+from .draft import Drafts
 from .engine import make_upgrading_engine
 from .errors import ConnectionGoingAway, HTTP2Error
 from .fields import Headers, trailer_fields
@@ -36,6 +37,8 @@ class RequestingConnection(DiallingConnection):
     # -- guarded by _lock --
     _pending: dict[int, Pending]
     _sending: weakref.WeakValueDictionary[int, Pending]
+    # -- made by the first `putrequest()` --
+    _drafts: Drafts | None = None
 
     def request(  # type: ignore[override]  # http.client returns None
         self,
@@ -71,10 +74,12 @@ class RequestingConnection(DiallingConnection):
         Raises:
             ValueError, http.client.InvalidURL: something that may not be sent; nothing was.
             http.client.CannotSendRequest: the body has another length than the headers announce; if it is
-                in memory, nothing was sent.
+                in memory, nothing was sent. Or this thread has begun a request with `putrequest()`.
             RequestTimeout: the server did not let it be sent in time.
             HTTP2Error, OSError: connecting failed, or the connection while the body was sent.
         """
+        if self._drafts is not None:
+            self._drafts.refuse_another()
         request = Request(  # by position: a dict of keywords would cost as much as the rest of the call
             method,
             url,
@@ -102,6 +107,8 @@ class RequestingConnection(DiallingConnection):
         Raises:
             As `request()`; ValueError for a body that is a file or an iterable.
         """
+        if self._drafts is not None:
+            self._drafts.refuse_another()
         made, authority = [], self._authority
         for arguments in requests:
             request = self._make_request(authority, *arguments)
@@ -255,42 +262,52 @@ class RequestingConnection(DiallingConnection):
                 raise
 
     def send(self, data: Any, stream_id: int | None = None) -> None:
-        """Send a piece of the body of a request that was made with `end_stream=False`.
+        """Send a piece of the body of a request that is open.
+
+        Open is one that was made with `end_stream=False`, or by `endheaders()` with a body to come.
 
         Returns when it is written, and waits for the server's window.  Where the server has answered
         completely, or refused instead of 100 Continue, it wants no more of the body, and the piece is
-        dropped.
+        dropped.  A request of `endheaders()` is complete when its framing says so, others by `end()`.
 
         Args:
             data: bytes-like, str, a file or an iterable of bytes, as a body in http.client.
-            stream_id: what `request()` returned; by default the latest such request of this thread.
+            stream_id: what `request()` or `endheaders()` returned; by default the latest open request of this
+                thread.
 
         Raises:
             http.client.CannotSendRequest: there is no such request, or its end was sent; or this is more
-                than its content-length has announced.
+                than its content-length has announced; or, without an id, `endheaders()` was not called yet.
+            ValueError: these are no chunks, which the headers of `putheader()` have announced; the request
+                is as it was before.
             HTTP2Error: the stream failed; RequestTimeout: the window did not open in time.
         """
         pending = self._find_sending(stream_id)
+        request = pending.request
         body, pieces = split_body(data, self.blocksize)
         for piece in pieces if pieces is not None else (body or b"",):
-            if isinstance(pending, Exchange):
-                assert pending.lane is not None
-                pending.lane.write(pending, piece)
-            elif len(piece) and not _is_refused(pending):
-                assert pending.mux is not None
-                pending.request.count(len(piece))
-                pending.mux.write(pending, piece, last=False)
+            for part in request.contents(piece):
+                if isinstance(pending, Exchange):
+                    assert pending.lane is not None
+                    pending.lane.write(pending, part)
+                elif len(part) and not _is_refused(pending):
+                    assert pending.mux is not None
+                    request.count(len(part))
+                    pending.mux.write(pending, part, last=False)
+        if request.is_whole:
+            self._finish(pending)
 
     def end(self, stream_id: int | None = None, trailers: Headers | None = None) -> None:
-        """Complete a request that was made with `end_stream=False`.
+        """Complete a request that is open: one that was made with `end_stream=False`, above all.
 
         Args:
-            stream_id: what `request()` returned; by default the latest such request of this thread.
+            stream_id: what `request()` or `endheaders()` returned; by default the latest open request of this
+                thread.
             trailers: header fields to be sent behind the body, besides those given to `request()`.
 
         Raises:
             ValueError: a trailer field that may not be sent; the request is still open.
-            http.client.CannotSendRequest: less was sent than its content-length has announced; or, on
+            http.client.CannotSendRequest: less was sent than the headers have announced; or, on
                 HTTP/1.1, there are trailers beside a content-length. The request is still open.
             Otherwise as `send()`.
         """
@@ -300,22 +317,28 @@ class RequestingConnection(DiallingConnection):
         if trailers is not None:
             request.trailers = [*before, *trailer_fields(trailers)]
         try:
-            if isinstance(pending, Exchange):
-                assert pending.lane is not None
-                pending.lane.end(pending)
-            elif not _is_refused(pending):
-                assert pending.mux is not None
-                if not pending.sent:  # or else the server has answered, and wants no more of it
-                    request.check_whole()
-                pending.mux.write(pending, b"", last=True)
+            self._finish(pending)
         except http_client.CannotSendRequest:  # the request is still open, and its end is yet to be told
             request.trailers = before
             raise
+
+    def _finish(self, pending: Pending) -> None:
+        """Send the end of an open request, and its trailers."""
+        if isinstance(pending, Exchange):
+            assert pending.lane is not None
+            pending.lane.end(pending)
+        elif not _is_refused(pending):
+            assert pending.mux is not None
+            if not pending.sent:  # or else the server has answered, and wants no more of it
+                pending.request.check_whole()
+            pending.mux.write(pending, b"", last=True)
         with self._lock:
             self._sending.pop(pending.stream_id, None)
 
     def _find_sending(self, stream_id: int | None) -> Pending:
         """Return a request whose body is not complete."""
+        if stream_id is None and self._drafts is not None:
+            self._drafts.refuse_another()
         with self._lock:
             if stream_id is None:
                 me = threading.get_ident()
@@ -328,14 +351,22 @@ class RequestingConnection(DiallingConnection):
             raise http_client.CannotSendRequest(f"{which} takes more of a body")
         return found
 
-    def cancel(self, stream_id: int) -> None:
+    def cancel(self, stream_id: int | None = None) -> None:
         """Give up a request whose response was not yet taken: its stream is reset, its id spent.
 
         A response that was taken is given up by its own `close()`.
 
+        Args:
+            stream_id: what `request()` or `endheaders()` returned; None: what this thread has begun with
+                `putrequest()` and not sent, if there is such a request.
+
         Raises:
             http.client.ResponseNotReady: there is no such request, or its response was taken.
         """
+        if stream_id is None:
+            if self._drafts is not None:
+                self._drafts.draft = None
+            return
         pending = self._take(stream_id)
         try:
             self._cancel(pending)

@@ -49,6 +49,17 @@ def send_in_pieces(conn: CONN, ids: list[int]) -> None:
     conn.end(ids[-1])
 
 
+def put(conn: CONN, ids: list[int]) -> None:
+    try:
+        conn.putrequest("POST", "/echo")
+        conn.putheader("Content-Length", 6)
+        ids.append(conn.endheaders(b"one"))
+    except BaseException:
+        conn.cancel()
+        raise
+    conn.send(b"two", ids[-1])
+
+
 def take(conn: CONN, ids: list[int]) -> None:
     ids.append(conn.request("GET", "/chunks?n=6"))
     conn.getresponse(ids[-1])
@@ -108,6 +119,7 @@ SCENARIOS: dict[str, Scenario] = {
     "a body": lambda conn, ids: ids.append(conn.request("POST", "/echo", b"x" * 20_000)),
     "a body in pieces": lambda conn, ids: ids.append(conn.request("POST", "/echo", pieces())),
     "send": send_in_pieces,
+    "putrequest": put,
     "request_many": many,
     "getresponse": take,
     "read": read_whole,

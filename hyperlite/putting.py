@@ -1,0 +1,114 @@
+"""Requests in http.client's steps: putrequest(), putheader(), endheaders().
+
+Rule: what a thread has begun is its own until `endheaders()` gives it a stream id; then it is a request
+like any other.
+"""
+
+import contextlib
+import http.client as http_client
+from typing import Any
+
+from .draft import Draft, Drafts
+from .fields import HeaderValue
+from .requesting import RequestingConnection
+
+
+class PuttingConnection(RequestingConnection):
+    """What `HTTP20Connection` does to send a request in steps; for the arguments see there."""
+
+    def putrequest(
+        self, method: str, url: str, skip_host: bool = False, skip_accept_encoding: bool = False
+    ) -> None:
+        """Begin a request, to which `putheader()` adds header fields; `endheaders()` sends it.
+
+        Each thread may have begun one. Nothing is sent, and no connection is opened, before `endheaders()`.
+
+        Args:
+            method, url: as for `request()`.
+            skip_host: the caller puts `Host`. Without one the request names the connection's host, as it must
+                on either protocol.
+            skip_accept_encoding: do not add `Accept-Encoding: identity`.
+
+        Raises:
+            http.client.CannotSendRequest: this thread has begun another, and neither sent it nor dropped it
+                with `cancel()`.
+            ValueError, http.client.InvalidURL: the method, the URL or the connection's host may not be sent;
+                no request was begun.
+        """
+        drafts: Drafts = self._drafts or vars(self).setdefault("_drafts", Drafts())  # of all threads the same
+        drafts.refuse_another()
+        drafts.draft = Draft(
+            method,
+            url,
+            self._scheme,
+            self._authority,
+            skip_host=skip_host,
+            skip_accept_encoding=skip_accept_encoding,
+        )
+
+    def putheader(self, header: str | bytes, *values: HeaderValue) -> None:
+        """Add a header field to the request that this thread has begun.
+
+        Args:
+            header: its name.
+            values: str, bytes or int. Several are sent as one, with a space between them.
+
+        Raises:
+            http.client.CannotSendHeader: this thread has begun no request.
+            ValueError, TypeError: the field may not be sent, or contradicts one that was put before (a second
+                `Host`, another length). The request is as it was before.
+        """
+        self._begun()[1].put(header, *values)
+
+    def endheaders(  # type: ignore[override]  # http.client returns None
+        self, message_body: Any = None, *, encode_chunked: bool = False
+    ) -> int:
+        """Send the request that this thread has begun; returns its stream id.
+
+        The header fields say what body there is:
+
+        - `Content-Length`: what `message_body` has less than that, `send()` takes; with the last byte the
+          request is complete.
+        - `Transfer-Encoding: chunked`: `message_body`, and what `send()` takes, are chunks that the caller
+          has framed; the last chunk completes the request.  With `encode_chunked` `message_body` is the
+          whole body, not in chunks.
+        - neither: `message_body` is the whole body, and without it there is none.
+
+        The response may be asked for, and other requests made, before the body is complete.
+
+        Args:
+            message_body: bytes-like, str, a file or an iterable of bytes, as a body in http.client.
+            encode_chunked: as in http.client; it counts where the caller has put
+                `Transfer-Encoding: chunked`.
+
+        Raises:
+            http.client.CannotSendHeader: this thread has begun no request.
+            http.client.CannotSendRequest: the body is longer than its content-length.
+            ValueError: it is not in chunks, as it should be.
+            TypeError: it is no body.
+            Otherwise as `request()`.
+            Where a body in memory is wrong, the request is as it was before, and `endheaders()` can be called
+            again. After any other error it is over.
+        """
+        drafts, draft = self._begun()
+        request = draft.request(
+            message_body, self.blocksize, encode_chunked=encode_chunked, deadline=self._due(None)
+        )
+        drafts.draft = None
+        stream_id = self._send_all([request])[0]
+        if request.open and message_body is not None:
+            try:
+                self.send(message_body, stream_id)
+            except BaseException:  # the caller will never know its id
+                with contextlib.suppress(http_client.ResponseNotReady):  # `close()` has cancelled it
+                    self.cancel(stream_id)
+                raise
+        return stream_id
+
+    def _begun(self) -> tuple[Drafts, Draft]:
+        """Return the request that this thread has begun, and where it is kept."""
+        drafts = self._drafts
+        draft = None if drafts is None else drafts.draft
+        if drafts is None or draft is None:
+            raise http_client.CannotSendHeader("this thread has begun no request: putrequest() does")
+        return drafts, draft
