@@ -20,6 +20,7 @@ from dataclasses import dataclass
 
 from .connection import HTTP20Connection
 from .installing import install
+from .protocols import environment
 from .trust import create_context
 from .urls import parse
 
@@ -248,6 +249,10 @@ def _protocol(version: int) -> str:
 
 def run_script(arguments: argparse.Namespace) -> int:
     """Run an unmodified script as `python SCRIPT` does, but with `hyperlite.client` for http.client."""
+    try:
+        environment()
+    except ValueError as error:
+        raise SystemExit(f"hyperlite run: {error}") from None
     sys.argv = [arguments.script, *arguments.arguments]
     sys.path.insert(0, os.path.dirname(os.path.abspath(arguments.script)))
     install()  # for good: threads, and what is registered with atexit, go on when the script has ended

@@ -27,9 +27,9 @@ from .engine import make_engine
 from .fields import authority
 from .hosts import ascii_host_of_2003
 from .mux import Mux
+from .protocols import H2, Protocols
 from .response import HTTP20Response
 from .timeouts import deadline_after, resolve_timeout
-from .tls import H2
 from .translator import StrictSocket
 
 if TYPE_CHECKING:  # at run time `ssl` is http.client's name here
@@ -206,12 +206,21 @@ class HTTPSConnection(HTTPConnection, http_client.HTTPSConnection):
             context=context.to_dial_with if isinstance(context, _Unasked) else self._context,
             timeout=timeout,
             start=start,
+            alpn=self._spoken().offer(),
         )
         if protocol == H2:
             origin = authority(ascii_host_of_2003(host), port, self.default_port)
             engine = make_engine(trace=self.debuglevel > 0)
             mux = Mux(self.sock, engine, timeout=timeout)
             self.sock = StrictSocket(mux, b"https", origin, weakref.WeakMethod(self._renew))
+
+    def _spoken(self) -> Protocols:
+        """Return what may be spoken: what the variable HYPERLITE_PROTOCOLS says, or both."""
+        known = vars(self)
+        if "_protocols" not in known:
+            known["_protocols"] = Protocols(None, secure=True)
+        protocols: Protocols = known["_protocols"]
+        return protocols
 
     def _renew(self) -> Mux | None:
         """Return the connection for a request that the server has not processed, opened again if it must be.

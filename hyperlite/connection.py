@@ -20,7 +20,7 @@ import math
 import threading
 import time
 import weakref
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from .engine import MAX_HEADER_LIST
@@ -31,6 +31,7 @@ from .http1 import Lane
 from .http1_exchange import Exchange
 from .message import MAX_FIELDS
 from .mux import MAX_BUFFERED, Mux
+from .protocols import BOTH, Protocols, checked_protocols
 from .putting import PuttingConnection
 from .replay import begin_again, for_all_tries, may_replay, pause
 from .request import Priority, priority_value
@@ -53,7 +54,8 @@ class HTTP20Connection(PuttingConnection):
     Args:
         host: the name, or `name:port`.
         port: by default 443, or 80 with `secure=False`.
-        secure: with TLS; ALPN then tells the protocol. False: cleartext HTTP/2, by prior knowledge.
+        secure: with TLS; ALPN then tells the protocol. False: cleartext HTTP/2, by prior knowledge, unless
+            `upgrade` or `protocols` says otherwise.
         timeout: seconds that each blocking step may last; None: no limit.  By default that of
             `socket.setdefaulttimeout`.
         source_address: (host, port) to connect from.
@@ -75,6 +77,10 @@ class HTTP20Connection(PuttingConnection):
         upgrade: with `secure=False`: begin in HTTP/1.1, and ask by the first request to go on in HTTP/2 (RFC
             7540 section 3.2); a server that does not want to is spoken to in HTTP/1.1.  It is asked again
             when the connection is opened again.
+        protocols: which may be spoken: a tuple or list of "h2", "http/1.1" or both, in any order.  With TLS
+            they are what ALPN offers, and ("h2",) has a server that does not choose HTTP/2 be an error
+            (`NotHTTP2`).  With `secure=False`, ("h2",) is prior knowledge, ("http/1.1",) is HTTP/1.1, and
+            both is as None.  None: both; with TLS, what the variable HYPERLITE_PROTOCOLS says, if it is set.
         enable_push: let the server answer what was not asked for: `response.pushes`. Off, a promise breaks
             the protocol.
         max_header_list: bytes of one response's header fields, by the measure of RFC 9113 section
@@ -102,6 +108,7 @@ class HTTP20Connection(PuttingConnection):
         ping_timeout: float = PING_TIMEOUT,
         enable_push: bool = False,
         upgrade: bool = False,
+        protocols: Sequence[str] | None = None,
         max_header_list: int = MAX_HEADER_LIST,
         max_response_headers: int = MAX_FIELDS,
         require_close_notify: bool = True,
@@ -120,6 +127,10 @@ class HTTP20Connection(PuttingConnection):
         if upgrade and secure:
             raise ValueError("upgrade=True is for secure=False: with TLS, ALPN chooses the protocol")
         self._upgrade = upgrade
+        allowed = checked_protocols(protocols)
+        if upgrade and allowed not in (None, BOTH):
+            raise ValueError("upgrade=True goes from HTTP/1.1 to HTTP/2: protocols must allow both")
+        self._protocols = Protocols(allowed, secure=secure)
         self._engine_options = {
             "max_header_list": max_header_list,
             "max_fields": max_response_headers,

@@ -22,9 +22,10 @@ from .fields import authority
 from .hosts import ascii_host
 from .http1 import Lane
 from .mux import Mux
+from .protocols import H2, HTTP11, Protocols
 from .shared_socket import SharedSocket
 from .timeouts import deadline_after, remaining, resolve_timeout
-from .tls import H2, HTTP11, Session
+from .tls import Session
 
 T = TypeVar("T")
 
@@ -35,6 +36,7 @@ class DiallingConnection(http_client.HTTPSConnection):
     source_address: tuple[str, int] | None
     _secure: bool
     _context: Any
+    _protocols: Protocols
     _max_buffered: int
     _engine_options: dict[str, Any]
     _mux_options: dict[str, Any]
@@ -60,13 +62,16 @@ class DiallingConnection(http_client.HTTPSConnection):
         Raises:
             OSError, ssl.SSLError: as http.client's `connect()`.
             InadequateSecurity: HTTP/2 was negotiated with a cipher that it forbids.
+            NotHTTP2: `protocols` is ("h2",), and the server did not choose HTTP/2.
         """
         with self._dialling:
             self._retire()
-            sock, protocol = self._open((H2, HTTP11), self._dial_by)
+            offer = self._protocols.offer()
+            sock, protocol = self._open(offer, self._dial_by)
             try:
-                self._upgrade_next = self._upgrade and not self._secure
-                self._talk(sock, http2=protocol == H2 or not (self._secure or self._upgrade))
+                self._upgrade_next = self._upgrade and H2 in offer
+                prior_knowledge = H2 in offer and not self._upgrade
+                self._talk(sock, http2=protocol == H2 if self._secure else prior_knowledge)
             except BaseException:
                 sock.close()
                 raise

@@ -117,7 +117,7 @@ class ProtocolError(HTTP2Error):
 
 
 class NotHTTP2(ProtocolError):
-    """The peer answered on an HTTP/2 connection in another protocol."""
+    """The peer answered in another protocol, or did not choose HTTP/2 where no other may be spoken."""
 
 
 class StreamReset(HTTP2Error, ConnectionResetError):

@@ -10,7 +10,9 @@ class Installation:
 
     def __init__(self) -> None:
         from . import client  # noqa: PLC0415  who imports hyperlite need not want this
+        from .protocols import environment  # noqa: PLC0415
 
+        environment()  # what is wrong with it is told now, and not by the first connection
         self._before = sys.modules["http.client"], http.client
         sys.modules["http.client"] = http.client = client
 
@@ -35,6 +37,12 @@ def install() -> Installation:
     had been taken out of it by name (`from http.client import HTTPSConnection`) stays as it was.
     So do openers of `urllib.request` that exist already, `urlopen()`'s own too: from Python 3.12 on they hold
     a context that offers HTTP/1.1 alone, and that offer is respected.
+
+    `HTTPSConnection` speaks what the variable HYPERLITE_PROTOCOLS names: `h2`, `http/1.1`, or both with a
+    comma between them, as where it is not set.
+
+    Raises:
+        ValueError: that variable names something else.
 
     Returns:
         What undoes it: `with hyperlite.install(): …`, or its `undo()`.

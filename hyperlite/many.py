@@ -39,6 +39,7 @@ from .order import Order
 from .origins import Lease, Origin
 from .poller import Poller
 from .pooled import PooledConnection
+from .protocols import HTTP11
 from .proxies import environment
 from .schedule import Schedule
 from .steering import Steering
@@ -209,7 +210,7 @@ class Loop:
         What is raised is the first request's failure, which still waits to be begun.
         """
         origin, task = window.origin, window.parked[0]
-        if origin.protocol == "http/1.1" or not task.repeatable:
+        if origin.protocol == HTTP11 or not task.repeatable:
             if window.jobs >= origin.max_connections:
                 return False
             self._crew.fetch(window)

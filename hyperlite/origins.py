@@ -25,11 +25,9 @@ from typing import Any, NamedTuple
 from .errors import RequestTimeout, again
 from .forking import watch
 from .pooled import Attempt, Key, PooledConnection
+from .protocols import H2, HTTP11, REMEMBERED
 from .timeouts import deadline_after, remaining
-from .tls import H2
 
-# Seconds for which it is remembered that an origin has no HTTP/2. Long enough for a crawl.
-REMEMBERED = 300.0
 # Seconds for which no further connection is tried after one was refused beside others.
 FULL = 5.0
 # Seconds for which an HTTP/2 connection that was just given back needs no look, which would cost a twentieth
@@ -108,9 +106,10 @@ class Origin:
         self._counters = counters
         self._lock = threading.Lock()
         self._changed = threading.Condition(self._lock)
+        self._protocols = key.choice()
         # -- guarded by _lock --
         self._connections: list[PooledConnection] = []
-        self._protocol: str | None = None if key.scheme == "https" else "http/1.1"
+        self._protocol: str | None = None  # that the latest connection speaks
         self._known_until = 0.0
         self._full_until = 0.0  # the server has refused a further connection
         self._dialling = 0
@@ -304,20 +303,22 @@ class Origin:
             return False
         if not self._dialling or eager:
             return True
-        return self.protocol == "http/1.1"  # otherwise the one under way will do for all who wait
+        return self.protocol == HTTP11  # otherwise the one under way will do for all who wait
 
     @property
     def protocol(self) -> str | None:
         """What the origin speaks ("h2", "http/1.1"), or None if that is not known, or not any more."""
-        if self.key.scheme == "https" and self._protocol == "http/1.1":
-            return self._protocol if time.monotonic() < self._known_until else None
+        if self._protocols.http1_alone:
+            return HTTP11
+        if self._protocol == HTTP11:
+            return HTTP11 if time.monotonic() < self._known_until else None
         return self._protocol
 
     @property
     def max_connections(self) -> int:
         """How many connections there may be, by what is known of the protocol."""
         settings = self._settings
-        return settings.max_http1 if self.protocol == "http/1.1" else settings.max_connections
+        return settings.max_http1 if self.protocol == HTTP11 else settings.max_connections
 
     @property
     def vacancies(self) -> int:
@@ -348,7 +349,9 @@ class Origin:
         failure: BaseException | None = None
         try:
             self._counters.dialled += 1
-            connection = PooledConnection(self.key, timeout=timeout, **self._settings.options)
+            connection = PooledConnection(
+                self.key, timeout=timeout, protocols=self._protocols, **self._settings.options
+            )
             connection.dial(deadline_after(timeout))
         except BaseException as error:
             self._counters.failed_dials += 1
@@ -363,7 +366,7 @@ class Origin:
                 self._failure = failure if isinstance(failure, Exception) and not over else None
                 if failure is None and connection is not None:
                     lease = Lease(self, connection)
-                    self._protocol = H2 if connection.mux is not None else "http/1.1"
+                    self._protocol = HTTP11 if connection.mux is None else H2
                     self._known_until = time.monotonic() + REMEMBERED
                     if not self._closed:
                         self._connections.append(connection)

@@ -15,7 +15,7 @@ import ssl
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from .fetching import FetchResponse, Outcome
@@ -23,6 +23,7 @@ from .forking import watch
 from .hops import drain, wrap, wrap_whole
 from .origins import Counters, Origin, Settings
 from .pooled import Attempt, Key
+from .protocols import checked_protocols
 from .proxies import Proxies, rules
 from .redirects import Header
 from .slots import KEEPALIVE_IDLE, PING_TIMEOUT
@@ -64,6 +65,8 @@ class ConnectionPool:
         allow_downgrade: follow redirects from https to http.
         source_address: (host, port) to connect from.
         keepalive_idle, ping_timeout: as for `HTTP20Connection`.
+        protocols: which may be spoken, as for `HTTP20Connection`; but http:// URLs are asked for in HTTP/1.1,
+            unless it is ("h2",), which for them is prior knowledge.
     """
 
     def __init__(
@@ -86,6 +89,7 @@ class ConnectionPool:
         source_address: tuple[str, int] | None = None,
         keepalive_idle: float | None = KEEPALIVE_IDLE,
         ping_timeout: float = PING_TIMEOUT,
+        protocols: Sequence[str] | None = None,
     ) -> None:
         if max_connections_per_origin < 1:
             raise ValueError("max_connections_per_origin must be at least 1")
@@ -112,6 +116,7 @@ class ConnectionPool:
             context=None,
             proxies=rules(proxies),
             headers=_default_headers(headers),
+            protocols=checked_protocols(protocols),
         )
         self._counters = Counters()
         self._contexts = MadeContexts()
@@ -151,7 +156,7 @@ class ConnectionPool:
             decode: undo gzip and deflate, and br and zstd where their packages are installed.
             stream: return when the header is there; the body is read from the response.
             options: `timeout`, `deadline`, `retries`, `verify`, `cert`, `context`, `proxies`,
-                `max_body` and `allow_downgrade`, as for the pool, for this fetch alone.
+                `max_body`, `allow_downgrade` and `protocols`, as for the pool, for this fetch alone.
 
         Raises:
             http.client.InvalidURL, ValueError, TypeError: the arguments make no sense.
@@ -234,18 +239,21 @@ class ConnectionPool:
         verify: Verify | None = None,
         cert: Cert = None,
         context: ssl.SSLContext | None = None,
+        protocols: Sequence[str] | None = None,
         **others: Any,
     ) -> Options:
         """Return the pool's options, with some of them changed; TypeError for what is none.
 
         Args:
-            retries, verify, cert, context, others: as for `fetch()`.
+            retries, verify, cert, context, protocols, others: as for `fetch()`.
         """
         unknown = others.keys() - _CHANGEABLE
         if unknown:
             raise TypeError(f"{', '.join(sorted(unknown))!r} is no option of fetch()")
         if retries is not None:
             others["retries"] = _retries(retries)
+        if protocols is not None:
+            others["protocols"] = checked_protocols(protocols)
         if "proxies" in others:
             others["proxies"] = rules(others["proxies"])
         if context is None and verify is None and cert is None:
@@ -342,7 +350,7 @@ class ConnectionPool:
     def origin(self, task: Task) -> Origin:
         """Return the connections for a task's next hop."""
         context = task.options.context if task.url.scheme == "https" else None
-        return self.origin_of(Key.of(task.url, task.proxy, context))
+        return self.origin_of(Key.of(task.url, task.proxy, context, protocols=task.options.protocols))
 
     def origin_of(self, key: Key) -> Origin:
         """Return the connections that a key stands for.

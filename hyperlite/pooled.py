@@ -15,6 +15,7 @@ from .fields import authority
 from .forking import OwnLock
 from .http1 import Lane
 from .mux import Mux
+from .protocols import H2, HTTP11, Protocols
 from .proxies import Proxy
 from .redirects import Header
 from .request import Request
@@ -36,6 +37,7 @@ class Key(NamedTuple):
     proxy: Proxy | None
     context: ssl.SSLContext | None  # by identity
     verification: tuple[Any, ...]  # what can be changed on a context while connections stand
+    protocols: tuple[str, ...] | None = None  # that may be spoken, as the caller says
 
     @classmethod
     def of(
@@ -45,10 +47,22 @@ class Key(NamedTuple):
         context: ssl.SSLContext | None,
         *,
         verified: bool = False,
+        protocols: tuple[str, ...] | None = None,
     ) -> "Key":
-        """Return the key for a URL; for `verified` see `trust_of`."""
+        """Return the key for a URL; for `verified` see `trust_of`, for `protocols` `checked_protocols()`.
+
+        Raises:
+            ValueError: HTTP/2 alone may be spoken, and an HTTP proxy is asked for an http:// URL.
+        """
+        if protocols == (H2,) and proxy is not None and proxy.scheme == url.scheme == "http":
+            raise ValueError(f'protocols=("h2",): {proxy!r} is asked for http:// URLs in HTTP/1.1')
         verification = () if context is None else trust_of(context, verified=verified)
-        return cls(url.scheme, url.host, url.port, proxy, context, verification)
+        return cls(url.scheme, url.host, url.port, proxy, context, verification, protocols)
+
+    def choice(self) -> Protocols:
+        """Return what may be spoken: in cleartext HTTP/1.1, unless the caller knows that it is HTTP/2."""
+        secure = self.scheme == "https"
+        return Protocols(self.protocols if secure or self.protocols == (H2,) else (HTTP11,), secure=secure)
 
     def __str__(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
@@ -57,7 +71,13 @@ class Key(NamedTuple):
 
 
 class PooledConnection(HTTP20Connection):
-    """A connection of a pool: one socket, HTTP/2 or HTTP/1.1 as the server has it, cleartext HTTP/1.1 too.
+    """A connection of a pool: one socket, HTTP/2 or HTTP/1.1.
+
+    Args:
+        key: what sets it apart.
+        timeout: seconds that a step may last, or None.
+        protocols: what may be spoken, which all connections to the origin have in common.
+        options: of `HTTP20Connection`.
 
     Attributes:
         mux: the HTTP/2 connection, or None on HTTP/1.1, and before it is dialled.
@@ -66,7 +86,7 @@ class PooledConnection(HTTP20Connection):
         idle_since: the monotonic time at which it was last given back.
     """
 
-    def __init__(self, key: Key, *, timeout: float | None, **options: Any) -> None:
+    def __init__(self, key: Key, *, timeout: float | None, protocols: Protocols, **options: Any) -> None:
         proxy, secure = key.proxy, key.scheme == "https"
         forwarded = proxy is not None and proxy.scheme == "http"
         host, port = (proxy.host, proxy.port) if proxy and forwarded else (key.host, key.port)
@@ -78,6 +98,7 @@ class PooledConnection(HTTP20Connection):
             context=key.context,
             **options,
         )
+        self._protocols = protocols
         self._trust = key.verification if secure else None  # so it is dialled, whatever happens meanwhile
         self.mux: Mux | None = None
         self.leased = 0
@@ -99,7 +120,7 @@ class PooledConnection(HTTP20Connection):
         self._forwarded = forwarded and not secure
 
     def _talk(self, sock: socket.socket, *, http2: bool) -> None:
-        super()._talk(sock, http2=http2 and self._secure)
+        super()._talk(sock, http2=http2)
         self.auto_open = 0
         if isinstance(self._transport, Mux):
             self.mux = self._transport

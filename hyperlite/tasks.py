@@ -91,6 +91,7 @@ class Options(NamedTuple):
     context: ssl.SSLContext | None
     proxies: Rules | None  # None: as the environment says
     headers: tuple[Header, ...]  # what is sent unless the request has its own
+    protocols: tuple[str, ...] | None  # that may be spoken; None: see `HTTP20Connection`
 
 
 def limits(options: dict[str, Any]) -> dict[str, Any]:

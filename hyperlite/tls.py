@@ -22,14 +22,12 @@ import weakref
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from .client_hello import ClientHello, client_hello
+from .client_hello import client_hello
 from .errors import ConnectionLost, ErrorCode, InadequateSecurity
+from .protocols import BOTH, H2, check_choice, is_refused, narrowed, not_http2
 from .timeouts import remaining
 from .transport import wait_for
 from .trust import own_of, sslsocket_class_of
-
-H2 = "h2"
-HTTP11 = "http/1.1"
 
 CreateConnection = Callable[..., socket.socket]
 
@@ -120,7 +118,7 @@ def connect(
     timeout: float | None = None,
     by: float | None = None,
     source_address: tuple[str, int] | None = None,
-    alpn: Sequence[str] = (H2, HTTP11),
+    alpn: Sequence[str] = BOTH,
     session: Session | None = None,
     trust: tuple[Any, ...] | None = None,
     create_connection: CreateConnection = socket.create_connection,
@@ -178,7 +176,7 @@ def secure(
     timeout: float | None,
     start: float,
     by: float | None = None,
-    alpn: Sequence[str] = (H2, HTTP11),
+    alpn: Sequence[str] = BOTH,
     session: Session | None = None,
     trust: tuple[Any, ...] | None = None,
     proxy: tuple[str, int] | None = None,
@@ -196,7 +194,7 @@ def secure(
         start: the monotonic time at which connecting began.
         by: as for `connect`.
         alpn: what to offer, best first, unless the context offers something itself: then that is offered,
-            but no HTTP/2 that is not in `alpn`.
+            but nothing that `alpn` excludes; see `narrowed`.
         session: offered only on the terms on which it was made: the same host, port, proxy and context, and
             nothing changed on the context that decides trust.
         trust: what `trust_of` the context returned: so the handshake is made, though it is changed meanwhile.
@@ -205,6 +203,7 @@ def secure(
 
     Raises:
         As `connect`.  ConnectionLost: a context that makes its TLS sockets itself is not as `trust` says.
+        NotHTTP2: `alpn` is HTTP/2 alone, and the server did not choose it.
     """
     deadline = by
     if timeout is not None:
@@ -230,15 +229,16 @@ def secure(
             _shake_hands(wrapped, peer, deadline)
         wrapped.settimeout(timeout)
         protocol = wrapped.selected_alpn_protocol() if isinstance(wrapped, ssl.SSLSocket) else None
+        check_choice(protocol, alpn, peer)
         if protocol == H2:
-            if H2 not in alpn:
-                raise ConnectionError(f"{peer} chose HTTP/2, which is of no use here")
             _check_cipher(wrapped)
             _callers[wrapped] = wrapped.context if private is None else context
             wrapped.context = _blank(_stock()[0])
-    except BaseException:
+    except BaseException as error:
         wrapped.close()
         sock.close()
+        if is_refused(error, alpn):
+            raise not_http2(peer) from error
         raise
     return wrapped, protocol
 
@@ -326,7 +326,7 @@ def _private_for(terms: Terms, name: str, alpn: Sequence[str]) -> ssl.SSLContext
             *versions,
             bool(context.post_handshake_auth),
             curve,
-            _offer(hello, alpn),
+            narrowed(hello.protocols, alpn),
             None if sslsocket_class in usual else sslsocket_class,
         )
     )
@@ -375,15 +375,6 @@ def _versions(protocol: int, options: int, least: int, most: int) -> tuple[int, 
         return None  # setting it is deprecated
     everything = spoken[0] == ssl.TLSVersion.TLSv1
     return ssl.TLSVersion.MINIMUM_SUPPORTED if everything else spoken[0], spoken[-1]
-
-
-def _offer(hello: ClientHello, alpn: Sequence[str]) -> tuple[str, ...]:
-    """Return the protocols for ALPN: the context's own, if it has any."""
-    if not hello.protocols:
-        return tuple(alpn)
-    if H2 in alpn:
-        return hello.protocols
-    return tuple(protocol for protocol in hello.protocols if protocol != H2) or tuple(alpn)
 
 
 @functools.lru_cache(maxsize=32)  # making one takes a tenth of a handshake's time

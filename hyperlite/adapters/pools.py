@@ -29,6 +29,7 @@ from ..forking import watch
 from ..origins import Origin
 from ..pool import ConnectionPool
 from ..pooled import Key
+from ..protocols import H2
 from ..proxies import Proxy
 from ..redirects import Header
 from ..tasks import Options, Retries
@@ -76,9 +77,21 @@ class Beneath:
         maxsize: HTTP/2 connections to one origin, at most.
         block: have that be true of HTTP/1.1 as well.
         source_address: (host, port) to connect from.
+        protocols: which may be spoken, as for `ConnectionPool`.
+
+    Attributes:
+        protocols: the same, checked.
     """
 
-    def __init__(self, maxsize: int, *, block: bool, source_address: tuple[str, int] | None = None) -> None:
+    def __init__(
+        self,
+        maxsize: int,
+        *,
+        block: bool,
+        source_address: tuple[str, int] | None = None,
+        protocols: tuple[str, ...] | None = None,
+    ) -> None:
+        self.protocols = protocols
         self._options = {
             "timeout": None,
             "max_connections_per_origin": max(1, maxsize),
@@ -86,6 +99,7 @@ class Beneath:
             "proxies": False,
             "retries": Retries(total=0),
             "source_address": source_address,
+            "protocols": protocols,
         }
         self.contexts = Contexts()
         self.making = threading.Lock()  # of managers for proxies
@@ -112,6 +126,15 @@ class Beneath:
                     self._pool = made
                 pool = self._pool
         return pool
+
+    def check_urllib3(self) -> None:
+        """Refuse to leave to urllib3 what hyperlite cannot do, where HTTP/2 alone may be spoken.
+
+        Raises:
+            ValueError: that is so.
+        """
+        if self.protocols == (H2,):
+            raise ValueError('protocols=("h2",): this is left to urllib3, which speaks HTTP/1.1')
 
     def hand_out(self) -> ConnectionPool:
         """Return the pool to somebody who may use it when this is garbage: closing it is theirs then."""
@@ -264,7 +287,11 @@ class Multiplexed(urllib3.HTTPConnectionPool):
             if verified and not is_stock(context):
                 context.check_hostname = True  # which switches verification on, as urllib3 does each time
             url = URL(self.scheme, self.host, self.port or 0, "/")
-            known = self._key = (context, via, Key.of(url, via, context, verified=verified))
+            choice = self.beneath.protocols
+            if choice == (H2,) and self.proxy is not None and self.scheme == "http":
+                raise ValueError(f'protocols=("h2",): {self.proxy} is asked for http:// URLs in HTTP/1.1')
+            key = Key.of(url, via, context, verified=verified, protocols=choice)
+            known = self._key = (context, via, key)
         return pool.origin_of(known[2])
 
     def _context(self) -> Any:
@@ -289,7 +316,7 @@ class Multiplexed(urllib3.HTTPConnectionPool):
 
 
 class HTTPConnectionPool(Multiplexed):
-    """The pool for an http:// origin: HTTP/1.1."""
+    """The pool for an http:// origin: HTTP/1.1, unless HTTP/2 alone may be spoken."""
 
 
 class HTTPSConnectionPool(Multiplexed, urllib3.HTTPSConnectionPool):
@@ -354,6 +381,7 @@ def _make(
     kind: Any = ssl_.SSLContext if given is None else type(given)  # urllib3 can be told to use pyOpenSSL's
     foreign = not issubclass(kind, ssl.SSLContext) and ours is not HTTPConnectionPool
     if foreign or any(arguments.get(name) is not None for name in _BEYOND):
+        beneath.check_urllib3()
         return stock(host, port, **arguments)
     socks = arguments.pop("_socks_options", None)
     pool = ours(host, port, **arguments)

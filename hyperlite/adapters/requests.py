@@ -11,6 +11,7 @@ hyperlite's, and they multiplex.
 """
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 import requests
@@ -18,6 +19,7 @@ from requests.adapters import HTTPAdapter
 from urllib3 import PoolManager
 
 from ..pool import ConnectionPool
+from ..protocols import checked_protocols
 from .pools import Beneath, Multiplexed, own, stand_on
 from .raw import HTTP20Raw
 
@@ -44,7 +46,18 @@ class HTTP20Adapter(HTTPAdapter):
         max_retries: as for `requests.adapters.HTTPAdapter`: a number, or a urllib3.util.Retry.
         pool_block: have `pool_maxsize` bound HTTP/1.1 connections too; otherwise there are as many as
             there are requests at once.
+        protocols: which may be spoken, as for `hyperlite.ConnectionPool`: ("h2", "http/1.1"), or one of them.
+
+    Raises:
+        ValueError: `protocols` is something else.
     """
+
+    __attrs__ = [*HTTPAdapter.__attrs__, "_protocols"]  # noqa: RUF012  what is pickled
+    _protocols: tuple[str, ...] | None = None
+
+    def __init__(self, *args: Any, protocols: Sequence[str] | None = None, **options: Any) -> None:
+        self._protocols = checked_protocols(protocols)
+        super().__init__(*args, **options)
 
     @property
     def poolmanager(self) -> Any:
@@ -62,6 +75,7 @@ class HTTP20Adapter(HTTPAdapter):
             arguments.get("maxsize") or 1,
             block=bool(arguments.get("block")),
             source_address=arguments.get("source_address"),
+            protocols=self._protocols,
         )
         self._found: dict[Any, tuple[Multiplexed, dict[str, Any]]] = {}
         if isinstance(manager, PoolManager):
@@ -145,10 +159,13 @@ class HTTP20Adapter(HTTPAdapter):
             proxy: its URL.
             proxy_kwargs: for urllib3's manager.
         """
+        is_beyond = proxy.lower().startswith("https:")
+        if is_beyond:
+            self._beneath.check_urllib3()
         with self._beneath.making:
             is_new = proxy not in self.proxy_manager
             manager = super().proxy_manager_for(proxy, **proxy_kwargs)
-            if is_new and not proxy.lower().startswith("https:"):
+            if is_new and not is_beyond:
                 stand_on(manager, self._beneath)
         return manager
 

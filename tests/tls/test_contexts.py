@@ -205,6 +205,33 @@ class TestWhatIsOffered:
         assert hello_of(contact(context)).alpn == http2
         assert hello_of(contact(context, alpn=("http/1.1",))).alpn == http1
 
+    @pytest.mark.parametrize("protocols", [("h2",), ("http/1.1",), ("h2", "http/1.1")])
+    def test_protocols_change_alpn_alone(
+        self, ca: trustme.CA, monkeypatch: pytest.MonkeyPatch, protocols: tuple[str, ...]
+    ) -> None:
+        context = frozen_context(ca).freeze()
+        theirs = alike(hello_of(lambda port: plain(context, port)))
+
+        def connection(port: int) -> None:
+            with hyperlite.HTTP20Connection(
+                "localhost", port, context=context, timeout=TIMEOUT, protocols=protocols
+            ) as conn:
+                conn.connect()
+
+        def fetch(port: int) -> None:
+            with hyperlite.ConnectionPool(context=context, timeout=TIMEOUT, retries=0) as pool:
+                pool.fetch(f"https://localhost:{port}/", protocols=protocols)
+
+        def strict(port: int) -> None:
+            hyperlite.client.HTTPSConnection("localhost", port, context=context, timeout=TIMEOUT).connect()
+
+        monkeypatch.setenv("HYPERLITE_PROTOCOLS", "h2,http/1.1")
+        ours = [hello_of(connection), hello_of(fetch)]
+        monkeypatch.setenv("HYPERLITE_PROTOCOLS", ",".join(protocols))
+        ours.append(hello_of(strict))
+        assert [hello.alpn for hello in ours] == [list(protocols)] * 3
+        assert [alike(hello) for hello in ours] == [theirs] * 3
+
     def test_it_is_read_at_each_dial(self, ca: trustme.CA) -> None:
         context = client_context(ca)
         for offer in (["http/1.1"], ["h2"], ["http/1.1"]):

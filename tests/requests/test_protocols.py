@@ -1,0 +1,73 @@
+"""`HTTP20Adapter(protocols=...)`: what is spoken beneath requests."""
+
+import pickle
+from typing import Any
+
+import pytest
+import requests
+
+from hyperlite.adapters.requests import HTTP20Adapter
+from tests.conftest import Serve
+from tests.connect_proxy import Proxy
+
+from .conftest import MakeSession
+
+H2, HTTP11, BOTH = ("h2",), ("http/1.1",), ("h2", "http/1.1")
+
+
+@pytest.mark.parametrize(
+    ("secure", "protocols", "version"),
+    [
+        (True, None, "HTTP/2"),
+        (True, BOTH, "HTTP/2"),
+        (True, H2, "HTTP/2"),
+        (True, HTTP11, "HTTP/1.1"),
+        (False, None, "HTTP/1.1"),
+        (False, BOTH, "HTTP/1.1"),
+        (False, H2, "HTTP/2"),
+        (False, HTTP11, "HTTP/1.1"),
+    ],
+)
+def test_what_is_chosen_is_spoken(
+    serve: Serve, make_session: MakeSession, secure: bool, protocols: Any, version: str
+) -> None:
+    server, session = serve(secure=secure), make_session(HTTP20Adapter(protocols=protocols))
+    for _ in range(2):
+        response = session.post(server.url("/count"), data=b"12345")
+        assert (response.raw.version_string, response.text) == (version, "5")
+    assert server.connections == 1
+
+
+def test_http2_alone_that_the_server_does_not_choose_is_an_error(
+    serve: Serve, make_session: MakeSession
+) -> None:
+    server, session = serve(alpn=HTTP11), make_session(HTTP20Adapter(protocols=H2))
+    with pytest.raises(requests.ConnectionError, match="did not choose HTTP/2"):
+        session.get(server.url())
+    assert server.log == []
+
+
+def test_http2_alone_is_not_left_to_urllib3(make_session: MakeSession) -> None:
+    session = make_session(HTTP20Adapter(protocols=H2))
+    for _ in range(2):
+        with pytest.raises(ValueError, match="is left to urllib3"):
+            session.get("https://localhost/", proxies={"https": "https://localhost:1"})
+        with pytest.raises(ValueError, match="is asked for http:// URLs"):
+            session.get("http://example.org/", proxies={"http": "http://localhost:1"})
+
+
+def test_http2_alone_goes_through_a_tunnel(serve: Serve, make_session: MakeSession) -> None:
+    server, session = serve(), make_session(HTTP20Adapter(protocols=H2))
+    with Proxy() as proxy:
+        response = session.get(server.url(), proxies={"https": proxy.url()})
+        assert response.raw.version_string == "HTTP/2"
+
+
+def test_it_is_pickled(serve: Serve, make_session: MakeSession) -> None:
+    copy = pickle.loads(pickle.dumps(HTTP20Adapter(protocols=HTTP11)))
+    assert make_session(copy).get(serve().url()).raw.version_string == "HTTP/1.1"
+
+
+def test_anything_else_is_an_error() -> None:
+    with pytest.raises(ValueError, match="'h3' is not among the protocols"):
+        HTTP20Adapter(protocols=("h3",))
