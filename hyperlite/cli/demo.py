@@ -1,28 +1,21 @@
-"""The command line.
-
-`python -m hyperlite demo` crawls a bookstore over HTTP/2 and over HTTP/1.1; `python -m hyperlite run
-SCRIPT` runs a script with `hyperlite.client` in the place of http.client.
-"""
+"""`hyperlite demo`: a bookstore of 3,000 books, crawled over HTTP/2 and over HTTP/1.1."""
 
 import argparse
 import contextlib
 import http.client
 import json
 import math
-import os
-import runpy
 import ssl
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
-from .connection import HTTP20Connection
-from .installing import install
-from .protocols import environment
-from .trust import create_context
-from .urls import parse
+from ..connection import HTTP20Connection
+from ..trust import create_context
+from ..urls import parse
 
 LATENCY_MS = 10
 
@@ -235,7 +228,7 @@ def _checked(response: http.client.HTTPResponse) -> bytes:
 
 def _check_books(crawl: Crawl) -> None:
     """Check every book against what the shop should have."""
-    from .testing.bookstore import books  # noqa: PLC0415  what the demo needs, the library does not
+    from ..testing.bookstore import books  # noqa: PLC0415  what the demo needs, the library does not
 
     expected = books()
     for number, body in enumerate(crawl.bodies):
@@ -247,45 +240,23 @@ def _protocol(version: int) -> str:
     return "HTTP/2" if version == 20 else f"HTTP/{version / 10:.1f}"
 
 
-def run_script(arguments: argparse.Namespace) -> int:
-    """Run an unmodified script as `python SCRIPT` does, but with `hyperlite.client` for http.client."""
-    try:
-        environment()
-    except ValueError as error:
-        raise SystemExit(f"hyperlite run: {error}") from None
-    sys.argv = [arguments.script, *arguments.arguments]
-    sys.path.insert(0, os.path.dirname(os.path.abspath(arguments.script)))
-    install()  # for good: threads, and what is registered with atexit, go on when the script has ended
-    runpy.run_path(arguments.script, run_name="__main__")
-    return 0
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command; returns the exit status."""
-    parser = argparse.ArgumentParser(prog="hyperlite", description=__doc__)
-    commands = parser.add_subparsers(dest="command", required=True)
-    crawl = commands.add_parser("demo", help="crawl 3,000 books over HTTP/2 and over HTTP/1.1")
-    crawl.add_argument(
+def declare(commands: Any) -> None:
+    """Tell argparse of the command and its options."""
+    parser = commands.add_parser("demo", help="crawl 3,000 books over HTTP/2 and over HTTP/1.1")
+    parser.add_argument(
         "--url", help="a server to crawl instead of the embedded one; {id} stands for a number"
     )
-    crawl.add_argument("--ca", help="a PEM file with the authority that signed its certificate")
-    crawl.add_argument("--chunk", type=_positive, default=100, help="requests under way at once (100)")
-    crawl.add_argument("--count", type=_positive, default=3000, help="how many books (3000)")
-    crawl.add_argument(
+    parser.add_argument("--ca", help="a PEM file with the authority that signed its certificate")
+    parser.add_argument("--chunk", type=_positive, default=100, help="requests under way at once (100)")
+    parser.add_argument("--count", type=_positive, default=3000, help="how many books (3000)")
+    parser.add_argument(
         "--latency",
         type=_latency,
         default=LATENCY_MS,
         metavar="MS",
         help=f"round trip of the second round ({LATENCY_MS})",
     )
-    crawl.set_defaults(run=demo)
-    script = commands.add_parser("run", help="run a script with hyperlite in the place of http.client")
-    script.add_argument("script", help="the path of a Python script")
-    script.add_argument("arguments", nargs=argparse.REMAINDER, help="its arguments")
-    script.set_defaults(run=run_script)
-    options = parser.parse_args(arguments)
-    status: int = options.run(options)
-    return status
+    parser.set_defaults(run=demo)
 
 
 def _latency(text: str) -> float:
