@@ -47,9 +47,7 @@ def run(arguments: Sequence[str]) -> int:
     if excluding := [option for option in options if _excludes(option)]:
         print(f"hyperlite run: error: {excluding[0]} keeps hyperlite out of the program", file=sys.stderr)
         return 2
-    if (
-        "HYPERLITE_PROTOCOLS" in os.environ
-    ):  # mostly it is not; to look costs an import
+    if "HYPERLITE_PROTOCOLS" in os.environ:  # mostly it is not; to look costs an import
         _check_protocols()
     command = [sys.executable, *options, *program]
     if os.name != "nt":
