@@ -132,5 +132,5 @@ class Budget:
 
 def weight(response: FetchResponse, *, body: bool = True) -> int:
     """Return how many bytes of a response are held: its header fields, and its body."""
-    fields = sum(len(name) + len(value) for name, value in response.raw.getheaders())
+    fields = sum(len(name) + len(value) for name, value in response.headers.items())
     return fields + (response.buffered if body else 0)

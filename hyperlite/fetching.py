@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from . import charsets, decoding
 from .errors import BodyTooLarge, IncompleteBody, RequestTimeout, again
+from .fields import to_message
 from .response import HTTP_2, HTTP20Response
 from .urls import URL
 
@@ -55,7 +56,8 @@ class FetchResponse:
     Attributes:
         status: the status code.
         reason: the standard phrase for it; on HTTP/1.1 what the server sent.
-        headers: an `http.client.HTTPMessage`: names in any case, repeats kept.
+        headers: an `http.client.HTTPMessage`: asked for by names in any case, repeats kept. It shows names as
+            the server has sent them, on HTTP/2 in lower case.
         url: where it came from, after redirects and with the request's fragment, without credentials.
         history: the redirects that led to it, oldest first, each a FetchResponse.
         http_version: "HTTP/2", "HTTP/1.1" or "HTTP/1.0".
@@ -70,6 +72,7 @@ class FetchResponse:
 
     # What is the same for nearly all of them, and not set in each.
     elapsed = 0.0
+    _headers: http_client.HTTPMessage | None = None
     _begun = False  # a part of the body was handed out by read()
     _ended = False  # and so was the rest
     _meter: Callable[[int], None] | None = None
@@ -128,8 +131,11 @@ class FetchResponse:
 
     @property
     def headers(self) -> http_client.HTTPMessage:
-        """The header fields."""
-        return self.raw.headers
+        """The header fields, their names as the server has sent them: on HTTP/2 in lower case."""
+        if self._headers is None:
+            stream = self.raw._stream
+            self._headers = self.raw.headers if stream is None else to_message(stream.response_fields)
+        return self._headers
 
     @property
     def http_version(self) -> str:

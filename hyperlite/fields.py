@@ -269,9 +269,14 @@ def is_response_value(value: bytes) -> bool:
 
 def to_message(fields: Iterable[Field]) -> HTTPMessage:
     """Return response fields as http.client does: an HTTPMessage, decoded as Latin-1, repeats kept."""
+    return message_of(
+        [(name.decode("latin-1"), value.decode("latin-1")) for name, value in fields if name[:1] != b":"]
+    )
+
+
+def message_of(pairs: list[tuple[str, str]]) -> HTTPMessage:
+    """Return an HTTPMessage with these names and values, in this order."""
     message = HTTPMessage()
     # What a parser's set_raw() does with each; `message[name] = value` would ask a policy first.
-    message._headers = [  # type: ignore[attr-defined]
-        (name.decode("latin-1"), value.decode("latin-1")) for name, value in fields if name[:1] != b":"
-    ]
+    message._headers = pairs  # type: ignore[attr-defined]
     return message

@@ -25,6 +25,7 @@ from .errors import (
 )
 from .fields import to_message
 from .mux import Mux
+from .spelling import spelled_message
 from .stream import Stream
 
 if TYPE_CHECKING:
@@ -252,9 +253,9 @@ class HTTP20Response(http_client.HTTPResponse):
 
     @Lazy
     def headers(self) -> http_client.HTTPMessage:
-        """The header fields: an HTTPMessage, made when it is first asked for."""
+        """The header fields: an HTTPMessage, made when it is first asked for; names as on HTTP/1.1."""
         assert self._stream is not None
-        return to_message(self._stream.response_fields)
+        return spelled_message(self._stream.response_fields)
 
     @Lazy
     def msg(self) -> http_client.HTTPMessage:
@@ -355,14 +356,17 @@ class HTTP20Response(http_client.HTTPResponse):
 
     @property
     def trailers(self) -> http_client.HTTPMessage:
-        """The trailer fields (RFC 9110 section 6.5), which come after the body: empty before it is read."""
+        """The trailer fields (RFC 9110 section 6.5), which come after the body: empty before it is read.
+
+        Their names are as they came: in lower case on HTTP/2.
+        """
         return to_message(self._stream.trailers if self._stream else ())
 
     @property
     def informational(self) -> list[tuple[int, http_client.HTTPMessage]]:
         """The 1xx responses that came before this one: (status, header fields) each."""
         seen = self._stream.informational if self._stream else ()
-        return [(status, to_message(fields)) for status, fields in seen]
+        return [(status, spelled_message(fields)) for status, fields in seen]
 
     @property
     def pushes(self) -> "list[HTTP20Push]":

@@ -341,7 +341,7 @@ def test_debuglevel(h2: client.HTTPSConnection, capsys: pytest.CaptureFixture[st
     assert any(line.startswith("frame out: HEADERS stream 1 ") and "END_STREAM" in line for line in lines)
     assert any(line.startswith("frame in: HEADERS stream 1 ") for line in lines)
     assert "reply: 'HTTP/2 200 OK'" in lines
-    assert "header: content-length: 5" in lines
+    assert "header: Content-Length: 5" in lines
 
 
 def test_debuglevel_of_a_connection_that_is_open(serve: Serve, capsys: pytest.CaptureFixture[str]) -> None:

@@ -187,9 +187,10 @@ class TestOnEitherProtocol:
         response = get(conn, "/cookies")
         assert response.headers.get_all("Set-Cookie") == ["a=1", "b=2"]
         assert response.getheader("set-cookie") == "a=1, b=2"
+        name = "Set-Cookie" if response.version == 20 else "set-cookie"  # as the server wrote it
         assert [field for field in response.getheaders() if field[0].lower() == "set-cookie"] == [
-            ("set-cookie", "a=1"),
-            ("set-cookie", "b=2"),
+            (name, "a=1"),
+            (name, "b=2"),
         ]
 
     @pytest.mark.parametrize(

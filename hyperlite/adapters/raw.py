@@ -125,11 +125,12 @@ class HTTP20Raw(HTTPResponse):
             )
         self = cls.__new__(cls)
         fields: dict[str, list[str]] = {}
-        for name, value in raw.headers.raw_items():  # in lower case
-            if name in fields:
-                fields[name].append(value)
+        for name, value in raw.headers.raw_items():
+            key = name.lower()
+            if key in fields:
+                fields[key].append(value)
             else:
-                fields[name] = [name, value]
+                fields[key] = [name, value]
         self.headers = headers = HTTPHeaderDict.__new__(HTTPHeaderDict)
         headers._container = fields
         self.status = status = raw.status

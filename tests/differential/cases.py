@@ -5,37 +5,15 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from .bodies import BAD, DATA, GOOD
+from .calls import CHUNKED, HANG, put, read, request, with_body
 from .observe import Case, attempt, head, outcome, state
 
-HANG = 0.5  # how long to wait for a server that waits for us
-
-
-def request(*args: Any, **options: Any) -> Callable[[Any], Any]:
-    """Make a call of request() and all that follows."""
-
-    def call(conn: Any) -> Any:
-        conn.request(*args, **options)
-        return outcome(conn)
-
-    return call
-
-
-def _with_body(method: str, make: Any, headers: dict[str, Any], **options: Any) -> Callable[[Any], Any]:
-    def call(conn: Any) -> Any:
-        with make() as body:
-            conn.request(method, "/report", body, headers, **options)
-            return outcome(conn)
-
-    return call
-
-
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
-CHUNKED = {"Transfer-Encoding": "chunked"}
 
 
 def methods() -> Iterator[Case]:
     for method, kind in itertools.product(METHODS, ("None", "b''", "bytes", "str", "list")):
-        yield Case(f"{method} with {kind}", _with_body(method, GOOD[kind], {}))
+        yield Case(f"{method} with {kind}", with_body(method, GOOD[kind], {}))
     good = ("get", "post", "M-SEARCH", "X", "A" * 200, "!#$%&'*+-.^_`|~")
     bad = ("", " ", "A B", "GET\r\n", "GET\0", "G\tET", "G\xc9T", "G(T", "GET:", b"GET", None, 5)
     for method in good + bad:
@@ -161,33 +139,18 @@ def headers() -> Iterator[Case]:
         yield Case(f"content-length {label}", put(*fields, pieces=(b"5\r\nhello\r\n0\r\n\r\n",)))
 
 
-def put(*fields: tuple[Any, ...], pieces: tuple[Any, ...] = (), **options: Any) -> Callable[[Any], Any]:
-    """Make a call of putrequest(), putheader() for each field, endheaders(), and send() for each piece."""
-
-    def call(conn: Any) -> Any:
-        conn.putrequest("POST" if pieces else "GET", "/report", **options)
-        for field in fields:
-            conn.putheader(*field)
-        conn.endheaders()
-        for piece in pieces:
-            conn.send(piece)
-        return outcome(conn)
-
-    return call
-
-
 def bodies() -> Iterator[Case]:
     for kind, make in GOOD.items():
-        yield Case(f"body {kind}", _with_body("POST", make, {}))
+        yield Case(f"body {kind}", with_body("POST", make, {}))
         # http.client sends pieces unframed here; a sized body is what makes sense of it
         if kind not in ("None", "b''", "empty str"):
-            yield Case(f"body {kind}, chunked", _with_body("POST", make, CHUNKED, encode_chunked=True))
+            yield Case(f"body {kind}, chunked", with_body("POST", make, CHUNKED, encode_chunked=True))
     for kind, make in BAD.items():
-        yield Case(f"body {kind}", _with_body("POST", make, {}))
-        yield Case(f"body {kind}, chunked", _with_body("POST", make, CHUNKED, encode_chunked=True))
+        yield Case(f"body {kind}", with_body("POST", make, {}))
+        yield Case(f"body {kind}, chunked", with_body("POST", make, CHUNKED, encode_chunked=True))
     for kind in ("bytes", "str", "bytearray", "BytesIO", "file", "reader", "list", "generator", "mmap"):
         for flag in (False, True):
-            call = _with_body("PUT", GOOD[kind], {"Content-Length": "5"}, encode_chunked=flag)
+            call = with_body("PUT", GOOD[kind], {"Content-Length": "5"}, encode_chunked=flag)
             yield Case(f"body {kind}, its content-length, encode_chunked={flag}", call)
     yield from _lengths()
     yield from _chunks()
@@ -195,7 +158,7 @@ def bodies() -> Iterator[Case]:
 
 def _lengths() -> Iterator[Case]:
     for value in ("9", "3", "-1", "five", "5, 5", "+5", " 5 "):
-        call = _with_body("POST", GOOD["bytes"], {"Content-Length": value})
+        call = with_body("POST", GOOD["bytes"], {"Content-Length": value})
         yield Case(f"body bytes, content-length {value!r}", call, HANG if value == "9" else 10)
     yield Case("content-length put, body sent", put(("Content-Length", "5"), pieces=(DATA,)))
     yield Case("content-length put, sent in pieces", put(("Content-Length", 5), pieces=(b"he", b"", b"llo")))
@@ -230,7 +193,7 @@ def _chunks() -> Iterator[Case]:
         yield Case(f"chunks by hand, {label}", call, HANG if hangs else 10)
     yield Case("chunks by hand, in request()", _framed_request)
     for kind in ("bytes", "generator"):
-        call = _with_body("POST", GOOD[kind], CHUNKED)
+        call = with_body("POST", GOOD[kind], CHUNKED)
         yield Case(f"body {kind}, chunked said and not done", call, HANG)
 
 
@@ -279,30 +242,32 @@ READS: dict[str, Callable[[Any], Any]] = {
 }
 
 
-def _read(target: str, read: Callable[[Any], Any], method: str = "GET") -> Callable[[Any], Any]:
-    def call(conn: Any) -> Any:
-        conn.request(method, target)
-        return outcome(conn, read)
-
-    return call
-
-
 def reading() -> Iterator[Case]:
-    for (style, read), target in itertools.product(READS.items(), ("/lines", "/pieces", "/empty")):
+    for (style, how), target in itertools.product(READS.items(), ("/lines", "/pieces", "/empty")):
         hangs = (target, style) == ("/empty", "peek")
-        yield Case(f"{target} by {style}", _read(target, read), HANG if hangs else 10)
+        yield Case(f"{target} by {style}", read(target, how), HANG if hangs else 10)
     for style, target in itertools.product(("read()", "read(5)", "readline", "readinto", "iteration"), (
         "/large", "/large-pieces", "/cut-sized", "/cut-chunked", "/unchanged", "/empty-pieces",
     )):  # fmt: skip
-        yield Case(f"{target} by {style}", _read(target, READS[style]))
+        yield Case(f"{target} by {style}", read(target, READS[style]))
     for style in ("read()", "read(5)", "read1()", "peek", "readline", "readinto", "close() early"):
-        yield Case(f"HEAD by {style}", _read("/lines", READS[style], "HEAD"))
+        yield Case(f"HEAD by {style}", read("/lines", READS[style], "HEAD"))
 
 
 def responses() -> Iterator[Case]:
     for number in (200, 201, 202, 204, 206, 299, 301, 304, 400, 401, 404, 405, 418, 429, 500, 503, 599):
         yield Case(f"status {number}", request("GET", f"/status?n={number}"))
-    for target in ("/cookies", "/latin", "/trailers", "/hints", "/100", "/close", "/cut-before"):
+    for target in (
+        "/cookies",
+        "/latin",
+        "/fields",
+        "/spelt",
+        "/trailers",
+        "/hints",
+        "/100",
+        "/close",
+        "/cut-before",
+    ):
         yield Case(f"response {target}", request("GET", target))
     for target in ("/lines", "/pieces", "/empty", "/unchanged", "/status?n=204", "/status?n=404"):
         yield Case(f"HEAD {target}", request("HEAD", target))

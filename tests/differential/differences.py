@@ -33,6 +33,14 @@ GROUPS = (
         ("response /close", "order: sock after will_close"),
     ),
     Group(
+        "the names of a response's fields are spelt as the server has spelt them",
+        "they are spelt as IANA has registered them (`ETag`, `WWW-Authenticate`), else with each word "
+        "capitalised (`X-Request-Id`), and in lower case if they begin with `x-amz-`, `x-goog-`, `x-ms-` or "
+        "`grpc-`",
+        "HTTP/2 carries names in lower case (RFC 9113 section 8.2.1); this is how most servers spell them.",
+        ("response /spelt",),
+    ),
+    Group(
         "sends what is no token as a method",
         "ValueError",
         "RFC 9110 section 9.1; an intermediary that speaks HTTP/1.1 might read something else.",

@@ -48,7 +48,7 @@ def head(response: Any) -> dict[str, Any]:
         "status": response.status,
         "code": response.getcode(),
         "reason": response.reason,
-        "headers": [(k.lower(), v) for k, v in response.getheaders() if k.lower() not in unseen],
+        "headers": [(k, v) for k, v in response.getheaders() if k.lower() not in unseen],
         "cookies": response.msg.get_all("set-cookie"),
         "joined": response.getheader("X-ONE"),
         "default": response.getheader("x-not-there", "default"),
