@@ -1,6 +1,8 @@
 """What all tests share: the embedded server with a few routes, and a connection to it."""
 
+import gc
 import json
+import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
@@ -8,6 +10,30 @@ import pytest
 
 import hyperlite
 from hyperlite.testing.server import Exchange, Request, Response, Server, streaming
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Have each of several processes begin with its share of the tests that take long.
+
+    pytest-xdist gives each process a run of the list, and none has to wait at the end for the others then.
+    """
+    processes = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    if processes == 1:
+        return
+    long = [item for item in items if item.get_closest_marker("long")]
+    short = [item for item in items if not item.get_closest_marker("long")]
+    runs = [round(len(short) * number / processes) for number in range(processes + 1)]
+    items[:] = [
+        item
+        for number in range(processes)
+        for item in (*long[number::processes], *short[runs[number] : runs[number + 1]])
+    ]
+
+
+def pytest_collection_finish() -> None:
+    """Have the collector leave out what pytest has made of ten thousand tests: many tests call it."""
+    gc.collect()
+    gc.freeze()
 
 
 def report(request: Request) -> Response:

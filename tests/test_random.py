@@ -159,6 +159,7 @@ def seeds(share: float) -> range:
     return range(int(ROUNDS * share))
 
 
+@pytest.mark.long
 @pytest.mark.timeout(600)  # for five hundred rounds; a round that hangs says so itself
 @pytest.mark.parametrize(
     ("alpn", "limit", "share"), [("h2", 100, 0.4), ("h2", 3, 0.4), ("h2", 1, 0.2), ("http/1.1", 1, 1)]

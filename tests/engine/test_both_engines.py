@@ -344,6 +344,7 @@ def test_both_engines_do_the_same(machine: type[BothEngines]) -> None:
     run_state_machine_as_test(machine, settings=QUICK)
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not FUZZ_SECONDS, reason="HYPERLITE_FUZZ_SECONDS says for how long")
 @pytest.mark.timeout(FUZZ_SECONDS + 120)
 def test_both_engines_do_the_same_for_long() -> None:

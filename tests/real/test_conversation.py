@@ -27,6 +27,7 @@ def conn(node_site: Site) -> Iterator[hyperlite.HTTP20Connection]:
         yield conn
 
 
+@pytest.mark.long
 def test_nobody_waits_longer_than_a_turn(conn: hyperlite.HTTP20Connection) -> None:
     received = [0] * DOWNLOADS
 

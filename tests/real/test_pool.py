@@ -1,5 +1,6 @@
 """fetch() and fetch_many() with servers that other people wrote."""
 
+import functools
 import json
 import re
 import select
@@ -29,7 +30,12 @@ SITES = {
     "h1": Block(LOCATIONS + REDIRECTS, http2=False),
     "plain": Block(LOCATIONS + REDIRECTS, http2=False, secure=False),
 }
-BOOKS = [json.dumps(book).encode() for book in books().values()]
+
+
+@functools.cache
+def pages() -> list[bytes]:
+    """Return what the shop answers for each book: made when the first test asks, not in each process."""
+    return [json.dumps(book).encode() for book in books().values()]
 
 
 def url(site: Site, target: str = "/") -> str:
@@ -81,7 +87,7 @@ def test_other_servers(
 ) -> None:
     found = request.getfixturevalue(fixture)
     site = found if isinstance(found, Site) else found["h2"]
-    expected = BOOKS[1] if target == "/book/1" else pool.fetch(url(site)).body
+    expected = pages()[1] if target == "/book/1" else pool.fetch(url(site)).body
     outcomes = list(pool.fetch_many([url(site, target)] * 150, concurrency=50))
     assert {outcome.result().body for outcome in outcomes} == {expected}
     assert {outcome.result().http_version for outcome in outcomes} == {"HTTP/2"}
@@ -116,7 +122,7 @@ def test_what_is_sent(pool: ConnectionPool, nghttpd_site: Site, site: Site, tmp_
 
 def test_redirects(pool: ConnectionPool, redirecting: dict[str, Site], site: Site) -> None:
     response = pool.fetch(url(site, "/moved"))
-    assert (response.url, response.body) == (url(site, "/book/7"), BOOKS[7])
+    assert (response.url, response.body) == (url(site, "/book/7"), pages()[7])
     assert [hop.status for hop in response.history] == [301]
     assert pool.fetch(url(site, "/see-other"), "POST", body=b"1").text == "GET||"
     assert pool.fetch(url(site, "/temporarily"), "POST", body=b"123").text == "POST|3|"
@@ -126,7 +132,7 @@ def test_redirects(pool: ConnectionPool, redirecting: dict[str, Site], site: Sit
     for other in ("h2", "h1"):
         far = url(redirecting[other], "/book/3")
         response = pool.fetch(url(site, f"/elsewhere?url={far}"))
-        assert (response.url, response.body) == (far, BOOKS[3])
+        assert (response.url, response.body) == (far, pages()[3])
     if site.secure:
         with pytest.raises(RedirectError, match="https"):
             pool.fetch(url(site, f"/elsewhere?url={url(redirecting['plain'], '/book/3')}"))
@@ -140,7 +146,7 @@ def test_redirects_of_many(pool: ConnectionPool, redirecting: dict[str, Site]) -
         for number, (origin, target) in enumerate(ways)
     ]
     outcomes = list(pool.fetch_many(urls, ordered=True, concurrency=30))
-    assert [outcome.result().body for outcome in outcomes] == BOOKS[: len(ways)]
+    assert [outcome.result().body for outcome in outcomes] == pages()[: len(ways)]
     assert {len(outcome.result().history) for outcome in outcomes} == {1}
 
 
@@ -150,7 +156,7 @@ def test_redirects_of_many(pool: ConnectionPool, redirecting: dict[str, Site]) -
 def test_a_few_hundred_on_one_connection(pool: ConnectionPool, redirecting: dict[str, Site]) -> None:
     urls = [url(redirecting["h2"], f"/book/{number}") for number in range(400)]
     outcomes = list(pool.fetch_many(urls, ordered=True))
-    assert [outcome.result().body for outcome in outcomes] == BOOKS[:400]
+    assert [outcome.result().body for outcome in outcomes] == pages()[:400]
     assert len(connections_of(outcomes)) == 1
 
 
@@ -160,13 +166,13 @@ def test_a_few_hundred_where_there_is_no_http2(
 ) -> None:
     urls = [url(redirecting[name], f"/book/{number}") for number in range(300)]
     outcomes = list(pool.fetch_many(urls, ordered=True))
-    assert [outcome.result().body for outcome in outcomes] == BOOKS[:300]
+    assert [outcome.result().body for outcome in outcomes] == pages()[:300]
     assert {outcome.result().http_version for outcome in outcomes} == {"HTTP/1.1"}
     assert len(connections_of(outcomes)) <= 10
 
 
 def test_large_bodies_among_small_ones(pool: ConnectionPool, site: Site, root: Path) -> None:
-    files = {f"/book/{number}": BOOKS[number] for number in range(20)}
+    files = {f"/book/{number}": pages()[number] for number in range(20)}
     files |= {f"/mebibyte?{number}": (root / "mebibyte").read_bytes() for number in range(10)}
     outcomes = list(pool.fetch_many([url(site, target) for target in files], ordered=True))
     assert [outcome.result().body for outcome in outcomes] == list(files.values())
