@@ -71,7 +71,8 @@ class Arrivals(Slots):
             reason += f": {_going_away_reason(self._going_away)}"
         elif cause is not None:
             reason += f": {cause}"
-        error = ConnectionLost(reason, error_code=code)
+        required = code == ErrorCode.HTTP_1_1_REQUIRED and self._require_http1_locked()
+        error = ConnectionLost(reason, error_code=code, retry_safe=required)
         error.__cause__ = cause
         self._shut_locked(error)
 
@@ -143,9 +144,16 @@ class Arrivals(Slots):
         if stream is None:
             return
         kind = StreamReset if event.remote else MalformedResponse
-        refused = event.remote and event.error_code == ErrorCode.REFUSED_STREAM and not stream.answered
+        refused = event.remote and event.error_code == ErrorCode.REFUSED_STREAM
+        reason = event.reason
+        if event.remote and event.error_code == ErrorCode.HTTP_1_1_REQUIRED:
+            refused = self._require_http1_locked()
+            reason += _in_vain(stream, excluded=not refused)
         stream.error = kind(
-            event.reason, error_code=event.error_code, stream_id=stream.stream_id, retry_safe=refused
+            reason,
+            error_code=event.error_code,
+            stream_id=stream.stream_id,
+            retry_safe=refused and not stream.answered,
         )
         if event.remote and event.error_code in _REFUSALS and not stream.status:
             self._refused_locked(stream)
@@ -173,9 +181,25 @@ class Arrivals(Slots):
             ConnectionGoingAway("the server refuses every request on this connection", retry_safe=True)
         )
 
+    def _require_http1_locked(self) -> bool:
+        """Take note that the peer requires HTTP/1.1; tell whether that may be spoken.
+
+        Then a request that it has not answered counts as not processed, whatever its method, as it does for
+        curl and for browsers, and this connection takes no further ones.
+        """
+        if self._protocols is None or not self._protocols.require_http1():
+            return False
+        if not self._draining:
+            self._draining = True
+            reason, code = "the server requires HTTP/1.1", ErrorCode.HTTP_1_1_REQUIRED
+            self._refuse_queue_locked(ConnectionGoingAway(reason, error_code=code, retry_safe=True))
+        return True
+
     def _on_going_away(self, event: GoAwayReceived) -> None:
         self._going_away = event
         self._draining = True
+        required = event.error_code == ErrorCode.HTTP_1_1_REQUIRED
+        excluded = required and not self._require_http1_locked()
         error = ConnectionGoingAway(
             f"the server is going away: {_going_away_reason(event)}",
             error_code=event.error_code,
@@ -186,7 +210,10 @@ class Arrivals(Slots):
             if wire_id % 2 and wire_id > event.last_wire_id:  # those that the server has opened go on
                 self._engine.reset(wire_id, ErrorCode.CANCEL)
                 # Where an answer has begun to come, that disproves what the peer says here.
-                stream.error = error.for_stream(stream.stream_id, retry_safe=not stream.answered)
+                safe = not (stream.answered or excluded)
+                stream.error = error.for_stream(stream.stream_id, retry_safe=safe)
+                if required:
+                    stream.error.args = (str(error) + _in_vain(stream, excluded=excluded),)
                 self._finish_locked(stream)
                 self._abandoned += stream.pushes or ()
 
@@ -204,6 +231,22 @@ _HANDLERS: dict[type[Event], Callable[[Arrivals, Any], None]] = {
     GoAwayReceived: Arrivals._on_going_away,
     ConnectionFailed: Arrivals._on_connection_failed,
 }
+
+
+def _in_vain(stream: Stream, *, excluded: bool) -> str:
+    """Return why a request that the server wants in HTTP/1.1 is not sent again so; nothing if it may be.
+
+    Args:
+        stream: the request.
+        excluded: HTTP/1.1 may not be spoken.
+    """
+    if excluded:
+        return ": the server requires HTTP/1.1, which the choice of protocols excludes"
+    if not stream.request.repeatable:
+        return (
+            ": the server requires HTTP/1.1, and the body cannot be sent again; the next request is so sent"
+        )
+    return ""
 
 
 def _failure(event: ConnectionFailed) -> HTTP2Error:

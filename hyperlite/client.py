@@ -60,7 +60,12 @@ class HTTPResponse(HTTP20Response):
             return
         if "status" in vars(self):
             return  # begun already
-        self._sock.await_head(self._stream)
+        sock = self._sock.await_head(self._stream)
+        if sock is not None:  # it comes in HTTP/1.1
+            self._stream = None
+            super().__init__(sock, self.debuglevel, self._method)
+            super().begin()
+            return
         del self.fp  # it is open now
         self._fill(self._stream)
         self.will_close = self._sock.closes  # getresponse() then leaves the connection to the response
@@ -211,7 +216,7 @@ class HTTPSConnection(HTTPConnection, http_client.HTTPSConnection):
         if protocol == H2:
             origin = authority(ascii_host_of_2003(host), port, self.default_port)
             engine = make_engine(trace=self.debuglevel > 0)
-            mux = Mux(self.sock, engine, timeout=timeout)
+            mux = Mux(self.sock, engine, timeout=timeout, protocols=self._spoken())
             self.sock = StrictSocket(mux, b"https", origin, weakref.WeakMethod(self._renew))
 
     def _spoken(self) -> Protocols:
@@ -222,19 +227,19 @@ class HTTPSConnection(HTTPConnection, http_client.HTTPSConnection):
         protocols: Protocols = known["_protocols"]
         return protocols
 
-    def _renew(self) -> Mux | None:
-        """Return the connection for a request that the server has not processed, opened again if it must be.
+    def _renew(self) -> Any:
+        """Return the socket for a request that the server has not processed, opened again if it must be.
 
         Returns:
-            None if `auto_open` is off, or if the server does not speak HTTP/2 any more.
+            A `StrictSocket`; or a plain socket, where the server requires HTTP/1.1 or has no HTTP/2 any more;
+            None if `auto_open` is off.
         """
-        if self.auto_open:
-            self._leave_if_unusable()
-            if self.sock is None:
-                self.connect()
-            if isinstance(self.sock, StrictSocket):
-                return self.sock.mux
-        return None
+        if not self.auto_open:
+            return None
+        self._leave_if_unusable()
+        if self.sock is None:
+            self.connect()
+        return self.sock
 
     def _leave_if_unusable(self) -> None:
         """Let go of an HTTP/2 connection that takes no further requests."""

@@ -35,7 +35,7 @@ from .protocols import BOTH, Protocols, checked_protocols
 from .putting import PuttingConnection
 from .replay import begin_again, for_all_tries, may_replay, pause
 from .request import Priority, priority_value
-from .requesting import Pending, unknown
+from .requesting import Pending, standing, unknown
 from .response import HTTP20Response
 from .slots import KEEPALIVE_IDLE, PING_TIMEOUT
 from .stream import Stream
@@ -172,12 +172,12 @@ class HTTP20Connection(PuttingConnection):
         """
         pending = self._take(stream_id)
         try:
-            if isinstance(pending, Exchange):
-                assert pending.lane is not None
-                return pending.lane.response(pending)
-            if not pending.status:
-                self._await_head(pending)
-            return self.response_class.from_stream(pending, pending.request.method)
+            if isinstance(pending, Stream) and (pending.status or self._await_head(pending)):
+                return self.response_class.from_stream(pending, pending.request.method)
+            exchange = standing(pending)
+            assert isinstance(exchange, Exchange)
+            assert exchange.lane is not None
+            return exchange.lane.response(exchange)
         except BaseException as error:
             self._cancel(pending)
             if isinstance(pending, Stream):
@@ -274,25 +274,31 @@ class HTTP20Connection(PuttingConnection):
             raise http_client.NotConnected("PING needs an open HTTP/2 connection")
         return mux.ping(mux.timeout if timeout is None else checked_seconds(timeout, "timeout"))
 
-    def _await_head(self, stream: Stream) -> None:
-        """Wait for a response's header block, sending the request again where that is safe."""
-        while True:
+    def _await_head(self, stream: Stream) -> bool:
+        """Wait for a response's header block, sending the request again where that is safe.
+
+        Returns:
+            False if it goes on over HTTP/1.1, where its heir is to be waited for.
+        """
+        while stream.heir is None:
             mux = stream.mux
             if mux is None:  # another thread is sending it again
                 self._while_dialling(end_of_step(stream.request), lambda: None)
                 continue
             try:
                 if mux.wait_head(stream):
-                    return
+                    return True
             except HTTP2Error as error:
                 if not self._replay(mux, stream, error):
                     raise
+        return False
 
     def _is_ready(self, pending: Pending, since: float, until: float | None) -> bool:
         """Tell whether `getresponse()` would not wait; sends the request again where that is safe.
 
         If that takes longer than `until`, a monotonic time, the request is not ready yet, and has not failed.
         """
+        pending = standing(pending)
         if isinstance(pending, Exchange):
             return pending.settled or (pending.lane is not None and pending.lane.expire(pending))
         mux, error = pending.mux, pending.error
@@ -313,7 +319,7 @@ class HTTP20Connection(PuttingConnection):
     def _wait_for_one(self, waiting: list[Pending], since: float, timeout: float | None) -> None:
         """Wait for one of these requests, `timeout` seconds at most, or until the time of one is over."""
         by_transport: dict[Mux | Lane, list[Any]] = {}
-        for item in waiting:
+        for item in map(standing, waiting):
             transport = item.lane if isinstance(item, Exchange) else item.mux
             if transport is not None:
                 by_transport.setdefault(transport, []).append(item)
@@ -382,7 +388,9 @@ class HTTP20Connection(PuttingConnection):
             self._submit(current, batch, by)
         except BaseException as failure:
             for one in batch:
-                if one.mux is None:  # in nobody's hands
+                if one.heir is not None and one.heir.lane is None:
+                    one.heir = None
+                if one.mux is None and one.heir is None:  # in nobody's hands
                     one.mux, one.error = mux, error.for_stream(one.stream_id, retry_safe=True)
                     one.error.__cause__ = failure
             raise

@@ -98,6 +98,7 @@ class DiallingConnection(http_client.HTTPSConnection):
             engine,
             timeout=resolve_timeout(self.timeout),
             max_buffered=self._max_buffered,
+            protocols=self._protocols,
             **self._mux_options,
         )
         self._transport = mux

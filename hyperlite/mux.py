@@ -18,6 +18,7 @@ from .engine import Engine, with_trace
 from .errors import ConnectionLost, HTTP2Error, RequestTimeout
 from .forking import watch
 from .link import LOOKS
+from .protocols import Protocols
 from .slots import KEEPALIVE_IDLE, PING_TIMEOUT, Ping
 from .stream import Stream
 from .tls import session_of
@@ -41,6 +42,7 @@ class Mux(Ending):
         max_buffered: bytes of unread data to take beyond the stream windows where progress needs it.
         keepalive_idle: seconds of silence after which a request brings a PING along; None: never.
         ping_timeout: seconds of waiting in which the peer must then say something.
+        protocols: are told if the peer requires HTTP/1.1; None: nothing is.
     """
 
     def __init__(
@@ -52,6 +54,7 @@ class Mux(Ending):
         max_buffered: int = MAX_BUFFERED,
         keepalive_idle: float | None = KEEPALIVE_IDLE,
         ping_timeout: float = PING_TIMEOUT,
+        protocols: Protocols | None = None,
     ) -> None:
         super().__init__(
             sock,
@@ -60,6 +63,7 @@ class Mux(Ending):
             max_buffered=max_buffered,
             keepalive_idle=keepalive_idle,
             ping_timeout=ping_timeout,
+            protocols=protocols,
         )
         watch(self)  # the last: in a child that is forked before this there is nothing to be closed
 

@@ -106,7 +106,7 @@ class Origin:
         self._counters = counters
         self._lock = threading.Lock()
         self._changed = threading.Condition(self._lock)
-        self._protocols = key.choice()
+        self._protocols = key.choice()  # which the connections tell what the server requires
         # -- guarded by _lock --
         self._connections: list[PooledConnection] = []
         self._protocol: str | None = None  # that the latest connection speaks
@@ -117,6 +117,7 @@ class Origin:
         self._round = 0  # of dialling: who waits for one that fails is told so
         self._failure: Exception | None = None
         self._closed = False
+        self._dismissed: list[PooledConnection] = []  # on HTTP/2, where HTTP/1.1 is required: to be drained
         self.abandoned: deque[Lease] = deque()  # by finalizers, which may not take the lock
         self.last_used = time.monotonic()
         watch(self)
@@ -149,6 +150,7 @@ class Origin:
                         joined = self._wait_locked(deadline, timeout)
                         continue
                     self._dialling += 1
+            self._dismiss()
             if lease is None:
                 try:
                     return self._dial(remaining(deadline))
@@ -171,10 +173,13 @@ class Origin:
                 self.collect()
             with self._lock:
                 first = self._pick_locked(shared=True, queue=insist)
-                if first is None:
-                    return None
-                further = min(count - 1, first.connection.room)
-                leases = [first, *(Lease(self, first.connection) for _ in range(further))]
+                leases = [] if first is None else [first]
+                if first is not None:
+                    further = min(count - 1, first.connection.room)
+                    leases += [Lease(self, first.connection) for _ in range(further)]
+            self._dismiss()
+            if not leases:
+                return None
             if self._is_good(leases):
                 return leases
 
@@ -236,22 +241,33 @@ class Origin:
         else:
             connection.mux.drain()
 
+    def _dismiss(self) -> None:
+        """Have connections that get no further requests close when they have finished those under way."""
+        while self._dismissed:
+            mux = self._dismissed.pop().mux
+            if mux is not None:
+                mux.drain()
+
     def _pick_locked(self, *, shared: bool = False, queue: bool = True) -> Lease | None:
         """Choose a connection and lease it; None if another must be dialled, or waited for."""
         if self._closed:
             raise _closed()
         best: PooledConnection | None = None
-        over = False
+        over, http1_alone = False, self._protocols.http1_alone
         for connection in self._connections:
             mux = connection.mux
             if mux is None and shared:
                 continue
-            if mux is not None and not mux.usable:
+            if mux is not None and (http1_alone or not mux.usable):
                 over = True
             elif connection.room > 0 and (best is None or connection.leased > best.leased):
                 best = connection  # the fullest: the others become idle and are closed
         if over:  # what takes no more requests finishes what it has, and its place is free
-            self._connections = [one for one in self._connections if one.mux is None or one.mux.usable]
+            if http1_alone:
+                self._dismissed += [one for one in self._connections if one.mux is not None]
+            self._connections = [
+                one for one in self._connections if one.mux is None or (one.mux.usable and not http1_alone)
+            ]
         if best is None and queue and not self._dialling and not self._may_dial_locked(eager=True):
             # All are full and there may be no more: the shortest queue.
             best = min(
@@ -396,7 +412,7 @@ class Origin:
         """Close the connections; a response that is being read on HTTP/2 can be read to its end."""
         with self._lock:
             self._closed = True
-            connections, self._connections = self._connections, []
+            connections, self._connections = self._connections + self._dismissed, []
             self._changed.notify_all()
         for connection in connections:
             connection.close()

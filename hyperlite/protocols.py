@@ -86,6 +86,13 @@ class Protocols:
         """Whether a new connection is to be HTTP/1.1 in any case."""
         return H2 not in self.allowed or (self._http1_until > 0 and time.monotonic() < self._http1_until)
 
+    def require_http1(self) -> bool:
+        """Take note that the server requires HTTP/1.1, for REMEMBERED seconds; false if that is excluded."""
+        if HTTP11 not in self.allowed:
+            return False
+        self._http1_until = time.monotonic() + REMEMBERED
+        return True
+
     def offer(self) -> tuple[str, ...]:
         """Return what a new connection may speak, best first."""
         return (HTTP11,) if self.http1_alone else self.allowed

@@ -176,7 +176,7 @@ class RequestingConnection(DiallingConnection):
 
     def _settle(self, pending: list[Pending]) -> None:
         """Wait until what has been handed over is sent, or queued."""
-        for one in pending:
+        for one in map(standing, pending):
             if isinstance(one, Exchange):
                 assert one.lane is not None
                 one.lane.settle(one)
@@ -222,8 +222,12 @@ class RequestingConnection(DiallingConnection):
                 if one.request.open:
                     self._sending[one.stream_id] = one
 
-    def _submit(self, current: Mux | Lane, streams: list[Stream], by: float | None) -> Mux:
-        """Hand streams to a mux: the current one, or its successor if it takes no more."""
+    def _submit(self, current: Mux | Lane, streams: list[Stream], by: float | None) -> None:
+        """Hand streams to the current transport, or to its successor if that takes no more.
+
+        Where that speaks HTTP/1.1, because the server requires it or has nothing else any more, each request
+        goes on there as the stream's heir.
+        """
         for _ in range(MAX_TRIES):
             if isinstance(current, Lane) and self._upgrade_next:
                 # By a request whose answer is of no use: these may have been sent before.
@@ -231,9 +235,13 @@ class RequestingConnection(DiallingConnection):
                 question.deadline = earliest(question.deadline, by)
                 self._cancel(self._ask_to_upgrade(current, 0, question))
             elif isinstance(current, Lane):
-                raise ConnectionGoingAway("the server does not speak HTTP/2 any more", retry_safe=True)
+                for stream in streams:
+                    stream.heir = Exchange(stream.stream_id, stream.request)
+                    stream.heir.thread = stream.thread
+                current.submit([stream.heir for stream in streams if stream.heir is not None])
+                return
             elif current.submit(streams, gather=True):
-                return current
+                return
             current = self._usable_transport(by)
         raise ConnectionGoingAway(
             "the server closes each connection before it takes a request", retry_safe=True
@@ -349,7 +357,7 @@ class RequestingConnection(DiallingConnection):
         if found is None:
             which = "no request of this thread" if stream_id is None else f"no request with id {stream_id!r}"
             raise http_client.CannotSendRequest(f"{which} takes more of a body")
-        return found
+        return standing(found)
 
     def cancel(self, stream_id: int | None = None) -> None:
         """Give up a request whose response was not yet taken: its stream is reset, its id spent.
@@ -380,7 +388,8 @@ class RequestingConnection(DiallingConnection):
             pending.given_up = True  # first: another thread may be about to send it again
             if pending.mux is not None:
                 pending.mux.drop(pending)
-        elif pending.lane is not None:
+        pending = standing(pending)
+        if isinstance(pending, Exchange) and pending.lane is not None:
             pending.lane.cancel(pending)
 
     def _take(self, stream_id: int | None) -> Pending:
@@ -410,6 +419,11 @@ class RequestingConnection(DiallingConnection):
             if pending.thread == me:
                 return stream_id
         raise http_client.ResponseNotReady("no request of this thread waits for its response")
+
+
+def standing(pending: Pending) -> Pending:
+    """Return what a request is now: of a stream whose request goes on over HTTP/1.1, its heir."""
+    return pending.heir or pending if isinstance(pending, Stream) else pending
 
 
 def unknown(stream_id: int) -> http_client.ResponseNotReady:

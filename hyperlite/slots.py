@@ -31,6 +31,7 @@ from .errors import (
     StreamReset,
 )
 from .link import Link
+from .protocols import Protocols
 from .request import SAFE_TO_REPEAT
 from .stream import Stream
 
@@ -76,8 +77,10 @@ class Slots(Link):
         max_buffered: int,
         keepalive_idle: float | None,
         ping_timeout: float,
+        protocols: Protocols | None,
     ) -> None:
         super().__init__(sock, timeout)
+        self._protocols = protocols
         self._engine = engine
         self._max_buffered = max_buffered
         self._keepalive_idle = math.inf if keepalive_idle is None else keepalive_idle

@@ -17,6 +17,7 @@ from .fields import Field
 from .request import Request
 
 if TYPE_CHECKING:
+    from .http1_exchange import Exchange
     from .mux import Mux
 
 # Pieces smaller than this are gathered in one buffer: an object for each would cost 40 times its bytes.
@@ -125,6 +126,7 @@ class Stream:
         "doubtful",
         "error",
         "given_up",
+        "heir",
         "inbox",
         "informational",
         "length",
@@ -162,6 +164,7 @@ class Stream:
         self.doubtful = False  # an earlier try may have been processed
         self.again_at = 0.0  # the monotonic time at which it may be sent again; 0: unknown
         self.given_up = False  # nobody wants it any more: it is not to be sent again
+        self.heir: Exchange | None = None  # the same request, where it goes on over HTTP/1.1
         # -- guarded by the mux's lock --
         self.waiters: tuple[threading.Lock, ...] = ()  # mostly there is none, or one
         self.reset()

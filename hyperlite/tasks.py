@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 from . import decoding, redirects
 from .errors import (
     DecodingError,
+    ErrorCode,
     InadequateSecurity,
     MalformedResponse,
     ProtocolError,
@@ -306,6 +307,8 @@ class Task:
             return backoff(self._refusals - 1)
         if isinstance(error, _HOPELESS) or _is_unknown_name(error) or self.method not in _IDEMPOTENT:
             return None
+        if getattr(error, "error_code", None) == ErrorCode.HTTP_1_1_REQUIRED:
+            return None  # it is excluded, or an answer had begun to come
         if reused and not self._stale and isinstance(error, ConnectionError) and self._rewind():
             self._stale = True
             return 0.0

@@ -18,6 +18,7 @@ response is asked for.
 import enum
 import http.client as http_client
 from collections.abc import Callable
+from typing import Any
 
 from .chunks import Dechunker
 from .errors import ConnectionGoingAway, ConnectionLost, HTTP2Error
@@ -29,7 +30,7 @@ from .shared_socket import SharedSocket
 from .stream import Stream
 
 # A weak reference to a method: what it belongs to refers to the socket.
-Renew = Callable[[], Callable[[], Mux | None] | None]
+Renew = Callable[[], Callable[[], Any] | None]
 
 
 class _State(enum.Enum):
@@ -46,8 +47,8 @@ class StrictSocket(SharedSocket):
     Args:
         mux: the connection.
         scheme, authority: of the requests whose head does not name another.
-        renew: refers to what returns the connection on which a request is sent again, opened anew if need be,
-            or None if there is to be none.
+        renew: refers to what returns the socket on which a request is sent again, opened anew if need be:
+            such a one, or a plain one for HTTP/1.1; None if there is to be none.
 
     Attributes:
         closes: whether the latest request asked for the end of the connection after its response.
@@ -60,6 +61,7 @@ class StrictSocket(SharedSocket):
         self._scheme = scheme
         self._authority = authority
         self._next_id = 1
+        self._head = b""  # of the latest request, as http.client has written it
         self.closes = False
         self._begin()
 
@@ -112,10 +114,14 @@ class StrictSocket(SharedSocket):
         self._begin()
         return stream
 
-    def await_head(self, stream: Stream) -> None:
-        """Wait for a response's header block, on whatever connection it comes.
+    def await_head(self, stream: Stream) -> Any:
+        """Wait for the header block of the response to the latest request, on whatever connection it comes.
 
-        A request that the server has provably not processed is sent again, if its body came in one piece.
+        A request that the server has provably not processed is sent again, if its body came in one piece; in
+        HTTP/1.1, as http.client has written it, where the server requires that, or has no HTTP/2 any more.
+
+        Returns:
+            The socket on which the response comes in HTTP/1.1; None if its header block has come on HTTP/2.
 
         Raises:
             HTTP2Error: what became of the stream instead; RequestTimeout if nothing did.
@@ -126,7 +132,7 @@ class StrictSocket(SharedSocket):
             while True:
                 try:
                     mux.wait_head(stream)
-                    return
+                    return None
                 except HTTP2Error:
                     renew = self._renew()
                     if renew is None or not may_replay(stream):
@@ -135,8 +141,11 @@ class StrictSocket(SharedSocket):
                     successor = renew()
                     if successor is None:
                         raise
+                    if not isinstance(successor, StrictSocket):
+                        successor.sendall(b"%b\r\n\r\n%b" % (self._head, stream.request.body or b""))
+                        return successor
                     begin_again(stream, mux.answered)
-                    mux = successor
+                    mux = successor.mux
                     if mux.submit([stream]):
                         mux.settle(stream)
                     else:
@@ -171,7 +180,7 @@ class StrictSocket(SharedSocket):
         end = self._pending.find(b"\r\n\r\n", max(0, before - 3))
         if end < 0:
             return view[:0]
-        head = bytes(self._pending[:end])
+        head = self._head = bytes(self._pending[:end])
         self._pending.clear()
         method, target, version, headers = _parse_head(head)
         names = {name for name, _ in headers}

@@ -305,8 +305,18 @@ def _(line: Line) -> None:
     line.rst(line.open(), ErrorCode.NO_ERROR)
 
 
-@rst.case("rst-http11-required", "error", "RFC 9113 7 HTTP_1_1_REQUIRED", alive=None)
+@rst.case("rst-http11-required", "ok", "RFC 9113 7 HTTP_1_1_REQUIRED", alive=None, every=True)
 def _(line: Line) -> None:
+    if line.is_http1:
+        line.behave_http1()
+    line.rst(line.open(), ErrorCode.HTTP_1_1_REQUIRED)
+
+
+@rst.case("rst-http11-required-of-none", "error", "it has no HTTP/1.1", alive=None, every=True, after=0)
+def _(line: Line) -> None:
+    if line.is_http1:
+        line.greet()
+        line.hang_up()
     line.rst(line.open(), ErrorCode.HTTP_1_1_REQUIRED)
 
 

@@ -282,6 +282,13 @@ class Line(Wire):
 
     # -- HTTP/1.1 ---------------------------------------------------------------------------------
 
+    @property
+    def is_http1(self) -> bool:
+        """Whether the client speaks HTTP/1.1 on this connection, which begins."""
+        if isinstance(self.sock, ssl.SSLSocket):
+            return self.sock.selected_alpn_protocol() != "h2"
+        return self.sock.recv(3, socket.MSG_PEEK) != b"PRI"
+
     def read_head(self) -> bytes:
         """Return the header section of an HTTP/1.1 request, as far as its empty line."""
         head = bytearray()

@@ -10,7 +10,7 @@ from hyperframe.frame import HeadersFrame
 
 import hyperlite.replay
 from hyperlite import client
-from hyperlite.errors import ConnectionGoingAway, ErrorCode, StreamReset
+from hyperlite.errors import ErrorCode, StreamReset
 from hyperlite.testing.certificates import certificates
 from tests.peer import TIMEOUT, Peer
 
@@ -131,16 +131,19 @@ def test_not_for_ever(peer: Peer, conn: client.HTTPSConnection) -> None:
     assert caught.value.retry_safe
 
 
-def test_not_where_http2_is_spoken_no_more(peer: Peer, conn: client.HTTPSConnection) -> None:
-    answer = peer.background(ask, conn)
+def test_in_http1_where_http2_is_spoken_no_more(peer: Peer, conn: client.HTTPSConnection) -> None:
+    answer = peer.background(ask, conn, "POST", "/", b"body")
     greet(peer)
     peer.want(HeadersFrame, 1)
     peer._tls = certificates().server_context(("http/1.1",))
     peer.goaway(0)
     peer.accept()
-    with pytest.raises(ConnectionGoingAway):
-        answer.result()
-    assert conn.sock is None
+    data = b""
+    while not data.endswith(b"body"):
+        data += peer.sock.recv(65536)
+    assert data.startswith(b"POST / HTTP/1.1\r\n")
+    peer.send_raw(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello")
+    assert answer.result() == (200, b"hello")
 
 
 def test_where_nobody_listens_any_more(peer: Peer, conn: client.HTTPSConnection) -> None:

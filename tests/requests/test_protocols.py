@@ -1,5 +1,6 @@
 """`HTTP20Adapter(protocols=...)`: what is spoken beneath requests."""
 
+import io
 import pickle
 from typing import Any
 
@@ -7,8 +8,10 @@ import pytest
 import requests
 
 from hyperlite.adapters.requests import HTTP20Adapter
+from hyperlite.testing.server import Server
 from tests.conftest import Serve
 from tests.connect_proxy import Proxy
+from tests.pool.test_http1_required import picky
 
 from .conftest import MakeSession
 
@@ -71,3 +74,34 @@ def test_it_is_pickled(serve: Serve, make_session: MakeSession) -> None:
 def test_anything_else_is_an_error() -> None:
     with pytest.raises(ValueError, match="'h3' is not among the protocols"):
         HTTP20Adapter(protocols=("h3",))
+
+
+class TestHttp1IsRequired:
+    @pytest.fixture
+    def server(self, serve: Serve) -> Server:
+        return serve(routes={"/": picky})
+
+    @pytest.mark.parametrize("body", [None, b"body", io.BytesIO(b"body"), {"a": "b"}])
+    def test_a_request_goes_on(self, server: Server, session: requests.Session, body: Any) -> None:
+        for before in (["h2"], ["h2", "http/1.1"]):
+            response = session.post(server.url(), data=body)
+            assert response.raw.version_string == "HTTP/1.1"
+            assert response.content == (b"a=b" if isinstance(body, dict) else b"body" if body else b"hello")
+            assert [entry[0] for entry in server.log] == [*before, "http/1.1"]
+            if isinstance(body, io.BytesIO):
+                body.seek(0)
+
+    def test_a_body_that_cannot_be_sent_again_is_an_error(
+        self, server: Server, session: requests.Session
+    ) -> None:
+        with pytest.raises(requests.ConnectionError, match="the body cannot be sent again"):
+            session.post(server.url(), data=iter([b"bo", b"dy"]))
+        assert session.post(server.url(), data=iter([b"bo", b"dy"])).content == b"body"
+
+    def test_where_http2_alone_may_be_spoken_it_is_an_error(
+        self, server: Server, make_session: MakeSession
+    ) -> None:
+        session = make_session(HTTP20Adapter(protocols=H2))
+        with pytest.raises(requests.ConnectionError, match="which the choice of protocols excludes"):
+            session.get(server.url())
+        assert len(server.log) == 1
