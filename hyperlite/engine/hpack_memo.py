@@ -14,12 +14,11 @@ from collections import deque
 from collections.abc import Iterable
 
 import hpack
-from hpack.hpack import decode_integer
-from hpack.huffman_table import HUFFMAN_COMPLETE, HUFFMAN_EMIT_SYMBOL, HUFFMAN_FAIL, HUFFMAN_TABLE
-from hpack.table import HeaderTable
 
 from ..fields import SECRET, Field
-from .hpack_encoder import MAX_TABLE, LinearHuffman
+from .hpack_encoder import MAX_TABLE
+from .huffman import decode_huffman, encode_huffman
+from .static_table import NAME_NUMBERS, NUMBERS, STATIC_TABLE
 
 # Bytes that one connection remembers. The fields of a busy site are some dozens, of 50 bytes each.
 MEMORY = 64 << 10
@@ -42,50 +41,16 @@ def _sized(name: bytes, value: bytes) -> _Sized:
 
 
 # By their numbers, the first of which is 1.
-_STATIC = (_sized(b"", b""), *(_sized(name, value) for name, value in HeaderTable.STATIC_TABLE))
+_STATIC = (_sized(b"", b""), *(_sized(name, value) for name, value in STATIC_TABLE))
 # The number of the first entry of the dynamic table, and the first byte of a literal that names it.
 _FIRST_DYNAMIC = len(_STATIC)
 _DYNAMIC_NAME = 0x40 | _FIRST_DYNAMIC
+# Bytes of a number behind its prefix, as in hpack: 2 ** 32 has five.
+_MOST_BYTES = 5
 # Prefixes that are full: the number goes on in the next byte.
 _LONG_INDEX, _LONG_PLAIN_INDEX, _LONG = 0x3F, 0x0F, 0x7F
 # The beginnings of a `:path`, by its length. Its Huffman code would cost more than the bytes that it saves.
 _PATHS = [bytes((0x04, length)) for length in range(_LONG)]
-
-
-class _Steps(dict[int, tuple[int, bytes, bool]]):
-    """What a byte does to the Huffman automaton: each step is made when it is first taken.
-
-    A key is a state, in its higher bits, and the byte; a value the next state, already where it is in
-    a key, what is put out, and whether a string may end there.  There are 65,536 of them at most.
-    """
-
-    def __missing__(self, key: int) -> tuple[int, bytes, bool]:
-        state, byte = key >> 8, key & 0xFF
-        out = bytearray()
-        flags = 0
-        for nibble in (byte >> 4, byte & 0x0F):  # hpack's table is of nibbles
-            state, flags, symbol = HUFFMAN_TABLE[state << 4 | nibble]
-            if flags & HUFFMAN_FAIL:
-                raise hpack.HPACKDecodingError("Invalid Huffman string")
-            if flags & HUFFMAN_EMIT_SYMBOL:
-                out.append(symbol)
-        step = self[key] = state << 8, bytes(out), bool(flags & HUFFMAN_COMPLETE)
-        return step
-
-
-_steps = _Steps()
-
-
-def decode_huffman(data: bytes) -> bytes:
-    """Return what a Huffman code (RFC 7541 section 5.2) stands for; HPACKDecodingError if it is none."""
-    steps, state, complete = _steps, 0, True
-    out = []
-    for byte in data:
-        state, letters, complete = steps[state + byte]
-        out.append(letters)
-    if not complete:
-        raise hpack.HPACKDecodingError("Incomplete Huffman string")
-    return b"".join(out)
 
 
 class _Block:
@@ -301,13 +266,20 @@ def _end_of(block: bytes, at: int, first: int) -> int:
 
 
 def _integer(block: bytes, at: int, bits: int) -> tuple[int, int]:
-    """Return a number (RFC 7541 section 5.1), and where it ends; IndexError if it is not there."""
+    """Return a number (RFC 7541 section 5.1), and where it ends; IndexError if it is not there.
+
+    Raises:
+        hpack.HPACKDecodingError: it has no end, or too many bytes.
+    """
     full = (1 << bits) - 1
     number = block[at] & full
     if number < full:
         return number, at + 1
-    number, size = decode_integer(block[at : at + 8], bits)
-    return number, at + size
+    for count, byte in enumerate(block[at + 1 : at + 1 + _MOST_BYTES]):
+        number += (byte & 0x7F) << 7 * count
+        if byte < 0x80:
+            return number, at + 2 + count
+    raise hpack.HPACKDecodingError("A number is cut off, or longer than any that is of use")
 
 
 def _string(block: bytes, at: int) -> tuple[bytes, int]:
@@ -329,7 +301,6 @@ class MemoEncoder:
     """
 
     def __init__(self) -> None:
-        self._huffman = LinearHuffman()
         self._max_size = TABLE_SIZE
         self._size_updates: list[int] = []
         self._forget()
@@ -377,12 +348,11 @@ class MemoEncoder:
         name, value = field
         if name == b":path":
             return b"\x04" + _number(0, 7, len(value)) + value
-        known = HeaderTable.STATIC_TABLE_MAPPING.get(name)
-        index = known[0] if known else 0
+        index = NAME_NUMBERS.get(name, 0)
         if name in SECRET:
             return self._literal(0x10, 4, index, field)
-        if known and value in known[1]:
-            return self._remember(field, _number(0x80, 7, known[1][value]))
+        if field in NUMBERS:
+            return self._remember(field, _number(0x80, 7, NUMBERS[field]))
         if field in self._table:
             age = len(self._table) - 1 - self._table[field]
             return self._remember(field, _number(0x80, 7, _FIRST_DYNAMIC + age))
@@ -404,7 +374,7 @@ class MemoEncoder:
         return code + (b"" if index else self._string(name)) + self._string(value)
 
     def _string(self, text: bytes) -> bytes:
-        code = self._huffman.encode(text)
+        code = encode_huffman(text)
         if len(code) < len(text):
             return _number(0x80, 7, len(code)) + code
         return _number(0, 7, len(text)) + text

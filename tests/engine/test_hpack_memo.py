@@ -9,7 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hyperlite.engine import hpack_memo
-from hyperlite.engine.hpack_memo import MEMORY, MemoDecoder, MemoEncoder, decode_huffman
+from hyperlite.engine.hpack_memo import MEMORY, MemoDecoder, MemoEncoder
+from hyperlite.engine.huffman import decode_huffman, encode_huffman
+from hyperlite.engine.static_table import STATIC_TABLE
 
 LIMIT = 1 << 16
 
@@ -183,11 +185,14 @@ class TestMemory:
         agree([b"\x40\x01a\x01b", b"\xbe", large, b"\x40\x01c\x01d", b"\xbe", b"\xbf"])
 
 
+def test_the_static_table_is_hpack_s() -> None:
+    assert tuple(hpack.table.HeaderTable.STATIC_TABLE) == STATIC_TABLE
+
+
 class TestHuffman:
     def test_every_byte(self) -> None:
-        coder = hpack_memo.LinearHuffman()
         for text in [bytes([byte]) for byte in range(256)] + [bytes(range(256)), b""]:
-            assert decode_huffman(coder.encode(text)) == text
+            assert decode_huffman(encode_huffman(text)) == text
 
     @given(st.binary(max_size=60))
     def test_any_bytes(self, data: bytes) -> None:
