@@ -26,6 +26,7 @@ from . import tls, trust, tunnel
 from .engine import make_engine
 from .fields import authority
 from .hosts import ascii_host_of_2003
+from .message import MAX_FIELDS
 from .mux import Mux
 from .protocols import H2, Protocols
 from .response import HTTP20Response
@@ -53,10 +54,14 @@ class HTTPResponse(HTTP20Response):
         if self._stream is None:
             raise http_client.ResponseNotReady("no request was sent")
 
-    def begin(self) -> None:
-        """Wait for the header block and take over what it says."""
+    def begin(self, **limits: Any) -> None:
+        """Wait for the header block and take over what it says.
+
+        Args:
+            limits: from Python 3.15 on, how many header fields there may be: `_max_headers`, or None.
+        """
         if self._stream is None:
-            super().begin()
+            super().begin(**limits)
             return
         if "status" in vars(self):
             return  # begun already
@@ -64,8 +69,11 @@ class HTTPResponse(HTTP20Response):
         if sock is not None:  # it comes in HTTP/1.1
             self._stream = None
             super().__init__(sock, self.debuglevel, self._method)
-            super().begin()
+            super().begin(**limits)
             return
+        most = limits.get("_max_headers")
+        if most is not None and len(self._stream.response_fields) > most + 1:  # one is `:status`
+            raise http_client.HTTPException(f"got more than {most} headers")
         del self.fp  # it is open now
         self._fill(self._stream)
         self.will_close = self._sock.closes  # getresponse() then leaves the connection to the response
@@ -215,7 +223,9 @@ class HTTPSConnection(HTTPConnection, http_client.HTTPSConnection):
         )
         if protocol == H2:
             origin = authority(ascii_host_of_2003(host), port, self.default_port)
-            engine = make_engine(trace=self.debuglevel > 0)
+            # Since Python 3.15 a connection may have a limit of its own, which `begin()` is told.
+            most = max(MAX_FIELDS, getattr(self, "max_response_headers", None) or 0)
+            engine = make_engine(trace=self.debuglevel > 0, max_fields=most)
             mux = Mux(self.sock, engine, timeout=timeout, protocols=self._spoken())
             self.sock = StrictSocket(mux, b"https", origin, weakref.WeakMethod(self._renew))
 
@@ -322,7 +332,8 @@ class _Client(types.ModuleType):
 # The signatures are those of the running Python.
 for _name in ("__init__", "putrequest", "request", "getresponse"):
     functools.update_wrapper(vars(HTTPSConnection)[_name], getattr(http_client.HTTPSConnection, _name))
-functools.update_wrapper(HTTPResponse.__init__, http_client.HTTPResponse.__init__)
+for _name in ("__init__", "begin"):
+    functools.update_wrapper(vars(HTTPResponse)[_name], getattr(http_client.HTTPResponse, _name))
 for _class in (HTTPResponse, HTTPConnection, HTTPSConnection):
     _class.__module__ = "http.client"  # where pickles, logs and tests look for it
 sys.modules[__name__].__class__ = _Client

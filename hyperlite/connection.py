@@ -86,8 +86,8 @@ class HTTP20Connection(PuttingConnection):
         max_header_list: bytes of one response's header fields, by the measure of RFC 9113 section
             10.5.1 (each field 32 more than its name and value). On HTTP/2; http.client has limits of
             its own.
-        max_response_headers: how many header fields a response may have, on HTTP/2. On HTTP/1.1 the
-            limit is http.client's.
+        max_response_headers: how many header fields a response may have. None: 1,000 on HTTP/2, and on
+            HTTP/1.1 as many as http.client takes, which is 100.
     """
 
     response_class = HTTP20Response
@@ -110,7 +110,7 @@ class HTTP20Connection(PuttingConnection):
         upgrade: bool = False,
         protocols: Sequence[str] | None = None,
         max_header_list: int = MAX_HEADER_LIST,
-        max_response_headers: int = MAX_FIELDS,
+        max_response_headers: int | None = None,
         require_close_notify: bool = True,
     ) -> None:
         self.default_port = http_client.HTTPS_PORT if secure else http_client.HTTP_PORT
@@ -119,6 +119,7 @@ class HTTP20Connection(PuttingConnection):
         # Not HTTPSConnection's: that would load a context whether one is needed or not.
         http_client.HTTPConnection.__init__(self, host, port, timeout, source_address, blocksize)
         self.source_address = source_address
+        self.max_response_headers = max_response_headers
         self._secure = secure
         self._context = context
         self.deadline = checked_seconds(deadline, "deadline")
@@ -133,7 +134,7 @@ class HTTP20Connection(PuttingConnection):
         self._protocols = Protocols(allowed, secure=secure)
         self._engine_options = {
             "max_header_list": max_header_list,
-            "max_fields": max_response_headers,
+            "max_fields": MAX_FIELDS if max_response_headers is None else max_response_headers,
             "enable_push": enable_push,
         }
         keepalive_idle = checked_seconds(keepalive_idle, "keepalive_idle")

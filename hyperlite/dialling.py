@@ -34,6 +34,7 @@ class DiallingConnection(http_client.HTTPSConnection):
     """What `HTTP20Connection` knows of sockets; for the arguments see there."""
 
     source_address: tuple[str, int] | None
+    max_response_headers: int | None
     _secure: bool
     _context: Any
     _protocols: Protocols
@@ -223,12 +224,14 @@ class DiallingConnection(http_client.HTTPSConnection):
 
     def _speak(self, sock: socket.socket) -> http_client.HTTPConnection:
         """Return an http.client connection that talks on `sock`."""
-        connection = http_client.HTTPConnection(*self._origin, blocksize=self.blocksize)
+        connection: Any = http_client.HTTPConnection(*self._origin, blocksize=self.blocksize)
+        connection.max_response_headers = self.max_response_headers  # a name of Python 3.15's
         connection.default_port = self.default_port  # so that Host names the port when it must
         connection.set_debuglevel(self.debuglevel)
         connection.auto_open = 0
         connection.sock = sock
-        return connection
+        spoken: http_client.HTTPConnection = connection
+        return spoken
 
     def _retire(self) -> None:
         """Let go of the current transport: what it has under way it finishes."""

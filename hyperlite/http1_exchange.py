@@ -94,6 +94,7 @@ class Exchange:
             request.method,
             require_close_notify=require_close_notify,
             stream_id=self.stream_id,
+            max_headers=getattr(connection, "max_response_headers", None),
         )
         return Outgoing(connection, wire, request, response)
 

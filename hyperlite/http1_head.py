@@ -48,11 +48,19 @@ class LineReader:
 
     Args:
         file: what to read from.
+        most: fields that a block of lines may have; None: as many as http.client takes.
     """
 
-    def __init__(self, file: io.BufferedReader) -> None:
+    def __init__(self, file: io.BufferedReader, most: int | None = None) -> None:
         self._file = file
+        self._most = most
         self._begun = bytearray()
+
+    @property
+    def most(self) -> int:
+        """How many fields a block may have."""
+        usual: int = http_client._MAXHEADERS  # type: ignore[attr-defined]
+        return usual if self._most is None else self._most
 
     def read(self, what: str, start: bytes = b"") -> bytes:
         """Return a line with its end, unless the end of the connection has cut it off.
@@ -88,14 +96,18 @@ class LineReader:
         ahead = self._file.peek(1)
         end = ahead.find(b"\r\n\r\n") + 4
         longest: int = http_client._MAXLINE  # type: ignore[attr-defined]
-        most: int = http_client._MAXHEADERS  # type: ignore[attr-defined]
         if not 4 <= end <= longest:
             return None
         start = ahead.find(b"\n") + 1
         block = ahead[start : end - 2]
         fields = _field_lines(block)
         # Each of them ends one line: so many of them, and there is nothing else.
-        if len(fields) != block.count(b"\n") or len(fields) > most or b" \r" in block or b"\t\r" in block:
+        if (
+            len(fields) != block.count(b"\n")
+            or len(fields) > self.most
+            or b" \r" in block
+            or b"\t\r" in block
+        ):
             return None
         self._file.read(end)
         return ahead[:start], fields, end
@@ -128,7 +140,7 @@ class BlockReader:
             MalformedResponse: something else is among them, or too many of them.
             ConnectionLost: the connection ended before they did.
         """
-        most: int = http_client._MAXHEADERS  # type: ignore[attr-defined]
+        most = self._lines.most
         fields = self.fields
         while True:
             line = self._lines.read(f"{self._what} line")
@@ -145,9 +157,9 @@ class BlockReader:
                 )
             if match := _field_line(line):
                 if len(fields) >= most:
+                    limits = "max_response_headers, http.client._MAXHEADERS"
                     raise malformed(
-                        f"got more than {most} {self._what} fields (http.client._MAXHEADERS)",
-                        ErrorCode.ENHANCE_YOUR_CALM,
+                        f"got more than {most} {self._what} fields ({limits})", ErrorCode.ENHANCE_YOUR_CALM
                     )
                 fields.append((match[1], match[2]))
             elif fields and (match := _folded_line(line)):

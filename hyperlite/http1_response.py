@@ -37,6 +37,7 @@ class QueuedResponse(HTTP20Response):
         method: of the request.
         require_close_notify: see `Http1Body`.
         stream_id: of the exchange.
+        max_headers: fields that its head, and what is behind its chunks, may have; None: http.client's limit.
     """
 
     # Who waits for the connection to be free: told of it, and whether it can be used again.
@@ -52,13 +53,14 @@ class QueuedResponse(HTTP20Response):
         *,
         require_close_notify: bool = True,
         stream_id: int = 0,
+        max_headers: int | None = None,
     ) -> None:
         super().__init__(wire, debuglevel, method)  # type: ignore[arg-type]  # http.client wants a socket
         self.stream_id = stream_id
         self._guard = OwnLock(threading.RLock)
         self._wire = wire
         self._require_close_notify = require_close_notify
-        self._lines = LineReader(wire.file)
+        self._lines = LineReader(wire.file, max_headers)
         self._heads = HeadReader(self._lines)
         self._final: tuple[int, bytes, list[Field]] | None = None
         del self.headers, self.msg  # None until now; they are made when they are asked for

@@ -68,7 +68,8 @@ def _talk_guarded(
     connection: Any, talk: Callable[[], None], sock: socket.socket, deadline: float | None
 ) -> None:
     timeout = sock.gettimeout()
-    guarded = _ProxySocket(sock, f"{connection.host}:{connection.port}", deadline)
+    most = getattr(connection, "max_response_headers", None)  # since Python 3.15
+    guarded = _ProxySocket(sock, f"{connection.host}:{connection.port}", deadline, most)
     sock.settimeout(0)
     connection.sock = guarded
     talk()
@@ -111,13 +112,14 @@ class _ProxySocket:
         sock: the socket itself, which does not block.
         proxy: its peer's name, for errors.
         deadline: a monotonic time, or None.
+        most: header fields that the answer may have; None: as many as http.client takes.
     """
 
-    def __init__(self, sock: socket.socket, proxy: str, deadline: float | None) -> None:
+    def __init__(self, sock: socket.socket, proxy: str, deadline: float | None, most: int | None) -> None:
         self._sock = sock
         self._proxy = proxy
         self._deadline = deadline
-        self.answer = _Answer(self.receive)
+        self.answer = _Answer(self.receive, most)
 
     def makefile(self, *_: Any, **__: Any) -> "_Answer":
         """Return what is read of the answer."""
@@ -152,13 +154,15 @@ class _Answer(io.RawIOBase):
 
     Args:
         receive: returns up to so many bytes of the next line, b"" at the end of the connection.
+        most: see `_ProxySocket`.
 
     Attributes:
         cut_off: the connection ended within the head.
     """
 
-    def __init__(self, receive: Callable[[int], bytes]) -> None:
+    def __init__(self, receive: Callable[[int], bytes], most: int | None) -> None:
         self._receive = receive
+        self._most = most
         self._lines = 0  # of the present head
         self._room = MAX_KEPT  # bytes, of all heads
         self._is_complete = False
@@ -195,7 +199,8 @@ class _Answer(io.RawIOBase):
         if line:
             self._lines += 1
             self._is_complete = self._is_complete or line in (b"\r\n", b"\n")
-            most: int = http_client._MAXHEADERS  # type: ignore[attr-defined]
+            usual: int = http_client._MAXHEADERS  # type: ignore[attr-defined]
+            most = usual if self._most is None else self._most
             if self._lines > most + 2:  # the status line, and the empty one
                 raise http_client.HTTPException(f"got more than {most} headers")
         return line

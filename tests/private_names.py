@@ -4,6 +4,7 @@ Run as a file, by any Python, it prints which of the standard library's are gone
 """
 
 import http.client
+import inspect
 import io
 import socket
 import ssl
@@ -16,7 +17,7 @@ from typing import Any
 Owner = tuple[str, Any, tuple[str, ...]]
 
 # Names that older releases of Python do not have; hyperlite looks whether they are there.
-SINCE = {"_raw_proxy_headers": (3, 12)}
+SINCE = {"_max_headers": (3, 15), "_raw_proxy_headers": (3, 12)}
 
 
 def standard_library() -> list[Owner]:
@@ -25,6 +26,7 @@ def standard_library() -> list[Owner]:
     tls_socket = context.wrap_socket(socket.socket(), server_hostname="localhost")
     tls_socket.close()
     no_socket: Any = types.SimpleNamespace(makefile=lambda _mode: io.BytesIO())
+    begin = inspect.signature(http.client.HTTPResponse.begin).parameters
     connection = (
         "_create_connection",
         "_get_hostport",
@@ -44,6 +46,7 @@ def standard_library() -> list[Owner]:
             ("_context",),
         ),
         ("http.client.HTTPResponse", http.client.HTTPResponse(no_socket), ("_close_conn", "_method")),
+        ("http.client.HTTPResponse.begin()", types.SimpleNamespace(**begin), ("_max_headers",)),
         ("http.client.HTTPMessage", http.client.HTTPMessage(), ("_headers",)),
         ("socket", socket, ("_GLOBAL_DEFAULT_TIMEOUT",)),
         ("ssl", ssl, ("_create_default_https_context", "_create_unverified_context", "_ssl")),
