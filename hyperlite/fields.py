@@ -21,12 +21,16 @@ Field = tuple[bytes, bytes]
 HeaderValue: TypeAlias = "str | bytes | int | ReadableBuffer"
 
 
-class Headers(Protocol):
-    """What `request(headers=)` takes: a dict, an HTTPMessage, anything with `items()`."""
+class _Named(Protocol):
+    """A dict, an HTTPMessage, anything with `items()`."""
 
     def items(self) -> Iterable[tuple[str | bytes, HeaderValue]]:
         """Return the (name, value) pairs in order."""
         ...
+
+
+# What `request(headers=)` takes; (name, value) pairs may repeat a name.
+Headers = _Named | Iterable[tuple[str | bytes, HeaderValue]]
 
 
 # RFC 9110 section 5.6.2.
@@ -147,12 +151,26 @@ def value_bytes(value: HeaderValue) -> bytes:
 
 
 def header_items(headers: Headers) -> list[tuple[str | bytes, HeaderValue]]:
-    """Return the (name, value) pairs of the caller's headers: what is checked is then what is sent."""
+    """Return the (name, value) pairs of the caller's headers: what is checked is then what is sent.
+
+    Raises:
+        TypeError: they are neither a mapping nor pairs.
+    """
     try:
-        items = headers.items()
+        items = headers.items()  # type: ignore[union-attr]
     except AttributeError:
-        raise TypeError(f"headers should be a mapping, not {type(headers).__name__}") from None
+        return _pairs(headers)
     return list(items)
+
+
+def _pairs(headers: object) -> list[tuple[str | bytes, HeaderValue]]:
+    if isinstance(headers, str | bytes) or not isinstance(headers, Iterable):
+        raise TypeError(f"headers should be a mapping or (name, value) pairs, not {type(headers).__name__}")
+    pairs = list(headers)
+    for pair in pairs:
+        if not isinstance(pair, tuple | list) or len(pair) != 2:
+            raise TypeError(f"headers should be a mapping or (name, value) pairs; among them is {pair!r}")
+    return [(name, value) for name, value in pairs]
 
 
 def header_fields(items: Iterable[tuple[str | bytes, HeaderValue]]) -> list[Field]:

@@ -62,7 +62,8 @@ class RequestingConnection(DiallingConnection):
         it waits for the server's 100, for a second; where a refusal comes instead, no body is sent.
 
         Args:
-            method, url, body, headers, encode_chunked: as in http.client.
+            method, url, body, encode_chunked: as in http.client.
+            headers: a mapping as in http.client, or (name, value) pairs, in which a name may be repeated.
             end_stream: false: the body is what `send()` is given, until `end()`.
             trailers: header fields to be sent behind the body (RFC 9110 section 6.5).
             priority: how urgent the response is (RFC 9218): 0, most, to 7, or (urgency, incremental).

@@ -12,7 +12,7 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -28,6 +28,7 @@ from .errors import (
     TooManyRedirects,
 )
 from .fetching import FetchResponse
+from .fields import header_items
 from .proxies import Proxy, Rules, choose
 from .redirects import Header
 from .replay import MAX_TRIES, backoff, for_all_tries, is_unprocessed
@@ -368,9 +369,7 @@ def _pairs(headers: Any) -> list[Header]:
     """Return the caller's headers, a mapping or pairs, as a list of our own."""
     if headers is None:
         return []
-    given: Iterable[Any] = (
-        headers.items() if isinstance(headers, Mapping) or hasattr(headers, "items") else headers
-    )
+    given: list[Any] = header_items(headers)
     return [
         (name.decode("latin-1") if isinstance(name, bytes) else name, value)
         for name, value in given

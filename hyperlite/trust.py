@@ -17,7 +17,9 @@ from collections.abc import Callable
 from typing import Any
 
 Verify = bool | str
-Cert = str | tuple[str, str] | tuple[str, str, str] | None
+# A client certificate: its file, with the key in it or in a file of its own, and the password of the key.
+_Path = str | os.PathLike[str]
+Cert = _Path | tuple[_Path, _Path | None] | tuple[_Path, _Path | None, str | bytes | None] | None
 
 _default_contexts: dict[tuple[Any, ...], ssl.SSLContext] = {}
 
@@ -31,17 +33,23 @@ def create_context(
     cafile: str | os.PathLike[str] | None = None,
     capath: str | os.PathLike[str] | None = None,
     cadata: str | bytes | None = None,
+    *,
+    cert: Cert = None,
 ) -> ssl.SSLContext:
     """Return a new client context with hyperlite's defaults: verification on, TLS 1.2 or later.
 
     Args:
+        cert: the client certificate for servers that ask for one, as PEM: its file, with the private key in
+            it; or (file, key file); or (file, key file, password).  A key file that is None is the first
+            file, a password that is None is none: it is asked for nowhere.
         cafile, capath, cadata: what to trust, and nothing else, as for `ssl.create_default_context`.
             With none of them: what SSL_CERT_FILE and SSL_CERT_DIR name, or else the system's
             authorities.  Where neither variable is set and the system has none: certifi's, unless the
             program has replaced `ssl._create_default_https_context`.
 
     Raises:
-        OSError: what was given cannot be read, or holds no authority (ssl.SSLError).
+        OSError: a file cannot be read; ssl.SSLError: it holds no authority, or no certificate and its key,
+            or the password is another or is missing.
         ValueError: what was given is empty.
     """
     given = {"cafile": cafile, "capath": capath, "cadata": cadata}
@@ -53,7 +61,38 @@ def create_context(
     if default and hook_is_pythons() and _is_pythons(ssl.create_default_context):
         _provide_authorities(context)
     _harden(context)
+    if cert is not None:
+        _load_cert(context, cert)
     return context
+
+
+def _load_cert(context: ssl.SSLContext, cert: Cert) -> None:
+    """Give a context the certificate to show to servers that ask for one; see `create_context`."""
+    parts: tuple[Any, ...] = (cert,) if isinstance(cert, str | os.PathLike) else tuple(cert or ())
+    if not 1 <= len(parts) <= 3 or not parts[0]:
+        raise ValueError("cert is a file, or (file, key file), or (file, key file, password)")
+    file, key, password = (*parts, None, None)[:3]
+    what = f"the client certificate {os.fspath(file)!r}"
+    for path in (file, key):
+        if path is not None:
+            with open(path, "rb"):  # whose error says which file it is, as OpenSSL's does not
+                what += f" with the key {os.fspath(path)!r}" if path is key else ""
+
+    missing = ssl.SSLError(
+        ssl.SSL_ERROR_SSL, f"{what} cannot be used: the key is encrypted, and no password was given"
+    )
+
+    def no_password() -> str:  # without a function that is asked, OpenSSL asks at the terminal
+        raise missing
+
+    try:
+        context.load_cert_chain(file, key, no_password if password is None else password)
+    except ssl.SSLError as error:
+        if error is not missing:
+            is_other = password is not None and error.reason != "KEY_VALUES_MISMATCH"
+            doubt = " (is the password another?)" if is_other else ""
+            error.strerror = f"{what} cannot be used{doubt}: {error.strerror}"
+        raise
 
 
 def private_context() -> ssl.SSLContext:
@@ -127,7 +166,7 @@ def make_context(verify: Verify, cert: Cert) -> ssl.SSLContext:
     else:
         context = create_context(capath=verify) if os.path.isdir(verify) else create_context(cafile=verify)
     if cert is not None:
-        context.load_cert_chain(*([cert] if isinstance(cert, str) else cert))
+        _load_cert(context, cert)
     return context
 
 
