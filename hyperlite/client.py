@@ -13,6 +13,7 @@ Names that are not defined here are http.client's, and setting one sets it there
 `_MAXHEADERS` and its like is http.client's.
 """
 
+import contextlib
 import functools
 import http.client as http_client
 import socket
@@ -20,6 +21,7 @@ import sys
 import time
 import types
 import weakref
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, overload
 
 from . import tls, trust, tunnel
@@ -28,10 +30,10 @@ from .fields import authority
 from .hosts import ascii_host_of_2003
 from .message import MAX_FIELDS
 from .mux import Mux
-from .protocols import H2, Protocols
+from .protocols import H2, HTTP11, Protocols
 from .response import HTTP20Response
 from .timeouts import deadline_after, resolve_timeout
-from .translator import StrictSocket
+from .translator import StrictSocket, upgrades
 
 if TYPE_CHECKING:  # at run time `ssl` is http.client's name here
     import ssl
@@ -167,6 +169,7 @@ class HTTPSConnection(HTTPConnection, http_client.HTTPSConnection):
     """
 
     _context = _OwnContext()
+    _upgrades = False  # the connection that is opened is for a request that asks for another protocol
 
     def __init__(self, *args: Any, **options: Any) -> None:
         shares = False
@@ -219,7 +222,7 @@ class HTTPSConnection(HTTPConnection, http_client.HTTPSConnection):
             context=context.to_dial_with if isinstance(context, _Unasked) else self._context,
             timeout=timeout,
             start=start,
-            alpn=self._spoken().offer(),
+            alpn=(HTTP11,) if self._upgrades else self._spoken().offer(),
         )
         if protocol == H2:
             origin = authority(ascii_host_of_2003(host), port, self.default_port)
@@ -237,13 +240,42 @@ class HTTPSConnection(HTTPConnection, http_client.HTTPSConnection):
         protocols: Protocols = known["_protocols"]
         return protocols
 
-    def _renew(self) -> Any:
+    @contextlib.contextmanager
+    def _upgrading(self) -> Iterator[None]:
+        """Have a connection that is opened meanwhile be for a request that asks for another protocol."""
+        self._spoken().insist_on_http1()
+        self._upgrades = True
+        try:
+            yield
+        finally:
+            self._upgrades = False
+
+    def send(self, data: Any) -> None:
+        """Send a piece of a request, on a connection that is opened if there is none."""
+        if self.sock is None and upgrades(data):
+            with self._upgrading():
+                super().send(data)
+        else:
+            super().send(data)
+
+    def _renew(self, upgrades: bool = False) -> Any:
         """Return the socket for a request that the server has not processed, opened again if it must be.
+
+        Args:
+            upgrades: it has not been sent, for it asks for another protocol: it goes over HTTP/1.1, on a
+                connection in the place of the one that is open.
 
         Returns:
             A `StrictSocket`; or a plain socket, where the server requires HTTP/1.1 or has no HTTP/2 any more;
             None if `auto_open` is off.
         """
+        if upgrades:
+            with self._upgrading():
+                if self.sock is not None:
+                    self.sock.close()
+                self.sock = None
+                self.connect()
+            return self.sock
         if not self.auto_open:
             return None
         self._leave_if_unusable()
@@ -330,7 +362,7 @@ class _Client(types.ModuleType):
 
 
 # The signatures are those of the running Python.
-for _name in ("__init__", "putrequest", "request", "getresponse"):
+for _name in ("__init__", "putrequest", "send", "request", "getresponse"):
     functools.update_wrapper(vars(HTTPSConnection)[_name], getattr(http_client.HTTPSConnection, _name))
 for _name in ("__init__", "begin"):
     functools.update_wrapper(vars(HTTPResponse)[_name], getattr(http_client.HTTPResponse, _name))

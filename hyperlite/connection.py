@@ -178,7 +178,10 @@ class HTTP20Connection(PuttingConnection):
             exchange = standing(pending)
             assert isinstance(exchange, Exchange)
             assert exchange.lane is not None
-            return exchange.lane.response(exchange)
+            response = exchange.lane.response(exchange)
+            if response.sock is not None:  # as with http.client, which goes on to use it
+                self.sock = self._switched = response.sock
+            return response
         except BaseException as error:
             self._cancel(pending)
             if isinstance(pending, Stream):
@@ -410,13 +413,18 @@ class HTTP20Connection(PuttingConnection):
 
         Requests whose responses were not taken are cancelled, and those that a thread has begun with
         `putrequest()` dropped.  A response that was taken can be read to its end; the last one closes the
-        socket.
+        socket.  That of the latest 101 is closed at once.
         """
         with self._dialling, self._lock:
             vars(self).pop("_drafts", None)
             self._retire()
             for mux in self._draining:
                 mux.close()
+            if self._beside is not None:
+                self._beside.close()
+            if self._switched is not None:
+                self._switched.close()
+            self._beside = self._switched = None
             for item in self._pending.values():  # what was answered, but not taken
                 self._cancel(item)
             self._pending.clear()

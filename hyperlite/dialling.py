@@ -49,6 +49,8 @@ class DiallingConnection(http_client.HTTPSConnection):
     # -- guarded by _dialling --
     _transport: Mux | Lane | None
     _draining: list[Mux]
+    _beside: Lane | None = None  # in HTTP/1.1, for what asks for another protocol while HTTP/2 is spoken
+    _switched: socket.socket | None = None  # where the latest of these has been given what it asked for
     _upgrade: bool
     _upgrade_next: bool = False  # the next request asks for HTTP/2
     _session: Session | None = None
@@ -79,19 +81,37 @@ class DiallingConnection(http_client.HTTPSConnection):
 
     def _talk(self, sock: socket.socket, *, http2: bool) -> None:
         """Make a transport of a connected socket."""
-        timeout = resolve_timeout(self.timeout)
         if http2:
             self._talk_http2(sock, make_engine(trace=self.debuglevel > 0, **self._engine_options))
         else:
-            self._transport = Lane(
-                self._dial,
-                self._speak,
-                sock,
-                timeout=timeout,
-                max_buffered=self._max_buffered,
-                **self._lane_options,
-            )
+            self._transport = self._lane_on(sock)
             self.sock = sock
+
+    def _lane_on(self, sock: socket.socket) -> Lane:
+        return Lane(
+            self._dial,
+            self._speak,
+            sock,
+            timeout=resolve_timeout(self.timeout),
+            max_buffered=self._max_buffered,
+            **self._lane_options,
+        )
+
+    def _lane(self, by: float | None) -> Lane:
+        """Return a connection in HTTP/1.1, the current one or one beside it, opened by a monotonic time.
+
+        Raises:
+            ValueError: the caller excludes HTTP/1.1. Otherwise as `connect()`.
+        """
+        offer = self._protocols.insist_on_http1()
+        for lane in (self._transport, self._beside):
+            if isinstance(lane, Lane) and not lane.closed:
+                return lane
+        if not self.auto_open:
+            raise http_client.NotConnected("Upgrade needs a connection in HTTP/1.1, and auto_open is off")
+        sock, _ = self._open(offer, by)
+        self._beside = self._lane_on(sock)
+        return self._beside
 
     def _talk_http2(self, sock: socket.socket, engine: Engine) -> Mux:
         mux = Mux(

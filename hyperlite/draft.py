@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from .chunks import Dechunker
-from .fields import Field, HeaderValue, name_bytes, request_fields, value_bytes
+from .fields import Field, HeaderValue, asks_for_upgrade, name_bytes, request_fields, value_bytes
 from .request import UNSET, Request, framed, split_body
 
 _FRAMING = frozenset({b"content-length", b"transfer-encoding"})
@@ -137,6 +137,7 @@ class PutRequest(Request):
         self.timeout, self.deadline = UNSET, deadline
         given, length, chunked = framed(self.checked)
         self.expects = False
+        self.upgrades = asks_for_upgrade(self.checked)
         by_hand = chunked and not (encode_chunked and body is not None)
         self._chunks = Dechunker() if by_hand else None
         self.body, self.pieces = split_body(body, blocksize)

@@ -348,11 +348,16 @@ class FetchResponse:
     # -- the end ----------------------------------------------------------------------------------
 
     def close(self) -> None:
-        """Give the connection back; what of the body was not read is not read any more."""
+        """Give the connection back; what of the body was not read is not read any more.
+
+        That of a 101 is closed: see `HTTP20Response.sock`.
+        """
         whole = self._body is not None or self.raw.isclosed()
         if not (whole or self._ended or self._failure or self._is_empty()):
             self._failure = ValueError(f"the response of {self.url} was closed before its body was read")
         self.raw.close()
+        if self.raw.sock is not None:
+            self.raw.sock.close()
         self._finish(reusable=whole)
 
     def fail(self, error: BaseException) -> None:

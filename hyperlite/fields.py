@@ -10,7 +10,7 @@ import functools
 import re
 from collections.abc import Iterable, Sequence
 from http.client import HTTPMessage, InvalidURL
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from .hosts import ascii_host, is_ipv6, split
 
@@ -265,6 +265,30 @@ def _regular(headers: Sequence[Field]) -> list[Field]:
         for name, value in headers
         if name not in _NOT_REGULAR or (name == b"te" and value.lower() == b"trailers")
     ]
+
+
+def asks_for_upgrade(pairs: Iterable[tuple[str | bytes, Any]]) -> bool:
+    """Tell whether header fields ask to go on in another protocol (RFC 9110 section 7.8).
+
+    That takes `Upgrade`, and a `Connection` that names it: so it is for the next hop, and for HTTP/1.1.
+
+    Args:
+        pairs: names in any case, and values, as a caller gives them or checked.
+    """
+    asks, options = False, []
+    for name, value in pairs:
+        if len(name) in (7, 10):  # or else it is neither, and this costs little
+            lower = _text(name).lower()
+            asks = asks or lower == "upgrade"
+            if lower == "connection":
+                options += (
+                    _text(value).lower().replace(",", " ").split()
+                )  # spaces: of values that were folded
+    return asks and "upgrade" in options
+
+
+def _text(value: Any) -> str:
+    return value.decode("latin-1") if isinstance(value, bytes) else str(value)
 
 
 def _named_host(headers: Sequence[Field], default: bytes) -> bytes:

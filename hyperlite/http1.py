@@ -364,7 +364,9 @@ class Lane:
             exchange.response = response
             if exchange.request.open:
                 response.exchange = exchange  # what writes it may be all that still knows it
-            if response.will_close:  # the socket is the response's from now on
+            if response.sock is not None:  # it is the caller's: another protocol goes on there
+                self._current = self._sock = None
+            elif response.will_close:  # the socket is the response's from now on
                 self._current = None
                 self._let_go_locked(exchange)
             else:

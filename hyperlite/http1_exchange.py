@@ -86,6 +86,7 @@ class Exchange:
             deadline=request.deadline,
             stream_id=self.stream_id,
             duplex=request.open,
+            exact=request.upgrades,
         )
         connection = speak(wire)
         response = QueuedResponse(

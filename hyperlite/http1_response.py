@@ -92,6 +92,11 @@ class QueuedResponse(HTTP20Response):
                 self._print(line)
             framing = Framing(status, self.version, fields, self._method)  # type: ignore[attr-defined]
             self.chunked = False
+            if status == HTTPStatus.SWITCHING_PROTOCOLS and self._wire.exact:
+                self.length, self.will_close = 0, False  # as http.client has it
+                self.sock = self._wire.hand_over()
+                self.fp = self.sock.makefile("rb")
+                return
             self.length = framing.length
             self.will_close = framing.last
             self.fp = self._body = Http1Body(

@@ -51,6 +51,7 @@ class Wire:
         deadline: the monotonic time by which all must be over, or None.
         stream_id: of the exchange, for errors.
         duplex: one thread may read while another sends.
+        exact: read no byte more than is asked for: another protocol may go on behind the response's head.
 
     Attributes:
         file: what is read from it.
@@ -67,6 +68,7 @@ class Wire:
         deadline: float | None = None,
         stream_id: int = 0,
         duplex: bool = False,
+        exact: bool = False,
     ) -> None:
         if isinstance(sock, ssl.SSLSocket):
             # wrap_socket's argument: a peer that leaves without close_notify is not to be taken for an end.
@@ -86,7 +88,9 @@ class Wire:
         self.ragged = False
         self.heard = False
         self.read_until: float | None = None
-        self.file = cast("io.BufferedReader", io.BufferedReader(_Reader(self, sock)))
+        self.exact = exact
+        size = 1 if exact else io.DEFAULT_BUFFER_SIZE
+        self.file = cast("io.BufferedReader", io.BufferedReader(_Reader(self, sock), size))
 
     # -- for http.client --------------------------------------------------------------------------
 
@@ -106,6 +110,14 @@ class Wire:
     def close(self) -> None:
         """Close the socket, when `file` is closed too."""
         self._sock.close()
+
+    def hand_over(self) -> socket.socket:
+        """Return the socket, on which another protocol goes on, as http.client has it."""
+        self.file.close()
+        sock = self._sock
+        if isinstance(sock, ssl.SSLSocket):
+            sock.suppress_ragged_eofs = True  # type: ignore[attr-defined]
+        return sock
 
     # -- sending ----------------------------------------------------------------------------------
 

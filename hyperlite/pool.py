@@ -23,7 +23,7 @@ from .forking import watch
 from .hops import drain, wrap, wrap_whole
 from .origins import Counters, Origin, Settings
 from .pooled import Attempt, Key
-from .protocols import checked_protocols
+from .protocols import Protocols, checked_protocols
 from .proxies import Proxies, rules
 from .redirects import Header
 from .slots import KEEPALIVE_IDLE, PING_TIMEOUT
@@ -350,7 +350,10 @@ class ConnectionPool:
     def origin(self, task: Task) -> Origin:
         """Return the connections for a task's next hop."""
         context = task.options.context if task.url.scheme == "https" else None
-        return self.origin_of(Key.of(task.url, task.proxy, context, protocols=task.options.protocols))
+        protocols = task.options.protocols
+        if task.upgrades:  # on a connection of its own
+            protocols = Protocols(protocols, secure=context is not None).insist_on_http1()
+        return self.origin_of(Key.of(task.url, task.proxy, context, protocols=protocols))
 
     def origin_of(self, key: Key) -> Origin:
         """Return the connections that a key stands for.

@@ -231,7 +231,12 @@ class PooledConnection(HTTP20Connection):
             is: that the connection is not opened again to repeat it is the pool's own doing.
         """
         try:
-            return self.getresponse(self.request(*arguments, **options))
+            response = self.getresponse(self.request(*arguments, **options))
+            if response.sock is not None:
+                self.sock = self._switched = (
+                    None  # it is the response's: this connection takes no further request
+                )
+            return response
         except http_client.NotConnected as error:
             raise error.__cause__ or error from None
 

@@ -93,6 +93,16 @@ class Protocols:
         self._http1_until = time.monotonic() + REMEMBERED
         return True
 
+    def insist_on_http1(self) -> tuple[str, ...]:
+        """Return what a connection may speak for a request that asks for another protocol: HTTP/1.1.
+
+        Raises:
+            ValueError: the caller excludes that.
+        """
+        if HTTP11 not in self.allowed:
+            raise ValueError("Upgrade is for HTTP/1.1, which the choice of protocols excludes")
+        return (HTTP11,)
+
     def offer(self) -> tuple[str, ...]:
         """Return what a new connection may speak, best first."""
         return (HTTP11,) if self.http1_alone else self.allowed

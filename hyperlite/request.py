@@ -15,6 +15,7 @@ from .fields import (
     Field,
     Headers,
     HeaderValue,
+    asks_for_upgrade,
     header_fields,
     header_items,
     request_fields,
@@ -58,6 +59,7 @@ class Request:
         open: the body is to come by `send()`, and its end by `end()`.
         expects: the body is to wait for 100 Continue (RFC 9110 section 10.1.1), and has not been asked for.
         trailers: the fields that are sent behind the body.
+        upgrades: it asks to go on in another protocol, and so is for HTTP/1.1.
         timeout: seconds that each step may last, None for no limit; `UNSET`: the connection's.
         deadline: the monotonic time by which all of the exchange must be over, or None.
     """
@@ -77,6 +79,7 @@ class Request:
         "pieces",
         "timeout",
         "trailers",
+        "upgrades",
         "url",
     )
 
@@ -100,7 +103,7 @@ class Request:
         self.url = url or "/"
         self.encode_chunked = encode_chunked
         self.trailers = _NONE
-        self.open = self.expects = False
+        self.open = self.expects = self.upgrades = False
         self.timeout = timeout
         self.deadline = deadline
         self.headers: Sequence[tuple[str | bytes, HeaderValue]] = _NONE
@@ -118,6 +121,8 @@ class Request:
             given = _USUAL
         else:
             names = dict(given)
+            if b"upgrade" in names:
+                self.upgrades = asks_for_upgrade(given)
             length, chunked = None, False
             if b"content-length" in names or b"transfer-encoding" in names:
                 given, length, chunked = framed(given)
@@ -212,7 +217,7 @@ class Request:
         self.pieces = iter(())
         self.left = None
         self.open = True
-        self.expects = False
+        self.expects = self.upgrades = False
         self.trailers = []
         self.timeout = UNSET
         self.deadline = None
@@ -238,6 +243,7 @@ class Request:
         other.bare, other.body, other.pieces, other.trailers = True, None, None, _NONE
         other.left = None
         other.open = other.expects = False
+        other.upgrades = self.upgrades
         other.timeout, other.deadline = self.timeout, self.deadline
         other.fields = fields = self.fields.copy()
         fields[PATH] = b":path", path

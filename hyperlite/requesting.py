@@ -137,9 +137,7 @@ class RequestingConnection(DiallingConnection):
         by = end_of_step(requests[0]) if requests else None
         pending: list[Pending] = []  # filled before a transport has them: an interrupt must find them
         try:
-            self._while_dialling(
-                by, lambda: self._hand_over(self._usable_transport(by), requests, by, pending)
-            )
+            self._while_dialling(by, lambda: self._hand_over_all(requests, by, pending))
             self._settle(pending)
             ids = [one.stream_id for one in pending]
         except BaseException:
@@ -150,6 +148,19 @@ class RequestingConnection(DiallingConnection):
                 self._cancel(one)
             raise
         return ids
+
+    def _hand_over_all(self, requests: list[Request], by: float | None, pending: list[Pending]) -> None:
+        """Give requests to the current transport; one that asks for another protocol goes over HTTP/1.1."""
+        for request in requests:
+            if request.upgrades:
+                break
+        else:
+            self._hand_over(self._usable_transport(by), requests, by, pending)
+            return
+        self._protocols.insist_on_http1()
+        for request in requests:
+            transport = self._lane(by) if request.upgrades else self._usable_transport(by)
+            self._hand_over(transport, [request], by, pending)
 
     def _hand_over(
         self, current: Mux | Lane, requests: list[Request], by: float | None, pending: list[Pending]
@@ -435,9 +446,10 @@ def unknown(stream_id: int) -> http_client.ResponseNotReady:
 def _may_ask(lane: Lane, request: Request) -> bool:
     """Tell whether a request can ask for HTTP/2.
 
-    Not one whose body can be sent once; nor one behind others, whose answers would come first.
+    Not one whose body can be sent once, or that asks for something else; nor one behind others, whose answers
+    would come first.
     """
-    return request.repeatable and not any(lane.counts)
+    return request.repeatable and not request.upgrades and not any(lane.counts)
 
 
 def _is_refused(stream: Stream) -> bool:

@@ -10,6 +10,7 @@ such as urllib.request take that away before the body is read.
 
 import http.client as http_client
 import io
+import socket
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
@@ -205,6 +206,8 @@ class HTTP20Response(http_client.HTTPResponse):
     Attributes:
         version: 20 on HTTP/2, 11 or 10 on HTTP/1.
         stream_id: the id that `request()` returned for it.
+        sock: of a 101 (Switching Protocols), if a request of `HTTP20Connection` or a pool asked for it: the
+            socket, on which the other protocol goes on; no byte behind the head was read. Else None.
     """
 
     # What is the same for all responses on HTTP/2; those on HTTP/1.1 have their own.
@@ -213,6 +216,7 @@ class HTTP20Response(http_client.HTTPResponse):
     chunked = False
     will_close = False
     stream_id: int | None = None
+    sock: socket.socket | None = None
     _stream: Stream | None = None
 
     @classmethod

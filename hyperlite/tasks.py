@@ -28,7 +28,7 @@ from .errors import (
     TooManyRedirects,
 )
 from .fetching import FetchResponse
-from .fields import header_items
+from .fields import asks_for_upgrade, header_items
 from .proxies import Proxy, Rules, choose
 from .redirects import Header
 from .replay import MAX_TRIES, backoff, for_all_tries, is_unprocessed
@@ -127,6 +127,7 @@ class Task:
         url, method, headers, body: of the hop that comes next, or is under way.
         history: the redirects so far.
         deadline: the monotonic time by which all must be over, or None.
+        upgrades: it asks to go on in another protocol.
     """
 
     __slots__ = (
@@ -145,6 +146,7 @@ class Task:
         "options",
         "proxy",
         "started",
+        "upgrades",
         "url",
     )
 
@@ -158,7 +160,9 @@ class Task:
         *,
         item: Any = None,
         index: int = 0,
+        upgrades: bool = False,
     ) -> None:
+        self.upgrades = upgrades
         self.url = url
         self.method = method
         self.body = body
@@ -362,7 +366,9 @@ def make_task(
     elif isinstance(body, str):
         body = body.encode()
     parsed = parse(url, params)
-    return Task(parsed, method, with_defaults(pairs, parsed, options), body, options, item=item, index=index)
+    pairs = with_defaults(pairs, parsed, options)
+    upgrades = asks_for_upgrade(pairs)
+    return Task(parsed, method, pairs, body, options, item=item, index=index, upgrades=upgrades)
 
 
 def _pairs(headers: Any) -> list[Header]:

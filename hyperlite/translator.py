@@ -22,7 +22,7 @@ from typing import Any
 
 from .chunks import Dechunker
 from .errors import ConnectionGoingAway, ConnectionLost, HTTP2Error
-from .fields import Field, name_bytes, value_bytes
+from .fields import Field, asks_for_upgrade, name_bytes, value_bytes
 from .mux import Mux
 from .replay import begin_again, for_all_tries, may_replay, pause
 from .request import Request, framed
@@ -30,7 +30,7 @@ from .shared_socket import SharedSocket
 from .stream import Stream
 
 # A weak reference to a method: what it belongs to refers to the socket.
-Renew = Callable[[], Callable[[], Any] | None]
+Renew = Callable[[], Callable[..., Any] | None]
 
 
 class _State(enum.Enum):
@@ -48,7 +48,8 @@ class StrictSocket(SharedSocket):
         mux: the connection.
         scheme, authority: of the requests whose head does not name another.
         renew: refers to what returns the socket on which a request is sent again, opened anew if need be:
-            such a one, or a plain one for HTTP/1.1; None if there is to be none.
+            such a one, or a plain one for HTTP/1.1; None if there is to be none.  With true for its argument
+            it returns a plain one in the place of this.
 
     Attributes:
         closes: whether the latest request asked for the end of the connection after its response.
@@ -184,6 +185,9 @@ class StrictSocket(SharedSocket):
         self._pending.clear()
         method, target, version, headers = _parse_head(head)
         names = {name for name, _ in headers}
+        if b"upgrade" in names and asks_for_upgrade(headers) and (renew := self._renew()) is not None:
+            renew(True).sendall(b"%b\r\n\r\n%b" % (head, bytes(view[end + 4 - before :])))
+            return view[:0]
         headers, length, chunked = framed(headers)
         plain = version == "HTTP/1.1" and b"connection" not in names
         self.closes = not plain and _asks_for_close(version, headers)
@@ -258,6 +262,15 @@ class StrictSocket(SharedSocket):
             self._request.complete(body)
             self._open()
         self._state = _State.DONE
+
+
+def upgrades(data: Any) -> bool:
+    """Tell whether bytes that are sent are the head of a request that asks for another protocol."""
+    if not isinstance(data, bytes) or b"upgrade" not in data.lower():
+        return False
+    head = data.partition(b"\r\n\r\n")[0].replace(b"\r\n\t", b" ").replace(b"\r\n ", b" ")
+    fields = [line.partition(b":") for line in head.split(b"\r\n")[1:]]
+    return asks_for_upgrade([(name, value) for name, _, value in fields])
 
 
 def _parse_head(head: bytes) -> tuple[str, str, str, list[Field]]:

@@ -26,6 +26,7 @@ from urllib3.util.request import SKIP_HEADER
 from urllib3.util.timeout import Timeout
 
 from ..errors import MalformedResponse, RequestTimeout
+from ..fields import asks_for_upgrade
 from ..http1_head import Framing, HeadCutOff
 from ..origins import Lease
 from ..pooled import PooledConnection
@@ -73,6 +74,7 @@ class Borrowed:
     _fields: list[Header] = []  # noqa: RUF012  which nobody changes
     _body: Any = None
     _chunked = False
+    _upgrades = False
     _options: dict[str, Any] = {}  # noqa: RUF012  nor this
     _task: Task | None = None  # made when there is something to be decided about it
     _raw: HTTP20Response | None = None
@@ -106,6 +108,7 @@ class Borrowed:
             connect_timeout, read_timeout: seconds, or None.
         """
         self._method, self._target, self._body, self._fields = method, target, body, fields
+        self._upgrades = asks_for_upgrade(fields)
         self.timeout = connect_timeout
         try:
             self._connect_timeout = self._seconds()
@@ -137,6 +140,8 @@ class Borrowed:
     @property
     def sock(self) -> Any:
         """The connection's socket; on HTTP/2 a stand-in, because others use it too."""
+        if self._raw is not None and self._raw.sock is not None:
+            return self._raw.sock
         return None if self._leased is None else self._leased.connection.sock
 
     def set_tunnel(
@@ -204,6 +209,9 @@ class Borrowed:
         self._body, self._fields = encoded(body), request_fields(headers or {}, chunked=chunked)
         if body is not None:
             self._task = self._new_task()  # which takes note of where a file stands
+        if asks_for_upgrade(self._fields):
+            self._upgrades = True
+            self._end(reusable=True)  # of the connection that `connect()` has leased, which may speak HTTP/2
         if self._leased is None:
             self._connect_timeout = self._seconds()
             self._lease()
@@ -230,6 +238,8 @@ class Borrowed:
 
     def close(self) -> None:
         """Give the connection up: on HTTP/1.1 nobody uses it again; on HTTP/2 the others go on."""
+        if self._raw is not None and self._raw.sock is not None:
+            self._raw.sock.close()
         self._end(reusable=False)
 
     # -- what the pool and the response call ----------------------------------------------------------
@@ -314,7 +324,7 @@ class Borrowed:
 
     def _lease(self) -> Lease:
         """Lease a connection; what prevents it becomes the error that urllib3 has for it."""
-        origin = self.pool.origin(self._hyper, self._via)
+        origin = self.pool.origin(self._hyper, self._via, upgrades=self._upgrades)
         try:
             lease = origin.lease(self._connect_timeout)
         except socket.gaierror as error:

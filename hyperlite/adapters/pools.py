@@ -29,7 +29,7 @@ from ..forking import watch
 from ..origins import Origin
 from ..pool import ConnectionPool
 from ..pooled import Key
-from ..protocols import H2
+from ..protocols import H2, Protocols
 from ..proxies import Proxy
 from ..redirects import Header
 from ..tasks import Options, Retries
@@ -272,12 +272,13 @@ class Multiplexed(urllib3.HTTPConnectionPool):
             prepared = self._prepared = (pool, context, made)
         return prepared[2]
 
-    def origin(self, pool: ConnectionPool, via: Proxy | None) -> Origin:
+    def origin(self, pool: ConnectionPool, via: Proxy | None, *, upgrades: bool = False) -> Origin:
         """Return the connections for a request that is made now.
 
         Args:
             pool: where they are.
             via: the proxy on the way, or None.
+            upgrades: it asks to go on in another protocol.
         """
         context = self._context()
         known = self._key
@@ -292,6 +293,9 @@ class Multiplexed(urllib3.HTTPConnectionPool):
                 raise ValueError(f'protocols=("h2",): {self.proxy} is asked for http:// URLs in HTTP/1.1')
             key = Key.of(url, via, context, verified=verified, protocols=choice)
             known = self._key = (context, via, key)
+        if upgrades:
+            choice = Protocols(self.beneath.protocols, secure=context is not None).insist_on_http1()
+            return pool.origin_of(known[2]._replace(protocols=choice))
         return pool.origin_of(known[2])
 
     def _context(self) -> Any:

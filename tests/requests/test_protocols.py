@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 import requests
+import urllib3
 
 from hyperlite.adapters.requests import HTTP20Adapter
 from hyperlite.testing.server import Server
+from tests import websocket
 from tests.conftest import Serve
 from tests.connect_proxy import Proxy
 from tests.pool.test_http1_required import picky
@@ -105,3 +107,38 @@ class TestHttp1IsRequired:
         with pytest.raises(requests.ConnectionError, match="which the choice of protocols excludes"):
             session.get(server.url())
         assert len(server.log) == 1
+
+
+class TestUpgrade:
+    @pytest.mark.parametrize("patched", [True, False])
+    @pytest.mark.parametrize("secure", [True, False])
+    def test_the_socket_is_where_it_is_over_requests_own_adapter(
+        self,
+        serve: Serve,
+        session: requests.Session,
+        monkeypatch: pytest.MonkeyPatch,
+        secure: bool,
+        patched: bool,
+    ) -> None:
+        if patched:  # so that urllib3's own way is gone
+            make_request = urllib3.HTTPConnectionPool._make_request
+
+            def watched(*args: Any, **options: Any) -> Any:
+                return make_request(*args, **options)
+
+            monkeypatch.setattr(urllib3.HTTPConnectionPool, "_make_request", watched)
+        server = serve(routes=websocket.ROUTES, secure=secure)
+        assert session.get(server.url()).text == "hello"
+        with session.get(server.url("/chat"), headers=websocket.HEADERS, stream=True) as response:
+            assert (response.status_code, response.raw.version_string) == (101, "HTTP/1.1")
+            assert response.headers["Sec-WebSocket-Accept"] == websocket.accept_of(websocket.KEY)
+            sock = response.raw._fp.fp.raw._sock  # as docker has it
+            assert response.raw.connection.sock is sock
+            websocket.converse(websocket.reader(sock), sock.sendall)
+        assert sock.fileno() == -1
+        assert session.get(server.url()).raw.version_string == ("HTTP/2" if secure else "HTTP/1.1")
+
+    def test_where_http2_alone_may_be_spoken_it_is_an_error(self, make_session: MakeSession) -> None:
+        session = make_session(HTTP20Adapter(protocols=H2))
+        with pytest.raises(ValueError, match="Upgrade is for HTTP/1"):
+            session.get("https://localhost:1/", headers=websocket.HEADERS)
