@@ -403,7 +403,7 @@ class ConnectionPool:
         states: dict[str, Any] = {}
         for origin in origins:
             name = str(origin.key)
-            while name in states:  # the same origin, by another TLS context
+            while name in states:  # the same origin, by another TLS context, or in other protocols
                 name += "'"
             states[name] = origin.state()
         return counted | {"origins": states}
