@@ -348,7 +348,7 @@ PARSERS: dict[str, tuple[str, Style]] = {
     "email.message_from_binary_file": ("mail", lambda r: email.message_from_binary_file(r)["subject"]),
     "http.client.parse_headers": ("mail", lambda r: http.client.parse_headers(r).items()),
     "GzipFile": ("gzip", lambda r: gzip.GzipFile(fileobj=r).read()),
-    "GzipFile in pieces": ("gzip", lambda r: _gunzipped(r)),
+    "GzipFile in pieces": ("gzip", _gunzipped),
     "GzipFile, lines": ("gzip", lambda r: len(list(gzip.GzipFile(fileobj=r)))),
     "GzipFile under TextIOWrapper": (
         "gzip",
@@ -362,7 +362,7 @@ PARSERS: dict[str, tuple[str, Style]] = {
     "zlib.decompress": ("deflate", lambda r: zlib.decompress(r.read())),
     "BZ2File": ("bz2", lambda r: bz2.BZ2File(r).read()),
     "bz2.open": ("bz2", lambda r: _opened(bz2.open, r)),
-    "LZMAFile": ("xz", lambda r: lzma.LZMAFile(r).read()),
+    "LZMAFile": ("xz", lambda r: lzma.LZMAFile(r).read()),  # noqa: SIM115
     "lzma.open": ("xz", lambda r: _opened(lzma.open, r)),
     "tarfile, streamed": ("tar", lambda r: _members(r, "r|")),
     "tarfile, streamed, any coding": ("tgz", lambda r: _members(r, "r|*")),
@@ -394,7 +394,7 @@ PARSERS: dict[str, tuple[str, Style]] = {
 }
 
 
-# What depends, with the other framing, on how much has come when it is asked for, or on the release of Python.
+# What depends, with the other framing, on how much has come when it is asked for, or on Python's release.
 ONLY = {
     **dict.fromkeys(("contextlib.closing", "read after close", "peek after close"), "sized"),
     **dict.fromkeys(("TextIOWrapper left early", "TextIOWrapper.detach"), "sized"),
