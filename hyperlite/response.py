@@ -209,6 +209,10 @@ class Lazy(Generic[T]):
         value = vars(response)[self._name] = self._make(response)
         return value
 
+    if TYPE_CHECKING:  # at run time there is none, or each reading would go through `__get__`
+
+        def __set__(self, response: "HTTP20Response", value: T) -> None: ...
+
 
 class HTTP20Response(http_client.HTTPResponse):
     """What a server answered; in all that http.client documents it is `http.client.HTTPResponse`.
@@ -247,7 +251,7 @@ class HTTP20Response(http_client.HTTPResponse):
         self.length = stream.length
 
     @Lazy
-    def fp(self) -> Any:
+    def fp(self) -> "io.BufferedReader | Any":
         """The file that the inherited methods read from; None at the end.
 
         A response that is complete is mostly read without it: to make it, and to drop it, costs as much as
