@@ -66,6 +66,10 @@ class Arrivals(Slots):
 
     def _ended_locked(self, cause: OSError | None) -> None:
         reason, code = "the server closed the connection", None
+        if not (self._greeted or self._secure):
+            reason += (
+                " and said nothing: perhaps the port does not take HTTP/2 in cleartext (but TLS, or HTTP/1.1)"
+            )
         if self._going_away is not None and self._going_away.error_code:
             code = self._going_away.error_code
             reason += f": {_going_away_reason(self._going_away)}"
@@ -125,6 +129,7 @@ class Arrivals(Slots):
         self._baton.wake(parent)
 
     def _on_settings(self, _event: SettingsReceived) -> None:
+        self._greeted = True
         self._start_queued_locked()
 
     def _on_window(self, _event: WindowOpened) -> None:

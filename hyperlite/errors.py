@@ -8,7 +8,8 @@ standard library has a class for the same trouble, it is that class too::
         ├── ConnectionLost            is a RemoteDisconnected (ConnectionResetError): the socket ended
         │   └── ConnectionGoingAway   GOAWAY: the server took no notice of this request
         ├── ProtocolError             the peer broke HTTP/2: the whole connection is closed
-        │   └── NotHTTP2              the peer speaks something else
+        │   ├── NotHTTP2              the peer speaks something else
+        │   └── NotHTTP1              is a BadStatusLine: it speaks HTTP/2 alone, or wants TLS
         ├── StreamReset               is a ConnectionResetError: one stream ended, its siblings live on
         │   └── MalformedResponse     the response broke HTTP; we reset its stream
         ├── IncompleteBody            is an IncompleteRead: the body ended before its end
@@ -118,6 +119,16 @@ class ProtocolError(HTTP2Error):
 
 class NotHTTP2(ProtocolError):
     """The peer answered in another protocol, or did not choose HTTP/2 where no other may be spoken."""
+
+
+class NotHTTP1(ProtocolError, http_client.BadStatusLine):
+    """The peer answered an HTTP/1.1 request in HTTP/2, or in TLS: the port takes nothing else.
+
+    Attributes:
+        line: what the answer began with.
+    """
+
+    line: str
 
 
 class StreamReset(HTTP2Error, ConnectionResetError):

@@ -106,9 +106,10 @@ class Flight:
             limit = self.task.options.max_body
         else:
             limit = REDIRECT_BODY
-        while readable := stream.readable:
-            self._parts.append(self.mux.read(stream, readable))
-        if stream.taken > limit:
+        if stream.taken + stream.readable <= limit:
+            while readable := stream.readable:
+                self._parts.append(self.mux.read(stream, readable))
+        else:  # it is not read first: that would give credit to a stream that is reset
             complaint = f"the body of {self.task.url} is longer than {limit} bytes"
             self.mux.cancel(stream, BodyTooLarge(complaint))
 

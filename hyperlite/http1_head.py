@@ -14,8 +14,9 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from .errors import ConnectionLost, ErrorCode, MalformedResponse
+from .errors import ConnectionLost, ErrorCode, MalformedResponse, NotHTTP1
 from .fields import Field
+from .greetings import wanted
 from .message import content_length
 
 # RFC 9112 section 4. What follows the code is for people; http.client takes it as it comes.
@@ -183,7 +184,8 @@ class HeadReader:
         """Return a status code, its line, and the header fields; can be called again if it was paused.
 
         Raises:
-            http.client.BadStatusLine, http.client.LineTooLong, MalformedResponse: this is no response.
+            http.client.BadStatusLine, http.client.LineTooLong, MalformedResponse: this is no response;
+                NotHTTP1 where it shows what the peer speaks instead.
             ConnectionLost: the connection ended before it, HeadCutOff within it.
         """
         if self._line is None:
@@ -212,8 +214,19 @@ def status_code(line: bytes) -> int:
     """Return the code that a status line tells."""
     match = _status_line(line)
     if not match:
-        raise http_client.BadStatusLine(line[:100].decode("latin-1"))
+        raise no_status_line(line[:100])
     return int(match[1])
+
+
+def no_status_line(line: bytes) -> http_client.BadStatusLine:
+    """Return the error for an answer without a status line; it names what the peer speaks, if that shows."""
+    text = line.decode("latin-1")
+    want = wanted(line)
+    if want is None:
+        return http_client.BadStatusLine(text)
+    error = NotHTTP1(f"the answer to an HTTP/1.1 request begins with {line[:9]!r}: {want}")
+    error.line = text
+    return error
 
 
 class Framing:

@@ -101,6 +101,7 @@ class Slots(Link):
         self._stalled = -1  # how many of them had come when the server was last seen to hold one back
         self._moved = self._heard  # when something last came that was of use
         self._asked = 0.0  # when the first request went out after that
+        self._greeted = False  # the peer's SETTINGS have come
         self._going_away: GoAwayReceived | None = None
         self._draining = False  # takes no further requests, and closes when the last stream is over
 

@@ -469,6 +469,10 @@ def _shake_hands(sock: ssl.SSLSocket, peer: str, deadline: float | None) -> None
         except ssl.SSLError as error:
             if error.reason in {"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE"}:
                 error.strerror = f"{error.strerror}: {peer} does not speak TLS (pass secure=False?)"
+            elif isinstance(error, ssl.SSLEOFError):
+                error.strerror = (
+                    f"{error.strerror}: {peer} hung up during the TLS handshake (does it speak TLS?)"
+                )
             raise
         if not ready or (deadline is not None and time.monotonic() >= deadline):
             raise TimeoutError(f"the TLS handshake with {peer} timed out")

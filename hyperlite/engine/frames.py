@@ -17,8 +17,10 @@ HAS_PRIORITY = 0x20
 
 MAX_WIRE_ID = 2**31 - 1
 MAX_WINDOW = 2**31 - 1
-# The largest payload that we take, SETTINGS_MAX_FRAME_SIZE; and the smallest that anybody must take.
-MAX_FRAME = 16384
+# The smallest SETTINGS_MAX_FRAME_SIZE there is, which holds until the peer names another.
+DEFAULT_FRAME = 16384
+# Ours: the largest payload that we take. Tomcat puts a field of any size in one frame, whatever we announce.
+MAX_FRAME = 65536
 # RFC 9113 section 6.5.2: what to expect of a peer whose SETTINGS have not come yet.
 CONCURRENT_BEFORE_SETTINGS = 100
 

@@ -9,14 +9,18 @@ with pauses between, a flood comes without.
 import struct
 
 from ..errors import ErrorCode
+from ..greetings import WANTS_TLS, is_tls
 from .frames import (
     ACK,
     CONTINUATION,
     DATA,
+    DEFAULT_FRAME,
     END_HEADERS,
     END_STREAM,
+    FRAME_HEADER,
     GOAWAY,
     HAS_PRIORITY,
+    HEADER_SIZE,
     HEADERS,
     MAX_FRAME,
     MAX_WIRE_ID,
@@ -33,7 +37,9 @@ from .frames import (
 # after them, Go queues 10,000 frames of its own in answer to the peer's.
 MAX_USELESS = 10_000
 # What of it a useless frame takes, where that is not 1: these two the whole connection has to attend to.
-COST = {SETTINGS: 10, GOAWAY: 10}
+_COST = {SETTINGS: 10, GOAWAY: 10}
+# Bytes of SETTINGS that count as one frame: a hundred settings. A frame has room for 10,922.
+SETTINGS_SHARE = 600
 # A late header block must be decoded like any other (RFC 9113 section 4.3): so many bytes of it cost 1.
 BLOCK_SHARE = 256
 # DATA that carries fewer bytes is a useless frame itself: a byte at a time is how CVE-2019-9511 does it, and
@@ -79,11 +85,22 @@ class Violation(Exception):
         self.not_http2 = not_http2
 
 
-def check_greeting(kind: int, flags: int, beginning: bytes) -> None:
-    """Check that the peer begins with SETTINGS (RFC 9113 section 3.4), and say so if it is no HTTP/2."""
-    if kind == SETTINGS and not flags & ACK:
-        return
+def check_greeting(beginning: bytes) -> None:
+    """Check that the peer begins with SETTINGS (RFC 9113 section 3.4), and say so if it is no HTTP/2.
+
+    A TLS alert is shorter than the header of a frame, and the last that comes: its first bytes are enough.
+
+    Args:
+        beginning: what has come so far, up to 64 bytes of it.
+    """
     reason = f"the peer did not begin with SETTINGS but with {beginning!r}"
+    if is_tls(beginning):
+        raise Violation(ErrorCode.PROTOCOL_ERROR, f"{reason}: {WANTS_TLS}", not_http2=True)
+    if len(beginning) < HEADER_SIZE:
+        return
+    head, flags, _ = FRAME_HEADER.unpack_from(beginning)
+    if head & 0xFF == SETTINGS and not flags & ACK:
+        return
     if beginning.startswith(b"HTTP/"):
         line = beginning.partition(b"\r\n")[0].decode("latin-1")
         reason = f"the peer answered in HTTP/1 on an HTTP/2 connection: {line}"
@@ -185,6 +202,11 @@ class Guard:
         return None
 
     # -- frames that bring nothing ---------------------------------------------------------------
+
+    def spend_on(self, kind: int, length: int) -> None:
+        """Take note of a frame that brings nothing; a large one counts as several."""
+        share = SETTINGS_SHARE if kind == SETTINGS else DEFAULT_FRAME
+        self.spend(_COST.get(kind, 1) * max(1, -(-length // share)))
 
     def spend(self, cost: int) -> None:
         """Take note of a frame that brings nothing."""

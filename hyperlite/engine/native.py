@@ -39,6 +39,7 @@ from .frames import (
     CONCURRENT_BEFORE_SETTINGS,
     CONTINUATION,
     DATA,
+    DEFAULT_FRAME,
     END_HEADERS,
     END_STREAM,
     FRAME_HEADER,
@@ -58,7 +59,6 @@ from .frames import (
     frame,
 )
 from .guard import (
-    COST,
     FRAME_EARNS,
     HEAD_EARNS,
     PAUSE_EARNS,
@@ -117,7 +117,7 @@ class NativeEngine:
         # -- what the peer's SETTINGS say --
         self.max_concurrent_streams = CONCURRENT_BEFORE_SETTINGS
         self._peer_window = DEFAULT_WINDOW
-        self._max_frame = MAX_FRAME
+        self._max_frame = DEFAULT_FRAME
         self._inbound = CONNECTION_WINDOW  # how many bytes of DATA the peer may still send on all streams
         self._h2 = h2.connection.H2Connection(
             h2.config.H2Configuration(client_side=True, header_encoding=None)
@@ -128,12 +128,17 @@ class NativeEngine:
             initial_values={
                 codes.ENABLE_PUSH: 0,
                 codes.INITIAL_WINDOW_SIZE: stream_window,
+                codes.MAX_FRAME_SIZE: MAX_FRAME,
                 codes.MAX_HEADER_LIST_SIZE: max_header_list,
             },
         )
+        self._h2.max_inbound_frame_size = MAX_FRAME  # what the settings said when it was made
         del self._h2.local_settings[codes.ENABLE_CONNECT_PROTOCOL]  # a server's setting
         self._h2.initiate_connection()
         self._out: list[bytes | memoryview] = [self._h2.data_to_send()]
+        # By stream, and the last to go out: a stream that is reset before gets none. HAProxy is said to lose
+        # the request behind credit and a reset of the same stream.
+        self._credits: dict[int, int] = {}
         self._update_window(0, CONNECTION_WINDOW - DEFAULT_WINDOW)
 
     # -- calls in, bytes out -----------------------------------------------------------------
@@ -198,6 +203,7 @@ class NativeEngine:
         """Send RST_STREAM and forget the stream; nothing if it is over already."""
         stream = self._streams.pop(wire_id, None)
         if stream is not None and not self._failed:
+            self._credits.pop(wire_id, None)
             self._out.append(frame(RST_STREAM, 0, wire_id, _WORD.pack(error_code)))
             self._guard.cut_short(wire_id, stream.left)
 
@@ -218,7 +224,7 @@ class NativeEngine:
     def _credit(self, wire_id: int, stream: _Stream, increment: int) -> None:
         # A response that is complete needs no more credit.
         if increment and not self._failed and not stream.message.complete:
-            self._update_window(wire_id, increment)
+            self._credits[wire_id] = self._credits.get(wire_id, 0) + increment
 
     def _update_window(self, wire_id: int, increment: int) -> None:
         self._out.append(frame(WINDOW_UPDATE, 0, wire_id, _WORD.pack(increment)))
@@ -238,6 +244,11 @@ class NativeEngine:
 
     def take(self) -> bytes:
         """Return the bytes to be sent, and forget them."""
+        if self._credits:
+            for wire_id, increment in self._credits.items():
+                if wire_id in self._streams and not self._failed:
+                    self._update_window(wire_id, increment)
+            self._credits.clear()
         if not self._out:
             return b""
         data = b"".join(self._out)
@@ -266,7 +277,7 @@ class NativeEngine:
         if self._pending:
             data = self._pending + data
         try:
-            self._pending = data[self._receive_frames(data, events) :]
+            self._receive_frames(data, events)
         except Violation as violation:
             self._pending = b""
             self.close(violation.code)
@@ -274,10 +285,12 @@ class NativeEngine:
             events.append(ConnectionFailed(violation.code, reason, violation.not_http2))
         return events
 
-    def _receive_frames(self, data: bytes, events: list[Event]) -> int:
-        """Take the frames that are complete; returns where they end."""
+    def _receive_frames(self, data: bytes, events: list[Event]) -> None:
+        """Take the frames that are complete, and keep what is left."""
         streams, guard = self._streams, self._guard
         at, end = 0, len(data)
+        if not self._greeted:
+            check_greeting(data[:64])
         while end - at >= HEADER_SIZE:
             head, flags, wire_id = FRAME_HEADER.unpack_from(data, at)
             kind, length = head & 0xFF, head >> 8
@@ -295,6 +308,11 @@ class NativeEngine:
                 and not guard.block_of
             ):
                 if stop > end:
+                    # Of a large one what has come is taken at once: a reader may not wait for the rest.
+                    if kind == DATA and end - start >= DEFAULT_FRAME:
+                        self._data(wire_id, stream, data[start:], end - start, False, events)
+                        self._pending = FRAME_HEADER.pack(stop - end << 8, flags, wire_id)
+                        return
                     break
                 if kind == DATA:
                     at = stop
@@ -304,8 +322,6 @@ class NativeEngine:
                     at = stop
                     self._block(wire_id, stream, data[start:stop], flags & END_STREAM != 0, events)
                     continue
-            if not self._greeted:
-                check_greeting(kind, flags, data[at : at + 64])
             guard.check_header(kind, flags, wire_id, length, self._next_wire_id)
             if stop > end:
                 break
@@ -313,7 +329,7 @@ class NativeEngine:
             if self._failed:
                 break
             at = stop
-        return at
+        self._pending = data[at:]
 
     def _receive_frame(self, kind: int, flags: int, wire_id: int, whole: bytes, events: list[Event]) -> None:
         """Take a frame of any kind, whose header was checked."""
@@ -334,7 +350,7 @@ class NativeEngine:
             if (block := take(wire_id, flags, payload)) is not None:
                 self._block(wire_id, stream, block, guard.block_ends_stream, events)
         else:
-            guard.spend(COST.get(kind, 1))
+            guard.spend_on(kind, len(payload))
             if kind == WINDOW_UPDATE and wire_id:
                 self._widen(wire_id, stream, increment_of(payload), events)
             elif kind in (SETTINGS, PING, WINDOW_UPDATE):

@@ -43,12 +43,14 @@ from .frames import (
     CONCURRENT_BEFORE_SETTINGS,
     CONTINUATION,
     DATA,
+    DEFAULT_FRAME,
     END_STREAM,
     FRAME_HEADER,
     GOAWAY,
     HAS_PRIORITY,
     HEADER_SIZE,
     HEADERS,
+    MAX_FRAME,
     MAX_WIRE_ID,
     PADDED,
     PRIORITY,
@@ -60,7 +62,6 @@ from .frames import (
     frame,
 )
 from .guard import (
-    COST,
     FRAME_EARNS,
     HEAD_EARNS,
     PAUSE_EARNS,
@@ -147,6 +148,7 @@ class H2Engine:
         self._streams: dict[int, _Stream] = {}
         self._pending = b""  # what came of a frame that is not complete
         self._out = b""  # what is to be sent before what h2 has to send
+        self._credits: dict[int, int] = {}  # by stream, and the last to go out: see NativeEngine
         self._greeted = False  # the peer's SETTINGS came
         self._failed = False
         self._guard = Guard(max_header_list, push=enable_push)
@@ -170,9 +172,11 @@ class H2Engine:
             initial_values={
                 codes.ENABLE_PUSH: int(enable_push),
                 codes.INITIAL_WINDOW_SIZE: stream_window,
+                codes.MAX_FRAME_SIZE: MAX_FRAME,
                 codes.MAX_HEADER_LIST_SIZE: max_header_list,
             },
         )
+        self._h2.max_inbound_frame_size = MAX_FRAME  # what the settings said when it was made
         del self._h2.local_settings[codes.ENABLE_CONNECT_PROTOCOL]  # a server's setting
         # What goes into HTTP2-Settings, where the first request was made on HTTP/1.1 (RFC 7540 section 3.2).
         self.upgrade_settings = b""
@@ -241,6 +245,7 @@ class H2Engine:
         """Send RST_STREAM and forget the stream; nothing if it is over already."""
         stream = self._streams.pop(wire_id, None)
         if stream is not None and not self._failed:
+            self._credits.pop(wire_id, None)
             try:
                 self._h2.reset_stream(wire_id, error_code)
             except h2.exceptions.StreamClosedError:
@@ -276,6 +281,7 @@ class H2Engine:
 
     def take(self) -> bytes:
         """Return the bytes to be sent, and forget them."""
+        self._give_credits()
         data, self._out = self._out + self._h2.data_to_send(), b""
         return data
 
@@ -285,6 +291,13 @@ class H2Engine:
             self._failed = True
             self._h2.close_connection(error_code)
 
+    def _give_credits(self) -> None:
+        for wire_id, increment in self._credits.items():
+            stream = self._streams.get(wire_id)
+            if stream is not None and not stream.message.complete and not self._failed:
+                self._h2.increment_flow_control_window(increment, wire_id)
+        self._credits.clear()
+
     def _end(self, wire_id: int) -> None:
         """Take note that the request is complete."""
         self._streams[wire_id].ended = True
@@ -293,7 +306,7 @@ class H2Engine:
     def _window_update(self, wire_id: int, increment: int) -> None:
         # A response that is complete needs no more credit: h2 refuses to give it some.
         if increment and not self._failed and not self._streams[wire_id].message.complete:
-            self._h2.increment_flow_control_window(increment, wire_id)
+            self._credits[wire_id] = self._credits.get(wire_id, 0) + increment
 
     # -- bytes in, events out ----------------------------------------------------------------
 
@@ -302,17 +315,23 @@ class H2Engine:
         events: list[Event] = []
         if self._failed:
             return events
+        self._give_credits()  # which h2 must know of before what comes
         data = self._pending + data
         at = 0
         try:
+            if not self._greeted:
+                check_greeting(data[:64])
             while not self._failed and len(data) - at >= HEADER_SIZE:
                 head, flags, wire_id = FRAME_HEADER.unpack_from(data, at)
                 kind, length = head & 0xFF, head >> 8
                 wire_id &= MAX_WIRE_ID
-                if not self._greeted:
-                    check_greeting(kind, flags, data[at : at + 64])
                 self._guard.check_header(kind, flags, wire_id, length, self._next_wire_id)
                 end = at + HEADER_SIZE + length
+                came = len(data) - at - HEADER_SIZE
+                if len(data) < end and self._is_dealt_with_in_parts(kind, flags, wire_id, came):
+                    part = frame(DATA, flags & ~END_STREAM, wire_id, data[at + HEADER_SIZE :])
+                    self._receive_frame(DATA, flags & ~END_STREAM, wire_id, part, events)
+                    data, at = FRAME_HEADER.pack(length - came << 8, flags, wire_id), 0
                 if len(data) < end:
                     break
                 self._receive_frame(kind, flags, wire_id, data[at:end], events)
@@ -323,6 +342,11 @@ class H2Engine:
             events.append(ConnectionFailed(violation.code, reason, violation.not_http2))
         self._pending = data[at:]
         return events
+
+    def _is_dealt_with_in_parts(self, kind: int, flags: int, wire_id: int, came: int) -> bool:
+        """Tell whether what has come of a frame is taken at once, as a frame by itself."""
+        plain = kind == DATA and not flags & (PADDED | HAS_PRIORITY)
+        return plain and came >= DEFAULT_FRAME and wire_id in self._streams
 
     def _receive_frame(self, kind: int, flags: int, wire_id: int, whole: bytes, events: list[Event]) -> None:
         payload = whole[HEADER_SIZE:]
@@ -335,7 +359,7 @@ class H2Engine:
             self._guard.spend(1)
             self._promised = wire_id, self._guard.begin_promise(wire_id, flags, payload)
         else:
-            self._guard.spend(COST.get(kind, 1))
+            self._guard.spend_on(kind, len(payload))
         if kind == GOAWAY:
             last, code = struct.unpack_from(">LL", payload)
             events.append(GoAwayReceived(last & MAX_WIRE_ID, code, payload[8:]))

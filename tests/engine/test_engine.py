@@ -36,6 +36,7 @@ from hyperlite.engine.events import (
     TrailersReceived,
     WindowOpened,
 )
+from hyperlite.engine.frames import MAX_FRAME
 from hyperlite.engine.windows import CONNECTION_WINDOW, CREDIT_SHARE, GROWTH, MAX_STREAM_WINDOW, STREAM_WINDOW
 from hyperlite.errors import ErrorCode
 from tests.peer import PREFACE, EnginePeer, FrameFactory
@@ -44,7 +45,7 @@ from .conftest import Make, request
 
 GET = request("GET")
 POST = request("POST")
-MAX_FRAME = 16384
+DEFAULT_FRAME = 16384
 LARGEST = 2**31 - 1
 ALTSVC, ORIGIN, UNKNOWN = 0xA, 0xC, 0xEE
 
@@ -82,7 +83,7 @@ class TestGreeting:
         assert first.settings[SettingsFrame.ENABLE_PUSH] == 0
         assert first.settings[SettingsFrame.INITIAL_WINDOW_SIZE] == STREAM_WINDOW
         assert first.settings[SettingsFrame.MAX_HEADER_LIST_SIZE] == MAX_HEADER_LIST
-        assert first.settings.get(SettingsFrame.MAX_FRAME_SIZE, MAX_FRAME) == MAX_FRAME
+        assert first.settings[SettingsFrame.MAX_FRAME_SIZE] == MAX_FRAME
         assert SettingsFrame.ENABLE_CONNECT_PROTOCOL not in first.settings  # a server's
 
     def test_its_settings_are_those_asked_for(self, make: Make) -> None:
@@ -233,7 +234,7 @@ class TestOpen:
             at += 9 + length
         assert [kind for kind, _ in lengths] == [HeadersFrame] + [ContinuationFrame] * (len(lengths) - 1)
         assert len(lengths) > 2
-        assert max(length for _, length in lengths) <= MAX_FRAME
+        assert max(length for _, length in lengths) <= DEFAULT_FRAME
 
     def test_the_stream_numbers_end(self, make: Make) -> None:
         """RFC 9113 section 5.1.1."""

@@ -11,6 +11,7 @@ from hyperframe.frame import (
     PriorityFrame,
 )
 
+from hyperlite.engine.frames import MAX_FRAME
 from hyperlite.errors import ErrorCode
 
 from .case import BODY, CLEAR, Section
@@ -159,7 +160,14 @@ flooding(
 )
 flooding("unknown-frame-flood", "RFC 9113 10.5", lambda line, _: line.frames.raw(0xFA, 0, 0, b"x" * 100))
 flooding(
-    "unknown-frame-large-flood", "RFC 9113 10.5", lambda line, _: line.frames.raw(0xFA, 0, 0, bytes(16384))
+    "unknown-frame-large-flood",
+    "RFC 9113 10.5",
+    lambda line, _: line.frames.raw(0xFA, 0, 0, bytes(MAX_FRAME)),
+)
+flooding(
+    "settings-large-flood",
+    "CVE-2019-9515: 10,922 settings in each frame",
+    lambda line, _: line.frames.settings([(3, 100)] * (MAX_FRAME // 6)),
 )
 flooding("altsvc-flood", "RFC 7838, 10.5", lambda line, _: line.frames.raw(0xA, 0, 0, b"\0\1a" + b"x" * 50))
 flooding("goaway-flood", "nghttp2 glitch counter", lambda line, stream: line.frames.goaway(stream))

@@ -15,6 +15,7 @@ from hyperframe.frame import (
     WindowUpdateFrame,
 )
 
+from hyperlite.engine.frames import MAX_FRAME
 from hyperlite.errors import ErrorCode
 
 from .case import BODY, CLEAR, Section, pattern
@@ -27,6 +28,7 @@ FRAME_SIZE = ErrorCode.FRAME_SIZE_ERROR
 CLOSED = ErrorCode.STREAM_CLOSED
 END_STREAM, END_HEADERS, PADDED = 0x1, 0x4, 0x8
 MB = 1 << 20
+TOO_LARGE = bytes(MAX_FRAME + 1)
 
 frames = Section("frames")
 
@@ -206,18 +208,19 @@ single(
 single("unknown-frame", "ok", "RFC 9113 5.5 ignored; h2spec 4.1/1", 0xFA, 0xFF, 0, b"anything", alive=True)
 single("unknown-frame-on-stream", "ok", "RFC 9113 5.5", 0xFA, 0, None, b"anything", alive=True)
 single("unknown-frame-16k", "ok", "RFC 9113 4.2", 0xFA, 0, 0, bytes(16384), alive=True)
-single("unknown-frame-too-large", "error", "RFC 9113 4.2", 0xFA, 0, 0, bytes(16385), goaway=FRAME_SIZE)
+single("unknown-frame-largest", "ok", "RFC 9113 4.2", 0xFA, 0, 0, bytes(MAX_FRAME), alive=True)
+single("unknown-frame-too-large", "error", "RFC 9113 4.2", 0xFA, 0, 0, TOO_LARGE, goaway=FRAME_SIZE)
 single(
-    "frame-16385-data", "error", "RFC 9113 4.2; h2spec 4.2/2", DATA, 0, None, bytes(16385), goaway=FRAME_SIZE
+    "frame-too-large-data", "error", "RFC 9113 4.2; h2spec 4.2/2", DATA, 0, None, TOO_LARGE, goaway=FRAME_SIZE
 )
 single(
-    "frame-16385-headers",
+    "frame-too-large-headers",
     "error",
     "RFC 9113 4.2; h2spec 4.2/3",
     HEADERS,
     END_HEADERS,
     None,
-    bytes(16385),
+    TOO_LARGE,
     goaway=FRAME_SIZE,
 )
 single("ping-unknown-flags", "ok", "RFC 9113 4.1; h2spec 4.1/2", PING, 0xFE, 0, b"whatever", alive=True)

@@ -72,6 +72,14 @@ headers.add(
     alive=True,
 )
 headers.add(
+    "headers-continuation-28k",
+    "ok",
+    "Tomcat: a field of any size is in one frame",
+    block_of(1, 28_000, 28_500),
+    note="a field of 28,000 bytes in one frame",
+    alive=True,
+)
+headers.add(
     "headers-split-1-byte",
     "ok|error",
     "RFC 9113 6.10; h2 limits a block to 64 frames",

@@ -98,6 +98,20 @@ def test_the_head_of_a_101_without_an_end(peer: Peer, conn: CONN) -> None:
         request.result()
 
 
+@pytest.mark.parametrize("fields", [b"", b"Upgrade:\r\n", b"upgrade: H2C\r\n", b"Upgrade: tls/1.2, h2c\r\n"])
+def test_what_a_101_names(peer: Peer, conn: CONN, fields: bytes) -> None:
+    """Jetty names nothing: nothing but h2c was asked for."""
+    request = peer.background(conn.request, "GET", "/")
+    wire = peer.accept()
+    want_head(wire)
+    wire.send_raw(b"HTTP/1.1 101 Switching Protocols\r\n" + fields + b"\r\n")
+    request.result()
+    wire.greet()
+    wire.answer(1, b"answer")
+    response = conn.getresponse(1)
+    assert (response.version, response.read()) == (20, b"answer")
+
+
 def test_another_protocol_leaves_nothing_behind(peer: Peer, conn: CONN) -> None:
     request = peer.background(conn.request, "GET", "/")
     want_head(peer.accept())

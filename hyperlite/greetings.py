@@ -1,0 +1,43 @@
+"""What a peer begins with that does not speak the protocol in which it was spoken to.
+
+A port has one protocol, and the first bytes of an answer often tell which.
+"""
+
+import struct
+
+# A TLS record with an alert: its type, and the higher byte of its version (RFC 8446 section 5.1).
+_TLS_ALERT = b"\x15\x03"
+_FRAME_HEADER = struct.Struct(">LBL")  # length and type, flags, stream (RFC 9113 section 4.1)
+_SETTINGS, _GOAWAY = 0x4, 0x7
+# More settings than this no server begins with; RFC 9113 defines six.
+_MAX_SETTINGS = 100
+
+WANTS_TLS = "the port takes TLS alone (https://, secure=True)"
+WANTS_HTTP2 = (
+    "the port takes HTTP/2 alone, by prior knowledge "
+    '(HTTP20Connection: secure=False without upgrade=True; a pool: protocols=("h2",))'
+)
+
+
+def is_tls(beginning: bytes) -> bool:
+    """Tell whether a peer has answered with a TLS alert: it expects TLS. Two bytes show it."""
+    return beginning.startswith(_TLS_ALERT)
+
+
+def is_http2(beginning: bytes) -> bool:
+    """Tell whether a peer begins with the SETTINGS or the GOAWAY of HTTP/2. Nine bytes show it."""
+    if len(beginning) < _FRAME_HEADER.size:
+        return False
+    head, flags, wire_id = _FRAME_HEADER.unpack_from(beginning)
+    kind, length = head & 0xFF, head >> 8
+    is_plausible: bool = kind == _GOAWAY or (
+        kind == _SETTINGS and length % 6 == 0 and length <= 6 * _MAX_SETTINGS
+    )
+    return is_plausible and not (flags or wire_id)
+
+
+def wanted(beginning: bytes) -> str | None:
+    """Return what a peer wants that has answered an HTTP/1.1 request so, in words; None: unknown."""
+    if is_tls(beginning):
+        return WANTS_TLS
+    return WANTS_HTTP2 if is_http2(beginning) else None
