@@ -9,8 +9,7 @@ from importlib import import_module
 
 TYPE_CHECKING = False  # typing's own, which takes longer to import than all that is here
 if TYPE_CHECKING:
-    from typing import Any
-
+    from . import client as client, errors as errors
     from .api import fetch, fetch_many
     from .connection import HTTP20Connection
     from .errors import (
@@ -96,15 +95,16 @@ _ELSEWHERE = {
 # Modules that are asked for by name after `import hyperlite` alone.
 _MODULES = frozenset({"client", "errors"})
 
+if not TYPE_CHECKING:  # type checkers know the names above, and tell of one that is none
 
-def __getattr__(name: str) -> "Any":
-    if name in _MODULES:
-        return import_module(f".{name}", __name__)
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f".{_ELSEWHERE.get(name, 'errors')}", __name__), name)
-    globals()[name] = value
-    return value
+    def __getattr__(name: str) -> object:
+        if name in _MODULES:
+            return import_module(f".{name}", __name__)
+        if name not in __all__:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        value = getattr(import_module(f".{_ELSEWHERE.get(name, 'errors')}", __name__), name)
+        globals()[name] = value
+        return value
 
 
 def __dir__() -> list[str]:

@@ -21,8 +21,8 @@ import sys
 import time
 import types
 import weakref
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, overload
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from . import tls, trust, tunnel
 from .engine import make_engine
@@ -37,16 +37,141 @@ from .response import HTTP20Response
 from .timeouts import deadline_after, resolve_timeout
 from .translator import StrictSocket, upgrades
 
-if TYPE_CHECKING:  # at run time `ssl` is http.client's name here
+if TYPE_CHECKING:  # at run time these are http.client's names here, and setting one sets it there
     import ssl
+    from http.client import (
+        ACCEPTED as ACCEPTED,
+        ALREADY_REPORTED as ALREADY_REPORTED,
+        BAD_GATEWAY as BAD_GATEWAY,
+        BAD_REQUEST as BAD_REQUEST,
+        CONFLICT as CONFLICT,
+        CONTINUE as CONTINUE,
+        CREATED as CREATED,
+        EARLY_HINTS as EARLY_HINTS,
+        EXPECTATION_FAILED as EXPECTATION_FAILED,
+        FAILED_DEPENDENCY as FAILED_DEPENDENCY,
+        FORBIDDEN as FORBIDDEN,
+        FOUND as FOUND,
+        GATEWAY_TIMEOUT as GATEWAY_TIMEOUT,
+        GONE as GONE,
+        HTTP_PORT as HTTP_PORT,
+        HTTP_VERSION_NOT_SUPPORTED as HTTP_VERSION_NOT_SUPPORTED,
+        HTTPS_PORT as HTTPS_PORT,
+        IM_A_TEAPOT as IM_A_TEAPOT,
+        IM_USED as IM_USED,
+        INSUFFICIENT_STORAGE as INSUFFICIENT_STORAGE,
+        INTERNAL_SERVER_ERROR as INTERNAL_SERVER_ERROR,
+        LENGTH_REQUIRED as LENGTH_REQUIRED,
+        LOCKED as LOCKED,
+        LOOP_DETECTED as LOOP_DETECTED,
+        METHOD_NOT_ALLOWED as METHOD_NOT_ALLOWED,
+        MISDIRECTED_REQUEST as MISDIRECTED_REQUEST,
+        MOVED_PERMANENTLY as MOVED_PERMANENTLY,
+        MULTI_STATUS as MULTI_STATUS,
+        MULTIPLE_CHOICES as MULTIPLE_CHOICES,
+        NETWORK_AUTHENTICATION_REQUIRED as NETWORK_AUTHENTICATION_REQUIRED,
+        NO_CONTENT as NO_CONTENT,
+        NON_AUTHORITATIVE_INFORMATION as NON_AUTHORITATIVE_INFORMATION,
+        NOT_ACCEPTABLE as NOT_ACCEPTABLE,
+        NOT_EXTENDED as NOT_EXTENDED,
+        NOT_FOUND as NOT_FOUND,
+        NOT_IMPLEMENTED as NOT_IMPLEMENTED,
+        NOT_MODIFIED as NOT_MODIFIED,
+        OK as OK,
+        PARTIAL_CONTENT as PARTIAL_CONTENT,
+        PAYMENT_REQUIRED as PAYMENT_REQUIRED,
+        PERMANENT_REDIRECT as PERMANENT_REDIRECT,
+        PRECONDITION_FAILED as PRECONDITION_FAILED,
+        PRECONDITION_REQUIRED as PRECONDITION_REQUIRED,
+        PROCESSING as PROCESSING,
+        PROXY_AUTHENTICATION_REQUIRED as PROXY_AUTHENTICATION_REQUIRED,
+        REQUEST_ENTITY_TOO_LARGE as REQUEST_ENTITY_TOO_LARGE,
+        REQUEST_HEADER_FIELDS_TOO_LARGE as REQUEST_HEADER_FIELDS_TOO_LARGE,
+        REQUEST_TIMEOUT as REQUEST_TIMEOUT,
+        REQUEST_URI_TOO_LONG as REQUEST_URI_TOO_LONG,
+        REQUESTED_RANGE_NOT_SATISFIABLE as REQUESTED_RANGE_NOT_SATISFIABLE,
+        RESET_CONTENT as RESET_CONTENT,
+        SEE_OTHER as SEE_OTHER,
+        SERVICE_UNAVAILABLE as SERVICE_UNAVAILABLE,
+        SWITCHING_PROTOCOLS as SWITCHING_PROTOCOLS,
+        TEMPORARY_REDIRECT as TEMPORARY_REDIRECT,
+        TOO_EARLY as TOO_EARLY,
+        TOO_MANY_REQUESTS as TOO_MANY_REQUESTS,
+        UNAUTHORIZED as UNAUTHORIZED,
+        UNAVAILABLE_FOR_LEGAL_REASONS as UNAVAILABLE_FOR_LEGAL_REASONS,
+        UNPROCESSABLE_ENTITY as UNPROCESSABLE_ENTITY,
+        UNSUPPORTED_MEDIA_TYPE as UNSUPPORTED_MEDIA_TYPE,
+        UPGRADE_REQUIRED as UPGRADE_REQUIRED,
+        USE_PROXY as USE_PROXY,
+        VARIANT_ALSO_NEGOTIATES as VARIANT_ALSO_NEGOTIATES,
+        BadStatusLine as BadStatusLine,
+        CannotSendHeader as CannotSendHeader,
+        CannotSendRequest as CannotSendRequest,
+        HTTPException as HTTPException,
+        HTTPMessage as HTTPMessage,
+        ImproperConnectionState as ImproperConnectionState,
+        IncompleteRead as IncompleteRead,
+        InvalidURL as InvalidURL,
+        LineTooLong as LineTooLong,
+        NotConnected as NotConnected,
+        RemoteDisconnected as RemoteDisconnected,
+        ResponseNotReady as ResponseNotReady,
+        UnimplementedFileMode as UnimplementedFileMode,
+        UnknownProtocol as UnknownProtocol,
+        UnknownTransferEncoding as UnknownTransferEncoding,
+        error as error,
+        parse_headers as parse_headers,
+        responses as responses,
+    )
 
-__all__ = list(http_client.__all__)  # whatever the running Python has
+    if sys.version_info >= (3, 13):
+        from http.client import (
+            CONTENT_TOO_LARGE as CONTENT_TOO_LARGE,
+            RANGE_NOT_SATISFIABLE as RANGE_NOT_SATISFIABLE,
+            UNPROCESSABLE_CONTENT as UNPROCESSABLE_CONTENT,
+            URI_TOO_LONG as URI_TOO_LONG,
+        )
+
+    __all__ = [
+        "BadStatusLine",
+        "CannotSendHeader",
+        "CannotSendRequest",
+        "HTTPConnection",
+        "HTTPException",
+        "HTTPResponse",
+        "HTTPSConnection",
+        "ImproperConnectionState",
+        "IncompleteRead",
+        "InvalidURL",
+        "LineTooLong",
+        "NotConnected",
+        "RemoteDisconnected",
+        "ResponseNotReady",
+        "UnimplementedFileMode",
+        "UnknownProtocol",
+        "UnknownTransferEncoding",
+        "error",
+        "responses",
+    ]
+else:
+    __all__ = list(http_client.__all__)  # whatever the running Python has
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+
+def _signed_as(original: _F) -> Callable[[Callable[..., Any]], _F]:
+    """Give a method the signature of http.client's, as the running Python and type checkers have it."""
+    sign: Any = functools.partial(functools.update_wrapper, wrapped=original)
+    return sign  # type: ignore[no-any-return]
 
 
 class HTTPResponse(HTTP20Response):
     """http.client's HTTPResponse, on HTTP/2 as on HTTP/1.1; see `HTTP20Response` for what is beyond it."""
 
-    def __init__(self, sock: Any, debuglevel: int = 0, method: str | None = None, url: str | None = None):
+    @_signed_as(http_client.HTTPResponse.__init__)
+    def __init__(
+        self, sock: Any, debuglevel: int = 0, method: str | None = None, url: str | None = None
+    ) -> None:
         if not isinstance(sock, StrictSocket):
             super().__init__(sock, debuglevel, method, url)
             return
@@ -58,6 +183,7 @@ class HTTPResponse(HTTP20Response):
         if self._stream is None:
             raise http_client.ResponseNotReady("no request was sent")
 
+    @_signed_as(http_client.HTTPResponse.begin)
     def begin(self, **limits: Any) -> None:
         """Wait for the header block and take over what it says.
 
@@ -103,7 +229,12 @@ class HTTPResponse(HTTP20Response):
 class HTTPConnection(http_client.HTTPConnection):
     """http.client's HTTPConnection: HTTP/1.1 in cleartext, one request at a time."""
 
-    response_class = HTTPResponse
+    response_class: type[HTTPResponse] = HTTPResponse
+
+    if TYPE_CHECKING:
+
+        def getresponse(self) -> HTTPResponse:
+            """Wait for the response, which is of `response_class`."""
 
     def _tunnel(self) -> None:
         """Have the proxy connect us to the origin; `connect()` calls it, as in http.client."""
@@ -179,6 +310,7 @@ class HTTPSConnection(HTTPConnection, http_client.HTTPSConnection):
     _context = _OwnContext()
     _upgrades = False  # the connection that is opened is for a request that asks for another protocol
 
+    @_signed_as(http_client.HTTPSConnection.__init__)
     def __init__(self, *args: Any, **options: Any) -> None:
         shares = False
         if options.get("context") is None:
@@ -205,7 +337,6 @@ class HTTPSConnection(HTTPConnection, http_client.HTTPSConnection):
     def connect(self) -> None:
         """Connect, through the tunnel if one is set, and agree on a protocol."""
         start, before = time.monotonic(), self.sock
-        self.sock: Any
         try:
             super(http_client.HTTPSConnection, self).connect()  # TCP, and the tunnel
             self._agree(start)
@@ -258,6 +389,7 @@ class HTTPSConnection(HTTPConnection, http_client.HTTPSConnection):
         finally:
             self._upgrades = False
 
+    @_signed_as(http_client.HTTPSConnection.send)
     def send(self, data: Any) -> None:
         """Send a piece of a request, on a connection that is opened if there is none."""
         if self.sock is None and upgrades(data):
@@ -303,19 +435,22 @@ class HTTPSConnection(HTTPConnection, http_client.HTTPSConnection):
         if level > 0 and isinstance(self.sock, StrictSocket):
             self.sock.mux.trace()
 
+    @_signed_as(http_client.HTTPSConnection.putrequest)
     def putrequest(self, *args: Any, **options: Any) -> None:
         """Begin a request; on a connection that the server has closed meanwhile, one that opens it again."""
         if self.auto_open:
             self._leave_if_unusable()
         super().putrequest(*args, **options)
 
+    @_signed_as(http_client.HTTPSConnection.request)
     def request(self, *args: Any, **options: Any) -> None:
         """Send a whole request."""
         super().request(*args, **options)
         if isinstance(self.sock, StrictSocket):
             self.sock.flush_request()
 
-    def getresponse(self) -> http_client.HTTPResponse:
+    @_signed_as(HTTPConnection.getresponse)
+    def getresponse(self) -> HTTPResponse:
         """Wait for the response.
 
         Where the request said `Connection: close`, or is of HTTP/1.0, the response has the connection for
@@ -369,11 +504,6 @@ class _Client(types.ModuleType):
         return sorted({*self.__dict__, *dir(http_client)})
 
 
-# The signatures are those of the running Python.
-for _name in ("__init__", "putrequest", "send", "request", "getresponse"):
-    functools.update_wrapper(vars(HTTPSConnection)[_name], getattr(http_client.HTTPSConnection, _name))
-for _name in ("__init__", "begin"):
-    functools.update_wrapper(vars(HTTPResponse)[_name], getattr(http_client.HTTPResponse, _name))
 for _class in (HTTPResponse, HTTPConnection, HTTPSConnection):
     _class.__module__ = "http.client"  # where pickles, logs and tests look for it
 sys.modules[__name__].__class__ = _Client

@@ -321,4 +321,5 @@ def message_of(pairs: list[tuple[str, str]]) -> HTTPMessage:
     message = HTTPMessage()
     # What a parser's set_raw() does with each; `message[name] = value` would ask a policy first.
     message._headers = pairs  # type: ignore[attr-defined]
+    message._payload = ""  # type: ignore[attr-defined]  # as a parser leaves it
     return message

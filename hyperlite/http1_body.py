@@ -9,6 +9,7 @@ import http.client as http_client
 import io
 from collections import deque
 from collections.abc import Callable, Sequence
+from operator import index
 from typing import TYPE_CHECKING, Any
 
 from .chunks import chunk_size
@@ -24,6 +25,7 @@ from .fields import Field
 from .http1_head import BlockReader, Framing, LineReader, malformed
 from .http1_wire import Paused, Wire
 from .message import MAX_KEPT
+from .response import writable
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer as Buffer
@@ -138,7 +140,7 @@ class Http1Body(io.BufferedIOBase):
             IncompleteBody: the end came too early; it carries what was read before.
             RequestTimeout: nothing came in time. What had come is what is read next.
         """
-        missing = _ALL if size is None or size < 0 else size
+        missing = _ALL if size is None or index(size) < 0 else size
         parts: list[bytes] = []
         try:
             while missing and (piece := self._next(missing, self._fill)):
@@ -155,7 +157,7 @@ class Http1Body(io.BufferedIOBase):
         """Read into a buffer until it is full, or to the end; raises as `read`."""
         if self._ahead.size or (self._length is None and not self._chunked):
             return super().readinto(buffer)  # by way of read()
-        view = memoryview(buffer).cast("B")
+        view = writable(buffer)
         count = 0
 
         def take(size: int) -> memoryview:
@@ -173,7 +175,7 @@ class Http1Body(io.BufferedIOBase):
 
     def read1(self, size: int = -1, /) -> bytes:
         """Read what has come, at most `size` bytes; waits only if that is nothing."""
-        if not size:
+        if not index(size):
             return b""
         piece: bytes = self._next(PIECE if size < 0 else min(size, PIECE), self._file.read1)
         return piece
@@ -188,7 +190,7 @@ class Http1Body(io.BufferedIOBase):
 
     def readline(self, size: int | None = -1, /) -> bytes:
         """Read a line, at most `size` bytes of it."""
-        limit = _ALL if size is None or size < 0 else size
+        limit = _ALL if size is None or index(size) < 0 else size
         line = b""
         try:
             while len(line) < limit and (piece := self._next(limit - len(line), self._line_of, line=True)):

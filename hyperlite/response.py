@@ -13,6 +13,7 @@ import io
 import socket
 from collections.abc import Callable
 from http import HTTPStatus
+from operator import index
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 from .errors import (
@@ -42,6 +43,14 @@ _ALL = 1 << 62  # more than any body
 _INHERITED_READ = http_client.HTTPResponse.read
 
 
+def writable(buffer: "Buffer") -> memoryview:
+    """Return the bytes of a buffer to read into; TypeError for one that cannot be written."""
+    view = memoryview(buffer).cast("B")
+    if view.readonly:
+        raise TypeError(f"readinto() needs a buffer that can be written, not {type(buffer).__name__}")
+    return view
+
+
 class Body(io.BufferedIOBase):
     """The body of a response on HTTP/2, as the file that http.client reads from."""
 
@@ -61,8 +70,9 @@ class Body(io.BufferedIOBase):
                 was reset (BodyReset) or broke HTTP (MalformedBody); it carries what had come.
             HTTP2Error: a part was asked for, and the stream failed; RequestTimeout: nothing came in
                 time. What had come is not lost: it is what is read next.
+            TypeError: `size` is no integer.
         """
-        wanted = _ALL if size is None or size < 0 else size
+        wanted = _ALL if size is None or index(size) < 0 else size
         if not wanted:
             return self._nothing()
         stream = self._stream
@@ -83,7 +93,7 @@ class Body(io.BufferedIOBase):
 
     def readinto(self, buffer: "Buffer", /) -> int:
         """Read into a buffer until it is full, or to the end; returns how many bytes. Raises: see `read`."""
-        view = memoryview(buffer).cast("B")
+        view = writable(buffer)
         if not view:
             return len(self._nothing())
         stream = self._stream
@@ -109,7 +119,9 @@ class Body(io.BufferedIOBase):
 
     def read1(self, size: int = -1, /) -> bytes:
         """Read what has arrived, at most `size` bytes; waits only if that is nothing."""
-        return self._mux.read(self._stream, _ALL if size < 0 else size) if size else self._nothing()
+        if not index(size):
+            return self._nothing()
+        return self._mux.read(self._stream, _ALL if size < 0 else size)
 
     def _nothing(self) -> bytes:
         """Return nothing; where that is the whole body, not before the stream's end has confirmed it."""
@@ -126,7 +138,7 @@ class Body(io.BufferedIOBase):
 
     def readline(self, size: int | None = -1, /) -> bytes:
         """Read a line, at most `size` bytes of it."""
-        limit = _ALL if size is None or size < 0 else size
+        limit = _ALL if size is None or index(size) < 0 else size
         line = bytearray()
         try:
             while len(line) < limit and not line.endswith(b"\n") and (ahead := self.peek()):
@@ -197,6 +209,10 @@ class Lazy(Generic[T]):
         value = vars(response)[self._name] = self._make(response)
         return value
 
+    if TYPE_CHECKING:  # at run time there is none, or each reading would go through `__get__`
+
+        def __set__(self, response: "HTTP20Response", value: T) -> None: ...
+
 
 class HTTP20Response(http_client.HTTPResponse):
     """What a server answered; in all that http.client documents it is `http.client.HTTPResponse`.
@@ -235,7 +251,7 @@ class HTTP20Response(http_client.HTTPResponse):
         self.length = stream.length
 
     @Lazy
-    def fp(self) -> Any:
+    def fp(self) -> "io.BufferedReader | Any":
         """The file that the inherited methods read from; None at the end.
 
         A response that is complete is mostly read without it: to make it, and to drop it, costs as much as
@@ -316,7 +332,9 @@ class HTTP20Response(http_client.HTTPResponse):
 
     def peek(self, n: int = -1) -> bytes:
         """Look ahead as http.client does."""
-        return self._accounted(super().peek, n)
+        piece = self._accounted(super().peek, n)
+        self._close_at_end(not piece)
+        return piece
 
     def _accounted(self, call: Callable[[Any], T], argument: Any) -> T:
         """Read; see `_account`."""
@@ -354,7 +372,7 @@ class HTTP20Response(http_client.HTTPResponse):
         return 0 if self._stream is None else self._stream.taken
 
     def _close_at_end(self, short: bool) -> None:
-        """Close after a short read, as chunks on HTTP/1.1 do: the end is known without asking again."""
+        """Close after a read that met the end, as chunks on HTTP/1.1 do: it is known without asking again."""
         if short and self._stream is not None and self.fp is not None and self._stream.exhausted:
             self._close_conn()  # type: ignore[attr-defined]
 

@@ -17,8 +17,8 @@ from .conftest import Serve
 DOCS = Path(__file__).parents[1] / "docs"
 EXAMPLE = re.compile(r"^```python\n(.*?)^```\n(?:\n```text\n(.*?)^```\n)?", re.MULTILINE | re.DOTALL)
 # Run against servers of their own: tests/real/test_grpc.py, tests/real/test_push.py, tests/pool/test_docs.py,
-# tests/requests/test_docs.py, tests/test_upgrade.py.
-ELSEWHERE = {"grpc", "pool", "push", "requests", "upgrade"}
+# tests/requests/test_docs.py, tests/test_hyper_page.py, tests/test_upgrade.py.
+ELSEWHERE = {"grpc", "hyper", "pool", "push", "requests", "upgrade"}
 # What HTTP/1.1 has not got.
 HTTP2_ONLY = {"h2c", "health"}
 

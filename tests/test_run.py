@@ -102,7 +102,9 @@ def test_it_ends_as_python_ends_it(program: str) -> None:
 
 
 def test_an_interrupt_ends_it_by_its_signal() -> None:
-    command = [sys.executable, *RUN, "-c", "print('ready', flush=True); input()"]
+    # A shell starts what runs in the background with this signal ignored, and its children inherit that.
+    hear = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    command = [sys.executable, *RUN, "-c", f"{hear}; print('ready', flush=True); input()"]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as child:

@@ -4,9 +4,10 @@ import itertools
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from . import idioms_bodies, idioms_heads
 from .bodies import BAD, DATA, GOOD
 from .calls import CHUNKED, HANG, put, read, request, with_body
-from .observe import Case, attempt, head, outcome, state
+from .observe import PATIENCE, Case, attempt, head, outcome, state
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
 
@@ -159,7 +160,7 @@ def bodies() -> Iterator[Case]:
 def _lengths() -> Iterator[Case]:
     for value in ("9", "3", "-1", "five", "5, 5", "+5", " 5 "):
         call = with_body("POST", GOOD["bytes"], {"Content-Length": value})
-        yield Case(f"body bytes, content-length {value!r}", call, HANG if value == "9" else 10)
+        yield Case(f"body bytes, content-length {value!r}", call, HANG if value == "9" else PATIENCE)
     yield Case("content-length put, body sent", put(("Content-Length", "5"), pieces=(DATA,)))
     yield Case("content-length put, sent in pieces", put(("Content-Length", 5), pieces=(b"he", b"", b"llo")))
     yield Case("content-length put, file sent", put(("Content-Length", "5"), pieces=([b"he", b"llo"],)))
@@ -190,7 +191,7 @@ def _chunks() -> Iterator[Case]:
     for label, pieces in framed.items():
         hangs = label in ("without the last", "no chunks at all")
         call = put(("Transfer-Encoding", "chunked"), pieces=pieces)
-        yield Case(f"chunks by hand, {label}", call, HANG if hangs else 10)
+        yield Case(f"chunks by hand, {label}", call, HANG if hangs else PATIENCE)
     yield Case("chunks by hand, in request()", _framed_request)
     for kind in ("bytes", "generator"):
         call = with_body("POST", GOOD[kind], CHUNKED)
@@ -245,7 +246,7 @@ READS: dict[str, Callable[[Any], Any]] = {
 def reading() -> Iterator[Case]:
     for (style, how), target in itertools.product(READS.items(), ("/lines", "/pieces", "/empty")):
         hangs = (target, style) == ("/empty", "peek")
-        yield Case(f"{target} by {style}", read(target, how), HANG if hangs else 10)
+        yield Case(f"{target} by {style}", read(target, how), HANG if hangs else PATIENCE)
     for style, target in itertools.product(("read()", "read(5)", "readline", "readinto", "iteration"), (
         "/large", "/large-pieces", "/cut-sized", "/cut-chunked", "/unchanged", "/empty-pieces",
     )):  # fmt: skip
@@ -389,7 +390,17 @@ def _steps(steps: list[tuple[Any, ...]]) -> Callable[[Any], Any]:
 
 def orders() -> Iterator[Case]:
     for name, steps in ORDERS.items():
-        yield Case(f"order: {name}", _steps(steps))
+        yield Case(f"order: {name}", _steps(steps), own=True)
 
 
-CASES = [*methods(), *targets(), *headers(), *bodies(), *reading(), *responses(), *orders()]
+CASES = [
+    *methods(),
+    *targets(),
+    *headers(),
+    *bodies(),
+    *reading(),
+    *responses(),
+    *orders(),
+    *idioms_bodies.cases(),
+    *idioms_heads.cases(),
+]

@@ -168,6 +168,12 @@ GROUPS = (
         ("/empty by peek",),
     ),
     Group(
+        "`readline(limit)` of a chunked response may return more than `limit` bytes",
+        "it never does",
+        "io's readline(), which http.client inherits there, begins to count anew with each chunk.",
+        ("chunked text by readline(5) until empty",),
+    ),
+    Group(
         "a chunked response that is closed early spoils the connection (BadStatusLine)",
         "the next request is answered",
         "Only the stream is reset.",

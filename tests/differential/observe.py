@@ -6,16 +6,33 @@ from dataclasses import dataclass
 from typing import Any
 
 Call = Callable[[Any], Any]
+PATIENCE = 10.0  # seconds
+LINES = b"first\nsecond\n\nlast"
 CATCHABLE = ("http.client", "builtins", "ssl", "socket")
 
 
 @dataclass(frozen=True)
 class Case:
-    """A name, and what is called on a connection; `timeout` is short where HTTP/1.1 is known to hang."""
+    """A name, and what is called on a connection.
+
+    `timeout` is short where HTTP/1.1 is known to hang. `own` says that the case wants a new connection, or
+    changes the one that it has.
+    """
 
     name: str
     call: Call
-    timeout: float = 10
+    timeout: float = PATIENCE
+    own: bool = False
+
+    @property
+    def hangs(self) -> bool:
+        """Whether a call is known to wait in vain on HTTP/1.1."""
+        return self.timeout < PATIENCE
+
+    @property
+    def alone(self) -> bool:
+        """Whether it has a connection that no other case has used or will use."""
+        return self.own or self.hangs
 
 
 def catchable(error: BaseException) -> str:
@@ -78,8 +95,8 @@ def outcome(conn: Any, read: Call = lambda response: response.read()) -> dict[st
 def _another(conn: Any) -> Any:
     conn.request("GET", "/lines")
     response = conn.getresponse()
-    response.read()
-    return response.status
+    is_its_own = response.read() == LINES or response.status != 200
+    return response.status if is_its_own else "the response to another request"
 
 
 def run(case: Case, conn: Any) -> dict[str, Any]:
@@ -91,7 +108,6 @@ def run(case: Case, conn: Any) -> dict[str, Any]:
             seen["next request"] = "raised some OSError"
         conn.close()
         seen["after close()"] = attempt(lambda: _another(conn))
-    conn.close()
     return seen
 
 

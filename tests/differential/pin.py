@@ -12,21 +12,14 @@ from hyperlite.testing.server import Server
 
 from .cases import CASES
 from .differences import DIFFERENCES
-from .observe import run, summary
+from .observe import summary
 from .service import ROUTES
+from .ways import Way
 
 
 def main() -> None:
-    pinned = {}
-    with Server(ROUTES) as server:
-        context = server.context()
-        for case in CASES:
-            if case.name in DIFFERENCES:
-                connection = client.HTTPSConnection(
-                    "localhost", server.port, context=context, timeout=case.timeout
-                )
-                with closing(connection):
-                    pinned[case.name] = summary(run(case, connection))
+    with Server(ROUTES) as server, closing(Way(client, server)) as way:
+        pinned = {case.name: summary(way(case)) for case in CASES if case.name in DIFFERENCES}
     text = json.dumps(pinned, indent=1, ensure_ascii=False) + "\n"
     Path(__file__).with_name("pinned.json").write_text(text, encoding="utf-8")
 

@@ -10,6 +10,7 @@ from typing import Any
 from hyperlite.testing.server import Exchange, Handler, Request, Response, streaming
 
 from .calls import DOCUMENTS
+from .observe import LINES
 
 # They belong to one HTTP/1.1 connection, or are `authority` already.
 UNSEEN = {"host", "connection", "transfer-encoding", "keep-alive", "proxy-connection", "upgrade"}
@@ -147,7 +148,6 @@ def silent(exchange: Exchange) -> None:
             pass
 
 
-LINES = b"first\nsecond\n\nlast"
 COOKIES = [("Set-Cookie", "a=1; Path=/"), ("X-One", "1"), ("Set-Cookie", "b=2"), ("X-One", "2")]
 # Names as servers write them: registered ones, those of three clouds, and others.
 FIELDS = [
