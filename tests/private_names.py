@@ -47,7 +47,7 @@ def standard_library() -> list[Owner]:
         ),
         ("http.client.HTTPResponse", http.client.HTTPResponse(no_socket), ("_close_conn", "_method")),
         ("http.client.HTTPResponse.begin()", types.SimpleNamespace(**begin), ("_max_headers",)),
-        ("http.client.HTTPMessage", http.client.HTTPMessage(), ("_headers",)),
+        ("http.client.HTTPMessage", http.client.HTTPMessage(), ("_headers", "_payload")),
         ("socket", socket, ("_GLOBAL_DEFAULT_TIMEOUT",)),
         ("ssl", ssl, ("_create_default_https_context", "_create_unverified_context", "_ssl")),
         ("ssl.SSLContext", context, ("_encode_hostname", "_host_flags", "_wrap_bio", "_wrap_socket")),
