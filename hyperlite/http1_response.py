@@ -229,7 +229,8 @@ class QueuedResponse(HTTP20Response):
                     body.hold(limit)
             self.when_closed = None
             # Here, under the guard: who reads it to its end closes it, and then nothing tells any more.
-            return None if self.fp is None else body, body.release()
+            file: Any = self.fp
+            return file, body.release()
         except Paused:
             return None
         except BaseException:
