@@ -11,6 +11,11 @@ socket of his own has HTTP/1.1.
 
 Names that are not defined here are http.client's, and setting one sets it there: the code that reads
 `_MAXHEADERS` and its like is http.client's.
+
+The order of the bases is that of http.client's own classes, so that a method that a program replaces on any
+of the four is called when http.client would call it::
+
+    HTTPSConnection ──> http.client's ──> HTTPConnection ──> http.client's
 """
 
 import contextlib
@@ -24,15 +29,15 @@ import weakref
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
-from . import tls, trust, tunnel
+from . import stock, tls, trust, tunnel
 from .engine import make_engine
-from .errors import NotHTTP1
+from .errors import NotHTTP1, NotHTTP2
 from .fields import authority
 from .hosts import ascii_host_of_2003
 from .http1_head import no_status_line
 from .message import MAX_FIELDS
 from .mux import Mux
-from .protocols import H2, HTTP11, Protocols
+from .protocols import H2, HTTP11, VARIABLE, Protocols
 from .response import HTTP20Response
 from .timeouts import deadline_after, resolve_timeout
 from .translator import StrictSocket, upgrades
@@ -168,7 +173,7 @@ def _signed_as(original: _F) -> Callable[[Callable[..., Any]], _F]:
 class HTTPResponse(HTTP20Response):
     """http.client's HTTPResponse, on HTTP/2 as on HTTP/1.1; see `HTTP20Response` for what is beyond it."""
 
-    @_signed_as(http_client.HTTPResponse.__init__)
+    @_signed_as(stock.HTTPResponse.__init__)
     def __init__(
         self, sock: Any, debuglevel: int = 0, method: str | None = None, url: str | None = None
     ) -> None:
@@ -183,7 +188,7 @@ class HTTPResponse(HTTP20Response):
         if self._stream is None:
             raise http_client.ResponseNotReady("no request was sent")
 
-    @_signed_as(http_client.HTTPResponse.begin)
+    @_signed_as(stock.HTTPResponse.begin)
     def begin(self, **limits: Any) -> None:
         """Wait for the header block and take over what it says.
 
@@ -214,9 +219,9 @@ class HTTPResponse(HTTP20Response):
         self._fill(self._stream)
         self.will_close = self._sock.closes  # getresponse() then leaves the connection to the response
         if self.debuglevel > 0:
-            print("reply:", repr(f"HTTP/2 {self.status} {self.reason}"))
+            stock.say("reply:", repr(f"HTTP/2 {self.status} {self.reason}"))
             for name, value in self.headers.items():
-                print("header:", name + ":", value)
+                stock.say("header:", name + ":", value)
 
     def close(self) -> None:
         """End the response; one that has not begun gives its request up."""
@@ -226,10 +231,20 @@ class HTTPResponse(HTTP20Response):
         super().close()
 
 
-class HTTPConnection(http_client.HTTPConnection):
+# Bound before a program puts other classes or methods in their places.
+_needs_http1 = functools.partial(
+    stock.needs_http1,
+    streams=HTTPResponse,
+    own=frozenset({HTTPResponse.__init__, HTTPResponse.begin}),
+)
+
+
+class HTTPConnection(stock.HTTPConnection):
     """http.client's HTTPConnection: HTTP/1.1 in cleartext, one request at a time."""
 
     response_class: type[HTTPResponse] = HTTPResponse
+    if stock.HTTPConnection.response_class is not stock.HTTPResponse:  # a program has set its own before
+        response_class = stock.HTTPConnection.response_class  # type: ignore[assignment]
 
     if TYPE_CHECKING:
 
@@ -300,17 +315,20 @@ class _OwnContext:
         del vars(conn)["_context"]
 
 
-class HTTPSConnection(HTTPConnection, http_client.HTTPSConnection):
+_OWN_CONTEXT = _OwnContext()
+
+
+class HTTPSConnection(stock.HTTPSConnection, HTTPConnection):
     """http.client's HTTPSConnection, which offers the server HTTP/2 and speaks it if that is taken.
 
     Without a context it has one of its own, as in http.client.  To load one takes 10 ms and more, so until
     something asks for `_context` the connection is made with one that all share, and that none can reach.
     """
 
-    _context = _OwnContext()
+    _context = _OWN_CONTEXT
     _upgrades = False  # the connection that is opened is for a request that asks for another protocol
 
-    @_signed_as(http_client.HTTPSConnection.__init__)
+    @_signed_as(stock.HTTPSConnection.__init__)
     def __init__(self, *args: Any, **options: Any) -> None:
         shares = False
         if options.get("context") is None:
@@ -319,7 +337,7 @@ class HTTPSConnection(HTTPConnection, http_client.HTTPSConnection):
             options["context"] = (
                 trust.blank_context() if shares else _create_https_context(self._http_vsn)  # type: ignore[attr-defined]
             )
-        super().__init__(*args, **options)
+        stock.bound_to_own_names(super().__init__)(*args, **options)
         if shares:
             vars(self)["_context"] = _Unasked()
 
@@ -328,18 +346,26 @@ class HTTPSConnection(HTTPConnection, http_client.HTTPSConnection):
         return (
             len(args) <= 2
             and all(options.get(name) is None for name in _CHANGE_CONTEXT)
-            and type(self)._context is HTTPSConnection._context
-            and _next_init(type(self)) is _INHERITED_INIT
+            and type(self)._context is _OWN_CONTEXT
+            and stock.is_own(getattr(super().__init__, "__func__", None))
             and _create_https_context is _OWN_CREATE_CONTEXT
             and trust.hook_is_pythons()
         )
 
     def connect(self) -> None:
-        """Connect, through the tunnel if one is set, and agree on a protocol."""
+        """Connect, through the tunnel if one is set, and agree on a protocol.
+
+        Where a program has replaced `connect()` of http.client's own HTTPSConnection, that does the handshake
+        and the connection speaks HTTP/1.1.
+        """
         start, before = time.monotonic(), self.sock
         try:
-            super(http_client.HTTPSConnection, self).connect()  # TCP, and the tunnel
-            self._agree(start)
+            inherited = super().connect
+            if stock.is_own(getattr(inherited, "__func__", None)):
+                super(stock.HTTPSConnection, self).connect()  # TCP, and the tunnel
+                self._agree(start)
+            else:
+                inherited()
         except BaseException:
             sock = self.sock
             if sock is not None and sock is not before:  # the next request would be sent on it in cleartext
@@ -361,7 +387,7 @@ class HTTPSConnection(HTTPConnection, http_client.HTTPSConnection):
             context=context.to_dial_with if isinstance(context, _Unasked) else self._context,
             timeout=timeout,
             start=start,
-            alpn=(HTTP11,) if self._upgrades else self._spoken().offer(),
+            alpn=self._offer(),
         )
         if protocol == H2:
             origin = authority(ascii_host_of_2003(host), port, self.default_port)
@@ -370,6 +396,23 @@ class HTTPSConnection(HTTPConnection, http_client.HTTPSConnection):
             engine = make_engine(trace=self.debuglevel > 0, max_fields=most)
             mux = Mux(self.sock, engine, timeout=timeout, protocols=self._spoken())
             self.sock = StrictSocket(mux, b"https", origin, weakref.WeakMethod(self._renew))
+
+    def _offer(self) -> tuple[str, ...]:
+        """Return what a new connection may speak, best first.
+
+        Raises:
+            NotHTTP2: HTTP/2 alone, of which no responses can be made here.
+        """
+        if self._upgrades:
+            return (HTTP11,)
+        offer = self._spoken().offer()
+        if H2 not in offer or not _needs_http1(self.response_class):
+            return offer
+        if HTTP11 not in offer:
+            raise NotHTTP2(
+                f"responses of {self.response_class!r} are made of HTTP/1.1 alone, which {VARIABLE} excludes"
+            )
+        return (HTTP11,)
 
     def _spoken(self) -> Protocols:
         """Return what may be spoken: what the variable HYPERLITE_PROTOCOLS says, or both."""
@@ -389,7 +432,7 @@ class HTTPSConnection(HTTPConnection, http_client.HTTPSConnection):
         finally:
             self._upgrades = False
 
-    @_signed_as(http_client.HTTPSConnection.send)
+    @_signed_as(stock.HTTPSConnection.send)
     def send(self, data: Any) -> None:
         """Send a piece of a request, on a connection that is opened if there is none."""
         if self.sock is None and upgrades(data):
@@ -435,14 +478,14 @@ class HTTPSConnection(HTTPConnection, http_client.HTTPSConnection):
         if level > 0 and isinstance(self.sock, StrictSocket):
             self.sock.mux.trace()
 
-    @_signed_as(http_client.HTTPSConnection.putrequest)
+    @_signed_as(stock.HTTPSConnection.putrequest)
     def putrequest(self, *args: Any, **options: Any) -> None:
         """Begin a request; on a connection that the server has closed meanwhile, one that opens it again."""
         if self.auto_open:
             self._leave_if_unusable()
         super().putrequest(*args, **options)
 
-    @_signed_as(http_client.HTTPSConnection.request)
+    @_signed_as(stock.HTTPSConnection.request)
     def request(self, *args: Any, **options: Any) -> None:
         """Send a whole request."""
         super().request(*args, **options)
@@ -461,15 +504,8 @@ class HTTPSConnection(HTTPConnection, http_client.HTTPSConnection):
         return super().getresponse()
 
 
-_INHERITED_INIT = vars(http_client.HTTPSConnection)["__init__"]
 _OWN_CREATE_CONTEXT = _create_https_context
 _CHANGE_CONTEXT = ("key_file", "cert_file", "check_hostname")  # arguments of Python 3.11
-
-
-def _next_init(kind: type) -> Any:
-    """Return the constructor to which `HTTPSConnection`'s own hands its arguments on."""
-    others = kind.__mro__[kind.__mro__.index(HTTPSConnection) + 1 :]
-    return next(vars(other)["__init__"] for other in others if "__init__" in vars(other))
 
 
 _ABSENT = object()
@@ -503,6 +539,26 @@ class _Client(types.ModuleType):
     def __dir__(self) -> list[str]:
         return sorted({*self.__dict__, *dir(http_client)})
 
+
+class _Static(staticmethod):  # type: ignore[type-arg]
+    """A static method of http.client's HTTPConnection, which a program may replace there.
+
+    Args:
+        name: the method's.
+    """
+
+    def __init__(self, name: str) -> None:
+        super().__init__(getattr(stock.HTTPConnection, name))
+        self._name = name
+
+    def __get__(self, instance: object, owner: type | None = None, /) -> Any:
+        return getattr(stock.HTTPConnection, self._name)
+
+
+# Programs look for them in `__dict__` (vcrpy).
+for _name, _value in vars(stock.HTTPConnection).items():
+    if isinstance(_value, staticmethod):
+        setattr(HTTPConnection, _name, _Static(_name))
 
 for _class in (HTTPResponse, HTTPConnection, HTTPSConnection):
     _class.__module__ = "http.client"  # where pickles, logs and tests look for it

@@ -23,6 +23,7 @@ import weakref
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+from . import stock
 from .engine import MAX_HEADER_LIST
 from .errors import HTTP2Error, RequestTimeout
 from .fields import authority
@@ -117,7 +118,7 @@ class HTTP20Connection(PuttingConnection):
         if timeout is not UNSET_TIMEOUT:
             timeout = checked_seconds(timeout, "timeout")
         # Not HTTPSConnection's: that would load a context whether one is needed or not.
-        http_client.HTTPConnection.__init__(self, host, port, timeout, source_address, blocksize)
+        stock.HTTPConnection.__init__(self, host, port, timeout, source_address, blocksize)
         self.source_address = source_address
         self.max_response_headers = max_response_headers
         self._secure = secure

@@ -15,7 +15,7 @@ import types
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from . import tls, trust, tunnel
+from . import stock, tls, trust, tunnel
 from .engine import Engine, make_engine
 from .errors import RequestTimeout
 from .fields import authority
@@ -30,7 +30,7 @@ from .tls import Session
 T = TypeVar("T")
 
 
-class DiallingConnection(http_client.HTTPSConnection):
+class DiallingConnection(stock.HTTPSConnection):
     """What `HTTP20Connection` knows of sockets; for the arguments see there."""
 
     source_address: tuple[str, int] | None
@@ -185,7 +185,7 @@ class DiallingConnection(http_client.HTTPSConnection):
 
     def _pass_proxy(self, sock: socket.socket, deadline: float | None) -> None:
         """Have the proxy at the other end of a socket connect it to the origin, by a monotonic time."""
-        proxy = http_client.HTTPConnection(self.host, self.port)
+        proxy = stock.HTTPConnection(self.host, self.port)
         proxy.set_debuglevel(self.debuglevel)
         proxy.set_tunnel(*self._origin, self._tunnel_headers)  # type: ignore[attr-defined]
         proxy.sock = sock
@@ -244,7 +244,7 @@ class DiallingConnection(http_client.HTTPSConnection):
 
     def _speak(self, sock: socket.socket) -> http_client.HTTPConnection:
         """Return an http.client connection that talks on `sock`."""
-        connection: Any = http_client.HTTPConnection(*self._origin, blocksize=self.blocksize)
+        connection: Any = stock.UnpatchedConnection(*self._origin, blocksize=self.blocksize)
         connection.max_response_headers = self.max_response_headers  # a name of Python 3.15's
         connection.default_port = self.default_port  # so that Host names the port when it must
         connection.set_debuglevel(self.debuglevel)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from . import stock
 from .errors import ErrorCode
 from .fields import Field, to_message
 from .forking import OwnLock
@@ -114,9 +115,9 @@ class QueuedResponse(HTTP20Response):
 
     def _print(self, status_line: bytes) -> None:
         """Print what http.client prints of a response."""
-        print("reply:", repr(status_line.decode("latin-1")))
+        stock.say("reply:", repr(status_line.decode("latin-1")))
         for name, value in self.headers.items():
-            print("header:", f"{name}:", value)
+            stock.say("header:", f"{name}:", value)
 
     def advance(self) -> bool:
         """Read the next head: true if it is the final one, or if that was there already.

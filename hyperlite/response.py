@@ -16,6 +16,7 @@ from http import HTTPStatus
 from operator import index
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
+from . import stock
 from .errors import (
     BodyReset,
     ConnectionLost,
@@ -39,8 +40,8 @@ HTTP_2 = 20  # as http.client has 10 and 11
 
 _REASONS = {status.value: status.phrase for status in HTTPStatus}
 _ALL = 1 << 62  # more than any body
-# http.client's own: who puts another in its place wants that to be called.
-_INHERITED_READ = http_client.HTTPResponse.read
+# http.client's own; None: a program had replaced it, and wants its own to be called.
+_INHERITED_READ = stock.HTTPResponse.read if stock.is_own(stock.HTTPResponse.read) else None
 
 
 def writable(buffer: "Buffer") -> memoryview:
@@ -214,7 +215,7 @@ class Lazy(Generic[T]):
         def __set__(self, response: "HTTP20Response", value: T) -> None: ...
 
 
-class HTTP20Response(http_client.HTTPResponse):
+class HTTP20Response(stock.HTTPResponse):
     """What a server answered; in all that http.client documents it is `http.client.HTTPResponse`.
 
     Beyond it:
@@ -303,7 +304,7 @@ class HTTP20Response(http_client.HTTPResponse):
             stream is None
             or not stream.complete
             or "fp" in vars(self)
-            or http_client.HTTPResponse.read is not _INHERITED_READ
+            or stock.HTTPResponse.read is not _INHERITED_READ
         ):
             return None
         assert stream.mux is not None

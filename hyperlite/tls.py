@@ -18,6 +18,7 @@ import os
 import socket
 import ssl
 import time
+import types
 import weakref
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -355,7 +356,10 @@ def _is_patched(kind: type, name: str) -> bool:
     the caller's, as with http.client.
     """
     function = vars(kind).get(name)
-    return function is not None and getattr(function, "__globals__", {}).get("__name__") != kind.__module__
+    if function is None:
+        return False
+    # A wrapper may show the attributes of what it wraps (wrapt's do), but not its type.
+    return type(function) is not types.FunctionType or function.__globals__.get("__name__") != kind.__module__
 
 
 def _versions(protocol: int, options: int, least: int, most: int) -> tuple[int, int] | None:

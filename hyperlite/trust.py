@@ -12,6 +12,7 @@ import functools
 import os
 import re
 import ssl
+import types
 import weakref
 from collections.abc import Callable
 from typing import Any
@@ -259,7 +260,8 @@ def hook_is_pythons() -> bool:
 
 def _is_pythons(function: Callable[..., Any]) -> bool:
     """Tell whether a function is ssl.py's own, under whatever name: it returns a new context at each call."""
-    return getattr(function, "__globals__", None) is vars(ssl)
+    # A wrapper may show the attributes of what it wraps (wrapt's do), but not its type.
+    return type(function) is types.FunctionType and function.__globals__ is vars(ssl)
 
 
 _VARIABLES = ("SSL_CERT_FILE", "SSL_CERT_DIR")

@@ -4,7 +4,7 @@ import ssl
 import urllib.request
 from http.client import HTTPResponse
 
-from ..client import HTTPSConnection, _create_https_context
+from .. import client
 
 
 class HTTP20Handler(urllib.request.HTTPSHandler):
@@ -22,9 +22,9 @@ class HTTP20Handler(urllib.request.HTTPSHandler):
 
     def __init__(self, context: ssl.SSLContext | None = None, *, debuglevel: int = 0) -> None:
         if context is None:
-            context = _create_https_context(HTTPSConnection._http_vsn)  # type: ignore[attr-defined]
+            context = client._create_https_context(client.HTTPSConnection._http_vsn)  # type: ignore[attr-defined]
         super().__init__(debuglevel, context)
 
     def https_open(self, req: urllib.request.Request) -> HTTPResponse:
         """Open a request."""
-        return self.do_open(HTTPSConnection, req, context=self._context)  # type: ignore[attr-defined]
+        return self.do_open(client.HTTPSConnection, req, context=self._context)  # type: ignore[attr-defined]

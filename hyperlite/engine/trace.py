@@ -3,6 +3,7 @@
 import struct
 from typing import Any
 
+from ..stock import say
 from . import Engine
 from .events import Event
 
@@ -45,14 +46,14 @@ class Frames:
         """Take bytes, and print the frames that are complete."""
         self._pending += data
         if self._pending.startswith(PREFACE):
-            print(self._label, "preface")
+            say(self._label, "preface")
             del self._pending[: len(PREFACE)]
         while len(self._pending) >= _HEADER.size:
             high, low, kind, flags, stream_id = _HEADER.unpack_from(self._pending)
             length = high << 8 | low
             if len(self._pending) < _HEADER.size + length:
                 return
-            print(self._label, describe(kind, flags, stream_id & 0x7FFFFFFF, length))
+            say(self._label, describe(kind, flags, stream_id & 0x7FFFFFFF, length))
             del self._pending[: _HEADER.size + length]
 
 

@@ -1,0 +1,146 @@
+"""http.client's own classes, whatever a program puts in the place of their names and of their methods.
+
+Programs replace names of http.client (vcrpy while a cassette is in use, warcio as soon as it is imported)
+and methods of its classes (tracers, s3cmd).  The rule here:
+
+- A replaced *name* is for those that look it up.  hyperlite's classes are made of http.client's own, found
+  once, when this module is imported, even if the names are replaced at that moment.
+- A replaced *method* acts on the classes of `hyperlite.client` as on http.client's own.
+"""
+
+import functools
+import http.client as http_client
+import types
+from collections.abc import Callable, Collection, Iterator
+from typing import TYPE_CHECKING, Any
+
+_names = vars(http_client)
+
+
+def is_own(function: object) -> bool:
+    """Tell whether a function is http.client's own: neither a program's nor a wrapper of a program's."""
+    # A wrapper may show the attributes of what it wraps (wrapt's do), but not its type.
+    return type(function) is types.FunctionType and function.__globals__ is _names
+
+
+def _own_class(name: str) -> Any:
+    """Return the class that http.client has defined under a name, also if the name has another one now.
+
+    Raises:
+        ImportError: it is nowhere to be found.
+    """
+    present = _names.get(name)
+    for kind in (present, *_descendants(object)):
+        if _is_own_class(kind, name):
+            return kind
+    raise ImportError(
+        f"http.client.{name} is {present!r}, and the class of http.client itself is gone: import hyperlite "
+        "before the program replaces it"
+    )
+
+
+def _is_own_class(kind: object, name: str) -> bool:
+    if not isinstance(kind, type) or kind.__qualname__ != name or kind.__module__ != http_client.__name__:
+        return False
+    return any(map(is_own, vars(kind).values()))  # programs may have replaced some of its methods, never all
+
+
+def _descendants(kind: type) -> Iterator[type]:
+    """Yield the subclasses of a class, and theirs, each once."""
+    seen, ahead = {kind}, [kind]
+    while ahead:
+        found: set[type] = set(type.__subclasses__(ahead.pop())) - seen
+        yield from found
+        seen |= found
+        ahead += found
+
+
+if TYPE_CHECKING:
+    HTTPConnection = http_client.HTTPConnection
+    HTTPSConnection = http_client.HTTPSConnection
+    HTTPResponse = http_client.HTTPResponse
+else:
+    HTTPConnection = _own_class("HTTPConnection")
+    HTTPSConnection = _own_class("HTTPSConnection")
+    HTTPResponse = _own_class("HTTPResponse")
+
+
+class UnpatchedConnection(HTTPConnection):
+    """http.client's HTTPConnection with its own methods, as they were when hyperlite was imported.
+
+    `HTTP20Connection` writes requests on HTTP/1.1 with it.  A tracer that has patched `putrequest` and
+    `getresponse` would see the one and never the other, and its span would never end.
+    """
+
+
+for _name, _value in tuple(vars(HTTPConnection).items()):
+    if is_own(_value):
+        setattr(UnpatchedConnection, _name, _value)
+
+
+def bound_to_own_names(method: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a method that finds http.client's own classes under the names of http.client.
+
+    `HTTPSConnection.__init__` names its own class, by the name that http.client's module has for it: with
+    another class there it fails.
+
+    Args:
+        method: a bound method. One that is not http.client's own is returned as it is.
+    """
+    function: Any = getattr(method, "__func__", None)
+    if not is_own(function) or _names.get("HTTPSConnection") is HTTPSConnection:
+        return method
+    names = {**_names, "HTTPConnection": HTTPConnection, "HTTPSConnection": HTTPSConnection}
+    own = types.FunctionType(
+        function.__code__, names, function.__name__, function.__defaults__, function.__closure__
+    )
+    own.__kwdefaults__ = function.__kwdefaults__
+    return types.MethodType(own, method.__self__)  # type: ignore[attr-defined]
+
+
+# What a method of HTTPResponse names that reads the head from the socket's file by itself.
+_WIRE = frozenset({"_read_headers", "_read_status", "fp", "makefile", "parse_headers", "readline", "recv"})
+
+
+def needs_http1(response_class: Any, streams: type, own: Collection[object]) -> bool:
+    """Tell whether responses of this class can only be made from the bytes of HTTP/1.1.
+
+    They can be made from a stream where the class is, or comes from, the one that knows streams, and where
+    nothing reads the head of the response in a way of its own.  (Bodies are read from `fp`, which is a file
+    on either protocol.)  Of what a function makes nothing is known.
+
+    Args:
+        response_class: `response_class` of a connection.
+        streams: the class that makes responses from streams.
+        own: its methods that take the head from a stream, and `begin` on.
+    """
+    while isinstance(response_class, functools.partial):
+        response_class = response_class.func
+    if not isinstance(response_class, type) or not issubclass(response_class, streams):
+        return True
+    return any(
+        not (is_own(method) or method in own or _goes_on(method, name, own))
+        for kind in response_class.__mro__[: response_class.__mro__.index(HTTPResponse) + 1]
+        for name, method in vars(kind).items()
+        if name in ("__init__", "_read_status", "begin")
+    )
+
+
+def _goes_on(method: Any, name: str, own: Collection[object]) -> bool:
+    """Tell whether a program's method calls the one that it has replaced, and leaves the reading to that."""
+    if name == "_read_status":  # for which HTTP/2 has no use
+        return False
+    code = getattr(method, "__code__", None)
+    if type(method) is not types.FunctionType or code is None:
+        replaced = getattr(method, "__wrapped__", None)  # wrapt's wrappers
+        return replaced is not None and (replaced in own or is_own(replaced) or _goes_on(replaced, name, own))
+    if not _WIRE.isdisjoint(code.co_names):
+        return False
+    known = [cell.cell_contents for cell in method.__closure__ or () if cell != types.CellType()]
+    known += [method.__globals__.get(global_name) for global_name in code.co_names]
+    return name in code.co_names or any(is_own(one) or one in own for one in known)
+
+
+def say(*words: object) -> None:
+    """Print what `set_debuglevel()` shows, by `http.client.print` where a program has set that."""
+    _names.get("print", print)(*words)
