@@ -225,7 +225,7 @@ class TestReplacedNames:
     def _replaced(self, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
         names = ["HTTPConnection", "HTTPSConnection", "HTTPResponse"]
         for name in names if request.param == "all" else [request.param]:
-            monkeypatch.setattr(http.client, name, type(name, (), {}))
+            monkeypatch.setattr(http.client, name, type(name, (), {"debuglevel": 0}))
 
     @pytest.mark.usefixtures("_replaced")
     def test_connections(self, server: Server, connect: Connect) -> None:
@@ -249,6 +249,7 @@ class TestReplacedNames:
         real = client.HTTPSConnection
 
         class Recording:
+            debuglevel, _http_vsn = 0, 11  # as vcrpy's have them
             made: ClassVar[list[Any]] = []
 
             def __init__(self, *args: Any, **options: Any) -> None:
