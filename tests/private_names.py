@@ -38,14 +38,18 @@ def standard_library() -> list[Owner]:
         "_tunnel_port",
     )
     return [
-        ("http.client", http.client, ("_MAXHEADERS", "_MAXLINE")),
+        ("http.client", http.client, ("_MAXHEADERS", "_MAXLINE", "_read_headers")),
         ("http.client.HTTPConnection", http.client.HTTPConnection("localhost"), connection),
         (
             "http.client.HTTPSConnection",
             http.client.HTTPSConnection("localhost", context=context),
             ("_context",),
         ),
-        ("http.client.HTTPResponse", http.client.HTTPResponse(no_socket), ("_close_conn", "_method")),
+        (
+            "http.client.HTTPResponse",
+            http.client.HTTPResponse(no_socket),
+            ("_close_conn", "_method", "_read_status"),
+        ),
         ("http.client.HTTPResponse.begin()", types.SimpleNamespace(**begin), ("_max_headers",)),
         ("http.client.HTTPMessage", http.client.HTTPMessage(), ("_headers", "_payload")),
         ("socket", socket, ("_GLOBAL_DEFAULT_TIMEOUT",)),

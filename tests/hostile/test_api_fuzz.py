@@ -236,7 +236,7 @@ def test_calls_in_any_order(server: Server) -> None:
     go_on(test)
 
 
-@pytest.mark.parametrize("headers", [0, None, b"a: b", "a: b", [("a", "b")]])
+@pytest.mark.parametrize("headers", [0, None, b"a: b", "a: b", ["a: b"], [("a", "b", "c")], [1]])
 def test_headers_that_are_none(server: Server, headers: Any) -> None:
     """http.client raises TypeError for most of these."""
     with (
