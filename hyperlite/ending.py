@@ -1,14 +1,16 @@
-"""How a stream of an HTTP/2 connection ends before its time: time limits, cancelling, giving up.
+"""How streams of an HTTP/2 connection end before their time: time limits, cancelling, giving up.
 
 A stream is open, complete or failed.  What ends it here fails it, unless it is complete or failed already.
 """
 
+import struct
 import time
 
 from .arrivals import Arrivals
 from .errors import ConnectionLost, HTTP2Error, RequestTimeout
 from .request import UNSET
 from .stream import Stream
+from .tls import session_of
 
 # Seconds of silence that say nothing of a connection: a healthy server may take as long to answer, and
 # short waits for what may not come (long polls) would cost a connection each. okhttp gives a PING 1 s.
@@ -107,6 +109,35 @@ class Ending(Arrivals):
         """
         self._abandoned.append(stream)
         self._settle()
+
+    def rouse(self) -> None:
+        """Have the thread that polls look again at what it waits for, when the peer answers a PING."""
+        with self._aftermath, self._lock:
+            if self._baton.held and self._check_locked():
+                self._pinged += 1
+                self._busy = True
+                self._engine.ping(struct.pack(">Q", self._pinged))
+                self._busy = False
+                self._push_locked()
+        if self._out:
+            self._linger()
+
+    def drain(self) -> None:
+        """Take no further requests, and close when the last of those under way is over."""
+        with self._aftermath, self._lock:
+            self._draining = True
+            self.session = session_of(self.sock) or self.session
+            self._close_if_idle_locked()
+
+    def shut_down(self) -> None:
+        """Break the connection off: what is under way on it fails, and is not sent again."""
+        reason = "the socket was shut down"
+        with self._aftermath, self._lock:
+            self._check_locked()
+            self._draining = True
+            for stream in [*self._queue, *self._streams.values()]:
+                self._cancel_locked(stream, ConnectionLost(reason, stream_id=stream.stream_id))
+            self._shut_locked(ConnectionLost(reason))
 
 
 def is_late(stream: Stream) -> bool:

@@ -36,7 +36,7 @@ from .baton import TRY_AGAIN, Awaited, Baton, Job
 from .errors import ConnectionLost, ErrorCode, HTTP2Error, ProtocolError
 from .forking import FOREIGN
 from .tls import Session, session_of
-from .transport import Watch, wait_for
+from .transport import Remains, Watch, wait_for
 
 T = TypeVar("T")
 
@@ -89,6 +89,7 @@ class Link(ABC):
         self.sock = sock
         self.timeout = timeout
         self.session: Session | None = None  # once it drains, or is closed
+        self._remains: Remains | None = None  # once it is closed
         self._watch = Watch(sock)  # of the one who has the baton, or the lock while nobody has
         self._secure = isinstance(sock, ssl.SSLSocket)
         self._lock = threading.Lock()
@@ -480,6 +481,7 @@ class Link(ABC):
         if os.getpid() != self._pid:
             return  # it is the parent's; `after_fork()` is about to close the descriptor
         self.session = session_of(self.sock) or self.session
+        self._remains = Remains(self.sock, self.session and self.session.session)
         with contextlib.suppress(OSError, ValueError):
             if isinstance(self.sock, ssl.SSLSocket):
                 self.sock.unwrap()  # close_notify; it would also wait for the peer's, and does not

@@ -11,7 +11,7 @@ import socket
 import struct
 import time
 from collections.abc import Callable, Collection, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from .ending import Ending, is_late, overdue
 from .engine import Engine, with_trace
@@ -21,7 +21,6 @@ from .link import LOOKS
 from .protocols import Protocols
 from .slots import KEEPALIVE_IDLE, PING_TIMEOUT, Ping
 from .stream import Stream
-from .tls import session_of
 
 T = TypeVar("T")
 Taken = TypeVar("Taken", bytes, int)
@@ -106,6 +105,11 @@ class Mux(Ending):
                 if self._abandoned or self._detached:  # as Aftermath does, but for two calls: it is hot
                     self._settle()
         return self.usable
+
+    def ask(self, question: Callable[[Any], T]) -> T:
+        """Ask the socket something, or what remains of it, while no other thread is inside it."""
+        with self._aftermath, self._lock:
+            return question(self._remains or self.sock)
 
     # -- requests ---------------------------------------------------------------------------------
 
@@ -473,13 +477,6 @@ class Mux(Ending):
         """Print each frame from now on."""
         with self._aftermath, self._lock:
             self._engine = with_trace(self._engine)
-
-    def drain(self) -> None:
-        """Take no further requests, and close when the last of those under way is over."""
-        with self._aftermath, self._lock:
-            self._draining = True
-            self.session = session_of(self.sock) or self.session
-            self._close_if_idle_locked()
 
     def close(self) -> None:
         """Give up what was not answered yet, and close when the last response was read."""

@@ -28,6 +28,7 @@ from .errors import (
 )
 from .fields import to_message
 from .mux import Mux
+from .shared_socket import RawBody
 from .spelling import spelled_message
 from .stream import Stream
 
@@ -58,6 +59,7 @@ class Body(io.BufferedIOBase):
     def __init__(self, mux: Mux, stream: Stream) -> None:
         self._mux = mux
         self._stream = stream
+        self._raw: RawBody | None = None  # once it was asked for
 
     def readable(self) -> bool:
         """Return true: a body can be read."""
@@ -153,6 +155,13 @@ class Body(io.BufferedIOBase):
     def fileno(self) -> int:
         """Return the descriptor of the socket, which other streams share."""
         return self._mux.fileno()
+
+    @property
+    def raw(self) -> RawBody:
+        """The body without this file, as io.BufferedReader has it; its `_sock` is the socket."""
+        if self._raw is None:
+            self._raw = RawBody(self._mux, self._stream)
+        return self._raw
 
     def close(self) -> None:
         """End the stream, if it has not ended: it is reset, and what lies unread is dropped."""

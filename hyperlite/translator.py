@@ -17,7 +17,8 @@ response is asked for.
 
 import enum
 import http.client as http_client
-from collections.abc import Callable
+import io
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from .chunks import Dechunker
@@ -26,11 +27,14 @@ from .fields import Field, asks_for_upgrade, name_bytes, value_bytes
 from .mux import Mux
 from .replay import begin_again, for_all_tries, may_replay, pause
 from .request import Request, framed
-from .shared_socket import SharedSocket
+from .shared_socket import READ, SharedSocket, only_writing, unsupported
 from .stream import Stream
 
 # A weak reference to a method: what it belongs to refers to the socket.
 Renew = Callable[[], Callable[..., Any] | None]
+
+
+PIECE = 65536  # bytes of a file that are read at a time
 
 
 class _State(enum.Enum):
@@ -98,6 +102,82 @@ class StrictSocket(SharedSocket):
         else:
             self._take_body(view)
 
+    def send(self, data: Any, _flags: int = 0, /) -> int:
+        """Take a piece of a request, all of it; returns its length in bytes. Raises: see `sendall`."""
+        self.sendall(data)
+        return memoryview(data).nbytes
+
+    def sendmsg(self, buffers: Iterable[Any], *_: object) -> int:
+        """Take several pieces of a request; returns their length in bytes. Raises: see `sendall`."""
+        return self.send(b"".join(buffers))
+
+    def write(self, data: Any) -> int:
+        """Take a piece of a request; see `send`. An ssl.SSLSocket has this method."""
+        return self.send(data)
+
+    def sendfile(self, file: Any, offset: int = 0, count: int | None = None) -> int:
+        """Take a piece of a request from a file; returns its length in bytes.
+
+        Args:
+            file: open in binary mode.
+            offset: where it begins in the file, which is read on from where it is if that is 0.
+            count: its length; None: to the end of the file.
+
+        Raises:
+            ValueError: the file is open in text mode, or `count` is not above 0; or as `sendall`.
+        """
+        if "b" not in getattr(file, "mode", "b"):
+            raise ValueError("a file that is sent must be open in binary mode")
+        if count is not None and count <= 0:
+            raise ValueError(f"count must be a positive number of bytes, not {count!r}")
+        if offset:
+            file.seek(offset)
+        sent = 0
+        while count is None or sent < count:
+            data = file.read(PIECE if count is None else min(PIECE, count - sent))
+            if not data:
+                break
+            sent += self.send(data)
+        return sent
+
+    def makefile(
+        self,
+        mode: str = "r",
+        buffering: int | None = None,
+        *,
+        encoding: str | None = None,
+        errors: str | None = None,
+        newline: str | None = None,
+    ) -> Any:
+        """Return a file whose writes are pieces of a request.
+
+        Raises:
+            io.UnsupportedOperation: it is to be read: a response in HTTP/2 has no bytes as in HTTP/1.1.
+        """
+        if not set(mode) <= {"r", "w", "b"}:
+            raise ValueError(f"invalid mode {mode!r} (only r, w, b allowed)")
+        if "r" in mode or "w" not in mode:
+            raise unsupported(f"makefile({mode!r})", READ)
+        raw = _Upload(self)
+        if buffering == 0:
+            if "b" not in mode:
+                raise ValueError("unbuffered streams must be binary")
+            return raw
+        size = io.DEFAULT_BUFFER_SIZE if buffering is None or buffering < 0 else buffering
+        file = io.BufferedWriter(raw, size)
+        return file if "b" in mode else io.TextIOWrapper(file, encoding, errors, newline)
+
+    def shutdown(self, how: int, /) -> None:
+        """End the request's body with SHUT_WR, and the connection after its response; else break it off.
+
+        Raises:
+            OSError: EINVAL, for what is no such number.
+            http.client.CannotSendRequest: less of the body was sent than its content-length announced.
+        """
+        if only_writing(how) and self._state is not _State.HEAD:
+            self._complete()
+        super().shutdown(how)
+
     def finish(self) -> Stream | None:
         """End the request, now that its response is asked for; returns its stream, None if there is none.
 
@@ -106,14 +186,18 @@ class StrictSocket(SharedSocket):
         """
         if self._state is _State.HEAD:
             return None
+        self._complete()
+        stream = self._stream
+        self._begin()
+        return stream
+
+    def _complete(self) -> None:
+        """End a request whose head is there."""
         if self._state in (_State.LENGTH, _State.CHUNKED):
             missing = f"{self._missing} bytes" if self._state is _State.LENGTH else "the last chunk"
             raise http_client.CannotSendRequest(f"the request is not complete: {missing} missing")
         if self._state is _State.OPEN:
             self._end()
-        stream = self._stream
-        self._begin()
-        return stream
 
     def await_head(self, stream: Stream) -> Any:
         """Wait for the header block of the response to the latest request, on whatever connection it comes.
@@ -271,6 +355,26 @@ def upgrades(data: Any) -> bool:
     head = data.partition(b"\r\n\r\n")[0].replace(b"\r\n\t", b" ").replace(b"\r\n ", b" ")
     fields = [line.partition(b":") for line in head.split(b"\r\n")[1:]]
     return asks_for_upgrade([(name, value) for name, _, value in fields])
+
+
+class _Upload(io.RawIOBase):
+    """The file beneath `StrictSocket.makefile("wb")`."""
+
+    def __init__(self, sock: StrictSocket) -> None:
+        self._sock = sock
+
+    def writable(self) -> bool:
+        """Return true: what is written is sent."""
+        return True
+
+    def write(self, data: Any, /) -> int:
+        """Send a piece of a request; returns its length in bytes."""
+        return self._sock.send(data)
+
+    def fileno(self) -> int:
+        """Return the descriptor of the socket."""
+        number: int = self._sock.fileno()
+        return number
 
 
 def _parse_head(head: bytes) -> tuple[str, str, str, list[Field]]:

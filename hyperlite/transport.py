@@ -116,3 +116,39 @@ def break_off(sock: socket.socket) -> None:
     base: Any = super(ssl.SSLSocket, sock) if isinstance(sock, ssl.SSLSocket) else sock
     with contextlib.suppress(OSError):
         base.shutdown(socket.SHUT_RDWR)  # SSLSocket's own would take the TLS state from that thread
+
+
+class Remains:
+    """What can still be asked of a socket that is about to be closed, because a response is yet to be read.
+
+    http.client's socket stays open until then; hyperlite's is closed when all that it was for has come.
+
+    Args:
+        sock: is still open.
+        session: its TLS session, which takes as long to read as all the rest does ten times.
+    """
+
+    def __init__(self, sock: socket.socket, session: ssl.SSLSession | None) -> None:
+        self._sock = sock
+        self._answers: dict[str, Any] = {}  # which OpenSSL does not give any more after its close_notify
+        for name in ("getpeername", "getsockname", "version", "cipher", "selected_alpn_protocol"):
+            if hasattr(sock, name):
+                with contextlib.suppress(OSError):
+                    self._answers[name] = getattr(sock, name)()
+        if isinstance(sock, ssl.SSLSocket):
+            self.session, self.session_reused = session, sock.session_reused
+            with contextlib.suppress(OSError, ValueError):  # there was no handshake
+                self._answers["getpeercert"] = sock.getpeercert()
+                self._answers["DER"] = sock.getpeercert(True)
+
+    def getpeercert(self, binary_form: bool = False) -> Any:
+        """Return the server's certificate: decoded, or its bytes."""
+        return self._answers["DER" if binary_form else "getpeercert"]
+
+    def setsockopt(self, *_: object) -> None:
+        """Do nothing: there is nothing left that an option would act upon."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name in self._answers:
+            return lambda: self._answers[name]
+        return getattr(self._sock, name)

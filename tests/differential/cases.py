@@ -274,7 +274,14 @@ def responses() -> Iterator[Case]:
         yield Case(f"HEAD {target}", request("HEAD", target))
     yield Case("version", lambda conn: (conn.request("GET", "/"), conn.getresponse().version)[1])
     yield Case("chunked", lambda conn: (conn.request("GET", "/pieces"), conn.getresponse().chunked)[1])
+    yield Case("transfer-encoding", _transfer_encoding)
     yield Case("expect: 100-continue", _expect)
+
+
+def _transfer_encoding(conn: Any) -> Any:
+    conn.request("GET", "/pieces")
+    response = conn.getresponse()
+    return response.getheader("Transfer-Encoding"), response.read()
 
 
 def _expect(conn: Any) -> Any:

@@ -27,6 +27,13 @@ GROUPS = (
         ("version", "chunked"),
     ),
     Group(
+        "a response without a length says `Transfer-Encoding: chunked`",
+        "no response has `Transfer-Encoding`",
+        "HTTP/2 has no chunks, and forbids the field (RFC 9113 section 8.2.2). Programs that tell a stream by it "
+        "find no Content-Length instead.",
+        ("transfer-encoding",),
+    ),
+    Group(
         "a response that says `Connection: close` makes `will_close` true and `sock` None",
         "no response says it, and the connection stays open; a request that says it is taken at its word",
         "The field speaks of an HTTP/1.1 connection and is not sent on HTTP/2 (RFC 9113 section 8.2.2).",

@@ -2,7 +2,6 @@
 
 import gc
 import http.client
-import socket
 import ssl
 
 import pytest
@@ -176,82 +175,25 @@ class TestTheSocketIsTakenAway:
         assert conn.getresponse(stream_id).read() == b"new"
 
 
-class TestSharedSocket:
-    @pytest.fixture
-    def sock(self, peer: Peer, conn: CONN) -> hyperlite.shared_socket.SharedSocket:
-        acquaint(peer, conn)
-        return conn.sock
-
-    def test_it_answers_for_its_peer(self, peer: Peer, sock: socket.socket) -> None:
-        assert sock.getpeername() == ("127.0.0.1", peer.port)
-        assert sock.getsockname() == peer.sock.getpeername()
-        assert sock.fileno() >= 0
-        assert (sock.family, sock.type & socket.SOCK_STREAM) == (socket.AF_INET, socket.SOCK_STREAM)
-
-    def test_options_can_be_set(self, sock: socket.socket) -> None:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
-
-    @pytest.mark.parametrize(
-        "name",
-        ["recv", "recv_into", "send", "sendall", "makefile", "shutdown", "detach", "setblocking", "unwrap"],
-    )
-    def test_its_bytes_belong_to_the_streams(self, sock: socket.socket, name: str) -> None:
-        with pytest.raises(AttributeError, match=f"'{name}': the socket of an HTTP/2 connection is shared"):
-            getattr(sock, name)
-
-    def test_settimeout_leaves_the_socket_itself_alone(self, conn: CONN, sock: socket.socket) -> None:
-        sock.settimeout(3)
-        assert sock.gettimeout() == 3
-        assert conn._transport.sock.gettimeout() == 0
-
-    def test_repr(self, sock: socket.socket) -> None:
-        assert repr(sock) == "<SharedSocket of <Mux idle, 0 streams, 0 queued>>"
-
-    def test_over_tls(self) -> None:
-        ca = trustme.CA()
-        server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        ca.issue_cert("localhost").configure_cert(server)
-        server.set_alpn_protocols(["h2"])
-        client = ssl.create_default_context()
-        ca.configure_trust(client)
-        with Peer(tls=server) as peer:
-            conn = peer.connect(host="localhost", context=client)
-            connecting = peer.background(conn.connect)
-            peer.accept()
-            connecting.result()
-            sock = conn.sock
-            assert (sock.version(), sock.selected_alpn_protocol()) == ("TLSv1.3", "h2")
-            assert sock.cipher()[1] == "TLSv1.3"
-            assert dict(sock.getpeercert())["subjectAltName"] == (("DNS", "localhost"),)
-            assert (sock.context, sock.server_hostname) == (client, "localhost")
-            stream_id = conn.request("GET", "/")
-            peer.greet()
-            peer.want(HeadersFrame, 1)
-            peer.answer(1, b"secret")
-            assert conn.getresponse(stream_id).read() == b"secret"
-            conn.close()
-            assert ended(peer.wires[0])
-
-    def test_over_tls_a_close_without_notice_is_no_end_of_a_body(self) -> None:
-        """Python's ssl module hides that the peer did not say close_notify."""
-        ca = trustme.CA()
-        server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        ca.issue_cert("localhost").configure_cert(server)
-        server.set_alpn_protocols(["h2"])
-        client = ssl.create_default_context()
-        ca.configure_trust(client)
-        with Peer(tls=server) as peer:
-            conn = peer.connect(host="localhost", context=client)
-            connecting = peer.background(conn.connect)
-            peer.accept()
-            connecting.result()
-            stream_id = conn.request("GET", "/")
-            peer.greet()
-            peer.want(HeadersFrame, 1)
-            peer.send_headers(1)
-            peer.send_data(1, b"abcd")
-            peer.finish()
-            with pytest.raises(http.client.IncompleteRead) as caught:
-                conn.getresponse(stream_id).read()
-            assert caught.value.partial == b"abcd"
+def test_over_tls_a_close_without_notice_is_no_end_of_a_body() -> None:
+    """Python's ssl module hides that the peer did not say close_notify."""
+    ca = trustme.CA()
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    ca.issue_cert("localhost").configure_cert(server)
+    server.set_alpn_protocols(["h2"])
+    client = ssl.create_default_context()
+    ca.configure_trust(client)
+    with Peer(tls=server) as peer:
+        conn = peer.connect(host="localhost", context=client)
+        connecting = peer.background(conn.connect)
+        peer.accept()
+        connecting.result()
+        stream_id = conn.request("GET", "/")
+        peer.greet()
+        peer.want(HeadersFrame, 1)
+        peer.send_headers(1)
+        peer.send_data(1, b"abcd")
+        peer.finish()
+        with pytest.raises(http.client.IncompleteRead) as caught:
+            conn.getresponse(stream_id).read()
+        assert caught.value.partial == b"abcd"
