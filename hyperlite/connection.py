@@ -75,9 +75,9 @@ class HTTP20Connection(PuttingConnection):
         ping_timeout: seconds of waiting in which the server must then say something; otherwise the
             connection is given up, and what is safe to repeat (GET, HEAD, OPTIONS, TRACE) is sent
             again on another.
-        upgrade: with `secure=False`: begin in HTTP/1.1, and ask by the first request to go on in HTTP/2 (RFC
-            7540 section 3.2); a server that does not want to is spoken to in HTTP/1.1.  It is asked again
-            when the connection is opened again.
+        upgrade: with `secure=False`: begin in HTTP/1.1, and ask by the first request without a body to go on
+            in HTTP/2 (RFC 7540 section 3.2); a server that does not want to is spoken to in HTTP/1.1.  It is
+            asked again when the connection is opened again.
         protocols: which may be spoken: a tuple or list of "h2", "http/1.1" or both, in any order.  With TLS
             they are what ALPN offers, and ("h2",) has a server that does not choose HTTP/2 be an error
             (`NotHTTP2`).  With `secure=False`, ("h2",) is prior knowledge, ("http/1.1",) is HTTP/1.1, and

@@ -142,6 +142,7 @@ class Mux(Ending):
         """Take over the request on stream 1, which was made on HTTP/1.1 (RFC 7540 section 3.2)."""
         with self._aftermath, self._lock:
             stream.mux, stream.wire_id, stream.sent = self, 1, True
+            stream.answered_before = self.answered
             stream.written_at = -1  # it was sent before anything was written here
             self._streams[1] = stream
             self._push_locked()

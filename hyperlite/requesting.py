@@ -13,15 +13,15 @@ from typing import Any
 from .dialling import DiallingConnection
 from .draft import Drafts
 from .engine import make_upgrading_engine
-from .errors import ConnectionGoingAway, HTTP2Error
+from .errors import ConnectionGoingAway, HTTP2Error, RequestTimeout
 from .fields import Headers, trailer_fields
 from .http1 import Lane
 from .http1_exchange import Exchange
 from .mux import Mux
 from .replay import MAX_TRIES, may_repeat
-from .request import NO_HEADERS, UNSET, Priority, Request, split_body
+from .request import NO_HEADERS, SAFE_TO_REPEAT, UNSET, Priority, Request, split_body
 from .stream import Stream
-from .timeouts import checked_seconds, deadline_after, earliest, end_of_step, resolve_timeout
+from .timeouts import checked_seconds, deadline_after, earliest, end_of_step, remaining, resolve_timeout
 from .upgrade import asking, switches
 
 Pending = Stream | Exchange
@@ -170,7 +170,7 @@ class RequestingConnection(DiallingConnection):
             return
         if self._upgrade_next and isinstance(current, Lane) and _may_ask(current, requests[0]):
             stream_id, self._next_id = self._next_id, self._next_id + 2
-            pending.append(self._ask_to_upgrade(current, stream_id, requests[0]))
+            pending.append(self._ask_to_upgrade(current, Stream(stream_id, requests[0])))
             self._expect(pending)
             self._hand_over(self._transport or current, requests[1:], by, pending)
             return
@@ -198,20 +198,27 @@ class RequestingConnection(DiallingConnection):
             if one.request.pieces is not None or one.request.expects:
                 self._send_body(one)
 
-    def _ask_to_upgrade(self, lane: Lane, stream_id: int, request: Request) -> Pending:
-        """Send the first request, and see whether the server goes on in HTTP/2 (RFC 7540 section 3.2).
+    def _ask_to_upgrade(self, lane: Lane, stream: Stream, by: float | None = None) -> Pending:
+        """Send a request, and see whether the server goes on in HTTP/2 (RFC 7540 section 3.2).
+
+        Args:
+            lane: the current transport; nothing is under way on it.
+            stream: the request.
+            by: the monotonic time until which to wait, if that is earlier than the request's own.
 
         Returns:
-            What the request is now: a stream, on the HTTP/2 connection that is the current transport; or,
-            where the server does not want to, an exchange on the lane.
+            What the request is now: the stream, on the HTTP/2 connection that is the current transport; or,
+            where the server does not want to, or has not answered in time, an exchange on the lane.
         """
         self._upgrade_next = False
+        request = stream.request
         engine, settings = make_upgrading_engine(
             request.fields, trace=self.debuglevel > 0, **self._engine_options
         )
-        exchange, stream = Exchange(stream_id, asking(request, settings)), Stream(stream_id, request)
+        exchange = Exchange(stream.stream_id, asking(request, settings))
+        exchange.thread = stream.thread
         timeout = resolve_timeout(self.timeout if request.timeout is UNSET else request.timeout)
-        by = earliest(deadline_after(timeout), request.deadline)
+        by = earliest(earliest(deadline_after(timeout), request.deadline), by)
         try:
             lane.submit([exchange])
             lane.settle(exchange)
@@ -220,7 +227,8 @@ class RequestingConnection(DiallingConnection):
             self._talk_http2(lane.surrender(), engine).adopt(stream)
         except BaseException:
             lane.cancel(exchange)  # the next requests would wait for its answer
-            self._cancel(stream)
+            if not stream.tries:  # or else the thread that waits for it sends it again
+                self._cancel(stream)
             if self._transport is lane and lane.closed:  # the socket was given up, and nothing has it
                 self._transport = self.sock = None
             raise
@@ -242,22 +250,48 @@ class RequestingConnection(DiallingConnection):
         """
         for _ in range(MAX_TRIES):
             if isinstance(current, Lane) and self._upgrade_next:
-                # By a request whose answer is of no use: these may have been sent before.
-                question = self._make_request(self._authority, "OPTIONS", "*")
-                question.deadline = earliest(question.deadline, by)
-                self._cancel(self._ask_to_upgrade(current, 0, question))
-            elif isinstance(current, Lane):
+                streams = self._submit_by_upgrade(current, streams, by)
+                current = self._transport or current
+            if not streams:
+                return
+            if isinstance(current, Lane):
                 for stream in streams:
                     stream.heir = Exchange(stream.stream_id, stream.request)
                     stream.heir.thread = stream.thread
                 current.submit([stream.heir for stream in streams if stream.heir is not None])
                 return
-            elif current.submit(streams, gather=True):
+            if current.submit(streams, gather=True):
                 return
             current = self._usable_transport(by)
         raise ConnectionGoingAway(
             "the server closes each connection before it takes a request", retry_safe=True
         )
+
+    def _submit_by_upgrade(self, lane: Lane, streams: list[Stream], by: float | None) -> list[Stream]:
+        """Have one of these requests ask for HTTP/2, and return the others; all, if none of them can ask.
+
+        It is sent before it is known which protocol its answer has, so it is one that is safe to repeat.
+
+        Raises:
+            RequestTimeout: there was no answer by the monotonic time `by`; all are as they were.
+        """
+        able = [
+            one for one in streams if _may_ask(lane, one.request) and one.request.method in SAFE_TO_REPEAT
+        ]
+        if not able:
+            return streams
+        stream = able[0]
+        try:
+            outcome = self._ask_to_upgrade(lane, stream, by)
+            if isinstance(outcome, Exchange) and remaining(by) == 0:
+                self._retire()
+                raise RequestTimeout("not sent again in time", stream_id=stream.stream_id)
+        except BaseException:
+            stream.doubtful = True
+            raise
+        if isinstance(outcome, Exchange):
+            stream.heir = outcome
+        return [one for one in streams if one is not stream]
 
     def _send_body(self, stream: Stream) -> None:
         """Send a body that is not sent with its header block, until the server has enough of it."""
@@ -446,10 +480,10 @@ def unknown(stream_id: int) -> http_client.ResponseNotReady:
 def _may_ask(lane: Lane, request: Request) -> bool:
     """Tell whether a request can ask for HTTP/2.
 
-    Not one whose body can be sent once, or that asks for something else; nor one behind others, whose answers
-    would come first.
+    Not one with a body: Apache and Jetty do not switch then, and Tomcat refuses one above 4 KiB. Not one
+    that asks for something else; nor one behind others, whose answers would come first.
     """
-    return request.repeatable and not request.upgrades and not any(lane.counts)
+    return request.bare and not request.upgrades and not any(lane.counts)
 
 
 def _is_refused(stream: Stream) -> bool:

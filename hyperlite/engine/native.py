@@ -134,6 +134,8 @@ class NativeEngine:
         )
         self._h2.max_inbound_frame_size = MAX_FRAME  # what the settings said when it was made
         del self._h2.local_settings[codes.ENABLE_CONNECT_PROTOCOL]  # a server's setting
+        # It says the default. Go (Caddy) obeys in the middle of a block that it encodes, after an upgrade.
+        del self._h2.local_settings[codes.HEADER_TABLE_SIZE]
         self._h2.initiate_connection()
         self._out: list[bytes | memoryview] = [self._h2.data_to_send()]
         # By stream, and the last to go out: a stream that is reset before gets none. HAProxy is said to lose

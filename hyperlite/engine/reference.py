@@ -178,6 +178,8 @@ class H2Engine:
         )
         self._h2.max_inbound_frame_size = MAX_FRAME  # what the settings said when it was made
         del self._h2.local_settings[codes.ENABLE_CONNECT_PROTOCOL]  # a server's setting
+        # It says the default. Go (Caddy) obeys in the middle of a block that it encodes, after an upgrade.
+        del self._h2.local_settings[codes.HEADER_TABLE_SIZE]
         # What goes into HTTP2-Settings, where the first request was made on HTTP/1.1 (RFC 7540 section 3.2).
         self.upgrade_settings = b""
         if upgrade is None:
