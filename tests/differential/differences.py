@@ -29,8 +29,8 @@ GROUPS = (
     Group(
         "a response without a length says `Transfer-Encoding: chunked`",
         "no response has `Transfer-Encoding`",
-        "HTTP/2 has no chunks, and forbids the field (RFC 9113 section 8.2.2). Programs that tell a stream by it "
-        "find no Content-Length instead.",
+        "HTTP/2 has no chunks, and forbids the field (RFC 9113 section 8.2.2). Programs that tell a stream "
+        "by it find no Content-Length instead.",
         ("transfer-encoding",),
     ),
     Group(
