@@ -137,13 +137,14 @@ class Remains:
                     self._answers[name] = getattr(sock, name)()
         if isinstance(sock, ssl.SSLSocket):
             self.session, self.session_reused = session, sock.session_reused
-            with contextlib.suppress(OSError, ValueError):  # there was no handshake
+            # There was no handshake; or, where the caller has shut it down, TLS has ended (AttributeError).
+            with contextlib.suppress(OSError, ValueError, AttributeError):
                 self._answers["getpeercert"] = sock.getpeercert()
                 self._answers["DER"] = sock.getpeercert(True)
 
     def getpeercert(self, binary_form: bool = False) -> Any:
-        """Return the server's certificate: decoded, or its bytes."""
-        return self._answers["DER" if binary_form else "getpeercert"]
+        """Return the server's certificate, decoded, or its bytes; None where it could not be had."""
+        return self._answers.get("DER" if binary_form else "getpeercert")
 
     def setsockopt(self, *_: object) -> None:
         """Do nothing: there is nothing left that an option would act upon."""

@@ -410,8 +410,10 @@ class TestOnHTTP2:
         assert h2.sock.getpeercert()["subjectAltName"]
         h2.sock.settimeout(3)
         assert h2.sock.gettimeout() == 3
-        with pytest.raises(AttributeError, match="shared"):
+        with pytest.raises(io.UnsupportedOperation, match="shared"):
             h2.sock.recv(1)
+        with pytest.raises(AttributeError, match="shared"):
+            _ = h2.sock.nothing
 
     def test_a_caller_may_take_the_socket_away(self, h2: hyperlite.HTTP20Connection) -> None:
         """As urllib.request does: the last response to finish closes the transport."""
