@@ -105,6 +105,9 @@ GROUPS = (
             "order: putrequest, getresponse",
             "order: putrequest, close, request",
             "order: bad header, close, request",
+            "field Authorization, a newline left",
+            "headers in a str",
+            "headers in dict with a tuple",
         ),
     ),
     Group(
@@ -118,7 +121,7 @@ GROUPS = (
         "ValueError; without one, `:authority` is the connection's host",
         "A request has exactly one `:authority` (RFC 9113 section 8.3.1); servers differ in which of two "
         "they believe.",
-        ("putheader Host twice", "skip_host"),
+        ("putheader Host twice", "skip_host", "Host spelt b'Host'"),
     ),
     Group(
         "sends a body that is shorter or longer than its content-length: the server waits, or takes the rest "
