@@ -18,7 +18,7 @@ def _protocol_error(base: str, context: ssl.SSLContext) -> list[Any]:
         try:
             proxy.add(1, 2)
         except xmlrpc.client.ProtocolError as error:
-            return [error.errcode, error.errmsg, error.headers["x-why"]]
+            return [error.errcode, error.errmsg, error.headers["X-Why"]]
     raise AssertionError("no ProtocolError")
 
 

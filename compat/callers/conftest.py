@@ -77,7 +77,7 @@ ROUTES = {
     "/echo": echo,
     "/found": lambda _: Response(302, headers=[("location", "/report?from=found")], body=b"elsewhere"),
     "/temporary": lambda _: Response(307, headers=[("location", "/report?from=temporary")]),
-    "/missing": lambda _: Response(404, headers=[("x-why", "none")], body=b"no such thing"),
+    "/missing": lambda _: Response(404, headers=[("X-Why", "none")], body=b"no such thing"),
     "/nothing": lambda _: Response(204),
     "/cookies": lambda _: Response(headers=[("set-cookie", "a=1"), ("set-cookie", "b=2")]),
     "/large": lambda _: Response(body=b"0123456789abcdef" * (1 << 17)),  # 2 MiB: more than a stream's window
