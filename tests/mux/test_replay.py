@@ -1,6 +1,7 @@
 """GOAWAY and REFUSED_STREAM: what the server provably did not process is sent again, and nothing else."""
 
 import http.client
+import socket
 import time
 from typing import Any
 
@@ -401,11 +402,14 @@ class TestTheEndOfTheConnection:
         peer.answer(1, b"new")
         assert conn.getresponse(second).read() == b"new"
 
-    def test_a_request_that_never_left_is_sent_again(
-        self, peer: Peer, conn: CONN, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        """What still lay in our own memory when the connection ended was processed by nobody."""
+    def test_a_request_that_never_left_is_sent_again(self, peer: Peer, conn: CONN) -> None:
+        """A request that is still in the client's memory when the connection ends is not processed.
+
+        Small socket buffers see to it: they hold less than the body that is queued ahead of the request.
+        """
         acquaint(peer, conn, initial_window_size=2**31 - 1)
+        conn.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+        peer.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         peer.window_update(0, 2**30)
         first = peer.background(conn.request, "POST", "/1", bytes(20_000_000))
         peer.want(HeadersFrame, 3)  # and the peer reads no further: the socket fills up
