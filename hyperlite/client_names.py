@@ -1,98 +1,36 @@
-"""The names of http.client that `hyperlite.client` does not define, for type checkers.
+"""The names that `hyperlite.client` does not define: they are http.client's, whatever it has there."""
 
-At run time nothing imports this: there each name is http.client's own at that moment, as programs may set it.
-"""
+import http.client as http_client
+import types
+from typing import Any
 
-import sys
-from http.client import (
-    ACCEPTED as ACCEPTED,
-    ALREADY_REPORTED as ALREADY_REPORTED,
-    BAD_GATEWAY as BAD_GATEWAY,
-    BAD_REQUEST as BAD_REQUEST,
-    CONFLICT as CONFLICT,
-    CONTINUE as CONTINUE,
-    CREATED as CREATED,
-    EARLY_HINTS as EARLY_HINTS,
-    EXPECTATION_FAILED as EXPECTATION_FAILED,
-    FAILED_DEPENDENCY as FAILED_DEPENDENCY,
-    FORBIDDEN as FORBIDDEN,
-    FOUND as FOUND,
-    GATEWAY_TIMEOUT as GATEWAY_TIMEOUT,
-    GONE as GONE,
-    HTTP_PORT as HTTP_PORT,
-    HTTP_VERSION_NOT_SUPPORTED as HTTP_VERSION_NOT_SUPPORTED,
-    HTTPS_PORT as HTTPS_PORT,
-    IM_A_TEAPOT as IM_A_TEAPOT,
-    IM_USED as IM_USED,
-    INSUFFICIENT_STORAGE as INSUFFICIENT_STORAGE,
-    INTERNAL_SERVER_ERROR as INTERNAL_SERVER_ERROR,
-    LENGTH_REQUIRED as LENGTH_REQUIRED,
-    LOCKED as LOCKED,
-    LOOP_DETECTED as LOOP_DETECTED,
-    METHOD_NOT_ALLOWED as METHOD_NOT_ALLOWED,
-    MISDIRECTED_REQUEST as MISDIRECTED_REQUEST,
-    MOVED_PERMANENTLY as MOVED_PERMANENTLY,
-    MULTI_STATUS as MULTI_STATUS,
-    MULTIPLE_CHOICES as MULTIPLE_CHOICES,
-    NETWORK_AUTHENTICATION_REQUIRED as NETWORK_AUTHENTICATION_REQUIRED,
-    NO_CONTENT as NO_CONTENT,
-    NON_AUTHORITATIVE_INFORMATION as NON_AUTHORITATIVE_INFORMATION,
-    NOT_ACCEPTABLE as NOT_ACCEPTABLE,
-    NOT_EXTENDED as NOT_EXTENDED,
-    NOT_FOUND as NOT_FOUND,
-    NOT_IMPLEMENTED as NOT_IMPLEMENTED,
-    NOT_MODIFIED as NOT_MODIFIED,
-    OK as OK,
-    PARTIAL_CONTENT as PARTIAL_CONTENT,
-    PAYMENT_REQUIRED as PAYMENT_REQUIRED,
-    PERMANENT_REDIRECT as PERMANENT_REDIRECT,
-    PRECONDITION_FAILED as PRECONDITION_FAILED,
-    PRECONDITION_REQUIRED as PRECONDITION_REQUIRED,
-    PROCESSING as PROCESSING,
-    PROXY_AUTHENTICATION_REQUIRED as PROXY_AUTHENTICATION_REQUIRED,
-    REQUEST_ENTITY_TOO_LARGE as REQUEST_ENTITY_TOO_LARGE,
-    REQUEST_HEADER_FIELDS_TOO_LARGE as REQUEST_HEADER_FIELDS_TOO_LARGE,
-    REQUEST_TIMEOUT as REQUEST_TIMEOUT,
-    REQUEST_URI_TOO_LONG as REQUEST_URI_TOO_LONG,
-    REQUESTED_RANGE_NOT_SATISFIABLE as REQUESTED_RANGE_NOT_SATISFIABLE,
-    RESET_CONTENT as RESET_CONTENT,
-    SEE_OTHER as SEE_OTHER,
-    SERVICE_UNAVAILABLE as SERVICE_UNAVAILABLE,
-    SWITCHING_PROTOCOLS as SWITCHING_PROTOCOLS,
-    TEMPORARY_REDIRECT as TEMPORARY_REDIRECT,
-    TOO_EARLY as TOO_EARLY,
-    TOO_MANY_REQUESTS as TOO_MANY_REQUESTS,
-    UNAUTHORIZED as UNAUTHORIZED,
-    UNAVAILABLE_FOR_LEGAL_REASONS as UNAVAILABLE_FOR_LEGAL_REASONS,
-    UNPROCESSABLE_ENTITY as UNPROCESSABLE_ENTITY,
-    UNSUPPORTED_MEDIA_TYPE as UNSUPPORTED_MEDIA_TYPE,
-    UPGRADE_REQUIRED as UPGRADE_REQUIRED,
-    USE_PROXY as USE_PROXY,
-    VARIANT_ALSO_NEGOTIATES as VARIANT_ALSO_NEGOTIATES,
-    BadStatusLine as BadStatusLine,
-    CannotSendHeader as CannotSendHeader,
-    CannotSendRequest as CannotSendRequest,
-    HTTPException as HTTPException,
-    HTTPMessage as HTTPMessage,
-    ImproperConnectionState as ImproperConnectionState,
-    IncompleteRead as IncompleteRead,
-    InvalidURL as InvalidURL,
-    LineTooLong as LineTooLong,
-    NotConnected as NotConnected,
-    RemoteDisconnected as RemoteDisconnected,
-    ResponseNotReady as ResponseNotReady,
-    UnimplementedFileMode as UnimplementedFileMode,
-    UnknownProtocol as UnknownProtocol,
-    UnknownTransferEncoding as UnknownTransferEncoding,
-    error as error,
-    parse_headers as parse_headers,
-    responses as responses,
-)
+_ABSENT = object()
+_patched: dict[str, Any] = {}  # what http.client had before it was set here
 
-if sys.version_info >= (3, 13):
-    from http.client import (
-        CONTENT_TOO_LARGE as CONTENT_TOO_LARGE,
-        RANGE_NOT_SATISFIABLE as RANGE_NOT_SATISFIABLE,
-        UNPROCESSABLE_CONTENT as UNPROCESSABLE_CONTENT,
-        URI_TOO_LONG as URI_TOO_LONG,
-    )
+
+class ClientModule(types.ModuleType):
+    """`hyperlite.client`: what it does not have is http.client's, and is set there."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(http_client, name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in self.__dict__:
+            super().__setattr__(name, value)
+        else:
+            _patched.setdefault(name, getattr(http_client, name, _ABSENT))
+            setattr(http_client, name, value)
+
+    def __delattr__(self, name: str) -> None:
+        """Undo a setting: so do those who patch a name that a module has by way of another."""
+        if name not in _patched:
+            super().__delattr__(name)
+            return
+        before = _patched.pop(name)
+        if before is _ABSENT:
+            delattr(http_client, name)
+        else:
+            setattr(http_client, name, before)
+
+    def __dir__(self) -> list[str]:
+        return sorted({*self.__dict__, *dir(http_client)})

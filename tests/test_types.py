@@ -1,5 +1,6 @@
 """Type checkers: a program that imports `hyperlite.client` in the place of http.client is typed as before."""
 
+import ast
 import http.client
 import re
 import subprocess
@@ -191,6 +192,16 @@ def test_every_name_of_http_client_is_typed_alike(tmp_path: Path) -> None:
     assert [line.partition(": ")[2] for line in lines["surprise"]] == [
         'error: Module has no attribute "nonsense"  [attr-defined]'
     ] * 2
+
+
+def test_every_name_is_the_modules_own() -> None:
+    """By the rules for typed packages, as pyright has them: defined there, or imported there as `X as X`."""
+    tree = ast.parse((ROOT / "hyperlite" / "client.py").read_text())
+    defined = {node.name for node in tree.body if isinstance(node, ast.ClassDef | ast.FunctionDef)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom):
+            defined |= {alias.name for alias in node.names if alias.asname == alias.name}
+    assert {*NAMES, *http.client.__all__} - defined == set()
 
 
 def test_the_package_says_that_it_is_typed() -> None:
