@@ -430,8 +430,8 @@ class HTTPSConnection(stock.HTTPSConnection, HTTPConnection):
     def set_debuglevel(self, level: int) -> None:
         """Print, above 0, request and response lines, and on HTTP/2 each frame as one line."""
         super().set_debuglevel(level)
-        if level > 0 and isinstance(self.sock, StrictSocket):
-            self.sock.mux.trace()
+        if isinstance(self.sock, StrictSocket):
+            self.sock.mux.trace(level > 0)
 
     @_signed_as(stock.HTTPSConnection.putrequest)
     def putrequest(self, *args: Any, **options: Any) -> None:

@@ -129,8 +129,8 @@ class DiallingConnection(stock.HTTPSConnection):
     def set_debuglevel(self, level: int) -> None:
         """Print, above 0: on HTTP/1.1 what http.client prints, on HTTP/2 each frame as one line."""
         super().set_debuglevel(level)
-        if level > 0 and isinstance(self._transport, Mux):
-            self._transport.trace()
+        if isinstance(self._transport, Mux):
+            self._transport.trace(level > 0)
 
     def _open(self, alpn: tuple[str, ...], by: float | None) -> tuple[socket.socket, str | None]:
         sys.audit("http.client.connect", self, self.host, self.port)

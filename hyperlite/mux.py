@@ -14,7 +14,7 @@ from collections.abc import Callable, Collection, Sequence
 from typing import Any, TypeVar
 
 from .ending import Ending, is_late, overdue
-from .engine import Engine, with_trace
+from .engine import Engine, with_trace, without_trace
 from .errors import ConnectionLost, HTTP2Error, RequestTimeout
 from .forking import watch
 from .link import LOOKS
@@ -474,10 +474,10 @@ class Mux(Ending):
                     self._busy = False
             self._push_locked()
 
-    def trace(self) -> None:
-        """Print each frame from now on."""
+    def trace(self, shown: bool) -> None:
+        """Print each frame from now on, or no more of them."""
         with self._aftermath, self._lock:
-            self._engine = with_trace(self._engine)
+            self._engine = with_trace(self._engine) if shown else without_trace(self._engine)
 
     def close(self) -> None:
         """Give up what was not answered yet, and close when the last response was read."""

@@ -342,6 +342,9 @@ def test_debuglevel(h2: client.HTTPSConnection, capsys: pytest.CaptureFixture[st
     assert any(line.startswith("frame in: HEADERS stream 1 ") for line in lines)
     assert "reply: 'HTTP/2 200 OK'" in lines
     assert "header: Content-Length: 5" in lines
+    h2.set_debuglevel(0)
+    get(h2).read()
+    assert capsys.readouterr().out == ""
 
 
 def test_debuglevel_of_a_connection_that_is_open(serve: Serve, capsys: pytest.CaptureFixture[str]) -> None:
@@ -352,6 +355,9 @@ def test_debuglevel_of_a_connection_that_is_open(serve: Serve, capsys: pytest.Ca
         conn.set_debuglevel(1)
         conn.getresponse(conn.request("GET", "/")).read()
         assert "frame out: HEADERS stream 3" in capsys.readouterr().out
+        conn.set_debuglevel(0)
+        conn.getresponse(conn.request("GET", "/")).read()
+        assert capsys.readouterr().out == ""
 
 
 def test_key_log(serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

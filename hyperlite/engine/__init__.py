@@ -14,7 +14,7 @@ from ..message import MAX_FIELDS
 from .events import Event
 from .windows import MAX_STREAM_WINDOW, STREAM_WINDOW
 
-__all__ = ["Engine", "make_engine", "make_upgrading_engine", "with_trace"]
+__all__ = ["Engine", "make_engine", "make_upgrading_engine", "with_trace", "without_trace"]
 
 # Of one header list, by the measure of RFC 9113 section 10.5.1. okhttp 256 KiB, curl 300 KB, Go 10 MB.
 MAX_HEADER_LIST = 256 << 10
@@ -174,3 +174,10 @@ def with_trace(engine: Engine) -> Engine:
     from .trace import TracedEngine  # noqa: PLC0415  seldom needed
 
     return engine if isinstance(engine, TracedEngine) else TracedEngine(engine)
+
+
+def without_trace(engine: Engine) -> Engine:
+    """Return the engine as one that prints nothing."""
+    from .trace import TracedEngine  # noqa: PLC0415  seldom needed
+
+    return engine.untraced if isinstance(engine, TracedEngine) else engine

@@ -66,23 +66,27 @@ def describe(kind: int, flags: int, stream_id: int, length: int) -> str:
 
 
 class TracedEngine:
-    """An engine whose frames are printed as they pass."""
+    """An engine whose frames are printed as they pass.
+
+    Attributes:
+        untraced: the engine without that.
+    """
 
     def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+        self.untraced = engine
         self._incoming = Frames("frame in:")
         self._outgoing = Frames("frame out:")
 
     def receive(self, data: bytes) -> list[Event]:
         """Print what came, and have it dealt with."""
         self._incoming.feed(data)
-        return self._engine.receive(data)
+        return self.untraced.receive(data)
 
     def take(self) -> bytes:
         """Print what is to be sent, and hand it on."""
-        data = self._engine.take()
+        data = self.untraced.take()
         self._outgoing.feed(data)
         return data
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._engine, name)
+        return getattr(self.untraced, name)
