@@ -44,6 +44,8 @@ _fold = re.compile(rb"\r?\n[ \t]+")
 # Methods, field names and values that were found in order: a program uses few, and uses them often.
 REMEMBERED = 256
 REMEMBERED_LENGTH = 128
+# What authenticates the connection that carries it (RFC 4559 section 6), and not the request alone.
+_OF_A_CONNECTION = frozenset({b"credssp", b"negotiate", b"ntlm"})
 # What is remembered nowhere.
 SECRET = frozenset({b"authorization", b"cookie", b"proxy-authorization", b"set-cookie"})
 _not_in_target = re.compile("[\0-\x20\x7f]").search
@@ -285,6 +287,29 @@ def asks_for_upgrade(pairs: Iterable[tuple[str | bytes, Any]]) -> bool:
                     _text(value).lower().replace(",", " ").split()
                 )  # spaces: of values that were folded
     return asks and "upgrade" in options
+
+
+def credentials_of_connection(pairs: Iterable[tuple[str | bytes, Any]]) -> tuple[bytes, ...]:
+    """Return what of a request's header fields authenticates its connection: NTLM or Negotiate.
+
+    Args:
+        pairs: names in any case, and values, as a caller gives them or checked.
+    """
+    found: tuple[bytes, ...] = ()
+    for name, given in pairs:
+        if len(name) in (13, 19) and _text(name).lower() in ("authorization", "proxy-authorization"):
+            try:
+                value = value_bytes(given)
+            except (TypeError, ValueError):
+                continue  # it may not be sent
+            if scheme_of(value) in _OF_A_CONNECTION:
+                found += (value,)
+    return found
+
+
+def scheme_of(credentials: bytes) -> bytes:
+    """Return the authentication scheme that credentials, or a challenge, begin with, in lower case."""
+    return b"".join(credentials.lstrip(b", \t").split(None, 1)[:1]).lower()
 
 
 def _text(value: Any) -> str:

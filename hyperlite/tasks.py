@@ -28,7 +28,7 @@ from .errors import (
     TooManyRedirects,
 )
 from .fetching import FetchResponse
-from .fields import asks_for_upgrade, header_items
+from .fields import asks_for_upgrade, credentials_of_connection, header_items, scheme_of
 from .proxies import Proxy, Rules, choose
 from .redirects import Header
 from .replay import MAX_TRIES, backoff, for_all_tries, is_unprocessed
@@ -38,6 +38,8 @@ from .urls import URL, parse
 
 # RFC 9110 section 9.2.2: asking twice is as good as asking once.
 _IDEMPOTENT = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PUT", "QUERY", "TRACE"})
+# Schemes that authenticate a connection.
+_SPELT = {"ntlm": "NTLM", "negotiate": "Negotiate", "credssp": "CredSSP"}
 # They would only come again.
 _HOPELESS = (
     DecodingError,
@@ -384,14 +386,25 @@ def _pairs(headers: Any) -> list[Header]:
 
 
 def with_defaults(headers: list[Header], url: URL, options: Options) -> list[Header]:
-    """Return a request's headers together with those that it does not have itself."""
+    """Return a request's headers together with those that it does not have itself.
+
+    Raises:
+        ValueError: credentials among them authenticate a connection, and those of a pool are shared.
+    """
     names = {name.lower() for name, _ in headers} if headers else ()
     added = [field for field in options.headers if field[0] not in names]
     if options.decode and "accept-encoding" not in names:
         added.append(("accept-encoding", decoding.accept_encoding()))
     if url.user is not None and "authorization" not in names:
         added.append(_basic(url.user))
-    return added + headers
+    made = added + headers
+    for credentials in credentials_of_connection(made):
+        scheme = scheme_of(credentials).decode("latin-1")
+        raise ValueError(
+            f"{_SPELT.get(scheme, scheme)} authenticates a connection, and fetch(), fetch_many() and "
+            "ConnectionPool.request() share theirs: use HTTP20Connection, or requests with HTTP20Adapter"
+        )
+    return made
 
 
 def _basic(user: bytes) -> Header:
