@@ -90,12 +90,20 @@ Run = Callable[..., Outcome]
 
 def need(*libraries: str) -> None:
     """Skip the test where a library is missing; fail where CI has to have it."""
-    missing = [name for name in libraries if importlib.util.find_spec(name) is None]
+    missing = [name for name in libraries if not _is_there(name)]
     if missing:
         complaint = f"{', '.join(missing)} missing here: make compat-callers installs it"
         if os.environ.get("CI") == "true":
             pytest.fail(complaint)
         pytest.skip(complaint)
+
+
+def _is_there(name: str) -> bool:
+    """Tell whether a module can be imported, without importing it, but for the packages that it is in."""
+    try:
+        return importlib.util.find_spec(name) is not None
+    except ModuleNotFoundError:
+        return False
 
 
 def clean_environment() -> dict[str, str]:
