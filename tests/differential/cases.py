@@ -4,7 +4,7 @@ import itertools
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from . import idioms_bodies, idioms_heads, idioms_sending
+from . import idioms_bodies, idioms_connection, idioms_heads, idioms_sending
 from .bodies import BAD, DATA, GOOD
 from .calls import CHUNKED, HANG, put, read, request, with_body
 from .observe import PATIENCE, Case, attempt, head, outcome, state
@@ -409,6 +409,7 @@ CASES = [
     *responses(),
     *orders(),
     *idioms_bodies.cases(),
+    *idioms_connection.cases(),
     *idioms_heads.cases(),
     *idioms_sending.cases(),
 ]

@@ -204,6 +204,12 @@ GROUPS = (
         ("response /cut-before", "order: sock after a cut"),
     ),
     Group(
+        "what does not come in time is a TimeoutError",
+        "it is a TimeoutError and an HTTPException, RequestTimeout",
+        "All errors of HTTP/2 have one base, which programs catch as HTTPException.",
+        ("connection: a timeout, then again", "connection: a timeout in the body"),
+    ),
+    Group(
         "a 103 is taken for the response",
         "it is in `informational`, and the response is the final one",
         "RFC 9110 section 15.2: a 1xx response is followed by the final one.",

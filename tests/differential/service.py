@@ -2,15 +2,16 @@
 
 import gzip
 import json
+import threading
 import xmlrpc.client
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from hyperlite.testing.server import Exchange, Handler, Request, Response, streaming
 
 from .calls import DOCUMENTS
-from .observe import LINES
+from .observe import LINES, PATIENCE
 
 # They belong to one HTTP/1.1 connection, or are `authority` already.
 UNSEEN = {"host", "connection", "transfer-encoding", "keep-alive", "proxy-connection", "upgrade"}
@@ -148,6 +149,28 @@ def silent(exchange: Exchange) -> None:
             pass
 
 
+_late = threading.Event()
+
+
+@contextmanager
+def late() -> Iterator[None]:
+    """Have what is late come at the end of the block, and no earlier."""
+    _late.clear()
+    try:
+        yield
+    finally:
+        _late.set()
+
+
+@streaming
+def late_pieces(exchange: Exchange) -> None:
+    exchange.start(200, [])
+    with suppress(ConnectionError):
+        exchange.send(b"first")
+        _late.wait(PATIENCE)
+        exchange.send(b"last")
+
+
 COOKIES = [("Set-Cookie", "a=1; Path=/"), ("X-One", "1"), ("Set-Cookie", "b=2"), ("X-One", "2")]
 # Names as servers write them: registered ones, those of three clouds, and others.
 FIELDS = [
@@ -216,6 +239,8 @@ ROUTES = Routes(
         "/etag": unless_known,
         "/echo": lambda _: answer(_.body, ("Content-Type", _.header("content-type") or "text/plain")),
         "/silent": silent,
+        "/late": lambda _: answer(b"late" if _late.wait(PATIENCE) else b"never"),
+        "/late-pieces": late_pieces,
         "/cut-before": cut_before,
         "/cut-sized": cut_sized,
         "/cut-chunked": cut_chunked,
