@@ -411,6 +411,8 @@ class HTTP20Response(stock.HTTPResponse):
         return [HTTP20Push(stream, self) for stream in promised or ()]
 
     def __repr__(self) -> str:
+        if "status" not in vars(self):  # nor has it, perhaps, anything else: `__init__` may have failed
+            return f"<{type(self).__name__}, not begun>"
         where = f"HTTP/2 stream {self.stream_id}" if self._stream else "HTTP/1.1"
         state = "closed" if self.isclosed() else "open"
         return f"<{type(self).__name__} {self.status} {self.reason}, {where}, {state}>"
@@ -419,7 +421,8 @@ class HTTP20Response(stock.HTTPResponse):
         """Leave the stream to its `Body` or the mux: closing here could wait, in the middle of anything."""
         stream = self._stream
         if stream is None:
-            super().__del__()
+            if "fp" in vars(self):  # or else `__init__` has failed
+                super().__del__()
             return
         if (
             not (stream.complete and not stream.inbox.size)

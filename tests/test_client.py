@@ -332,6 +332,24 @@ def test_a_tunnel_that_is_refused(proxy: Proxy) -> None:
     assert conn.sock is None
 
 
+def test_a_response_that_has_not_begun(h2: client.HTTPSConnection) -> None:
+    h2.request("GET", "/")
+    response = client.HTTPResponse(h2.sock, method="GET")  # type: ignore[arg-type]
+    assert repr(response) == "<HTTPResponse, not begun>"
+    response.begin()
+    assert "200 OK, HTTP/2" in repr(response)
+    response.close()
+
+
+def test_a_response_that_was_not_made_is_dropped_in_silence() -> None:
+    """From Python 3.13 on what a finalizer raises is told."""
+    response = client.HTTPResponse.__new__(client.HTTPResponse)
+    with pytest.raises(AttributeError, match="makefile"):
+        response.__init__(None)  # type: ignore[misc, arg-type]
+    assert repr(response) == "<HTTPResponse, not begun>"
+    response.__del__()
+
+
 def test_debuglevel(h2: client.HTTPSConnection, capsys: pytest.CaptureFixture[str]) -> None:
     h2.set_debuglevel(1)
     get(h2).read()
