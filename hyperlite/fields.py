@@ -302,7 +302,7 @@ def credentials_of_connection(pairs: Iterable[tuple[str | bytes, Any]]) -> tuple
                 value = value_bytes(given)
             except (TypeError, ValueError):
                 continue  # it may not be sent
-            if scheme_of(value) in _OF_A_CONNECTION:
+            if is_of_connection(value):
                 found += (value,)
     return found
 
@@ -310,6 +310,11 @@ def credentials_of_connection(pairs: Iterable[tuple[str | bytes, Any]]) -> tuple
 def scheme_of(credentials: bytes) -> bytes:
     """Return the authentication scheme that credentials, or a challenge, begin with, in lower case."""
     return b"".join(credentials.lstrip(b", \t").split(None, 1)[:1]).lower()
+
+
+def is_of_connection(credentials: bytes) -> bool:
+    """Tell whether credentials, or a challenge, are of a scheme that authenticates the connection."""
+    return scheme_of(credentials) in _OF_A_CONNECTION
 
 
 def _text(value: Any) -> str:

@@ -22,6 +22,7 @@ from collections import deque
 from collections.abc import Collection
 from typing import Any, NamedTuple
 
+from .bonds import Bond, Claim, in_the_way, own_of
 from .errors import RequestTimeout, again
 from .forking import watch
 from .pooled import Attempt, Key, PooledConnection
@@ -60,15 +61,21 @@ class Lease:
         connection: the connection; on HTTP/1.1 no other request has it meanwhile.
         attempt: the attempt of a thread that must let go of the connection before the lease ends, or None.
         over: it has ended; the origin's lock guards this.
+        bond: of the connection, where the request carries NTLM or Negotiate and has no answer yet; or None.
     """
 
-    __slots__ = ("_origin", "attempt", "connection", "over")
+    __slots__ = ("_origin", "attempt", "bond", "connection", "over")
 
-    def __init__(self, origin: "Origin", connection: PooledConnection) -> None:
+    def __init__(self, origin: "Origin", connection: PooledConnection, claim: Claim | None = None) -> None:
         self.over = True  # as long as it does not count
         self._origin = origin
         self.connection = connection
         self.attempt: Attempt | None = None
+        self.bond: Bond | None = None
+        if claim is not None and claim.carried:
+            self.bond = connection.bond = connection.bond or Bond(claim)
+            self.bond.begin(claim)
+            origin.has_bonds = True
         connection.leased += 1
         self.over = False
 
@@ -85,6 +92,10 @@ class Lease:
         if self.attempt is not None:
             self.attempt.end()
         self._origin.release((self,), reusable=reusable)
+
+    def settle(self, *, goes_on: bool) -> None:
+        """Take note of an answer to a request with credentials: whether it wants a further message."""
+        self._origin.settle(self, goes_on=goes_on)
 
     def abandon(self) -> None:
         """End from a finalizer, which may run in the middle of anything and may not wait.
@@ -117,18 +128,22 @@ class Origin:
         self._round = 0  # of dialling: who waits for one that fails is told so
         self._failure: Exception | None = None
         self._closed = False
-        self._dismissed: list[PooledConnection] = []  # on HTTP/2, where HTTP/1.1 is required: to be drained
+        self._dismissed: list[
+            PooledConnection
+        ] = []  # which get no further requests: to be drained, or closed
+        self.has_bonds = False  # there is, or was, a connection with a bond
         self.abandoned: deque[Lease] = deque()  # by finalizers, which may not take the lock
         self.last_used = time.monotonic()
         watch(self)
 
     # -- leasing ----------------------------------------------------------------------------------
 
-    def lease(self, timeout: float | None) -> Lease:
+    def lease(self, timeout: float | None, claim: Claim | None = None) -> Lease:
         """Lease a connection for one request.
 
         Args:
             timeout: seconds to wait for it, dialling included; None: no limit.
+            claim: what the request asks of it, where credentials may authenticate it; or None.
 
         Raises:
             OSError, ssl.SSLError: dialling failed. RequestTimeout: none was free in time.
@@ -136,24 +151,27 @@ class Origin:
         self.last_used = time.monotonic()
         deadline = deadline_after(timeout)
         joined: int | None = None  # the round of dialling that is waited for
+        alone = claim is not None and bool(claim.carried)  # it can share no connection that another dials
         while True:
             if self.abandoned:
                 self.collect()
             with self._lock:
-                lease = self._pick_locked()
+                lease = self._pick_locked(claim=claim)
                 if lease is None:
+                    if self.has_bonds:
+                        self._make_room_locked()
                     failed = self._failure is not None and joined is not None and joined < self._round
                     if failed and not self._connections:
                         assert self._failure is not None
                         raise again(self._failure) from self._failure
-                    if not self._may_dial_locked():
+                    if not self._may_dial_locked(eager=alone):
                         joined = self._wait_locked(deadline, timeout)
                         continue
                     self._dialling += 1
             self._dismiss()
             if lease is None:
                 try:
-                    return self._dial(remaining(deadline))
+                    return self._dial(remaining(deadline), claim)
                 except OSError:
                     if not self._has_enough():
                         raise
@@ -211,11 +229,16 @@ class Origin:
                 if lease.over:
                     continue
                 lease.over = True
-                connection = lease.connection
+                connection, bond = lease.connection, lease.connection.bond
                 connection.leased -= 1
                 connection.used = True
                 connection.idle_since = now
-                spent = connection.mux is None and not (reusable and connection.healthy)
+                if lease.bond is not None:  # no answer has come
+                    lease.bond.settle(goes_on=False)
+                idle = not connection.leased
+                # Where a response is still to come, there may be bytes to be read.
+                spent = connection.mux is None and not (reusable and (not idle or connection.healthy))
+                spent |= idle and bond is not None and bond.is_spent
                 if spent and connection in self._connections:
                     self._connections.remove(connection)
                 if not connection.leased and connection not in self._connections:
@@ -224,6 +247,15 @@ class Origin:
                 self._changed.notify(len(leases))
         for connection in unused:
             connection.close()
+
+    def settle(self, lease: Lease, *, goes_on: bool) -> None:
+        """See `Lease.settle()`."""
+        with self._lock:
+            bond, lease.bond = lease.bond, None
+            if bond is not None:
+                bond.settle(goes_on=goes_on)
+            if self._waiting:
+                self._changed.notify()
 
     def collect(self) -> None:
         """Deal with what finalizers have left."""
@@ -244,14 +276,22 @@ class Origin:
     def _dismiss(self) -> None:
         """Have connections that get no further requests close when they have finished those under way."""
         while self._dismissed:
-            mux = self._dismissed.pop().mux
-            if mux is not None:
-                mux.drain()
+            connection = self._dismissed.pop()
+            if connection.mux is not None:
+                connection.mux.drain()
+            else:
+                connection.close()
 
-    def _pick_locked(self, *, shared: bool = False, queue: bool = True) -> Lease | None:
+    def _pick_locked(
+        self, *, shared: bool = False, queue: bool = True, claim: Claim | None = None
+    ) -> Lease | None:
         """Choose a connection and lease it; None if another must be dialled, or waited for."""
         if self._closed:
             raise _closed()
+        if claim is not None:
+            own = self._pick_own_locked(claim)
+            if own is not None or claim.carried:
+                return None if own is None else Lease(self, own, claim)
         best: PooledConnection | None = None
         over, http1_alone = False, self._protocols.http1_alone
         for connection in self._connections:
@@ -260,7 +300,11 @@ class Origin:
                 continue
             if mux is not None and (http1_alone or not mux.usable):
                 over = True
-            elif connection.room > 0 and (best is None or connection.leased > best.leased):
+            elif (
+                connection.bond is None
+                and connection.room > 0
+                and (best is None or connection.leased > best.leased)
+            ):
                 best = connection  # the fullest: the others become idle and are closed
         if over:  # what takes no more requests finishes what it has, and its place is free
             if http1_alone:
@@ -271,11 +315,27 @@ class Origin:
         if best is None and queue and not self._dialling and not self._may_dial_locked(eager=True):
             # All are full and there may be no more: the shortest queue.
             best = min(
-                (one for one in self._connections if one.mux is not None),
+                (one for one in self._connections if one.mux is not None and one.bond is None),
                 key=lambda one: one.leased,
                 default=None,
             )
         return None if best is None else Lease(self, best)
+
+    def _pick_own_locked(self, claim: Claim) -> PooledConnection | None:
+        http1_alone = self._protocols.http1_alone
+        return own_of(
+            (one for one in self._connections if one.mux is None or (one.mux.usable and not http1_alone)),
+            claim,
+        )
+
+    def _make_room_locked(self) -> None:
+        """Give up bound connections that are of no more use, or too many, or in the way of others."""
+        now = time.monotonic()
+        places = self.max_connections - self._dialling
+        gone = in_the_way(self._connections, places, lambda one: self._has_expired(one, now))
+        if gone:
+            self._connections = [one for one in self._connections if one not in gone]
+            self._dismissed += gone
 
     def _is_good(self, leases: Collection[Lease]) -> bool:
         """Check a connection that was just leased; if it is no good, end the leases and give it up."""
@@ -310,7 +370,7 @@ class Origin:
         """After a dial that failed: tell whether there are other connections, which must do for a while."""
         with self._lock:
             self._full_until = time.monotonic() + FULL
-            return bool(self._connections)
+            return any(one.bond is None for one in self._connections)
 
     def _may_dial_locked(self, *, eager: bool = False) -> bool:
         if self._connections and time.monotonic() < self._full_until:
@@ -358,7 +418,7 @@ class Origin:
 
     # -- dialling ---------------------------------------------------------------------------------
 
-    def _dial(self, timeout: float | None) -> Lease:
+    def _dial(self, timeout: float | None, claim: Claim | None = None) -> Lease:
         """Open a connection, leased for one request. `_dialling` counts it already."""
         connection: PooledConnection | None = None
         lease: Lease | None = None
@@ -381,7 +441,7 @@ class Origin:
                 over = timeout is not None and isinstance(failure, TimeoutError)
                 self._failure = failure if isinstance(failure, Exception) and not over else None
                 if failure is None and connection is not None:
-                    lease = Lease(self, connection)
+                    lease = Lease(self, connection, claim)
                     self._protocol = HTTP11 if connection.mux is None else H2
                     self._known_until = time.monotonic() + REMEMBERED
                     if not self._closed:

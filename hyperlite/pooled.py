@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from . import socks
 from .addresses import create_connection
+from .bonds import Bond
 from .connection import HTTP20Connection
 from .errors import ConnectionGoingAway, StreamReset
 from .fields import authority
@@ -84,6 +85,7 @@ class PooledConnection(HTTP20Connection):
         leased: how many requests use it now; the origin's lock guards it.
         used: whether a request was sent on it before.
         idle_since: the monotonic time at which it was last given back.
+        bond: whose it is, where it has carried NTLM or Negotiate; the origin's lock guards it.
     """
 
     def __init__(self, key: Key, *, timeout: float | None, protocols: Protocols, **options: Any) -> None:
@@ -103,6 +105,7 @@ class PooledConnection(HTTP20Connection):
         self.mux: Mux | None = None
         self.leased = 0
         self.used = False
+        self.bond: Bond | None = None
         # The latest plain GET, and the headers that it was made of; one object, as threads take turns here.
         self._template: tuple[list[Header], Request] | None = None
         self.idle_since = time.monotonic()

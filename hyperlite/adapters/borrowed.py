@@ -6,6 +6,7 @@ and costs less; if anything is to be decided about what came of it, `urlopen()` 
 had asked itself.
 """
 
+import contextvars
 import importlib.metadata
 import io
 import socket
@@ -25,8 +26,9 @@ from urllib3.exceptions import (
 from urllib3.util.request import SKIP_HEADER
 from urllib3.util.timeout import Timeout
 
+from ..bonds import Claim, goes_on
 from ..errors import MalformedResponse, RequestTimeout
-from ..fields import asks_for_upgrade
+from ..fields import asks_for_upgrade, credentials_of_connection
 from ..http1_head import Framing, HeadCutOff
 from ..origins import Lease
 from ..pooled import PooledConnection
@@ -43,6 +45,8 @@ if TYPE_CHECKING:
     from ..pool import ConnectionPool
     from .pools import Multiplexed
 
+# The PreparedRequest that an adapter is sending.
+UNDER_WAY: contextvars.ContextVar[Any] = contextvars.ContextVar("UNDER_WAY", default=None)
 # Of all that can be wrong with a response urllib3 has an error of its own for one thing.
 _LENGTHS = "two values of content-length"
 # What urllib3 says where nobody else has said anything.
@@ -212,6 +216,8 @@ class Borrowed:
         if asks_for_upgrade(self._fields):
             self._upgrades = True
             self._end(reusable=True)  # of the connection that `connect()` has leased, which may speak HTTP/2
+        elif self._leased is not None and self._leased.bond is None and self._carries():
+            self._end(reusable=True)  # other requests may use that connection
         if self._leased is None:
             self._connect_timeout = self._seconds()
             self._lease()
@@ -296,6 +302,8 @@ class Borrowed:
             answered = mux.answered if mux is not None else 0
             try:
                 raw = self._raw = self._exchange(connection)
+                if lease.bond is not None:
+                    lease.settle(goes_on=goes_on(raw.status, raw.headers.items()))
                 break
             except BaseException as error:
                 self.close()
@@ -326,7 +334,7 @@ class Borrowed:
         """Lease a connection; what prevents it becomes the error that urllib3 has for it."""
         origin = self.pool.origin(self._hyper, self._via, upgrades=self._upgrades)
         try:
-            lease = origin.lease(self._connect_timeout)
+            lease = origin.lease(self._connect_timeout, self._claim())
         except socket.gaierror as error:
             raise NameResolutionError(self.host, self._shown(), error) from error
         except UnicodeError as error:  # in the resolver: this is no name
@@ -351,6 +359,21 @@ class Borrowed:
         self._leased = lease
         self.has_connected_to_proxy = True
         return lease
+
+    def _claim(self) -> Claim | None:
+        """Return what the request asks of its connection, or None."""
+        request = UNDER_WAY.get()
+        auth = None if request is None else _auth_of(request)
+        fields = self._fields
+        if not fields and request is not None:  # urllib3 connects before it tells them
+            fields = request.headers.items()
+        if auth is None and not credentials_of_connection(fields):
+            return None
+        return Claim(auth, fields)
+
+    def _carries(self) -> bool:
+        """Tell whether there are credentials in the request that authenticate its connection."""
+        return bool(credentials_of_connection(self._fields))
 
     def _shown(self) -> Any:
         """Return what urllib3's errors show for a connection: one of its own, which was never opened."""
@@ -379,6 +402,15 @@ class Borrowed:
         lease, self._leased = self._leased, None
         if lease is not None:
             lease.end(reusable=reusable)
+
+
+def _auth_of(request: Any) -> Any:
+    """Return the object that answers challenges for a PreparedRequest, by a hook, or None."""
+    for hook in request.hooks.get("response", ()):
+        auth = getattr(hook, "__self__", None)
+        if callable(auth) and not isinstance(auth, type):
+            return auth
+    return None
 
 
 def _announces_body(error: HeadCutOff, method: str) -> bool:

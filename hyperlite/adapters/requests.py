@@ -20,6 +20,7 @@ from urllib3 import PoolManager
 
 from ..pool import ConnectionPool
 from ..protocols import checked_protocols
+from .borrowed import UNDER_WAY
 from .pools import Beneath, Multiplexed, own, stand_on
 from .raw import HTTP20Raw
 
@@ -80,6 +81,19 @@ class HTTP20Adapter(HTTPAdapter):
         self._found: dict[Any, tuple[Multiplexed, dict[str, Any]]] = {}
         if isinstance(manager, PoolManager):
             stand_on(manager, self._beneath)
+
+    def send(self, request: Any, *args: Any, **options: Any) -> requests.Response:
+        """Send a request, as requests' own adapter; what lies beneath can look at all of the request.
+
+        Args:
+            request: a PreparedRequest.
+            args, options: as for `requests.adapters.HTTPAdapter`.
+        """
+        token = UNDER_WAY.set(request)
+        try:
+            return super().send(request, *args, **options)
+        finally:
+            UNDER_WAY.reset(token)
 
     def get_connection_with_tls_context(
         self, request: Any, verify: Any, proxies: Any = None, cert: Any = None
