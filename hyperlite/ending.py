@@ -129,6 +129,12 @@ class Ending(Arrivals):
             self.session = session_of(self.sock) or self.session
             self._close_if_idle_locked()
 
+    def leave(self) -> None:
+        """Close at once, without a word about what is under way: the server may go on with it."""
+        with self._aftermath, self._lock:
+            self._check_locked()
+            self._shut_locked(ConnectionLost("the connection was closed"))
+
     def shut_down(self) -> None:
         """Break the connection off: what is under way on it fails, and is not sent again."""
         reason = "the socket was shut down"

@@ -1,12 +1,11 @@
 """HTTP/1.1 for HTTP20Connection: many requests queued, one at a time on the wire.
 
-A request goes out when the response before it was read, or when its own response is asked for; then
-what lies before it is read into memory first.  One whose body is still being written keeps its turn.
+A request goes out when the response before it was read, or when its own response is asked for; then what lies
+before it is read into memory first.  One whose body is still being written keeps its turn.
 
-Rules: `_current` is the one exchange whose response may still be coming in on the socket.  The
-thread that has the baton sends and receives, outside the lock; what it comes upon it keeps in the
-exchange, for the one whose request that is.  It works for others only as long as it may wait itself:
-what is half done then (`Paused`) is finished by the next.
+Rules: `_current` is the one exchange whose response may still be coming in on the socket.  The thread that
+has the baton sends and receives, outside the lock; what it comes upon it keeps in the exchange whose request
+that is.  It works for others only as long as it may wait itself; the next one finishes what is `Paused`.
 """
 
 import contextlib
@@ -45,10 +44,9 @@ class Lane:
         speak: makes an http.client connection of a socket.
         sock: already open.
         timeout: seconds that each wait may last, or None.
-        max_buffered: bytes of unread responses to hold so that those behind them can come. Past
-            that, an unread response keeps its connection, and the others get a new one.
-        require_close_notify: where a body ends with the connection, a TLS connection that ends without
-            close_notify (RFC 8446 section 6.1) has cut it off.
+        max_buffered: bytes of unread responses to hold so that those behind them can come. Past that, an
+            unread response keeps its connection, and the others get a new one.
+        require_close_notify: where the end of a TLS connection ends a body, it needs a close_notify.
     """
 
     def __init__(
@@ -214,6 +212,13 @@ class Lane:
             self._hang_up_locked()
         if current is not None:
             current.drop()
+
+    def abandon(self) -> None:
+        """Let go of what refers to this, from a finalizer; not where a thread has the lock: that takes GC."""
+        if not self._lock.locked():
+            with self._lock:
+                self._closed, self._current, self._sock = True, None, None
+                self._queue.clear()
 
     def after_fork(self) -> None:
         """In the child: the connection is the parent's. See forking.py."""
@@ -479,11 +484,10 @@ class Lane:
             self._fail_locked(exchange, ConnectionLost(reason, stream_id=exchange.stream_id))
 
     def _hang_up_locked(self) -> None:
-        """Let go of the connection.
+        """Let go of the connection; a response keeps what it reads from open.
 
-        Where a thread is sending on it, or waits for a response, that thread is interrupted and closes
-        it: of a descriptor that is closed under its hands, the number may be another connection's when
-        it writes on.  A response keeps what it reads from open.
+        A thread that is sending on it, or waits for a response, is interrupted and closes it: of a descriptor
+        that is closed under its hands, the number may be another connection's when it writes on.
         """
         current, self._current = self._current, None
         if current is not None and current.response is not None:

@@ -15,6 +15,7 @@ response is asked for.
      │ └─── neither ─────────> OPEN ────┘
 """
 
+import contextlib
 import enum
 import http.client as http_client
 import io
@@ -35,6 +36,7 @@ Renew = Callable[[], Callable[..., Any] | None]
 
 
 PIECE = 65536  # bytes of a file that are read at a time
+PARTING = 1.0  # seconds in which a server has read a request, where `close()` follows that at once
 
 
 class _State(enum.Enum):
@@ -245,11 +247,31 @@ class StrictSocket(SharedSocket):
             raise
 
     def close(self) -> None:
-        """Give up a request whose response was not asked for; close when the last response is read."""
-        if self._stream is not None:
-            self.mux.drop(self._stream)
-        self._begin()
-        super().close()
+        """Close when the last response is read; let the server have a request that is complete."""
+        try:
+            if self._state is _State.OPEN:
+                with contextlib.suppress(HTTP2Error, OSError):  # to close raises nothing
+                    self._end()
+            if self._stream is not None:
+                self._part_with(self._stream)
+        finally:
+            self._begin()
+            super().close()
+
+    def _part_with(self, stream: Stream) -> None:
+        """End a request whose response was not asked for.
+
+        One that is complete is the server's, as with http.client: a program that reports something may not
+        care for answers.  It would be lost where it is reset, and where the server fails to write to a closed
+        connection before it has read it.  So it is not reset, and the server is asked whether it has read it.
+        """
+        if self._state is not _State.DONE or self.mux.counts != (1, 0):
+            self.mux.drop(stream)
+            return
+        timeout = self.mux.timeout
+        with contextlib.suppress(HTTP2Error):
+            self.mux.ping(PARTING if timeout is None else min(timeout, PARTING))
+        self.mux.leave()
 
     def flush_request(self) -> None:
         """Send what is known to be complete, without waiting for the response to be asked for."""

@@ -9,6 +9,7 @@ import sys
 import textwrap
 import threading
 import warnings
+import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -264,6 +265,55 @@ def test_a_connection_dropped_unclosed_is_warned_of(serve: Serve, alpn: str) -> 
         gc.collect()
     assert [warning.category for warning in caught] == [ResourceWarning]
     assert "unclosed" in str(caught[0].message)
+
+
+def connect_only(conn: hyperlite.HTTP20Connection) -> None:
+    conn.connect()
+
+
+def read_it(conn: hyperlite.HTTP20Connection) -> None:
+    conn.getresponse(conn.request("GET", "/")).read()
+
+
+def leave_it_unread(conn: hyperlite.HTTP20Connection) -> None:
+    conn.getresponse(conn.request("GET", "/sized?n=3000000"))
+
+
+def leave_it_untaken(conn: hyperlite.HTTP20Connection) -> None:
+    conn.request("GET", "/")
+    conn.request("GET", "/")
+
+
+@pytest.mark.parametrize("use", [connect_only, read_it, leave_it_unread, leave_it_untaken])
+@pytest.mark.parametrize("secure", [True, False])
+def test_a_connection_in_http_1_1_that_is_dropped_needs_no_garbage_collector(
+    serve: Serve, secure: bool, use: Callable[[hyperlite.HTTP20Connection], None]
+) -> None:
+    server = serve(alpn=("http/1.1",), secure=secure)
+    options = {"context": server.context()} if secure else {"protocols": ("http/1.1",)}
+    gc.collect()
+    gc.disable()
+    try:
+        conn = hyperlite.HTTP20Connection("localhost", server.port, secure=secure, timeout=10, **options)
+        use(conn)
+        sock = weakref.ref(conn.sock)
+        with pytest.warns(ResourceWarning, match="unclosed"):
+            del conn
+        assert sock() is None
+    finally:
+        gc.enable()
+
+
+def test_a_response_in_http_1_1_outlives_its_connection(serve: Serve) -> None:
+    server = serve(alpn=("http/1.1",))
+    conn = hyperlite.HTTP20Connection("localhost", server.port, context=server.context(), timeout=10)
+    response = conn.getresponse(conn.request("GET", "/sized?n=3000000"))
+    conn.request("GET", "/")
+    del conn
+    gc.collect()
+    assert len(response.read()) == 3_000_000
+    with pytest.warns(ResourceWarning, match="unclosed"):  # as with http.client
+        del response
 
 
 GEVENT_SCRIPT = """
