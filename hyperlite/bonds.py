@@ -150,13 +150,13 @@ def own_of(connections: Iterable[C], claim: Claim) -> C | None:
     return max(own or (free if claim.carried else []), key=lambda one: one.idle_since, default=None)
 
 
-def in_the_way(connections: Sequence[C], places: int, has_expired: Callable[[C], bool]) -> list[C]:
+def in_the_way(connections: Sequence[C], has_expired: Callable[[C], bool], *, full: bool) -> list[C]:
     """Return the bound connections that are to be closed, as another connection is wanted.
 
     Args:
         connections: all of an origin.
-        places: how many there may be.
         has_expired: tells whether one was idle for too long.
+        full: there may be no more than there are.
     """
     idle = [(one, one.bond) for one in connections if one.bond is not None and not one.leased]
     idle.sort(key=lambda pair: pair[0].idle_since)
@@ -166,8 +166,8 @@ def in_the_way(connections: Sequence[C], places: int, has_expired: Callable[[C],
         for number, (one, bond) in enumerate(idle)
         if number < surplus or bond.is_spent or has_expired(one)
     ]
-    if len(connections) - len(gone) >= places:
-        gone += [one for one, bond in idle if one not in gone and not bond.is_held][:1]
+    if full and not gone:
+        gone += [one for one, bond in idle if not bond.is_held][:1]
     return gone
 
 

@@ -133,6 +133,11 @@ class Http1Body(io.BufferedIOBase):
         """Return the socket's descriptor."""
         return self._file.fileno()
 
+    @property
+    def raw(self) -> Any:
+        """What is beneath, as of http.client's file: programs ask its `_sock` for the certificate."""
+        return self._file.raw
+
     def read(self, size: int | None = -1, /) -> bytes:
         """Read `size` bytes, fewer only at the end; all that is left with -1 or None.
 

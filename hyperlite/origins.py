@@ -159,12 +159,12 @@ class Origin:
                 lease = self._pick_locked(claim=claim)
                 if lease is None:
                     if self.has_bonds:
-                        self._make_room_locked()
+                        self._make_room_locked(alone=alone)
                     failed = self._failure is not None and joined is not None and joined < self._round
                     if failed and not self._connections:
                         assert self._failure is not None
                         raise again(self._failure) from self._failure
-                    if not self._may_dial_locked(eager=alone):
+                    if not self._may_dial_locked(eager=alone, alone=alone):
                         joined = self._wait_locked(deadline, timeout)
                         continue
                     self._dialling += 1
@@ -191,6 +191,8 @@ class Origin:
                 self.collect()
             with self._lock:
                 first = self._pick_locked(shared=True, queue=insist)
+                if first is None and self.has_bonds:
+                    self._make_room_locked()
                 leases = [] if first is None else [first]
                 if first is not None:
                     further = min(count - 1, first.connection.room)
@@ -328,11 +330,11 @@ class Origin:
             claim,
         )
 
-    def _make_room_locked(self) -> None:
+    def _make_room_locked(self, *, alone: bool = False) -> None:
         """Give up bound connections that are of no more use, or too many, or in the way of others."""
         now = time.monotonic()
-        places = self.max_connections - self._dialling
-        gone = in_the_way(self._connections, places, lambda one: self._has_expired(one, now))
+        full = self._places_locked(alone=alone) <= 0
+        gone = in_the_way(self._connections, lambda one: self._has_expired(one, now), full=full)
         if gone:
             self._connections = [one for one in self._connections if one not in gone]
             self._dismissed += gone
@@ -372,10 +374,10 @@ class Origin:
             self._full_until = time.monotonic() + FULL
             return any(one.bond is None for one in self._connections)
 
-    def _may_dial_locked(self, *, eager: bool = False) -> bool:
+    def _may_dial_locked(self, *, eager: bool = False, alone: bool = False) -> bool:
         if self._connections and time.monotonic() < self._full_until:
             return False
-        if len(self._connections) + self._dialling >= self.max_connections:
+        if self._places_locked(alone=alone) <= 0:
             return False
         if not self._dialling or eager:
             return True
@@ -400,7 +402,24 @@ class Origin:
     def vacancies(self) -> int:
         """How many further connections may be dialled."""
         with self._lock:
-            return self.max_connections - len(self._connections) - self._dialling
+            return self._places_locked()
+
+    def _places_locked(self, *, alone: bool = False) -> int:
+        """Return how many connections may be dialled.
+
+        Those that are bound are as on HTTP/1.1, also where they speak HTTP/2: for what others may not use.
+
+        Args:
+            alone: for a request that binds its connection.
+        """
+        places = self.max_connections - len(self._connections) - self._dialling
+        if not self.has_bonds or self.protocol == HTTP11:
+            return places
+        settings = self._settings
+        further = max(settings.max_http1 - settings.max_connections, 0)
+        if alone:
+            return places + further
+        return places + min(further, sum(one.bond is not None for one in self._connections))
 
     def _wait_locked(self, deadline: float | None, timeout: float | None) -> int:
         left = remaining(deadline)

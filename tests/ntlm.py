@@ -127,6 +127,8 @@ class Auth(AuthBase):
             return response
         if answer in response.request.headers:
             return response
+        sock = response.raw._fp.fp.raw._sock  # which is asked for the certificate of the server
+        assert response.url.startswith("http:") or sock.getpeercert(True)
         first = self._again(response, answer, NEGOTIATE, options | {"stream": False})
         if self._between is not None:
             self._between()

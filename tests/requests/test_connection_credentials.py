@@ -205,6 +205,16 @@ def test_over_http2_the_connection_is_not_shared_either(
     assert not domain.errors
 
 
+def test_over_http2_an_unread_response_holds_up_no_other(serve: Serve, make_session: MakeSession) -> None:
+    domain = Domain("Negotiate", http2=True)
+    server = serve(routes={"/": domain.handler}, alpn=("h2",))
+    session = make_session(HTTP20Adapter(pool_maxsize=1))
+    users = [Auth(name, "Negotiate") for name in ("ann", "bob")]
+    unread = [session.get(server.url(), auth=auth, stream=True, timeout=10) for auth in users]
+    assert session.get(server.url(), timeout=10).status_code == 401
+    assert [response.text for response in unread] == ["ann", "bob"]
+
+
 def test_to_a_proxy(serve: Serve, session: requests.Session) -> None:
     domain = Domain(proxy=True)
     proxy = serve(routes=domain.handler, secure=False)
