@@ -36,6 +36,11 @@ def is_http2(beginning: bytes) -> bool:
     return is_plausible and not (flags or wire_id)
 
 
+def may_be_one(beginning: bytes | bytearray) -> bool:
+    """Tell whether a beginning is too short to show what it is, and may become one of these."""
+    return beginning == _TLS_ALERT[:1] or (beginning[:1] == b"\0" and len(beginning) < _FRAME_HEADER.size)
+
+
 def wanted(beginning: bytes) -> str | None:
     """Return what a peer wants that has answered an HTTP/1.1 request so, in words; None: unknown."""
     if is_tls(beginning):

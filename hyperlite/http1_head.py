@@ -16,7 +16,7 @@ from typing import Any
 
 from .errors import ConnectionLost, ErrorCode, MalformedResponse, NotHTTP1
 from .fields import Field
-from .greetings import wanted
+from .greetings import may_be_one, wanted
 from .message import content_length
 
 # RFC 9112 section 4. What follows the code is for people; http.client takes it as it comes.
@@ -68,7 +68,7 @@ class LineReader:
 
         Args:
             what: it is, for the error.
-            start: how it must begin; of one that does not, only the beginning is read.
+            start: how it must begin; of one that does not, only as much is read as shows what it is instead.
 
         Raises:
             http.client.LineTooLong: it is longer than http.client would have it.
@@ -80,7 +80,7 @@ class LineReader:
             if not ahead:
                 break
             line += self._file.read(ahead.find(b"\n") + 1 or len(ahead))
-            if not start.startswith(line[: len(start)]):
+            if not (start.startswith(line[: len(start)]) or may_be_one(line)):
                 break
             if len(line) > longest:
                 raise http_client.LineTooLong(what)

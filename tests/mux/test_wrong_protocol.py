@@ -1,6 +1,7 @@
 """A port that speaks another protocol: the error says which one, or what may be the matter."""
 
 import http.client
+import io
 import ssl
 from collections.abc import Callable
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 import hyperlite
 from hyperlite import client
 from hyperlite.errors import ConnectionLost, NotHTTP1, NotHTTP2
+from hyperlite.http1_head import HeadReader, LineReader
 from hyperlite.testing.certificates import certificates
 from tests.peer import FrameFactory, Peer
 
@@ -77,6 +79,28 @@ def test_what_is_neither_is_no_status_line(peer: Peer, way: Callable[[int], Any]
     with pytest.raises(http.client.BadStatusLine) as caught:
         play(peer, way, answer)
     assert not isinstance(caught.value, hyperlite.HTTP2Error)
+
+
+class BytewiseFile(io.BytesIO):
+    """A file of which one byte at a time has come."""
+
+    def peek(self, _size: int) -> bytes:
+        return self.getvalue()[self.tell() : self.tell() + 1]
+
+
+@pytest.mark.parametrize(("answer", "says"), ANSWERS, ids=NAMES)
+def test_an_answer_in_another_protocol_that_comes_in_pieces(answer: bytes, says: str) -> None:
+    with pytest.raises(NotHTTP1, match=says):
+        HeadReader(LineReader(BytewiseFile(answer))).read()
+
+
+@pytest.mark.parametrize(("answer", "enough"), [(b"\0\0", 2), (b"\x15rest", 2), (b"SSH-2.0", 1)])
+def test_no_more_is_waited_for_than_shows_what_an_answer_is(answer: bytes, enough: int) -> None:
+    file = BytewiseFile(answer)
+    with pytest.raises(http.client.BadStatusLine) as caught:
+        HeadReader(LineReader(file)).read()
+    assert not isinstance(caught.value, hyperlite.HTTP2Error)
+    assert file.tell() == enough
 
 
 @pytest.mark.parametrize("size", [2, 7])
