@@ -290,7 +290,7 @@ class Origin:
         """Choose a connection and lease it; None if another must be dialled, or waited for."""
         if self._closed:
             raise _closed()
-        if claim is not None:
+        if claim is not None and (claim.carried or self.has_bonds):
             own = self._pick_own_locked(claim)
             if own is not None or claim.carried:
                 return None if own is None else Lease(self, own, claim)
