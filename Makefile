@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: all demo test throughput hostile check fmt cov compat-stdlib compat-callers compat-requests bench bench-adapter profile clean
+.PHONY: all demo test throughput hostile check fmt cov compat-stdlib compat-callers compat-requests bench bench-adapter bench-count profile clean
 .DELETE_ON_ERROR:
 
 all: check test
@@ -92,6 +92,10 @@ profile: $(VENV)/bench/.made
 # requests over HTTP20Adapter beside requests over its own: CPU, whose it is, and many threads; two minutes.
 bench-adapter: $(VENV)/bench/.made
 	$(VENV)/bench/bin/python -m tests.benchmarks.sessions $(ARGS)
+
+# Instructions for each request, beside those of the commit that bench-count.json names; needs valgrind, a minute.
+bench-count: $(VENV)/.dev
+	$(BIN)/python -m tests.benchmarks.count $(ARGS)
 
 clean:
 	rm -rf $(VENV) .coverage .coverage.* .pytest_cache .mypy_cache .ruff_cache .import_linter_cache dist

@@ -1,11 +1,13 @@
 """That the harness runs. How fast anything is, is not for a test."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from . import layers, sessions
+from . import counted, layers, sessions
 from .__main__ import main
 from .sites import serve
 
@@ -64,3 +66,8 @@ def test_bench_adapter(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.M
     assert report.count("HTTP20Adapter / HTTPAdapter: ") == 4
     assert "HTTP20Adapter, threads" in report
     assert "connections of HTTP20Adapter: 1" in report
+
+
+def test_the_workloads_that_are_counted() -> None:
+    """They replace `socket.socket`, so another process does them; each workload checks its responses."""
+    subprocess.run([sys.executable, counted.__file__], check=True, timeout=60)
