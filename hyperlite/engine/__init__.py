@@ -24,6 +24,11 @@ class Engine(Protocol):
     """One HTTP/2 connection, seen from the client."""
 
     @property
+    def pending(self) -> bytes:
+        """What came of a frame that is not complete, or a header for what is to come of one."""
+        ...
+
+    @property
     def max_concurrent_streams(self) -> int:
         """How many streams the peer lets us have open at once; 100 until its SETTINGS came."""
         ...

@@ -108,7 +108,7 @@ class NativeEngine:
         self._next_wire_id = first_wire_id
         self.exhausted = first_wire_id > MAX_WIRE_ID
         self._streams: dict[int, _Stream] = {}
-        self._pending = b""  # what came of a frame that is not complete
+        self.pending = b""  # what came of a frame that is not complete
         self._greeted = False  # the peer's SETTINGS came
         self._failed = False
         self._guard = Guard(max_header_list)
@@ -276,12 +276,12 @@ class NativeEngine:
         events: list[Event] = []
         if self._failed:
             return events
-        if self._pending:
-            data = self._pending + data
+        if self.pending:
+            data = self.pending + data
         try:
             self._receive_frames(data, events)
         except Violation as violation:
-            self._pending = b""
+            self.pending = b""
             self.close(violation.code)
             reason = f"{violation.reason} ({code_name(violation.code)})"
             events.append(ConnectionFailed(violation.code, reason, violation.not_http2))
@@ -313,7 +313,7 @@ class NativeEngine:
                     # Of a large one what has come is taken at once: a reader may not wait for the rest.
                     if kind == DATA and end - start >= DEFAULT_FRAME:
                         self._data(wire_id, stream, data[start:], end - start, False, events)
-                        self._pending = FRAME_HEADER.pack(stop - end << 8, flags, wire_id)
+                        self.pending = FRAME_HEADER.pack(stop - end << 8, flags, wire_id)
                         return
                     break
                 if kind == DATA:
@@ -331,7 +331,7 @@ class NativeEngine:
             if self._failed:
                 break
             at = stop
-        self._pending = data[at:]
+        self.pending = data[at:]
 
     def _receive_frame(self, kind: int, flags: int, wire_id: int, whole: bytes, events: list[Event]) -> None:
         """Take a frame of any kind, whose header was checked."""

@@ -146,7 +146,7 @@ class H2Engine:
         self._max_fields = max_fields
         self._next_wire_id = first_wire_id
         self._streams: dict[int, _Stream] = {}
-        self._pending = b""  # what came of a frame that is not complete
+        self.pending = b""  # what came of a frame that is not complete
         self._out = b""  # what is to be sent before what h2 has to send
         self._credits: dict[int, int] = {}  # by stream, and the last to go out: see NativeEngine
         self._greeted = False  # the peer's SETTINGS came
@@ -318,7 +318,7 @@ class H2Engine:
         if self._failed:
             return events
         self._give_credits()  # which h2 must know of before what comes
-        data = self._pending + data
+        data = self.pending + data
         at = 0
         try:
             if not self._greeted:
@@ -342,7 +342,7 @@ class H2Engine:
             self.close(violation.code)
             reason = f"{violation.reason} ({code_name(violation.code)})"
             events.append(ConnectionFailed(violation.code, reason, violation.not_http2))
-        self._pending = data[at:]
+        self.pending = data[at:]
         return events
 
     def _is_dealt_with_in_parts(self, kind: int, flags: int, wire_id: int, came: int) -> bool:

@@ -36,11 +36,12 @@ class Frames:
 
     Args:
         label: what each line begins with.
+        begun: what has passed already of a frame that is not complete.
     """
 
-    def __init__(self, label: str) -> None:
+    def __init__(self, label: str, begun: bytes = b"") -> None:
         self._label = label
-        self._pending = bytearray()
+        self._pending = bytearray(begun)
 
     def feed(self, data: bytes) -> None:
         """Take bytes, and print the frames that are complete."""
@@ -74,7 +75,7 @@ class TracedEngine:
 
     def __init__(self, engine: Engine) -> None:
         self.untraced = engine
-        self._incoming = Frames("frame in:")
+        self._incoming = Frames("frame in:", engine.pending)
         self._outgoing = Frames("frame out:")
 
     def receive(self, data: bytes) -> list[Event]:
