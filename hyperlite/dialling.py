@@ -14,7 +14,7 @@ import time
 import types
 import weakref
 from collections.abc import Callable
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, TypeVar
 
 from . import stock, tls, trust, tunnel
 from .engine import Engine, make_engine
@@ -28,7 +28,6 @@ from .shared_socket import SharedSocket
 from .timeouts import deadline_after, remaining, resolve_timeout
 from .tls import Session
 
-P = ParamSpec("P")
 T = TypeVar("T")
 
 
@@ -90,9 +89,21 @@ class DiallingConnection(stock.HTTPSConnection):
             self.sock = sock
 
     def _lane_on(self, sock: socket.socket) -> Lane:
+        """Return a transport in HTTP/1.1, which does not keep this object.
+
+        They would refer to each other, and only the garbage collector would close one that its caller drops.
+        """
+        me = weakref.ref(self)
+
+        def owner() -> DiallingConnection:
+            found = me()
+            if found is None:
+                raise http_client.NotConnected("the connection object is gone")
+            return found
+
         return Lane(
-            _weakly(self._dial),
-            _weakly(self._speak),
+            lambda by: owner()._dial(by),
+            lambda sock: owner()._speak(sock),
             sock,
             timeout=resolve_timeout(self.timeout),
             max_buffered=self._max_buffered,
@@ -314,22 +325,6 @@ class DiallingConnection(stock.HTTPSConnection):
             timeout = left
         if not self._dialling.acquire(timeout=-1 if timeout is None else min(timeout, threading.TIMEOUT_MAX)):
             raise RequestTimeout(f"another thread has been connecting for {timeout:g} s", retry_safe=True)
-
-
-def _weakly(method: Callable[P, T]) -> Callable[P, T]:
-    """Return what calls a method and does not keep its object: the two would refer to each other.
-
-    Only the garbage collector would close a connection object then that its caller drops.
-    """
-    reference = weakref.WeakMethod(method)
-
-    def call(*args: P.args, **options: P.kwargs) -> T:
-        bound = reference()
-        if bound is None:
-            raise http_client.NotConnected("the connection object is gone")
-        return bound(*args, **options)
-
-    return call
 
 
 def _patience(usual: float | None, by: float | None) -> float | None:

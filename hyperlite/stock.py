@@ -10,6 +10,7 @@ and methods of its classes (tracers, s3cmd).  The rule here:
 
 import functools
 import http.client as http_client
+import itertools
 import types
 from collections.abc import Callable, Collection, Iterator
 from typing import TYPE_CHECKING, Any
@@ -30,7 +31,7 @@ def _own_class(name: str) -> Any:
         ImportError: it is nowhere to be found.
     """
     present = _names.get(name)
-    for kind in (present, *_descendants(object)):
+    for kind in itertools.chain((present,), _descendants(object)):  # thousands, and seldom one is looked at
         if _is_own_class(kind, name):
             return kind
     raise ImportError(
