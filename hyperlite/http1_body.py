@@ -138,6 +138,11 @@ class Http1Body(io.BufferedIOBase):
         """What is beneath, as of http.client's file: programs ask its `_sock` for the certificate."""
         return self._file.raw
 
+    @property
+    def chunk_left(self) -> int:
+        """How many bytes of the current chunk, or of what another thread has read ahead, were not read."""
+        return self._ahead.size or self._left or 0
+
     def read(self, size: int | None = -1, /) -> bytes:
         """Read `size` bytes, fewer only at the end; all that is left with -1 or None.
 

@@ -47,7 +47,8 @@ class Wire:
 
     Args:
         sock: connected; its own timeout is that of each step, unless the request has one.
-        timeout: seconds that each step may last, None for no limit, or `UNSET`: the socket's.
+        timeout: seconds that each step may last, None for no limit, or `UNSET`: the socket's.  The socket's
+            too from when it is set anew.
         deadline: the monotonic time by which all must be over, or None.
         stream_id: of the exchange, for errors.
         duplex: one thread may read while another sends.
@@ -75,6 +76,7 @@ class Wire:
             sock.suppress_ragged_eofs = False  # type: ignore[attr-defined]
         self._sock = sock
         self._timeout = timeout
+        self._before = None if timeout is UNSET else sock.gettimeout()  # another since then is the caller's
         self._deadline = deadline
         self._stream_id = stream_id
         self._duplex = duplex
@@ -229,7 +231,7 @@ class Wire:
         self._check_process()
         sock = self._sock
         own: float | None = sock.gettimeout()
-        step: float | None = own if self._timeout is UNSET else self._timeout
+        step = self._step(own)
         seconds = left = step if step is None else max(0.0, step - self._paused)
         start = 0.0
         if until is not None or self._deadline is not None:
@@ -300,8 +302,22 @@ class Wire:
 
     def _step_end(self) -> float:
         """Return the monotonic time at which the step that begins now, or goes on, has lasted too long."""
-        end = deadline_after(self._sock.gettimeout() if self._timeout is UNSET else self._timeout)
+        with self._lock:  # in which another thread sets the socket's timeout to nothing, and back
+            own = self._sock.gettimeout()
+        end = deadline_after(self._step(own))
         return float("inf") if end is None else end - self._paused
+
+    def _step(self, own: float | None) -> float | None:
+        """Return how many seconds a step may last.
+
+        Args:
+            own: the socket's timeout.  Where it is not what it was at the start, it has been set for this
+                exchange: programs do that by `response.fp.raw._sock`.
+        """
+        if self._timeout is UNSET or own != self._before:
+            return own
+        seconds: float | None = self._timeout
+        return seconds
 
     def _wait(self, read: bool, write: bool, step: float, until: float | None, complaint: str) -> None:
         ends = [end for end in (step, self._deadline, until) if end is not None]

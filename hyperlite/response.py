@@ -163,6 +163,11 @@ class Body(io.BufferedIOBase):
             self._raw = RawBody(self._mux, self._stream)
         return self._raw
 
+    @property
+    def chunk_left(self) -> int:
+        """How many bytes have arrived and were not read."""
+        return self._stream.inbox.size
+
     def close(self) -> None:
         """End the stream, if it has not ended: it is reset, and what lies unread is dropped."""
         if not self.closed:

@@ -9,6 +9,7 @@ from .conftest import HERE, Serve, need
 from .seen import Seen, run, watched
 
 PROGRAMS = {  # the script of sessions/: the module of services/ that answers it, and the package it needs
+    "use_docker": ("daemon", "docker"),
     "use_zeep": ("soap", "zeep"),
     "use_trino": ("cluster", "trino"),
     "use_httpie": ("mirrors", "httpie"),

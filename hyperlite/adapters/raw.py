@@ -65,7 +65,7 @@ class HTTP20Raw(HTTPResponse):
     @classmethod
     def of(cls, raw: HTTP20Response, **options: Any) -> "HTTP20Raw":
         """Return the response that reads from `raw`; `options` are urllib3's."""
-        return cls(
+        self = cls(
             body=raw,
             headers=HTTPHeaderDict(raw.headers.raw_items()),
             status=raw.status,
@@ -75,6 +75,9 @@ class HTTP20Raw(HTTPResponse):
             original_response=raw,
             **options,
         )
+        if self.length_remaining is None and not raw.will_close:
+            self._fp = Chunks(raw)  # type: ignore[assignment]  # it is the response, with two names more
+        return self
 
     @classmethod
     def cut_off(cls, error: HeadCutOff, **options: Any) -> "HTTP20Raw":
@@ -139,7 +142,8 @@ class HTTP20Raw(HTTPResponse):
         self.length_remaining = 0 if method == "HEAD" or status in {204, 304} else raw.length
         self._request_url = url
         self._retries = retries
-        self._fp = self._original_response = raw
+        self._fp = raw if self.length_remaining is not None else Chunks(raw)  # type: ignore[assignment]
+        self._original_response = raw
         self._pool = connection.pool
         self._connection = connection
         self._sock_shutdown = connection.shut_down
@@ -240,6 +244,34 @@ class Summary:
             (values[0], values[1] if len(values) == 2 else ", ".join(values[1:]))
             for values in raw.headers._container.values()
         ]
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._raw, name)
+
+
+class Chunks:
+    """What `raw._fp` is where no length is announced: the response, with http.client's names for chunks.
+
+    Programs look there for whether a body streams (docker-py does, on its `_fp.chunked`), and for how much of
+    it they can read without waiting.  hyperlite unwraps the chunks of HTTP/1.1, and HTTP/2 has none, so the
+    response itself says that there are none.
+
+    Args:
+        raw: the response.
+    """
+
+    chunked = True
+
+    def __init__(self, raw: HTTP20Response) -> None:
+        self._raw = raw
+        self.read = raw.read  # which is asked for once for each piece
+        self.read1 = raw.read1
+
+    @property
+    def chunk_left(self) -> int | None:
+        """How many bytes can be read without waiting; None at the end."""
+        body: Any = self._raw.fp
+        return None if body is None else body.chunk_left
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._raw, name)

@@ -1,6 +1,7 @@
 """Bodies that are read in one piece: what fails on the way loses nothing of what had come."""
 
 import socket
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -136,3 +137,23 @@ def test_what_is_only_announced_is_not_allocated(pair: tuple[Failing, socket.soc
     with pytest.raises(hyperlite.IncompleteBody):
         body.read()
     assert max(sizes) == LARGE_PIECE
+
+
+def test_a_step_has_the_sockets_timeout_and_not_the_one_that_a_call_of_another_thread_sets() -> None:
+    """Calls that must not block set it to nothing, and back, under the lock."""
+    ours, peer = socket.socketpair()
+    with ours, peer:
+        ours.settimeout(60)
+        wire = Wire(ours, duplex=True)
+        ours.settimeout(0)
+
+        class Lock:
+            """A lock that another thread holds, which is done when it is let go."""
+
+            def __enter__(self) -> None:
+                ours.settimeout(60)
+
+            def __exit__(self, *_: object) -> None: ...
+
+        wire._lock = Lock()  # type: ignore[assignment]
+        assert wire._step_end() > time.monotonic() + 30

@@ -178,6 +178,7 @@ def test_a_response_is_as_urllib3_makes_it(
                 name: getattr(own, name) for name in (*raw._OWN, *vars(raw.HTTP20Raw)) if name[:2] != "__"
             }
             differs = {name: value for name, value in made.items() if not _is_ones_own(value)}
+            differs["_fp"] = type(own._fp)
             differs["headers"] = list(own.headers.items()), own.headers.getlist("set-cookie")
             seen.append((differs, response.content, own.tell(), own.length_remaining, own.data, own.closed))
     assert seen[0] == seen[1]
@@ -272,7 +273,7 @@ def test_who_wraps_the_file_sees_all(make_session: MakeSession, h2: Server):
 def _is_ones_own(value: object) -> bool:
     """Tell whether it is an object that belongs to one response alone."""
     return callable(value) or isinstance(
-        value, (classmethod, raw.HTTP20Response, pools.Borrowed, raw.BytesQueueBuffer)
+        value, (classmethod, raw.HTTP20Response, raw.Chunks, pools.Borrowed, raw.BytesQueueBuffer)
     )
 
 
