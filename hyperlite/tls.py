@@ -28,7 +28,7 @@ from .errors import ConnectionLost, ErrorCode, InadequateSecurity
 from .protocols import BOTH, H2, check_choice, is_refused, narrowed, not_http2
 from .timeouts import remaining
 from .transport import wait_for
-from .trust import own_of, sslsocket_class_of
+from .trust import NATIVE, is_context, own_of, sslsocket_class_of
 
 CreateConnection = Callable[..., socket.socket]
 
@@ -43,8 +43,8 @@ TRUST = (
     "maximum_version",
     "security_level",
 )
-_native: Any = ssl.SSLContext.__mro__[-2]  # in C; every context is one
-_read_trust = [vars(_native)[name].__get__ for name in TRUST]  # the enums of ssl take ten times longer
+_read_trust = [vars(NATIVE)[name].__get__ for name in TRUST]  # the enums of ssl take ten times longer
+_imported = ssl.SSLContext  # for as long as a mock has its name
 
 # Where the classes of contexts are that make their TLS sockets as OpenSSL does.
 _STOCK = frozenset({"ssl", "_ssl", "builtins", "gevent.ssl"})
@@ -102,7 +102,7 @@ def trust_of(context: Any, *, verified: bool = False) -> tuple[Any, ...]:
             (One that makes its TLS sockets itself is taken at its word.)
     """
     trust: tuple[Any, ...] = ()
-    if isinstance(context, _native):
+    if is_context(context):
         trust = tuple(map(operator.call, _read_trust, itertools.repeat(context)))  # each request asks
         if trust[2] & _REVOCATION:
             trust += (context.cert_store_stats()["crl"],)
@@ -335,13 +335,15 @@ def _private_for(terms: Terms, name: str, alpn: Sequence[str]) -> ssl.SSLContext
 
 def _stock() -> tuple[type, ...]:
     """Return the classes that ssl.SSLContext is made of, but what programs such as truststore put there."""
-    return tuple([kind for kind in ssl.SSLContext.__mro__ if kind.__module__ in _STOCK])
+    present: Any = ssl.SSLContext
+    is_one = issubclass(type(present), type) and issubclass(present, NATIVE)  # a mock is none
+    return tuple([kind for kind in (present if is_one else _imported).__mro__ if kind.__module__ in _STOCK])
 
 
 def is_stock(context: Any) -> bool:
     """Tell whether a context makes its TLS objects as the ssl module does, or gevent in its place."""
     stock = _stock()
-    if not isinstance(context, stock[-3]):  # the ssl module's own
+    if not issubclass(type(context), stock[-3]):  # the ssl module's own; a mock says that it is
         return False
     if any(_is_patched(kind, name) for kind in stock[:-2] for name in _MAKERS):
         return False
@@ -399,7 +401,7 @@ def _private(settings: _Settings) -> ssl.SSLContext:
     if settings.post_handshake_auth:
         copied["post_handshake_auth"] = True
     for name, value in copied.items():  # ssl's setters call themselves once its class is replaced
-        vars(_native)[name].__set__(made, value)
+        vars(NATIVE)[name].__set__(made, value)
     # RFC 9525 section 2: a host's name is a subjectAltName or none. Python's default is to fall back.
     made.hostname_checks_common_name = False
     if settings.curve is not None:

@@ -22,12 +22,20 @@ Verify = bool | str
 _Path = str | os.PathLike[str]
 Cert = _Path | tuple[_Path, _Path | None] | tuple[_Path, _Path | None, str | bytes | None] | None
 
+# In C: every context is one, also while a program has another class, or a mock, under the ssl module's name.
+NATIVE: Any = ssl.SSLContext.__mro__[-2]
+
 _default_contexts: dict[tuple[Any, ...], ssl.SSLContext] = {}
 
 # How OpenSSL finds an authority in a directory: by a hash of its name. (Revocation lists have ".r0".)
 _HASHED = re.compile(r"[0-9a-f]{8}\.[0-9]+")
 # The PEM blocks that OpenSSL takes for certificates.
 _CERTIFICATE = re.compile(rb"^-----BEGIN (?:X509 |TRUSTED )?CERTIFICATE-----", re.MULTILINE)
+
+
+def is_context(thing: object) -> bool:
+    """Tell whether this is a TLS context, and not a mock, which may say that it is one."""
+    return issubclass(type(thing), NATIVE)
 
 
 def create_context(
@@ -121,7 +129,7 @@ def default_context() -> ssl.SSLContext:
     """
     hook = ssl._create_default_https_context
     environment = _environment()
-    key = (hook, *environment)
+    key = (hook, ssl.SSLContext, *environment)  # under whose name there may be a mock, for a while
     context = _default_contexts.get(key)
     if context is not None:
         return context
@@ -185,14 +193,14 @@ def share(context: ssl.SSLContext, make: Callable[[], ssl.SSLContext]) -> ssl.SS
     Args:
         make: returns another context like this one, for a caller that asks for it.
     """
-    if isinstance(context, ssl.SSLContext):  # a hook may return what it likes
+    if is_context(context):  # a hook may return what it likes
         _shared[context] = make
     return context
 
 
 def own_of(context: Any) -> Any:
     """Return what a caller may have for a connection's context: this one, or another if it is shared."""
-    make = _shared.get(context) if isinstance(context, ssl.SSLContext) else None
+    make = _shared.get(context) if is_context(context) else None
     return context if make is None else make()
 
 
@@ -269,6 +277,8 @@ _VARIABLES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 
 def _provide_authorities(context: ssl.SSLContext) -> None:
     """Have a context trust certifi's authorities if nothing names any."""
+    if not is_context(context):
+        return
     if any(variable in os.environ for variable in _VARIABLES):  # set to nothing, it means "none"
         return
     if not _is_pythons(type(context).load_default_certs):  # truststore's: the operating system decides
@@ -311,6 +321,8 @@ def _holds_certificate(path: str) -> bool:
 
 
 def _harden(context: ssl.SSLContext) -> None:
+    if not is_context(context):
+        return
     # A system whose policy is stricter keeps it; MINIMUM_SUPPORTED sorts below every version.
     context.minimum_version = max(context.minimum_version, ssl.TLSVersion.TLSv1_2)
     if context.post_handshake_auth is not None:

@@ -327,3 +327,63 @@ class TestUrllibRequest:
         command = [sys.executable, "-m", "hyperlite", "run", str(script), server.url("/")]
         done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
         assert (done.stdout, done.stderr) == ("20 b'hello'\n", "")
+
+
+class Pretended:
+    """A class without a base that a program's test puts in the place of ssl.SSLContext."""
+
+    def __init__(self, protocol: int | None = None) -> None:
+        self.verify_mode, self.check_hostname = ssl.CERT_NONE, False
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return unittest.mock.MagicMock()
+
+
+def by_mock() -> Any:
+    return unittest.mock.patch("ssl.SSLContext")
+
+
+def by_autospec() -> Any:
+    return unittest.mock.patch("ssl.SSLContext", autospec=True)
+
+
+def by_class() -> Any:
+    return unittest.mock.patch("ssl.SSLContext", Pretended)
+
+
+@pytest.mark.parametrize("replace", [by_mock, by_autospec, by_class])
+class TestAClassThatIsReplaced:
+    """As long as a program's test runs, ssl.SSLContext is a mock."""
+
+    @pytest.mark.parametrize("kind", [client.HTTPSConnection, hyperlite.HTTP20Connection])
+    def test_a_context_that_was_made_before(self, serve: Serve, replace: Any, kind: Any) -> None:
+        server = serve()
+        context = server.context()
+        with replace():
+            conn = kind("localhost", server.port, context=context, timeout=10)
+            conn.request("GET", "/")
+            response = conn.getresponse()
+            assert (response.status, response.version) == (200, 20)
+            response.read()
+            conn.close()
+
+    @pytest.mark.usefixtures("trusting")
+    def test_a_context_of_that_class(self, server: Server, replace: Any) -> None:
+        with replace():
+            for given in ({}, {"context": ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)}):
+                conn = client.HTTPSConnection("localhost", server.port, timeout=10, **given)
+                raw: list[Any] = []
+                create = conn._create_connection
+                conn._create_connection = lambda *args, create=create, raw=raw: (
+                    raw.append(create(*args)) or raw[0]
+                )
+                conn.connect()  # with what the mock makes, as http.client does
+                assert not isinstance(conn.sock, ssl.SSLSocket)
+                raw[0].close()
+        conn = client.HTTPSConnection("localhost", server.port, timeout=10)
+        conn.request("GET", "/")
+        with conn.getresponse() as response:
+            assert response.status == 200
+        conn.close()
