@@ -33,7 +33,7 @@ HEADERS = [
 ]
 
 
-@pytest.mark.parametrize("headers", HEADERS, ids=repr)
+@pytest.mark.parametrize("headers", HEADERS)
 def test_every_way_to_fetch_refuses_them(pool: ConnectionPool, headers: Any) -> None:
     url = "https://localhost:1/"
     with pytest.raises(
