@@ -33,12 +33,12 @@ if TYPE_CHECKING:
         StreamReset,
         TooManyRedirects,
     )
-    from .fetching import FetchRequest, FetchResponse, Outcome
+    from .fetching.response import FetchRequest, FetchResponse, Outcome
     from .installing import install
     from .pool import ConnectionPool
-    from .response import HTTP20Push, HTTP20Response
-    from .tasks import Retries
-    from .trust import create_context
+    from .messages.response import HTTP20Push, HTTP20Response
+    from .fetching.task import Retries
+    from .net.trust import create_context
 
 __version__ = "0.1.0"
 
@@ -80,14 +80,14 @@ __all__ = [
 # pool, and one that only may want either for neither.
 _ELSEWHERE = {
     "ConnectionPool": "pool",
-    "FetchRequest": "fetching",
-    "FetchResponse": "fetching",
+    "FetchRequest": "fetching.response",
+    "FetchResponse": "fetching.response",
     "HTTP20Connection": "connection",
-    "HTTP20Push": "response",
-    "HTTP20Response": "response",
-    "Outcome": "fetching",
-    "Retries": "tasks",
-    "create_context": "trust",
+    "HTTP20Push": "messages.response",
+    "HTTP20Response": "messages.response",
+    "Outcome": "fetching.response",
+    "Retries": "fetching.task",
+    "create_context": "net.trust",
     "fetch": "api",
     "fetch_many": "api",
     "install": "installing",

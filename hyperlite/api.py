@@ -5,7 +5,7 @@ import threading
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from .fetching import FetchResponse, Outcome
+from .fetching.response import FetchResponse, Outcome
 from .pool import ConnectionPool
 
 _default: ConnectionPool | None = None

@@ -28,19 +28,20 @@ import weakref
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
-from . import stock, tls, trust, tunnel
+from . import stock
+from .net import tls, trust, tunnel
 from .client_names import ClientModule
-from .engine import make_engine
+from .http2.engine import make_engine
 from .errors import NotHTTP1, NotHTTP2
-from .fields import authority
-from .hosts import ascii_host_of_2003
-from .http1_head import no_status_line
-from .message import MAX_FIELDS
-from .mux import Mux
-from .protocols import H2, HTTP11, VARIABLE, Protocols
-from .response import HTTP20Response
-from .timeouts import deadline_after, resolve_timeout
-from .translator import StrictSocket, upgrades
+from .messages.fields import authority
+from .messages.hosts import ascii_host_of_2003
+from .http1.head import no_status_line
+from .messages.response_rules import MAX_FIELDS
+from .http2.connection import Mux
+from .net.protocols import H2, HTTP11, VARIABLE, Protocols
+from .messages.response import HTTP20Response
+from .net.timeouts import deadline_after, resolve_timeout
+from .strict_socket import StrictSocket, upgrades
 
 if TYPE_CHECKING:  # at run time these are http.client's names here, and setting one sets it there
     import ssl

@@ -24,23 +24,23 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from . import stock
-from .engine import MAX_HEADER_LIST
 from .errors import HTTP2Error, RequestTimeout
-from .fields import authority
-from .forking import watch
-from .http1 import Lane
-from .http1_exchange import Exchange
-from .message import MAX_FIELDS
-from .mux import MAX_BUFFERED, Mux
-from .protocols import BOTH, Protocols, checked_protocols
+from .http1.connection import Lane
+from .http1.exchange import Exchange
+from .http2.connection import MAX_BUFFERED, Mux
+from .http2.engine import MAX_HEADER_LIST
+from .http2.stream import Stream
+from .http2.streams import KEEPALIVE_IDLE, PING_TIMEOUT
+from .messages.fields import authority
+from .messages.replay import begin_again, for_all_tries, may_replay, pause
+from .messages.request import Priority, priority_value
+from .messages.response import HTTP20Response
+from .messages.response_rules import MAX_FIELDS
+from .net.forking import watch
+from .net.protocols import BOTH, Protocols, checked_protocols
+from .net.timeouts import UNSET_TIMEOUT, checked_seconds, deadline_after, earliest, end_of_step, remaining
+from .pending import Pending, standing, unknown
 from .putting import PuttingConnection
-from .replay import begin_again, for_all_tries, may_replay, pause
-from .request import Priority, priority_value
-from .requesting import Pending, standing, unknown
-from .response import HTTP20Response
-from .slots import KEEPALIVE_IDLE, PING_TIMEOUT
-from .stream import Stream
-from .timeouts import UNSET_TIMEOUT, checked_seconds, deadline_after, earliest, end_of_step, remaining
 
 # Seconds in which `as_ready` looks once at each of several connections.
 TURN = 0.02

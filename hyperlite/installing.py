@@ -10,7 +10,7 @@ class Installation:
 
     def __init__(self) -> None:
         from . import client  # noqa: PLC0415  who imports hyperlite need not want this
-        from .protocols import environment  # noqa: PLC0415
+        from .net.protocols import environment  # noqa: PLC0415
 
         environment()  # what is wrong with it is told now, and not by the first connection
         self._before = sys.modules["http.client"], http.client

@@ -18,18 +18,18 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
-from .fetching import FetchResponse, Outcome
-from .forking import watch
-from .hops import drain, wrap, wrap_whole
-from .origins import Counters, Origin, Settings
-from .pooled import Attempt, Key
-from .protocols import Protocols, checked_protocols
-from .proxies import Proxies, rules
-from .redirects import Header
-from .slots import KEEPALIVE_IDLE, PING_TIMEOUT
-from .tasks import Options, Retries, Task, limits, make_task
-from .timeouts import checked_seconds
-from .trust import Cert, MadeContexts, Verify
+from .fetching.hop import drain, wrap, wrap_whole
+from .fetching.proxy_rules import Proxies, rules
+from .fetching.redirects import Header
+from .fetching.response import FetchResponse, Outcome
+from .fetching.task import Options, Retries, Task, limits, make_task
+from .http2.streams import KEEPALIVE_IDLE, PING_TIMEOUT
+from .net.forking import watch
+from .net.protocols import Protocols, checked_protocols
+from .net.timeouts import checked_seconds
+from .net.trust import Cert, MadeContexts, Verify
+from .origins.connection import Attempt, Key
+from .origins.origin import Counters, Origin, Settings
 
 # Seconds between two looks at what has been idle for too long.
 SWEEP = 5.0
@@ -205,7 +205,7 @@ class ConnectionPool:
         Nothing is fetched that nobody takes: while the caller does something else no further
         requests are sent.  What is under way when the generator is closed is cancelled.
         """
-        from .many import fetch_many  # noqa: PLC0415  whoever fetches one by one needs none of it
+        from .many.loop import fetch_many  # noqa: PLC0415  whoever fetches one by one needs none of it
 
         return fetch_many(self, requests, concurrency, ordered, max_buffered, progress, options)
 

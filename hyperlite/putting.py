@@ -8,9 +8,9 @@ import contextlib
 import http.client as http_client
 from typing import Any
 
-from .draft import Draft, Drafts
-from .fields import HeaderValue
-from .requesting import RequestingConnection
+from .messages.draft import Draft, Drafts
+from .messages.fields import HeaderValue
+from .pending import RequestingConnection
 
 
 class PuttingConnection(RequestingConnection):

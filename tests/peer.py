@@ -54,8 +54,8 @@ from hyperframe.frame import (
 )
 
 import hyperlite
-from hyperlite.engine import Engine
-from hyperlite.engine.events import Event
+from hyperlite.http2.engine import Engine
+from hyperlite.http2.engine.events import Event
 
 # How long the peer, or a task, waits for the client before the test fails.
 TIMEOUT = 5.0

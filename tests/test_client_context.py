@@ -19,8 +19,9 @@ import pytest
 import trustme
 
 import hyperlite
-from hyperlite import client, trust
+from hyperlite import client
 from hyperlite.adapters.urllib import HTTP20Handler
+from hyperlite.net import trust
 from hyperlite.testing.server import Server
 
 from .conftest import Serve

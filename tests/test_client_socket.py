@@ -15,7 +15,7 @@ from hyperframe.frame import HeadersFrame
 import hyperlite
 from hyperlite import client
 from hyperlite.errors import ErrorCode
-from hyperlite.mux import Mux
+from hyperlite.http2.connection import Mux
 from hyperlite.testing.certificates import certificates
 from hyperlite.testing.server import Server
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import hyperlite
-from hyperlite.http1 import Lane
+from hyperlite.http1.connection import Lane
 from hyperlite.testing.server import Server
 
 from .conftest import Connect, Serve

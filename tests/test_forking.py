@@ -14,11 +14,11 @@ import pytest
 from hyperframe.frame import HeadersFrame
 
 import hyperlite
-import hyperlite.forking
-import hyperlite.http1
-import hyperlite.slots
+import hyperlite.http1.connection
+import hyperlite.http2.streams
+import hyperlite.net.forking
 from hyperlite import ConnectionPool
-from hyperlite.mux import Mux
+from hyperlite.http2.connection import Mux
 from hyperlite.testing.server import Response, Server
 from tests.conftest import Connect, Serve
 from tests.mux.conftest import acquaint, begin
@@ -61,7 +61,7 @@ class Watched:
 
     def __init__(self, do: Callable[[], object]) -> None:
         self._do = do
-        hyperlite.forking.watch(self)
+        hyperlite.net.forking.watch(self)
 
     def after_fork(self) -> None:
         self._do()
@@ -131,7 +131,9 @@ class TestInTheMiddle:
     ) -> None:
         conn = connect(serve(alpn=(alpn,)))
         outcomes: list[int] = []
-        module, name = (hyperlite.slots, "deque") if alpn == "h2" else (hyperlite.http1, "Baton")
+        module, name = (
+            (hyperlite.http2.streams, "deque") if alpn == "h2" else (hyperlite.http1.connection, "Baton")
+        )
         usual = getattr(module, name)
 
         def forking(*args: Any) -> Any:

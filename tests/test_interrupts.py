@@ -11,12 +11,12 @@ import pytest
 
 import hyperlite
 from hyperlite import client
-from hyperlite.http1 import Lane
-from hyperlite.http1_body import Http1Body
-from hyperlite.http1_exchange import Exchange
-from hyperlite.http1_response import QueuedResponse
-from hyperlite.http1_wire import _Reader
-from hyperlite.mux import Mux
+from hyperlite.http1.body import Http1Body
+from hyperlite.http1.connection import Lane
+from hyperlite.http1.exchange import Exchange
+from hyperlite.http1.response import QueuedResponse
+from hyperlite.http1.wire import _Reader
+from hyperlite.http2.connection import Mux
 from hyperlite.testing.certificates import certificates
 
 from .conftest import Connect, Serve

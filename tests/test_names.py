@@ -11,7 +11,8 @@ import pytest
 import trustme
 
 import hyperlite
-from hyperlite import client, hosts
+from hyperlite import client
+from hyperlite.messages import hosts
 from hyperlite.testing.server import Server
 
 from .conftest import Serve

@@ -22,7 +22,7 @@ import urllib3.poolmanager
 
 import hyperlite
 from compat.stdlib import interpreters
-from hyperlite.adapters import raw
+from hyperlite.adapters._urllib3 import response as raw
 
 from . import private_names
 from .private_names import Owner, gone, standard_library

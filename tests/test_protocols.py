@@ -10,7 +10,7 @@ import pytest
 import hyperlite
 from hyperlite import cli, client
 from hyperlite.errors import NotHTTP2
-from hyperlite.protocols import VARIABLE
+from hyperlite.net.protocols import VARIABLE
 from hyperlite.testing.certificates import certificates
 from tests.peer import TIMEOUT, Task
 

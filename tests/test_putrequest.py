@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import hyperlite
-from hyperlite.mux import Mux
+from hyperlite.http2.connection import Mux
 from hyperlite.testing.server import Server
 
 from .conftest import ROUTES, Connect, Serve, report

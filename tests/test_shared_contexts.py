@@ -11,8 +11,9 @@ import pytest
 import requests
 
 import hyperlite
-from hyperlite import client, trust
+from hyperlite import client
 from hyperlite.adapters.requests import HTTP20Adapter
+from hyperlite.net import trust
 from hyperlite.testing.certificates import certificates
 from hyperlite.testing.server import Server
 

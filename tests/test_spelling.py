@@ -116,7 +116,7 @@ def test_fetch_shows_what_came(server: Server) -> None:
 @pytest.mark.parametrize("known", [True, False])
 def test_requests(server: Server, monkeypatch: pytest.MonkeyPatch, known: bool) -> None:
     """Programs copy headers into a dict, and look for "Content-Type" there."""
-    monkeypatch.setattr("hyperlite.adapters.raw._IS_KNOWN", known)
+    monkeypatch.setattr("hyperlite.adapters._urllib3.response._IS_KNOWN", known)
     with requests.Session() as session:
         session.mount("https://", HTTP20Adapter())
         response = session.get(server.url("/"), verify=certificates().ca_file)

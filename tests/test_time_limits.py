@@ -14,10 +14,10 @@ import pytest
 
 import hyperlite
 from hyperlite.cli import main
-from hyperlite.poller import Poller
-from hyperlite.tasks import make_task
+from hyperlite.fetching.task import make_task
+from hyperlite.many.poller import Poller
+from hyperlite.net.timeouts import checked_seconds, resolve_timeout
 from hyperlite.testing.server import Response, Server
-from hyperlite.timeouts import checked_seconds, resolve_timeout
 
 from .conftest import Connect, Serve
 

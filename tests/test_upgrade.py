@@ -11,9 +11,9 @@ import pytest
 
 import hyperlite
 from hyperlite import client
-from hyperlite.fields import asks_for_upgrade
+from hyperlite.messages.fields import asks_for_upgrade
+from hyperlite.strict_socket import upgrades
 from hyperlite.testing.server import Server
-from hyperlite.translator import upgrades
 from tests.conftest import Connect, Serve
 from tests.peer import TIMEOUT
 from tests.websocket import HEADERS, KEY, ROUTES, accept_of, converse, reader

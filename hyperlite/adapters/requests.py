@@ -18,11 +18,11 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3 import PoolManager
 
+from ..net.protocols import checked_protocols
 from ..pool import ConnectionPool
-from ..protocols import checked_protocols
-from .borrowed import UNDER_WAY
-from .pools import Beneath, Multiplexed, own, stand_on
-from .raw import HTTP20Raw
+from ._urllib3.connection import UNDER_WAY
+from ._urllib3.pools import Beneath, Multiplexed, own, stand_on
+from ._urllib3.response import HTTP20Raw
 
 # Ways to origins whose pools are remembered.
 REMEMBERED = 1000

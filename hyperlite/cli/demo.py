@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..connection import HTTP20Connection
-from ..trust import create_context
-from ..urls import parse
+from ..messages.urls import parse
+from ..net.trust import create_context
 
 LATENCY_MS = 10
 

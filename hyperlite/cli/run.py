@@ -58,7 +58,7 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _check_protocols() -> None:
-    from ..protocols import environment  # noqa: PLC0415
+    from ..net.protocols import environment  # noqa: PLC0415
 
     try:
         environment()

@@ -91,7 +91,7 @@ class Hyperlite(Client):
     def __init__(self, target: Target) -> None:
         super().__init__(target)
         import hyperlite
-        from hyperlite.engine import make_engine
+        from hyperlite.http2.engine import make_engine
 
         try:
             make_engine()

@@ -17,8 +17,8 @@ import time
 from collections.abc import Callable, Sequence
 
 import hyperlite
-from hyperlite.engine import events, make_engine
-from hyperlite.request import NO_HEADERS, Request
+from hyperlite.http2.engine import events, make_engine
+from hyperlite.messages.request import NO_HEADERS, Request
 from tests.real.servers import Site
 
 from .sites import FILES, Missing, serve

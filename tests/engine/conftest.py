@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from hyperlite.engine import make_engine
+from hyperlite.http2.engine import make_engine
 from tests.peer import EnginePeer
 
 ENGINES = ["h2", "native"]
@@ -41,7 +41,7 @@ def connection_window(monkeypatch: pytest.MonkeyPatch) -> int:
     """Make the connection's window small enough to be used up by a test; returns its size."""
     size = 1 << 20
     for name, module in list(sys.modules.items()):
-        if name.startswith("hyperlite.engine") and hasattr(module, "CONNECTION_WINDOW"):
+        if name.startswith("hyperlite.http2.engine") and hasattr(module, "CONNECTION_WINDOW"):
             monkeypatch.setattr(module, "CONNECTION_WINDOW", size)
     return size
 

@@ -16,13 +16,13 @@ from hyperframe.frame import (
     WindowUpdateFrame,
 )
 
-from hyperlite.engine import Engine
-from hyperlite.engine import native as native_module
-from hyperlite.engine.events import ConnectionFailed, DataReceived, Event, StreamFailed
-from hyperlite.engine.frames import FRAME_HEADER, MAX_WIRE_ID
-from hyperlite.engine.native import NativeEngine
-from hyperlite.engine.reference import H2Engine
-from hyperlite.engine.windows import DEFAULT_WINDOW
+from hyperlite.http2.engine import Engine
+from hyperlite.http2.engine import native as native_module
+from hyperlite.http2.engine.events import ConnectionFailed, DataReceived, Event, StreamFailed
+from hyperlite.http2.engine.frames import FRAME_HEADER, MAX_WIRE_ID
+from hyperlite.http2.engine.native import NativeEngine
+from hyperlite.http2.engine.reference import H2Engine
+from hyperlite.http2.engine.windows import DEFAULT_WINDOW
 from tests.peer import EnginePeer, FrameFactory
 
 # Small windows, so that a few frames fill them.

@@ -18,10 +18,11 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from hyperlite.engine import hpack_memo, native, reference
-from hyperlite.engine.events import DataReceived, ResponseReceived
-from hyperlite.engine.frames import SETTINGS as SETTINGS_FRAME
 from hyperlite.errors import ErrorCode
+from hyperlite.http2.engine import hpack_decoder as hpack_memo
+from hyperlite.http2.engine import native, reference
+from hyperlite.http2.engine.events import DataReceived, ResponseReceived
+from hyperlite.http2.engine.frames import SETTINGS as SETTINGS_FRAME
 
 from .conftest import request
 from .pair import Disagreement, Pair

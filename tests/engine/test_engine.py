@@ -22,8 +22,9 @@ from hyperframe.frame import (
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from hyperlite.engine import MAX_HEADER_LIST, make_engine
-from hyperlite.engine.events import (
+from hyperlite.errors import ErrorCode
+from hyperlite.http2.engine import MAX_HEADER_LIST, make_engine
+from hyperlite.http2.engine.events import (
     ConnectionFailed,
     DataReceived,
     Event,
@@ -36,9 +37,14 @@ from hyperlite.engine.events import (
     TrailersReceived,
     WindowOpened,
 )
-from hyperlite.engine.frames import MAX_FRAME
-from hyperlite.engine.windows import CONNECTION_WINDOW, CREDIT_SHARE, GROWTH, MAX_STREAM_WINDOW, STREAM_WINDOW
-from hyperlite.errors import ErrorCode
+from hyperlite.http2.engine.frames import MAX_FRAME
+from hyperlite.http2.engine.windows import (
+    CONNECTION_WINDOW,
+    CREDIT_SHARE,
+    GROWTH,
+    MAX_STREAM_WINDOW,
+    STREAM_WINDOW,
+)
 from tests.peer import PREFACE, EnginePeer, FrameFactory
 
 from .conftest import Make, request

@@ -5,9 +5,9 @@ from collections.abc import Callable
 import pytest
 from hyperframe.frame import ContinuationFrame, GoAwayFrame, HeadersFrame, PriorityFrame
 
-from hyperlite.engine.events import ConnectionFailed
-from hyperlite.engine.guard import MAX_BLOCK_FRAMES, MAX_REMEMBERED, MAX_USELESS
 from hyperlite.errors import ErrorCode
+from hyperlite.http2.engine.events import ConnectionFailed
+from hyperlite.http2.engine.guard import MAX_BLOCK_FRAMES, MAX_REMEMBERED, MAX_USELESS
 from tests.peer import EnginePeer, FrameFactory
 
 from .conftest import Make, request

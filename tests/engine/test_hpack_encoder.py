@@ -7,9 +7,9 @@ from hpack.huffman_constants import REQUEST_CODES, REQUEST_CODES_LENGTH
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hyperlite.engine.hpack_encoder import MAX_TABLE, BoundedEncoder
-from hyperlite.engine.huffman import encode_huffman
-from hyperlite.fields import SECRET
+from hyperlite.http2.engine.hpack_encoder import MAX_TABLE, BoundedEncoder
+from hyperlite.http2.engine.hpack_huffman import encode_huffman
+from hyperlite.messages.fields import SECRET
 
 NAMES = st.binary(min_size=1, max_size=30).filter(lambda name: name not in SECRET)
 FIELDS = st.lists(st.tuples(NAMES, st.binary(max_size=300)), max_size=10)

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hyperlite.engine import hpack_memo
-from hyperlite.engine.hpack_memo import MEMORY, MemoDecoder, MemoEncoder
-from hyperlite.engine.huffman import decode_huffman, encode_huffman
-from hyperlite.engine.static_table import STATIC_TABLE
+from hyperlite.http2.engine import hpack_decoder as hpack_memo
+from hyperlite.http2.engine.hpack_decoder import MEMORY, MemoDecoder, MemoEncoder
+from hyperlite.http2.engine.hpack_huffman import decode_huffman, encode_huffman
+from hyperlite.http2.engine.hpack_table import STATIC_TABLE
 
 LIMIT = 1 << 16
 

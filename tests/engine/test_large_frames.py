@@ -13,7 +13,8 @@ from hyperframe.frame import (
     WindowUpdateFrame,
 )
 
-from hyperlite.engine.events import (
+from hyperlite.errors import ErrorCode
+from hyperlite.http2.engine.events import (
     ConnectionFailed,
     DataReceived,
     ResponseReceived,
@@ -21,9 +22,8 @@ from hyperlite.engine.events import (
     StreamFailed,
     TrailersReceived,
 )
-from hyperlite.engine.frames import DEFAULT_FRAME, MAX_FRAME
-from hyperlite.engine.guard import MAX_USELESS
-from hyperlite.errors import ErrorCode
+from hyperlite.http2.engine.frames import DEFAULT_FRAME, MAX_FRAME
+from hyperlite.http2.engine.guard import MAX_USELESS
 from tests.peer import EnginePeer
 
 from .conftest import Make, request

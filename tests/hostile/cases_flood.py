@@ -11,8 +11,8 @@ from hyperframe.frame import (
     PriorityFrame,
 )
 
-from hyperlite.engine.frames import MAX_FRAME
 from hyperlite.errors import ErrorCode
+from hyperlite.http2.engine.frames import MAX_FRAME
 
 from .case import BODY, CLEAR, Section
 from .line import Line

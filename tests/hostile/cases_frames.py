@@ -15,8 +15,8 @@ from hyperframe.frame import (
     WindowUpdateFrame,
 )
 
-from hyperlite.engine.frames import MAX_FRAME
 from hyperlite.errors import ErrorCode
+from hyperlite.http2.engine.frames import MAX_FRAME
 
 from .case import BODY, CLEAR, Section, pattern
 from .line import Gone, Line

@@ -29,9 +29,9 @@ Ending = Callable[[hyperlite.HTTP20Connection, int], None]
 def engine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """Every engine, with a connection window that is soon used up if its credit is not returned."""
     monkeypatch.setenv("HYPERLITE_ENGINE", request.param)
-    hyperlite.engine.make_engine()  # imports the module
+    hyperlite.http2.engine.make_engine()  # imports the module
     for name, module in list(sys.modules.items()):
-        if name.startswith("hyperlite.engine") and hasattr(module, "CONNECTION_WINDOW"):
+        if name.startswith("hyperlite.http2.engine") and hasattr(module, "CONNECTION_WINDOW"):
             monkeypatch.setattr(module, "CONNECTION_WINDOW", WINDOW)
     return str(request.param)
 

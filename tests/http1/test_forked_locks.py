@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterator
 import pytest
 
 import hyperlite
-from hyperlite.budget import Budget
-from hyperlite.http1 import Lane
-from hyperlite.pooled import Attempt
-from hyperlite.workers import Workers
+from hyperlite.http1.connection import Lane
+from hyperlite.many.budget import Budget
+from hyperlite.many.workers import Workers
+from hyperlite.origins.connection import Attempt
 from tests.peer import Task
 from tests.test_forking import FINE, fork
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import hyperlite
-from hyperlite.http1_response import QueuedResponse
+from hyperlite.http1.response import QueuedResponse
 
 from .conftest import Script, Talk, Wire, response, says
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import hyperlite
-from hyperlite import http1_request
+from hyperlite.http1 import request_writer as http1_request
 
 from .conftest import Script, Talk, Wire, response, says
 

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 import hyperlite
-from hyperlite.http1_body import LARGE_PIECE, Http1Body
-from hyperlite.http1_head import Framing, LineReader
-from hyperlite.http1_wire import Wire
+from hyperlite.http1.body import LARGE_PIECE, Http1Body
+from hyperlite.http1.head import Framing, LineReader
+from hyperlite.http1.wire import Wire
 
 
 class Failing(socket.socket):

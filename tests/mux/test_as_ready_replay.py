@@ -6,10 +6,10 @@ import pytest
 from hyperframe.frame import HeadersFrame
 
 import hyperlite
-import hyperlite.replay
+import hyperlite.messages.replay
 from hyperlite.errors import ErrorCode, RequestTimeout
-from hyperlite.mux import Mux
-from hyperlite.stream import Stream
+from hyperlite.http2.connection import Mux
+from hyperlite.http2.stream import Stream
 from hyperlite.testing.certificates import certificates
 from tests.peer import Peer, Task, Wire
 
@@ -87,7 +87,7 @@ class TestASlowHandshake:
 
 def test_a_pause_between_two_tries(peer: Peer, conn: CONN, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is over of it does not begin again."""
-    monkeypatch.setattr(hyperlite.replay, "BACKOFF", 3600.0)
+    monkeypatch.setattr(hyperlite.messages.replay, "BACKOFF", 3600.0)
     stream_id = begin(peer, conn)
     stream = conn._pending[stream_id]
     assert isinstance(stream, Stream)

@@ -6,8 +6,8 @@ import threading
 
 import pytest
 
-from hyperlite.mux import Mux
-from hyperlite.poller import Poller
+from hyperlite.http2.connection import Mux
+from hyperlite.many.poller import Poller
 from tests.peer import Peer
 
 

@@ -9,8 +9,7 @@ import pytest
 from hyperframe.frame import GoAwayFrame, HeadersFrame, RstStreamFrame, WindowUpdateFrame
 
 import hyperlite
-import hyperlite.engine.reference
-from hyperlite.engine.windows import STREAM_WINDOW
+import hyperlite.http2.engine.reference
 from hyperlite.errors import (
     BodyReset,
     ConnectionLost,
@@ -22,6 +21,7 @@ from hyperlite.errors import (
     ProtocolError,
     StreamReset,
 )
+from hyperlite.http2.engine.windows import STREAM_WINDOW
 from tests.peer import Peer
 
 from .conftest import acquaint, begin
@@ -367,7 +367,7 @@ class TestNobodyReadsOn:
         """Or a client that often closes early would come to a halt (encode/httpcore)."""
         window = 100_000
         for name, module in list(sys.modules.items()):
-            if name.startswith("hyperlite.engine") and hasattr(module, "CONNECTION_WINDOW"):
+            if name.startswith("hyperlite.http2.engine") and hasattr(module, "CONNECTION_WINDOW"):
                 monkeypatch.setattr(module, "CONNECTION_WINDOW", window)
         respond(peer, conn, body=bytes(1000)).close()
         peer.want(RstStreamFrame, 1)

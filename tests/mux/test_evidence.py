@@ -7,9 +7,9 @@ from hyperframe.frame import HeadersFrame
 
 import hyperlite
 from hyperlite.errors import ConnectionGoingAway, ConnectionLost, ErrorCode, HTTP2Error, StreamReset
-from hyperlite.mux import Mux
-from hyperlite.request import Request
-from hyperlite.stream import Stream
+from hyperlite.http2.connection import Mux
+from hyperlite.http2.stream import Stream
+from hyperlite.messages.request import Request
 from hyperlite.testing.certificates import certificates
 from tests.peer import TIMEOUT, Fields, Peer, Wire
 

@@ -8,9 +8,9 @@ from hyperframe.frame import HeadersFrame, PingFrame, RstStreamFrame
 
 import hyperlite
 from hyperlite.errors import ErrorCode
-from hyperlite.mux import Mux
-from hyperlite.response import HTTP20Response
-from hyperlite.stream import Inbox
+from hyperlite.http2.connection import Mux
+from hyperlite.http2.stream import Inbox
+from hyperlite.messages.response import HTTP20Response
 from tests.peer import Peer
 
 from .conftest import begin

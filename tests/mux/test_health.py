@@ -9,7 +9,7 @@ import pytest
 from hyperframe.frame import DataFrame, HeadersFrame, PingFrame, RstStreamFrame
 
 import hyperlite
-import hyperlite.ending
+import hyperlite.http2.ending
 from tests.peer import Peer
 
 from .conftest import acquaint, begin
@@ -129,7 +129,7 @@ class TestTimeoutOfARequest:
 class TestASilentConnection:
     @pytest.fixture(autouse=True)
     def _any_silence_tells(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(hyperlite.ending, "SHORT_SILENCE", 0.0)
+        monkeypatch.setattr(hyperlite.http2.ending, "SHORT_SILENCE", 0.0)
 
     def test_is_not_used_again_after_a_time_out(self, peer: Peer, conn: CONN) -> None:
         acquaint(peer, conn)
@@ -183,7 +183,7 @@ class TestAShortSilence:
 
     @pytest.fixture(autouse=True)
     def _far_off(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(hyperlite.ending, "SHORT_SILENCE", 30.0)
+        monkeypatch.setattr(hyperlite.http2.ending, "SHORT_SILENCE", 30.0)
 
     def test_says_nothing(self, peer: Peer, conn: CONN) -> None:
         acquaint(peer, conn)
@@ -313,7 +313,7 @@ class TestPingAfterASilence:
         assert not caught.value.retry_safe
 
     def test_nor_is_a_refusal_of_the_second_try(self, peer: Peer, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("hyperlite.replay.BACKOFF", 0.001)
+        monkeypatch.setattr("hyperlite.messages.replay.BACKOFF", 0.001)
         conn = self.connect(peer, ping_timeout=0.1)
         stream_id = conn.request("GET", "/")
         getting = peer.background(conn.getresponse, stream_id)

@@ -5,7 +5,7 @@ import struct
 from hyperframe.frame import ContinuationFrame, DataFrame, HeadersFrame, SettingsFrame
 
 import hyperlite
-from hyperlite.engine.frames import DEFAULT_FRAME, MAX_FRAME
+from hyperlite.http2.engine.frames import DEFAULT_FRAME, MAX_FRAME
 from tests.peer import END_HEADERS, END_STREAM, Peer
 
 SIZE = 28_000

@@ -8,7 +8,7 @@ import pytest
 from hyperframe.frame import GoAwayFrame, HeadersFrame, RstStreamFrame
 
 import hyperlite
-import hyperlite.replay
+import hyperlite.messages.replay
 from tests.peer import OK, Peer, Wire
 
 from .conftest import acquaint, begin
@@ -93,7 +93,7 @@ class TestPush:
         self, peer: Peer, conn: CONN, monkeypatch: pytest.MonkeyPatch, way: str
     ) -> None:
         """Nobody could take it: what is promised with the answer that comes then is another."""
-        monkeypatch.setattr(hyperlite.replay, "BACKOFF", 0.001)
+        monkeypatch.setattr(hyperlite.messages.replay, "BACKOFF", 0.001)
         stream_id = begin(peer, conn)
         old = peer.wires[0]
         push(old, conn)

@@ -6,7 +6,7 @@ import pytest
 from hyperframe.frame import HeadersFrame, RstStreamFrame
 
 import hyperlite
-import hyperlite.replay
+import hyperlite.messages.replay
 from hyperlite import ConnectionPool
 from hyperlite.errors import ErrorCode, StreamReset
 from hyperlite.testing.certificates import certificates
@@ -20,7 +20,7 @@ CODES = pytest.mark.parametrize("code", [ErrorCode.REFUSED_STREAM, ErrorCode.ENH
 
 @pytest.fixture(autouse=True)
 def _no_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hyperlite.replay, "BACKOFF", 0.001)
+    monkeypatch.setattr(hyperlite.messages.replay, "BACKOFF", 0.001)
 
 
 def refuse(peer: Peer, *wire_ids: int, code: ErrorCode = ErrorCode.REFUSED_STREAM) -> None:

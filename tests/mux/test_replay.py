@@ -9,13 +9,13 @@ import pytest
 from hyperframe.frame import GoAwayFrame, HeadersFrame, RstStreamFrame
 
 import hyperlite
-import hyperlite.dialling
-import hyperlite.replay
-import hyperlite.tls
-from hyperlite.engine import make_engine
+import hyperlite.messages.replay
+import hyperlite.net.dialer
+import hyperlite.net.tls
 from hyperlite.errors import ConnectionGoingAway, ConnectionLost, ErrorCode, RequestTimeout, StreamReset
-from hyperlite.mux import Mux
-from hyperlite.stream import Stream
+from hyperlite.http2.connection import Mux
+from hyperlite.http2.engine import make_engine
+from hyperlite.http2.stream import Stream
 from tests.peer import Peer
 
 from .conftest import acquaint, begin, path_of
@@ -26,7 +26,7 @@ EVERYTHING = 2**31 - 1
 
 @pytest.fixture(autouse=True)
 def _no_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hyperlite.replay, "BACKOFF", 0.001)
+    monkeypatch.setattr(hyperlite.messages.replay, "BACKOFF", 0.001)
 
 
 class TestGoAway:
@@ -437,7 +437,7 @@ class TestExhaustion:
     def _almost_exhausted(self, monkeypatch: pytest.MonkeyPatch) -> None:
         engines = [make_engine(first_wire_id=2**31 - 3)]
         monkeypatch.setattr(
-            hyperlite.dialling, "make_engine", lambda **_: engines.pop() if engines else make_engine()
+            hyperlite.net.dialer, "make_engine", lambda **_: engines.pop() if engines else make_engine()
         )
 
     def test_the_next_request_goes_elsewhere(self, peer: Peer, conn: CONN) -> None:
@@ -479,13 +479,13 @@ class TestMeanwhile:
         peer.greet()
         peer.want(HeadersFrame, 1)
         timeouts = []
-        connect = hyperlite.tls.connect
+        connect = hyperlite.net.tls.connect
 
         def spy(*args: Any, timeout: float, **options: Any) -> Any:
             timeouts.append(timeout)
             return connect(*args, timeout=timeout, **options)
 
-        monkeypatch.setattr(hyperlite.tls, "connect", spy)
+        monkeypatch.setattr(hyperlite.net.tls, "connect", spy)
         peer.goaway(0)
         with pytest.raises(RequestTimeout, match="before the deadline"):
             conn.getresponse(stream_id)

@@ -13,7 +13,7 @@ from hyperframe.frame import GoAwayFrame, HeadersFrame, PingFrame, RstStreamFram
 
 import hyperlite
 from hyperlite.errors import ConnectionLost, ErrorCode
-from hyperlite.shared_socket import SharedSocket
+from hyperlite.http2.socket_facade import SharedSocket
 from tests.peer import TIMEOUT, Peer
 
 from .conftest import acquaint, begin

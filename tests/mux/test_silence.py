@@ -8,8 +8,8 @@ from hyperframe.frame import HeadersFrame, RstStreamFrame
 import hyperlite
 from hyperlite import ConnectionPool
 from hyperlite.errors import RequestTimeout
+from hyperlite.net.sockets import Watch
 from hyperlite.testing.certificates import certificates
-from hyperlite.transport import Watch
 from tests.peer import Peer
 
 from .conftest import acquaint

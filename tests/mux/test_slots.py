@@ -7,9 +7,9 @@ import pytest
 from hyperframe.frame import HeadersFrame, RstStreamFrame, WindowUpdateFrame
 
 import hyperlite
-from hyperlite import slots
-from hyperlite.engine.windows import STREAM_WINDOW
 from hyperlite.errors import BufferLimitExceeded, ErrorCode, MalformedResponse, StreamReset
+from hyperlite.http2 import streams as slots
+from hyperlite.http2.engine.windows import STREAM_WINDOW
 from tests.peer import Peer
 
 from .conftest import acquaint, begin, path_of

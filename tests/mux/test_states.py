@@ -9,8 +9,8 @@ from hyperframe.frame import HeadersFrame, RstStreamFrame
 
 import hyperlite
 from hyperlite.errors import ErrorCode, RequestTimeout, StreamReset
-from hyperlite.mux import Mux
-from hyperlite.stream import Stream
+from hyperlite.http2.connection import Mux
+from hyperlite.http2.stream import Stream
 from hyperlite.testing.certificates import certificates
 from tests.peer import TIMEOUT, Peer
 

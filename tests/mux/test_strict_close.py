@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from hyperframe.frame import DataFrame, GoAwayFrame, HeadersFrame, PingFrame, RstStreamFrame
 
-from hyperlite import client, translator
+from hyperlite import client
+from hyperlite import strict_socket as translator
 from hyperlite.testing.certificates import certificates
 from tests.peer import TIMEOUT, Peer
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from hyperframe.frame import HeadersFrame
 
-import hyperlite.replay
+import hyperlite.messages.replay
 from hyperlite import client
 from hyperlite.errors import ErrorCode, StreamReset
 from hyperlite.testing.certificates import certificates
@@ -19,7 +19,7 @@ from .conftest import path_of
 
 @pytest.fixture(autouse=True)
 def _no_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hyperlite.replay, "BACKOFF", 0.001)
+    monkeypatch.setattr(hyperlite.messages.replay, "BACKOFF", 0.001)
 
 
 @pytest.fixture

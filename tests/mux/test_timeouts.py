@@ -13,10 +13,10 @@ import pytest
 from hyperframe.frame import HeadersFrame, RstStreamFrame, WindowUpdateFrame
 
 import hyperlite
-import hyperlite.ending
-from hyperlite.engine.windows import STREAM_WINDOW
+import hyperlite.http2.ending
 from hyperlite.errors import ErrorCode, RequestTimeout
-from hyperlite.stream import Stream
+from hyperlite.http2.engine.windows import STREAM_WINDOW
+from hyperlite.http2.stream import Stream
 from tests.peer import TIMEOUT, Peer
 
 from .conftest import acquaint, begin
@@ -97,7 +97,7 @@ class TestHeaders:
     def test_a_queued_request_times_out_too(
         self, peer: Peer, conn: CONN, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(hyperlite.ending, "SHORT_SILENCE", 0.0)
+        monkeypatch.setattr(hyperlite.http2.ending, "SHORT_SILENCE", 0.0)
         acquaint(peer, conn, max_concurrent_streams=1)
         ids = [conn.request("GET", "/1"), conn.request("GET", "/2")]
         peer.want(HeadersFrame, 3)

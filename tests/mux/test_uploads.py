@@ -9,7 +9,7 @@ from hyperframe.frame import DataFrame, HeadersFrame, RstStreamFrame
 
 import hyperlite
 from hyperlite.errors import ErrorCode, RequestTimeout, StreamReset
-from hyperlite.stream import Stream
+from hyperlite.http2.stream import Stream
 from tests.peer import Peer, Task
 
 from .conftest import acquaint, begin

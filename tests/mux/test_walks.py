@@ -11,11 +11,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from hyperlite.engine import make_engine
 from hyperlite.errors import HTTP2Error
-from hyperlite.mux import Mux
-from hyperlite.request import NO_HEADERS, Request
-from hyperlite.stream import Stream
+from hyperlite.http2.connection import Mux
+from hyperlite.http2.engine import make_engine
+from hyperlite.http2.stream import Stream
+from hyperlite.messages.request import NO_HEADERS, Request
 from tests.peer import FrameFactory
 
 ROUNDS = 60

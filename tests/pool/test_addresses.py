@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 import hyperlite
-from hyperlite import addresses
+from hyperlite.net import happy_eyeballs as addresses
 
 from .conftest import MakePool
 

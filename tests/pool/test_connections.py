@@ -15,13 +15,14 @@ import pytest
 from h2.settings import SettingCodes
 
 import hyperlite
-from hyperlite import ConnectionPool, RequestTimeout, origins
+from hyperlite import ConnectionPool, RequestTimeout
 from hyperlite.api import default_pool
-from hyperlite.origins import Origin
-from hyperlite.pooled import PooledConnection
+from hyperlite.net.trust import MAX_CONTEXTS
+from hyperlite.origins import origin as origins
+from hyperlite.origins.connection import PooledConnection
+from hyperlite.origins.origin import Origin
 from hyperlite.testing.certificates import certificates
 from hyperlite.testing.server import Request, Response, Server
-from hyperlite.trust import MAX_CONTEXTS
 from tests.conftest import ROUTES, Serve
 
 from .conftest import MakePool

@@ -11,7 +11,8 @@ from collections.abc import Callable
 
 import pytest
 
-from hyperlite import BodyTooLarge, ConnectionPool, DecodingError, decoding
+from hyperlite import BodyTooLarge, ConnectionPool, DecodingError
+from hyperlite.fetching import decoding
 from hyperlite.testing.server import Response, Server
 from tests.conftest import Serve
 

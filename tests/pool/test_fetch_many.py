@@ -13,7 +13,7 @@ import pytest
 from h2.settings import SettingCodes
 
 from hyperlite import FetchRequest, RequestTimeout, Retries, TooManyRedirects
-from hyperlite.origins import Origin
+from hyperlite.origins.origin import Origin
 from hyperlite.pool import ConnectionPool
 from hyperlite.testing.server import Exchange, Request, Response, Server, streaming
 from tests.conftest import ROUTES, Serve
@@ -407,7 +407,7 @@ def test_what_was_answered_when_the_pool_was_closed_is_read_to_its_end(make_pool
 def test_more_origins_than_are_talked_to_at_once(
     make_pool: MakePool, serve: Serve, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("hyperlite.schedule.MAX_ORIGINS", 3)
+    monkeypatch.setattr("hyperlite.many.schedule.MAX_ORIGINS", 3)
     servers = [serve(secure=n % 2 == 0) for n in range(10)]
     urls = [server.url(f"/?{n}") for n in range(5) for server in servers]
     for source in (urls, iter(urls)):
@@ -424,7 +424,7 @@ def test_where_there_is_an_order_all_may_wait_for_a_redirect(
     urls = [here.url("/away"), *(there.url(f"/echo?n={n}") for n in range(10))]
     outcomes = list(pool.fetch_many(urls, concurrency=2, ordered=True))
     assert [outcome.result().url for outcome in outcomes] == [there.url("/echo?first"), *urls[1:]]
-    monkeypatch.setattr("hyperlite.schedule.MAX_ORIGINS", 1)
+    monkeypatch.setattr("hyperlite.many.schedule.MAX_ORIGINS", 1)
     outcomes = list(pool.fetch_many(urls, concurrency=2, ordered=True))
     assert [outcome.result().url for outcome in outcomes] == [there.url("/echo?first"), *urls[1:]]
 
@@ -482,7 +482,7 @@ def test_where_there_is_an_order_what_is_held_does_not_hold_up_its_connection(
 def test_in_order_with_more_origins_than_are_talked_to(
     make_pool: MakePool, serve: Serve, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("hyperlite.schedule.MAX_ORIGINS", 2)
+    monkeypatch.setattr("hyperlite.many.schedule.MAX_ORIGINS", 2)
     servers = [serve(secure=False) for _ in range(6)]
     urls = [server.url(f"/?{n}") for n in range(4) for server in servers]
     outcomes = list(make_pool().fetch_many(urls, concurrency=1, ordered=True))
@@ -566,7 +566,11 @@ class _Deaf:
 
 @pytest.mark.parametrize(
     "where",
-    ["hyperlite.mux.Mux.submit", "hyperlite.many.Loop._settle", "hyperlite.pooled.PooledConnection.make"],
+    [
+        "hyperlite.http2.connection.Mux.submit",
+        "hyperlite.many.loop.Loop._settle",
+        "hyperlite.origins.connection.PooledConnection.make",
+    ],
 )
 def test_an_interrupt_gives_back_all_leases(
     pool: ConnectionPool, serve: Serve, monkeypatch: pytest.MonkeyPatch, where: str
@@ -590,13 +594,13 @@ def test_an_interrupt_while_a_connection_is_looked_at(
 ):
     server = serve()
     pool.fetch(server.url("/"))
-    monkeypatch.setattr("hyperlite.origins.RECENT", 0.0)
+    monkeypatch.setattr("hyperlite.origins.origin.RECENT", 0.0)
 
     def strike(_: object) -> bool:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("hyperlite.pooled.PooledConnection.healthy", property(strike))
+        patch.setattr("hyperlite.origins.connection.PooledConnection.healthy", property(strike))
         with pytest.raises(KeyboardInterrupt):
             pool.fetch(server.url("/"))
         with pytest.raises(KeyboardInterrupt):

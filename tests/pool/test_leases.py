@@ -11,8 +11,8 @@ import pytest
 
 from hyperlite import ConnectionPool, DecodingError, HTTP2Error, Retries
 from hyperlite.errors import ErrorCode
-from hyperlite.origins import Origin
-from hyperlite.pooled import PooledConnection
+from hyperlite.origins.connection import PooledConnection
+from hyperlite.origins.origin import Origin
 from hyperlite.testing.server import Exchange, Response, Server, streaming
 from tests.conftest import Serve
 
@@ -149,7 +149,7 @@ def test_a_check_that_is_interrupted(pool: ConnectionPool, serve: Serve, monkeyp
         def interrupted(_: Any) -> bool:
             raise KeyboardInterrupt
 
-        patch.setattr("hyperlite.origins.RECENT", -1.0)
+        patch.setattr("hyperlite.origins.origin.RECENT", -1.0)
         patch.setattr(PooledConnection, "healthy", property(interrupted))
         with pytest.raises(KeyboardInterrupt):
             origin.lease(10)

@@ -17,12 +17,12 @@ import pytest
 
 from hyperlite import FetchRequest, Outcome
 from hyperlite.errors import ConnectionLost, DecodingError
-from hyperlite.flights import Flight
-from hyperlite.mux import Mux
-from hyperlite.origins import Origin
+from hyperlite.fetching.task import Task
+from hyperlite.http2.connection import Mux
+from hyperlite.many.flight import Flight
+from hyperlite.origins.connection import Attempt, PooledConnection
+from hyperlite.origins.origin import Origin
 from hyperlite.pool import ConnectionPool
-from hyperlite.pooled import Attempt, PooledConnection
-from hyperlite.tasks import Task
 from hyperlite.testing.server import Request, Response, Server
 from tests.conftest import ROUTES, Serve
 

@@ -10,11 +10,11 @@ import pytest
 from h2.settings import SettingCodes
 
 from hyperlite import ConnectionPool, FetchRequest, Outcome, RedirectError
-from hyperlite.budget import Budget
-from hyperlite.engine.windows import STREAM_WINDOW
-from hyperlite.hops import REDIRECT_BODY
-from hyperlite.mux import Mux
-from hyperlite.order import Order
+from hyperlite.fetching.hop import REDIRECT_BODY
+from hyperlite.http2.connection import Mux
+from hyperlite.http2.engine.windows import STREAM_WINDOW
+from hyperlite.many.budget import Budget
+from hyperlite.many.order import Order
 from hyperlite.testing.server import Request, Response
 from tests.conftest import ROUTES, Serve
 
@@ -127,9 +127,9 @@ def test_one_at_a_time_is_always_possible(
     make_pool: MakePool, serve: Serve, monkeypatch: pytest.MonkeyPatch, alpn: str, ordered: bool
 ):
     """However small the limit, and however few streams, connections, threads and origins there may be."""
-    monkeypatch.setattr("hyperlite.schedule.MAX_ORIGINS", 2)
-    monkeypatch.setattr("hyperlite.crew.MAX_THREADS", 3)
-    monkeypatch.setattr("hyperlite.steering.MAX_THREADS", 3)
+    monkeypatch.setattr("hyperlite.many.schedule.MAX_ORIGINS", 2)
+    monkeypatch.setattr("hyperlite.many.crew.MAX_THREADS", 3)
+    monkeypatch.setattr("hyperlite.many.steering.MAX_THREADS", 3)
     options: dict[str, Any] = {"alpn": (alpn,), "settings": {SettingCodes.MAX_CONCURRENT_STREAMS: 2}}
     there = [serve(routes=ROUTES, **options) for _ in range(3)]
 

@@ -7,9 +7,9 @@ from http.client import InvalidURL
 import pytest
 
 from hyperlite import ConnectionPool
-from hyperlite.proxies import choose, rules
+from hyperlite.fetching.proxy_rules import choose, rules
+from hyperlite.messages.urls import parse
 from hyperlite.testing.server import Server
-from hyperlite.urls import parse
 from tests.conftest import Serve
 from tests.connect_proxy import GRANTED, Proxy, drip
 

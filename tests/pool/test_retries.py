@@ -10,7 +10,7 @@ import time
 import pytest
 
 from hyperlite import ConnectionPool, Retries
-from hyperlite.tasks import _retry_after
+from hyperlite.fetching.task import _retry_after
 from hyperlite.testing.server import Request, Response, Server
 from tests.conftest import Serve
 

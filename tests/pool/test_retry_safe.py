@@ -9,7 +9,7 @@ import pytest
 import requests
 from hyperframe.frame import HeadersFrame
 
-import hyperlite.replay
+import hyperlite.messages.replay
 from hyperlite import ConnectionPool, FetchResponse, HTTP2Error, RequestTimeout, Retries
 from hyperlite.adapters.requests import HTTP20Adapter
 from hyperlite.errors import ErrorCode, StreamReset
@@ -24,7 +24,7 @@ MANY = pytest.mark.parametrize("many", [False, True], ids=["fetch", "fetch_many"
 
 @pytest.fixture(autouse=True)
 def _no_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hyperlite.replay, "BACKOFF", 0.001)
+    monkeypatch.setattr(hyperlite.messages.replay, "BACKOFF", 0.001)
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from hyperlite import ConnectionPool, FetchResponse
-from hyperlite.charsets import _CODECS
+from hyperlite.fetching.charsets import _CODECS
 from hyperlite.testing.server import Request, Response
 from tests.conftest import Serve
 

@@ -4,7 +4,7 @@ from http.client import InvalidURL
 
 import pytest
 
-from hyperlite.urls import join, parse
+from hyperlite.messages.urls import join, parse
 from tests.unit.test_hosts import REFUSED
 
 

@@ -157,7 +157,7 @@ def test_a_thread_does_not_go_on_with_the_handshake_of_another(
 def test_a_handshake_that_nobody_finishes_starves_no_other(
     server: Server, make_session: MakeSession, domain: Domain, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("hyperlite.bonds.HELD", 0.2)
+    monkeypatch.setattr("hyperlite.origins.bonds.HELD", 0.2)
     session = make_session(HTTP20Adapter(pool_maxsize=1, pool_block=True))
     by_hand(session, server.url(), NEGOTIATE)
     assert session.get(server.url(), timeout=20).status_code == 401
@@ -169,7 +169,7 @@ def test_a_handshake_that_nobody_finishes_starves_no_other(
 def test_what_nobody_can_use_any_more_is_closed(
     server: Server, session: requests.Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("hyperlite.bonds.MAX_BOUND", 3)
+    monkeypatch.setattr("hyperlite.origins.bonds.MAX_BOUND", 3)
     pool = session.get_adapter("https://").pool
 
     def connections() -> int:

@@ -81,7 +81,7 @@ def test_connecting_takes_too_long(make_session: MakeSession, monkeypatch: pytes
 
     monkeypatch.setattr(socket.socket, "connect", never)
     monkeypatch.setattr(socket.socket, "connect_ex", under_way)
-    monkeypatch.setattr("hyperlite.addresses._Race._await", lambda _self, _timeout: None)
+    monkeypatch.setattr("hyperlite.net.happy_eyeballs._Race._await", lambda _self, _timeout: None)
     error = same(make_session, lambda session: session.get("https://localhost:1/", timeout=(0.05, 5)))
     assert isinstance(error, requests.ConnectTimeout)
 

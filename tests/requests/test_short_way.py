@@ -12,7 +12,8 @@ from requests import Session
 from requests.adapters import HTTPAdapter
 from urllib3.util import Retry
 
-from hyperlite.adapters import pools, raw
+from hyperlite.adapters._urllib3 import pools
+from hyperlite.adapters._urllib3 import response as raw
 from hyperlite.adapters.requests import HTTP20Adapter
 from hyperlite.testing.server import Request, Response, Server
 from tests.conftest import Serve

@@ -10,7 +10,7 @@ import urllib3
 from requests import Session
 
 from hyperlite.adapters.requests import HTTP20Adapter
-from hyperlite.origins import Lease, Origin
+from hyperlite.origins.origin import Lease, Origin
 from hyperlite.testing.server import Exchange, Server, streaming
 from tests.conftest import Serve
 

@@ -22,11 +22,11 @@ import urllib3
 from requests import Session
 from urllib3.exceptions import InsecureRequestWarning
 
-from hyperlite.adapters import pools
+from hyperlite.adapters._urllib3 import pools
 from hyperlite.adapters.requests import HTTP20Adapter, session
+from hyperlite.net.trust import MAX_CONTEXTS
 from hyperlite.testing.certificates import certificates
 from hyperlite.testing.server import Server
-from hyperlite.trust import MAX_CONTEXTS
 from tests.conftest import Serve
 from tests.connect_proxy import Proxy
 from tests.socks_proxy import SocksProxy, drip

@@ -11,7 +11,7 @@ import trustme
 from hyperframe.frame import HeadersFrame
 
 import hyperlite
-from hyperlite import tls
+from hyperlite.net import tls
 from tests.peer import TIMEOUT, Peer, Task
 
 from .conftest import client_context, listening, server_context

@@ -14,9 +14,9 @@ import trustme
 
 import hyperlite
 import hyperlite.client
-from hyperlite import tls
 from hyperlite.adapters.urllib import HTTP20Handler
-from hyperlite.client_hello import client_hello
+from hyperlite.net import tls
+from hyperlite.net.client_hello import client_hello
 from tests.peer import TIMEOUT, Task
 
 from .conftest import (

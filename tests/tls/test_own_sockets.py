@@ -12,7 +12,7 @@ import trustme
 
 import hyperlite
 import hyperlite.client
-from hyperlite import tls
+from hyperlite.net import tls
 from tests.peer import TIMEOUT, Task
 
 from .conftest import SecureServer, client_context, frozen_context, hello_of, listening, server_context

@@ -11,8 +11,8 @@ import requests
 import trustme
 
 import hyperlite
-from hyperlite import pooled
 from hyperlite.adapters.requests import HTTP20Adapter
+from hyperlite.origins import connection as pooled
 from hyperlite.pool import ConnectionPool
 from tests.connect_proxy import Proxy
 from tests.peer import TIMEOUT

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from hyperlite.bell import Bell
+from hyperlite.net.bell import Bell
 
 
 def rings(bell: Bell) -> bool:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from hyperlite.bonds import Bond, Claim, goes_on
+from hyperlite.origins.bonds import Bond, Claim, goes_on
 
 FIRST, LAST = "NTLM TlRMTVNTUAABAAAA", "NTLM TlRMTVNTUAADAAAA"
 

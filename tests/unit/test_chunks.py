@@ -2,7 +2,7 @@
 
 import pytest
 
-from hyperlite.chunks import MAX_LINE, Dechunker, chunk_size, unwrap
+from hyperlite.messages.chunked import MAX_LINE, Dechunker, chunk_size, unwrap
 
 WHOLE = b'5\r\nhello\r\n6;name="a b"\r\n world\r\n0\r\n\r\n'
 

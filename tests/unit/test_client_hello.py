@@ -5,7 +5,7 @@ import ssl
 
 import pytest
 
-from hyperlite.client_hello import client_hello, parse
+from hyperlite.net.client_hello import client_hello, parse
 
 
 def made(context: ssl.SSLContext) -> bytes:

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hyperlite import fields
-from hyperlite.fields import (
+from hyperlite.messages import fields
+from hyperlite.messages.fields import (
     CONNECTION_FIELDS,
     authority,
     header_fields,

@@ -8,8 +8,8 @@ from collections.abc import Callable
 import idna
 import pytest
 
-from hyperlite import hosts
-from hyperlite.hosts import ascii_host, ascii_host_of_2003, checked_host, split
+from hyperlite.messages import hosts
+from hyperlite.messages.hosts import ascii_host, ascii_host_of_2003, checked_host, split
 
 WithoutIdna = Callable[[], None]
 

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hyperlite import message
 from hyperlite.errors import ErrorCode, MalformedResponse
-from hyperlite.fields import Field
-from hyperlite.message import MAX_FIELDS, MAX_INFORMATIONAL, Block, Message
+from hyperlite.messages import response_rules as message
+from hyperlite.messages.fields import Field
+from hyperlite.messages.response_rules import MAX_FIELDS, MAX_INFORMATIONAL, Block, Message
 
 OK = (b":status", b"200")
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from hyperlite.protocols import VARIABLE, Protocols, checked_protocols, environment, narrowed
+from hyperlite.net.protocols import VARIABLE, Protocols, checked_protocols, environment, narrowed
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 import pytest
 
-from hyperlite.request import NO_HEADERS, Request
+from hyperlite.messages.request import NO_HEADERS, Request
 
 
 def make(method: str = "GET", body: Any = None, headers: Any = NO_HEADERS, **options: Any) -> Request:

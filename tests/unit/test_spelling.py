@@ -2,9 +2,9 @@
 
 import pytest
 
-from hyperlite import spelling
-from hyperlite.fields import REMEMBERED, REMEMBERED_LENGTH, is_field_name
-from hyperlite.spelling import spelled_message, spellings
+from hyperlite.messages import spelling
+from hyperlite.messages.fields import REMEMBERED, REMEMBERED_LENGTH, is_field_name
+from hyperlite.messages.spelling import spelled_message, spellings
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from hyperlite.errors import StreamReset
-from hyperlite.request import NO_HEADERS, Request
-from hyperlite.stream import FULL_PIECE, SMALL_PIECE, Inbox, Stream
+from hyperlite.http2.stream import FULL_PIECE, SMALL_PIECE, Inbox, Stream
+from hyperlite.messages.request import NO_HEADERS, Request
 
 
 def drained(inbox: Inbox, limit: int = 1 << 30) -> list[bytes]:

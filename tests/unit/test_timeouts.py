@@ -6,8 +6,8 @@ import socket
 
 import pytest
 
-from hyperlite import timeouts
-from hyperlite.timeouts import deadline_after, remaining, resolve_timeout
+from hyperlite.net import timeouts
+from hyperlite.net.timeouts import deadline_after, remaining, resolve_timeout
 
 
 @pytest.mark.parametrize(("given", "expected"), [(None, None), (5, 5.0), (0.5, 0.5), (0, 0.0)])

@@ -17,8 +17,8 @@ import pytest
 import trustme
 
 from hyperlite.errors import ErrorCode, InadequateSecurity
-from hyperlite.tls import connect
-from hyperlite.transport import Watch, break_off, is_stale, wait_for
+from hyperlite.net.sockets import Watch, break_off, is_stale, wait_for
+from hyperlite.net.tls import connect
 from tests.peer import TIMEOUT, Task
 
 Script = Callable[[socket.socket], Any]

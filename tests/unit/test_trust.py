@@ -12,10 +12,10 @@ import pytest
 import trustme
 
 import hyperlite
-from hyperlite import trust
+from hyperlite.net import trust
+from hyperlite.net.trust import create_context, default_context, make_context, private_context
 from hyperlite.testing.certificates import certificates
 from hyperlite.testing.server import Server
-from hyperlite.trust import create_context, default_context, make_context, private_context
 
 from ..conftest import ROUTES
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from hyperlite.engine.windows import (
+from hyperlite.http2.engine.windows import (
     CONNECTION_WINDOW,
     CREDIT_SHARE,
     DEFAULT_WINDOW,

@@ -1,0 +1,460 @@
+"""One request's share of the pool, in the shape in which urllib3's pools know a connection.
+
+What is tried again, which error becomes which, and what the log says are the doing of urllib3's own
+`urlopen()`, which drives this: connect, request, getresponse.  A plain request is asked at once (`ask()`)
+and costs less; if anything is to be decided about what came of it, `urlopen()` is told that, as if it
+had asked itself.
+"""
+
+import contextvars
+import importlib.metadata
+import io
+import socket
+import ssl
+import time
+from collections.abc import Iterator, Mapping
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+from urllib3.exceptions import (
+    ConnectTimeoutError,
+    InvalidHeader,
+    LocationParseError,
+    NameResolutionError,
+    NewConnectionError,
+)
+from urllib3.util.request import SKIP_HEADER
+from urllib3.util.timeout import Timeout
+
+from ...errors import MalformedResponse, RequestTimeout
+from ...fetching.proxy_rules import Proxy
+from ...fetching.redirects import Header
+from ...fetching.task import Pairs, Task
+from ...http1.head import Framing, HeadCutOff
+from ...messages.fields import asks_for_upgrade, credentials_of_connection
+from ...messages.replay import is_unprocessed
+from ...messages.response import HTTP20Response
+from ...messages.urls import URL
+from ...net.timeouts import checked_seconds
+from ...origins.bonds import Claim, goes_on
+from ...origins.connection import PooledConnection
+from ...origins.origin import Lease
+from .response import HTTP20Raw
+
+if TYPE_CHECKING:
+    from ...pool import ConnectionPool
+    from .pools import Multiplexed
+
+# The PreparedRequest that an adapter is sending.
+UNDER_WAY: contextvars.ContextVar[Any] = contextvars.ContextVar("UNDER_WAY", default=None)
+# Of all that can be wrong with a response urllib3 has an error of its own for one thing.
+_LENGTHS = "two values of content-length"
+# What urllib3 says where nobody else has said anything.
+_USER_AGENT = f"python-urllib3/{importlib.metadata.version('urllib3')}"
+
+
+class Borrowed:
+    """A connection for one request, leased from the pool when it is needed, given back by the response.
+
+    Attributes:
+        pool: urllib3's, of which it is a connection.
+        host, port: of the origin, or of the proxy that is asked in its place.
+        timeout: seconds that the next step may last; urllib3 sets it.
+        proxy: the HTTP proxy on the way, as urllib3 knows it, or None.
+        is_verified: whether the certificate is verified.
+        has_connected_to_proxy: whether what fails now is no fault of the proxy.
+        outcome: of `ask()`, a response or an error, while urllib3 has still to be told.
+    """
+
+    proxy_is_verified = None
+    has_connected_to_proxy = False
+    timeout: float | None = None
+    outcome: HTTP20Raw | Exception | None = None
+
+    # What a request is, and what has become of it so far.
+    _connect_timeout: float | None = None
+    _method = "GET"
+    _target = "/"
+    _fields: list[Header] = []  # noqa: RUF012  which nobody changes
+    _body: Any = None
+    _chunked = False
+    _upgrades = False
+    _options: dict[str, Any] = {}  # noqa: RUF012  nor this
+    _task: Task | None = None  # made when there is something to be decided about it
+    _raw: HTTP20Response | None = None
+    _leased: Lease | None = None
+    _reached = False  # `ask()` has found a connection
+
+    def __init__(self, pool: "Multiplexed") -> None:
+        self.host: str = pool.host.rstrip(".")  # as of urllib3's: names that are absolute lose the dot
+        self.port = pool.port or 0
+        self.proxy = pool.proxy
+        self.pool = pool
+        self._hyper: ConnectionPool = pool.beneath.pool
+        self._via: Proxy | None = pool.socks
+
+    # -- what our own urlopen() calls ---------------------------------------------------------------
+
+    def ask(
+        self,
+        method: str,
+        target: str,
+        body: bytes | None,
+        fields: list[Header],
+        *,
+        connect_timeout: float | None,
+        read_timeout: float | None,
+    ) -> HTTP20Response | None:
+        """Send a request and return its response when the header is there; None if it failed.
+
+        Args:
+            method, target, body, fields: of the request; a list of fields that nobody changes.
+            connect_timeout, read_timeout: seconds, or None.
+        """
+        self._method, self._target, self._body, self._fields = method, target, body, fields
+        self._upgrades = asks_for_upgrade(fields)
+        self.timeout = connect_timeout
+        try:
+            self._connect_timeout = self._seconds()
+            self._lease()
+            self._reached = True
+            self.timeout = read_timeout
+            return self._answer()
+        except Exception as error:
+            self.outcome = error
+            return None
+
+    # -- what urllib3 calls -------------------------------------------------------------------------
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether there is no connection beneath, not yet or not any more."""
+        return self._leased is None and not self._reached
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether there is a connection beneath."""
+        return self._leased is not None
+
+    @property
+    def is_verified(self) -> bool:
+        """Whether the server's certificate is verified."""
+        return self.pool.verifies
+
+    @property
+    def sock(self) -> Any:
+        """The connection's socket; on HTTP/2 a stand-in, because others use it too."""
+        if self._raw is not None and self._raw.sock is not None:
+            return self._raw.sock
+        return None if self._leased is None else self._leased.connection.sock
+
+    def set_tunnel(
+        self,
+        host: str,
+        port: int | None = None,
+        headers: Mapping[str, str] | None = None,
+        scheme: str = "http",
+    ) -> None:
+        """Take note that the way leads through a proxy's tunnel.
+
+        Args:
+            host, port: of the origin, which is known.
+            headers: what the proxy is told.
+            scheme: of the proxy; those with TLS of their own are left to urllib3.
+        """
+        assert self.proxy is not None
+        self._via = Proxy(
+            scheme, self.proxy.host or "", self.proxy.port or 80, headers=tuple((headers or {}).items())
+        )
+
+    def connect(self) -> None:
+        """Lease a connection for the pool's origin, which may mean to dial one.
+
+        Raises:
+            NewConnectionError, ConnectTimeoutError: there is none to be had.
+            ssl.SSLError: the handshake failed; OSError: a proxy refused.
+        """
+        if self.outcome is not None:
+            self._tell()
+        self._connect_timeout = self._seconds()
+        self._lease()
+
+    def request(
+        self,
+        method: str,
+        url: str,
+        body: Any = None,
+        headers: Mapping[str, str] | None = None,
+        *,
+        chunked: bool = False,
+        preload_content: bool = True,
+        decode_content: bool = True,
+        enforce_content_length: bool = True,
+    ) -> None:
+        """Prepare a request, which `getresponse()` sends.
+
+        Args:
+            method, url, body, headers: of the request; `url` is what goes into the request line.
+            chunked: the body's length is not known, or its caller wants chunks.
+            preload_content, decode_content, enforce_content_length: as for urllib3.HTTPResponse.
+        """
+        self._options = {
+            "preload_content": preload_content,
+            "decode_content": decode_content,
+            "enforce_content_length": enforce_content_length,
+            "request_method": method,
+            "request_url": url,
+        }
+        if self.outcome is not None:
+            if not self._reached:
+                self._tell()
+            return
+        self._method, self._target, self._chunked = method, url, chunked
+        self._body, self._fields = encoded(body), request_fields(headers or {}, chunked=chunked)
+        if body is not None:
+            self._task = self._new_task()  # which takes note of where a file stands
+        if asks_for_upgrade(self._fields):
+            self._upgrades = True
+            self._end(reusable=True)  # of the connection that `connect()` has leased, which may speak HTTP/2
+        elif self._leased is not None and self._leased.bond is None and self._carries():
+            self._end(reusable=True)  # other requests may use that connection
+        if self._leased is None:
+            self._connect_timeout = self._seconds()
+            self._lease()
+
+    def getresponse(self) -> HTTP20Raw:
+        """Send the request and return its response when the header is there.
+
+        What the server has provably not processed is sent again, on another connection if need be; so
+        is an idempotent request whose connection had been kept and was closed meanwhile.  Where HTTP/1.1
+        breaks off within a header block that has announced a body, it is the body that fails: so requests'
+        users know it (ChunkedEncodingError), because http.client takes half a header block for all of it.
+
+        Raises:
+            As `connect()`; TimeoutError, HTTP2Error, OSError, http.client.HTTPException: it failed.
+        """
+        try:
+            if self.outcome is not None:
+                return self._tell()
+            return HTTP20Raw.of(self._answer(), sock_shutdown=self.shut_down, **self._options)
+        except HeadCutOff as error:
+            if not _announces_body(error, self._method):
+                raise
+            return HTTP20Raw.cut_off(error, **self._options)
+
+    def close(self) -> None:
+        """Give the connection up: on HTTP/1.1 nobody uses it again; on HTTP/2 the others go on."""
+        if self._raw is not None and self._raw.sock is not None:
+            self._raw.sock.close()
+        self._end(reusable=False)
+
+    # -- what the pool and the response call ----------------------------------------------------------
+
+    def give_back(self) -> None:
+        """Give the connection back in good order, if the response was read to its end."""
+        self._end(reusable=self._raw is None or self._raw.isclosed())
+
+    def abandon(self) -> None:
+        """Give the connection back from a finalizer, which may not wait."""
+        lease, self._leased = self._leased, None
+        if lease is not None:
+            lease.abandon()
+
+    def shut_down(self, how: int) -> None:
+        """End what another thread is reading: on HTTP/2 this response alone."""
+        lease, raw = self._leased, self._raw
+        if lease is None or raw is None:
+            return
+        connection = lease.connection
+        if connection.mux is not None and raw._stream is not None:
+            connection.mux.cancel(raw._stream)
+        elif connection.sock is not None:
+            connection.sock.shutdown(how)
+
+    # -- beneath ------------------------------------------------------------------------------------
+
+    def _tell(self) -> HTTP20Raw:
+        """Return, or raise, what came of `ask()`."""
+        outcome, self.outcome = self.outcome, None
+        if isinstance(outcome, Exception):
+            raise outcome
+        assert outcome is not None
+        return outcome
+
+    def _new_task(self) -> Task:
+        url = URL(self.pool.scheme, self.host, self.port, self._target)
+        return Task(url, self._method, self._fields, self._body, self.pool.options(self._hyper))
+
+    def _answer(self) -> HTTP20Response:
+        """Send the request until there is an answer, or an error that lasts."""
+        failure: Exception | None = None  # of a try that may have been processed
+        while True:
+            lease = self._leased
+            if lease is None:
+                try:
+                    lease = self._lease()
+                except Exception as error:
+                    if failure is None:
+                        raise
+                    raise failure from error  # to urllib3, an error of connecting says that nothing was sent
+            connection = lease.connection
+            reused, mux = connection.used, connection.mux
+            answered = mux.answered if mux is not None else 0
+            try:
+                raw = self._raw = self._exchange(connection)
+                if lease.bond is not None:
+                    lease.settle(goes_on=goes_on(raw.status, raw.headers.items()))
+                break
+            except BaseException as error:
+                self.close()
+                progress = mux is not None and mux.answered > answered
+                pause = self._pause(error, reused, progress) if isinstance(error, Exception) else None
+                if pause is None and isinstance(error, MalformedResponse) and _LENGTHS in str(error):
+                    raise InvalidHeader(str(error)) from error
+                if pause is None:
+                    raise
+                if isinstance(error, Exception) and not is_unprocessed(error):
+                    failure = error
+            if pause:
+                time.sleep(pause)
+        self._hyper.count_request()
+        return raw
+
+    def _pause(self, error: Exception, reused: bool, progress: bool) -> float | None:
+        """Return the seconds to wait before another try, or None if there is to be none."""
+        if self._task is None:
+            self._task = self._new_task()
+        return self._hyper.retry(self._task, error, reused=reused, progress=progress)
+
+    def _seconds(self) -> float | None:
+        """Return how long the next step may last."""
+        return checked_seconds(Timeout.resolve_default_timeout(self.timeout), "timeout")
+
+    def _lease(self) -> Lease:
+        """Lease a connection; what prevents it becomes the error that urllib3 has for it."""
+        origin = self.pool.origin(self._hyper, self._via, upgrades=self._upgrades)
+        try:
+            lease = origin.lease(self._connect_timeout, self._claim())
+        except socket.gaierror as error:
+            raise NameResolutionError(self.host, self._shown(), error) from error
+        except UnicodeError as error:  # in the resolver: this is no name
+            raise LocationParseError(f"'{self._shown().host}', label empty or too long") from error
+        except ssl.SSLError:
+            self.has_connected_to_proxy = True  # which has no TLS of its own
+            raise
+        except TimeoutError as error:
+            if error.errno is None and not isinstance(error, RequestTimeout):
+                self.has_connected_to_proxy = True
+                raise  # the handshake: for urllib3 and requests that is reading
+            raise ConnectTimeoutError(
+                self._shown(),
+                f"Connection to {self.host} timed out. (connect timeout={self._connect_timeout})",
+            ) from error
+        except OSError as error:
+            if self._via is not None and self._via.scheme == "http" and error.errno is None:
+                raise  # what the proxy said
+            raise NewConnectionError(
+                self._shown(), f"Failed to establish a new connection: {error}"
+            ) from error
+        self._leased = lease
+        self.has_connected_to_proxy = True
+        return lease
+
+    def _claim(self) -> Claim | None:
+        """Return what the request asks of its connection, or None."""
+        request = UNDER_WAY.get()
+        auth = None if request is None else _auth_of(request)
+        fields = self._fields
+        if not fields and request is not None:  # urllib3 connects before it tells them
+            fields = request.headers.items()
+        if auth is None and not credentials_of_connection(fields):
+            return None
+        return Claim(auth, fields)
+
+    def _carries(self) -> bool:
+        """Tell whether there are credentials in the request that authenticate its connection."""
+        return bool(credentials_of_connection(self._fields))
+
+    def _shown(self) -> Any:
+        """Return what urllib3's errors show for a connection: one of its own, which was never opened."""
+        if self._via is not None and self._via.scheme == "http":
+            return self.pool.ConnectionCls(self._via.host, self._via.port)
+        return self.pool.ConnectionCls(self.host, self.port)
+
+    def _exchange(self, connection: PooledConnection) -> HTTP20Response:
+        timeout = self._seconds()
+        if connection.mux is not None and not self._chunked and isinstance(self._body, bytes | None):
+            request = connection.make_request(self._method, self._target, self._body, self._fields)
+            if not request.expects:
+                request.timeout = timeout
+                return connection.exchange(request)
+        connection.limit(timeout)
+        return connection.converse(
+            self._method,
+            self._target,
+            self._body,
+            Pairs(self._fields),
+            encode_chunked=self._chunked,
+            timeout=timeout,
+        )
+
+    def _end(self, *, reusable: bool) -> None:
+        lease, self._leased = self._leased, None
+        if lease is not None:
+            lease.end(reusable=reusable)
+
+
+def _auth_of(request: Any) -> Any:
+    """Return the object that answers challenges for a PreparedRequest, by a hook, or None."""
+    for hook in request.hooks.get("response", ()):
+        auth = getattr(hook, "__self__", None)
+        if callable(auth) and not isinstance(auth, type):
+            return auth
+    return None
+
+
+def _announces_body(error: HeadCutOff, method: str) -> bool:
+    """Tell whether what came of a header block says that a body follows, and nothing else depends on it."""
+    if error.status < HTTPStatus.OK or error.status in HTTP20Raw.REDIRECT_STATUSES:
+        return False  # redirects are followed whatever becomes of their bodies
+    try:
+        framing = Framing(error.status, 11, error.fields, method)
+    except MalformedResponse:
+        return False
+    return framing.chunked or bool(framing.length)
+
+
+def request_fields(headers: Mapping[Any, Any], *, chunked: bool = False) -> list[Header]:
+    """Return a request's header fields with what urllib3 adds."""
+    pairs: list[Header] = []
+    names = set()
+    for name, value in headers.items():
+        text = name.decode("latin-1") if isinstance(name, bytes) else name
+        names.add(text.lower())
+        if value != SKIP_HEADER:
+            pairs.append((text, value))
+    if "user-agent" not in names:
+        pairs.append(("User-Agent", _USER_AGENT))
+    if chunked and "transfer-encoding" not in names and "content-length" not in names:
+        pairs.append(("Transfer-Encoding", "chunked"))  # HTTP/2 drops it
+    return pairs
+
+
+def encoded(body: Any) -> Any:
+    """Return a body with text as UTF-8, which is how requests counts it."""
+    if body is None or isinstance(body, (bytes, bytearray, memoryview)):
+        return body
+    if isinstance(body, str):
+        return body.encode()
+    if hasattr(body, "read"):
+        return _encoded(iter(lambda: body.read(65536), "")) if isinstance(body, io.TextIOBase) else body
+    try:
+        return memoryview(body)
+    except TypeError:
+        return _encoded(iter(body))
+
+
+def _encoded(pieces: Iterator[Any]) -> Iterator[bytes]:
+    for piece in pieces:
+        if piece:
+            yield piece.encode() if isinstance(piece, str) else piece

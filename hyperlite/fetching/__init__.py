@@ -1,0 +1,1 @@
+"""One fetch: its options, its hops, its response."""

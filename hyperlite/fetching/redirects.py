@@ -1,0 +1,66 @@
+"""Redirects as browsers follow them (RFC 9110 section 15.4; the Fetch standard, HTTP-redirect fetch)."""
+
+from http.client import InvalidURL
+
+from ..errors import RedirectError
+from ..messages.urls import URL, join
+
+FOLLOWED = frozenset({301, 302, 303, 307, 308})
+# They are for one origin, and no other hears of them.
+_SECRETS = frozenset({"authorization", "cookie", "proxy-authorization"})
+# They speak of a body; without one they go too.
+_OF_THE_BODY = frozenset(
+    {
+        "content-encoding",
+        "content-language",
+        "content-length",
+        "content-location",
+        "content-type",
+        "transfer-encoding",
+    }
+)
+
+Header = tuple[str, str | bytes | int]
+
+
+def the_one(locations: list[str]) -> str:
+    """Return the Location of a response, of which there may be several if all say the same.
+
+    Raises:
+        RedirectError: they do not: some follow the first of them, others the last.
+    """
+    if len(set(locations)) > 1:
+        raise RedirectError(f"a redirect to {len(locations)} places, first {locations[0]!r}")
+    return locations[0]
+
+
+def target(url: URL, location: str, *, allow_downgrade: bool) -> URL:
+    """Return where a redirect leads.
+
+    Raises:
+        RedirectError: to no http(s) URL, or from https to http where that is not allowed.
+    """
+    try:
+        following = join(url, location)
+    except (InvalidURL, ValueError) as error:
+        raise RedirectError(f"{url} redirects to {location!r}: {error}") from error
+    if url.scheme == "https" and following.scheme == "http" and not allow_downgrade:
+        raise RedirectError(f"{url} redirects to {following}, which is not encrypted (allow_downgrade=True?)")
+    return following
+
+
+def keeps_body(status: int, method: str) -> bool:
+    """Tell whether the request is repeated as it was, or becomes a GET without a body."""
+    if status == 303:
+        return method in {"GET", "HEAD"}
+    return not (status in {301, 302} and method == "POST")
+
+
+def headers_for(following: URL, before: URL, headers: list[Header], *, body: bool) -> list[Header]:
+    """Return what of a request's headers goes on to the next hop."""
+    dropped: set[str] = set()
+    if following.origin != before.origin:
+        dropped |= _SECRETS | {"host"}
+    if not body:
+        dropped |= _OF_THE_BODY
+    return [(name, value) for name, value in headers if name.lower() not in dropped]

@@ -1,0 +1,428 @@
+"""What fetch() returns, and what fetch_many() takes and yields."""
+
+import contextlib
+import http.client as http_client
+import io
+import json
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from ..errors import BodyTooLarge, IncompleteBody, RequestTimeout, again
+from ..messages.fields import to_message
+from ..messages.response import HTTP_2, HTTP20Response
+from ..messages.urls import URL
+from . import charsets, decoding
+
+# Bytes that iteration yields at a time.
+PIECE = 65536
+
+_VERSIONS = {20: "HTTP/2", 11: "HTTP/1.1", 10: "HTTP/1.0"}
+
+
+@dataclass(slots=True)
+class FetchRequest:
+    """One item for `fetch_many()`: the arguments of `fetch()`, of which only the URL must be given.
+
+    What is None is as the call of `fetch_many()` says.
+    """
+
+    url: str
+    method: str = "GET"
+    headers: Any = None
+    body: Any = None
+    json: Any = None
+    params: Any = None
+    timeout: float | None = None
+    deadline: float | None = None
+    redirects: int | None = None
+    tag: Any = field(default=None, compare=False)  # whatever the caller wants to find in the outcome
+
+
+class Lease(Protocol):
+    """A connection that a response has for itself, or shares."""
+
+    def limit(self, seconds: float | None) -> None:
+        """Bound the next read."""
+
+    def end(self, *, reusable: bool) -> None:
+        """Give it back; nothing if that was done before. A lease that is dropped ends by itself."""
+
+
+class FetchResponse:
+    """The answer to `fetch()`.
+
+    Attributes:
+        status: the status code.
+        reason: the standard phrase for it; on HTTP/1.1 what the server sent.
+        headers: an `http.client.HTTPMessage`: asked for by names in any case, repeats kept. It shows names as
+            the server has sent them, on HTTP/2 in lower case.
+        url: where it came from, after redirects and with the request's fragment, without credentials.
+        history: the redirects that led to it, oldest first, each a FetchResponse.
+        http_version: "HTTP/2", "HTTP/1.1" or "HTTP/1.0".
+        elapsed: seconds from the call to the whole response; with `stream=True`, to its header.
+        raw: the `HTTP20Response` below, for what is not here: `trailers`, `informational`, ….
+
+    With `stream=True` the body is read from the network by `read()` and iteration, each of which goes on
+    where the last one stopped, or as a whole by `body`; then `close()`, or the end of a `with` block, gives
+    the connection back. A body is never cut short in silence: `body` after a part was read, iteration after
+    the end, and anything after a failure or after `close()` is an error.
+    """
+
+    # What is the same for nearly all of them, and not set in each.
+    elapsed = 0.0
+    _headers: http_client.HTTPMessage | None = None
+    _begun = False  # a part of the body was handed out by read()
+    _ended = False  # and so was the rest
+    _meter: Callable[[int], None] | None = None
+    _failure: Exception | None = None  # why no more of it can be read
+    _unpacked: Callable[[int], bytes] | None = None  # reads what was packed
+
+    def __init__(
+        self,
+        raw: HTTP20Response,
+        *,
+        url: URL,
+        history: "list[FetchResponse]",
+        decode: bool,
+        max_body: int,
+        lease: "Lease | None" = None,
+        whole: bytes | None = None,
+        timeout: float | None = None,
+        deadline: float | None = None,
+    ) -> None:
+        self.raw = raw
+        self.status: int = raw.status
+        self._url = url
+        self.history = history
+        self._max_body = max_body
+        self._lease = lease
+        self._timeout = timeout
+        self._deadline = deadline
+        self._body = whole
+        self._length = raw.length
+        self._from_raw = whole is None
+        if decode and (coding := _coding(raw)):
+            try:
+                self._unpack(coding)
+            except BaseException as error:
+                self.fail(error)
+                raise
+        if self._body is not None and len(self._body) > max_body:
+            raise self._too_large()
+
+    def _unpack(self, coding: str) -> None:
+        """Have what is read unpacked."""
+        source = self._take if self._body is None else io.BytesIO(self._body).read
+        self._unpacked = decoding.decoder(coding, source)
+        if self._unpacked is not None:
+            self._body = None
+
+    @property
+    def url(self) -> str:
+        """Where it came from."""
+        return str(self._url)
+
+    @property
+    def reason(self) -> str:
+        """The phrase that goes with the status."""
+        return self.raw.reason
+
+    @property
+    def headers(self) -> http_client.HTTPMessage:
+        """The header fields, their names as the server has sent them: on HTTP/2 in lower case."""
+        if self._headers is None:
+            stream = self.raw._stream
+            self._headers = self.raw.headers if stream is None else to_message(stream.response_fields)
+        return self._headers
+
+    @property
+    def http_version(self) -> str:
+        """The protocol that it came by."""
+        return _VERSIONS.get(self.raw.version, "HTTP/1.1")
+
+    # -- the body ---------------------------------------------------------------------------------
+
+    @property
+    def body(self) -> bytes:
+        """The whole body, with its content coding undone (unless `decode=False`).
+
+        Raises:
+            ValueError: a part of it was read by `read()`, iteration or `raw`, or it was closed unread.
+            DecodingError: it is not what its coding says. BodyTooLarge: it exceeds `max_body`.
+            HTTP2Error, OSError: the connection or the stream failed, or the body ended too early. Asked
+                again, it fails with the same error.
+        """
+        if self._body is None:
+            self._begin()
+            try:
+                body = self._read_all()
+            except BaseException as error:
+                self.fail(error)
+                raise
+            self._body = body
+            self._finish(reusable=True)
+        return self._body
+
+    @property
+    def buffered(self) -> int:
+        """How many bytes of the body are in memory, its coding undone."""
+        return 0 if self._body is None else len(self._body)
+
+    @property
+    def text(self) -> str:
+        """The body as text: by the charset of its Content-Type, or UTF-8; what is wrong becomes U+FFFD.
+
+        A charset that is unknown, or not safe to let a server choose (UTF-7), counts as none.
+        """
+        return charsets.text(self.body, self.headers.get("content-type"))
+
+    def json(self) -> Any:
+        """Return the body read as JSON; ValueError if it is none, or nested too deep for Python."""
+        body = self.body
+        try:
+            return json.loads(body)
+        except RecursionError:
+            raise ValueError(f"the JSON of {self.url} is nested too deep") from None
+
+    def read(self, size: int = -1) -> bytes:
+        """Read from the network at most `size` bytes, b"" at the end; all that is left with -1.
+
+        However well the body is packed, no more than `size` bytes of it are unpacked.
+
+        Raises:
+            ValueError: `body` has it, or the response was closed before the end of its body.
+            Otherwise as `body`.
+        """
+        if self._body is not None:
+            raise ValueError("the body was read as a whole: it is in `body`")
+        if self._failure is not None:
+            raise again(self._failure)
+        if self._ended:
+            return b""
+        if not self._begun:
+            self._begin()
+        try:
+            data = self._read_all() if size < 0 else self._read(size)
+        except BaseException as error:
+            self.fail(error)
+            raise
+        if data:
+            self._begun = True
+        if size < 0 or (not data and size):
+            self._ended = True
+            self._finish(reusable=True)
+        return data
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Yield the body, or what `read()` has left of it, in pieces of at most 64 KiB.
+
+        Raises:
+            ValueError: all of it was read before, or the response was closed before its end.
+            Otherwise as `read()`.
+        """
+        if self._body is not None:
+            yield self._body
+            return
+        if self._ended and self._begun:
+            raise ValueError(f"the body of {self.url} was read to its end already")
+        while piece := self.read(PIECE):
+            yield piece
+
+    def _begin(self) -> None:
+        """Check that reading begins at the body's start.
+
+        Raises:
+            ValueError: it does not. Or the error that reading it has failed with.
+        """
+        if self._failure is not None:
+            raise again(self._failure)
+        if self._begun:
+            raise ValueError(f"the body of {self.url}, or a part of it, was read already")
+        if not self._from_raw:
+            return
+        raw = self.raw
+        closed = "fp" in vars(raw) and raw.fp is None and self._length != 0 and not self._ended
+        if raw._taken or closed:
+            raise ValueError(f"the body of {self.url}, or a part of it, was read already by way of `raw`")
+
+    def load(self, meter: Callable[[int], None] | None) -> None:
+        """Have the whole body in memory.
+
+        Args:
+            meter: called with the size of each piece that was read; the next is read when it returns.
+
+        Raises:
+            As `body`.
+        """
+        self._meter = meter
+        _ = self.body
+
+    def keep(self, limit: int) -> None:
+        """Have the body in memory if it is no longer than `limit` bytes; otherwise that is an error."""
+        self._max_body = min(limit, self._max_body)
+        _ = self.body
+
+    def pass_over(self, limit: int, seconds: float) -> None:
+        """Close, as another response is wanted; keep the body if it is short, and there soon.
+
+        So the connection can be used again where that costs little. If the body is not kept, `body` says why.
+
+        Args:
+            limit: bytes that are kept at most.
+            seconds: how long to wait for all of it at most.
+        """
+        if self._body is None:
+            until = time.monotonic() + seconds
+            self._deadline = until if self._deadline is None else min(until, self._deadline)
+            if self.raw._stream is not None:
+                self.raw._stream.request.deadline = self._deadline
+            with contextlib.suppress(Exception):
+                self.keep(limit)
+        elif len(self._body) > limit:
+            self._max_body, self._body = limit, None
+            self._failure = self._too_large()
+        self.close()
+
+    def _read_all(self) -> bytes:
+        if self._unpacked is None:
+            length = self.raw.length
+            if length is not None and length > self._max_body:
+                raise self._too_large()
+            if length is not None and self._deadline is None and self._meter is None:
+                return self.raw.read()
+        if (
+            self._unpacked is None
+            and self._deadline is None
+            and self._meter is None
+            and self.raw.version == HTTP_2
+        ):
+            body = self.raw.read(self._max_body + 1)
+            if len(body) > self._max_body:
+                raise self._too_large()
+            return body
+        parts: list[bytes] = []
+        left = self._max_body
+        while piece := self._read(min(PIECE, left + 1)):
+            left -= len(piece)
+            if left < 0:
+                raise self._too_large()
+            parts.append(piece)
+            if self._meter is not None:
+                self._meter(len(piece))
+        return b"".join(parts)
+
+    def _read(self, size: int) -> bytes:
+        """Read of the body, unpacked."""
+        return self._take(size) if self._unpacked is None else self._unpacked(size)
+
+    def _take(self, size: int) -> bytes:
+        """Read from the network."""
+        raw = self.raw
+        if self._deadline is None:
+            data = raw.read(size)
+        else:
+            left = self._deadline - time.monotonic()
+            if left <= 0:
+                raise RequestTimeout(f"the body of {self.url} did not end before the deadline")
+            if raw.version == HTTP_2:
+                data = raw.read(size)  # it knows its deadline
+            else:
+                if self._lease is not None:
+                    self._lease.limit(left if self._timeout is None else min(left, self._timeout))
+                data = raw.read1(size)  # what came by one packet: the next may be slow to come
+        if not data and size and raw.version != HTTP_2 and raw.length:
+            # http.client takes the end for granted when it reads piece by piece.
+            raise IncompleteBody(
+                f"the body of {self.url} ended {raw.length} bytes too early", expected=raw.length
+            )
+        return data
+
+    def _too_large(self) -> BodyTooLarge:
+        return BodyTooLarge(
+            f"the body of {self.url} is longer than {self._max_body} bytes: "
+            f"read it in pieces with stream=True, or pass max_body to the pool"
+        )
+
+    # -- the end ----------------------------------------------------------------------------------
+
+    def close(self) -> None:
+        """Give the connection back; what of the body was not read is not read any more.
+
+        That of a 101 is closed: see `HTTP20Response.sock`.
+        """
+        whole = self._body is not None or self.raw.isclosed()
+        if not (whole or self._ended or self._failure or self._is_empty()):
+            self._failure = ValueError(f"the response of {self.url} was closed before its body was read")
+        self.raw.close()
+        if self.raw.sock is not None:
+            self.raw.sock.close()
+        self._finish(reusable=whole)
+
+    def fail(self, error: BaseException) -> None:
+        """Close, as reading has failed: whatever is asked of the body later fails with the same error."""
+        if isinstance(error, Exception):
+            self._failure, self._body = again(error), None
+            self._unpacked = None  # and what it reads from
+        self.close()
+
+    def _is_empty(self) -> bool:
+        """Tell whether nothing of a body, of which nothing was read, is to come."""
+        stream = self.raw._stream
+        return self._length == 0 or (stream is not None and stream.exhausted and not self._begun)
+
+    def _finish(self, *, reusable: bool) -> None:
+        lease, self._lease = self._lease, None
+        if lease is not None:
+            self.raw.close()
+            lease.end(reusable=reusable)
+        if self._body is not None:
+            self._unpacked = None  # which knows us: nobody needs the garbage collector for that
+
+    def __enter__(self) -> "FetchResponse":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<FetchResponse {self.status} {self.reason}, {self.http_version}, {self.url}>"
+
+
+def _coding(raw: HTTP20Response) -> str | None:
+    """Return Content-Encoding; without making a message of all header fields, which may not be needed."""
+    stream = raw._stream
+    if stream is None:
+        return raw.getheader("content-encoding")
+    values = [value for name, value in stream.response_fields if name == b"content-encoding"]
+    return b", ".join(values).decode("latin-1") if values else None
+
+
+@dataclass(slots=True, eq=False)
+class Outcome:
+    """What became of one item of `fetch_many()`: a response, or an error.
+
+    Attributes:
+        request: the item, as it was given.
+        index: its number, from 0.
+        response: the FetchResponse, its body read; None if it failed.
+        error: the exception; None if it did not.
+    """
+
+    request: Any
+    index: int
+    response: FetchResponse | None = None
+    error: Exception | None = None
+
+    @property
+    def ok(self) -> bool:
+        """Whether there is a response, of whatever status."""
+        return self.response is not None
+
+    def result(self) -> FetchResponse:
+        """Return the response, or raise the error."""
+        if self.error is not None:
+            raise self.error
+        assert self.response is not None
+        return self.response

@@ -1,0 +1,442 @@
+"""One fetch from its first hop to its last: what is asked, what follows a redirect, what is tried again.
+
+`fetch()` and `fetch_many()` differ in how they wait; what they do about an answer or a failure is
+decided here, without waiting for anything.
+"""
+
+import base64
+import email.utils
+import http.client as http_client
+import json as json_codec
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from ..errors import (
+    DecodingError,
+    ErrorCode,
+    InadequateSecurity,
+    MalformedResponse,
+    ProtocolError,
+    RedirectError,
+    RequestTimeout,
+    TooManyRedirects,
+)
+from ..messages.fields import asks_for_upgrade, credentials_of_connection, header_items, scheme_of
+from ..messages.replay import MAX_TRIES, backoff, for_all_tries, is_unprocessed
+from ..messages.response import HTTP20Response
+from ..messages.urls import URL, parse
+from ..net.timeouts import checked_seconds, remaining
+from . import decoding, redirects
+from .proxy_rules import Proxy, Rules, choose
+from .redirects import Header
+from .response import FetchResponse
+
+# RFC 9110 section 9.2.2: asking twice is as good as asking once.
+_IDEMPOTENT = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PUT", "QUERY", "TRACE"})
+# Schemes that authenticate a connection.
+_SPELT = {"ntlm": "NTLM", "negotiate": "Negotiate", "credssp": "CredSSP"}
+# They would only come again.
+_HOPELESS = (
+    DecodingError,
+    InadequateSecurity,
+    MalformedResponse,
+    ProtocolError,
+    TimeoutError,  # the time that the caller gave is over
+    http_client.InvalidURL,
+    ssl.SSLCertVerificationError,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Retries:
+    """What is tried again after a failure, and how patiently.
+
+    Only idempotent methods are, and only bodies that can be sent again; a request that the server
+    provably did not process is sent again beyond this, whatever its method.
+
+    Attributes:
+        total: how often at most.
+        backoff: seconds before the first further try; doubled each time.
+        statuses: answers that mean "later", where they say when (Retry-After, RFC 9110 section 10.2.3).
+        longest: seconds; an answer that says "later than that" is returned as it is. None: no limit.
+
+    Raises:
+        ValueError: `backoff` or `longest` is negative or not a number, or `backoff` has no end.
+    """
+
+    total: int = 2
+    backoff: float = 0.1
+    statuses: frozenset[int] = frozenset({429, 503})
+    longest: float | None = 30.0
+
+    def __post_init__(self) -> None:
+        backoff = checked_seconds(self.backoff, "backoff")
+        if backoff is None:
+            raise ValueError(f"backoff is a number of seconds, not {self.backoff!r}")
+        object.__setattr__(self, "backoff", backoff)  # what is frozen can be set in no other way
+        object.__setattr__(self, "longest", checked_seconds(self.longest, "longest"))
+
+
+class Options(NamedTuple):
+    """How a request is fetched; see `ConnectionPool.fetch()`."""
+
+    timeout: float | None
+    deadline: float | None
+    redirects: int
+    decode: bool
+    max_body: int
+    retries: Retries
+    allow_downgrade: bool
+    context: ssl.SSLContext | None
+    proxies: Rules | None  # None: as the environment says
+    headers: tuple[Header, ...]  # what is sent unless the request has its own
+    protocols: tuple[str, ...] | None  # that may be spoken; None: see `HTTP20Connection`
+
+
+def limits(options: dict[str, Any]) -> dict[str, Any]:
+    """Return options whose time limits have been looked at; ValueError for one that is none."""
+    checked = {
+        name: checked_seconds(options[name], name) for name in ("timeout", "deadline") if name in options
+    }
+    return options | checked
+
+
+class Pairs:
+    """Header fields with their order and their repeats, in the way that `request()` takes them."""
+
+    __slots__ = ("_pairs",)
+
+    def __init__(self, pairs: list[Header]) -> None:
+        self._pairs = pairs
+
+    def items(self) -> list[Header]:
+        """Return the (name, value) pairs."""
+        return self._pairs
+
+    def __iter__(self) -> Iterator[str]:
+        return (name for name, _ in self._pairs)
+
+
+class Task:
+    """One fetch under way.
+
+    Attributes:
+        url, method, headers, body: of the hop that comes next, or is under way.
+        history: the redirects so far.
+        deadline: the monotonic time by which all must be over, or None.
+        upgrades: it asks to go on in another protocol.
+    """
+
+    __slots__ = (
+        "_doubtful",
+        "_position",
+        "_refusals",
+        "_retried",
+        "_stale",
+        "body",
+        "deadline",
+        "headers",
+        "history",
+        "index",
+        "item",
+        "method",
+        "options",
+        "proxy",
+        "started",
+        "upgrades",
+        "url",
+    )
+
+    def __init__(
+        self,
+        url: URL,
+        method: str,
+        headers: list[Header],
+        body: Any,
+        options: Options,
+        *,
+        item: Any = None,
+        index: int = 0,
+        upgrades: bool = False,
+    ) -> None:
+        self.upgrades = upgrades
+        self.url = url
+        self.method = method
+        self.body = body
+        self.options = options
+        self.headers = headers
+        self.history: list[FetchResponse] = []
+        self.item = item
+        self.index = index
+        self.started = 0.0
+        self.deadline: float | None = None
+        self.proxy: Proxy | None = choose(url, options.proxies)
+        self._retried = 0
+        self._refusals = 0
+        self._stale = False  # a kept connection had broken under it once
+        self._doubtful = False  # an earlier try, or hop, may have been processed
+        self._position = None if body is None else _tell(body)
+
+    def begin(self) -> None:
+        """Start the clock, if it does not run yet."""
+        if not self.started:
+            self.started = time.monotonic()
+            if self.options.deadline is not None:
+                self.deadline = self.started + self.options.deadline
+
+    @property
+    def repeatable(self) -> bool:
+        """Whether the body is in memory, and can be sent as often as need be."""
+        return self.body is None or isinstance(self.body, (bytes, str, bytearray, memoryview))
+
+    def patience(self) -> float | None:
+        """Return the seconds that the next blocking step may last, or None.
+
+        Raises:
+            RequestTimeout: the deadline is over.
+        """
+        left = remaining(self.deadline)
+        if left is None:
+            return self.options.timeout
+        if not left:
+            raise RequestTimeout(f"{self.url} was not fetched within {self.options.deadline:g} s")
+        return left if self.options.timeout is None else min(left, self.options.timeout)
+
+    def fields(self, *, forwarded: bool) -> Pairs:
+        """Return the header fields to be sent on this hop."""
+        if forwarded and self.proxy is not None and self.proxy.authorization:
+            return Pairs([*self.headers, ("Proxy-Authorization", self.proxy.authorization)])
+        return Pairs(self.headers)
+
+    # -- an answer --------------------------------------------------------------------------------
+
+    def follow(self, response: FetchResponse) -> float | None:
+        """Look at an answer: None if it is the last, else the seconds to wait before the next hop.
+
+        The task is then the next hop's.
+
+        Raises:
+            RedirectError: it leads where we do not go.
+        """
+        if (pause := self._later(response.raw)) is not None:
+            self._retried += 1
+            self._doubtful = True
+            return pause
+        places = response.raw.headers.get_all("location") if response.status in redirects.FOLLOWED else None
+        if not places or not any(places) or self.options.redirects <= 0:
+            return None
+        try:
+            self._redirect(response, redirects.the_one(places))
+        except RedirectError as error:
+            error.response = response
+            raise
+        return 0.0
+
+    def goes_on(self, raw: HTTP20Response) -> bool:
+        """Tell whether an answer is not the last, so that its body is not wanted at any price."""
+        if raw.status in redirects.FOLLOWED and self.options.redirects > 0:
+            return bool(raw.getheader("location"))
+        return self._later(raw) is not None
+
+    def _later(self, raw: HTTP20Response) -> float | None:
+        retries = self.options.retries
+        if raw.status not in retries.statuses or not self._may_try_again():
+            return None
+        pause = _retry_after(raw.getheader("retry-after"))
+        if pause is None or (retries.longest is not None and pause > retries.longest):
+            return None
+        left = remaining(self.deadline)
+        if (left is not None and pause >= left) or not self._rewind():
+            return None
+        return pause
+
+    def _redirect(self, response: FetchResponse, location: str) -> None:
+        if len(self.history) >= self.options.redirects:
+            raise TooManyRedirects(f"{self.url} redirects again, after {len(self.history)} redirects")
+        before = self.url
+        following = redirects.target(before, location, allow_downgrade=self.options.allow_downgrade)
+        body = redirects.keeps_body(response.status, self.method)
+        if body and not self._rewind():
+            raise RedirectError(f"{before} wants the body at {following}, and it cannot be read again")
+        self.headers = redirects.headers_for(following, before, self.headers, body=body)
+        if not body:
+            self.body = None
+            self.method = "HEAD" if self.method == "HEAD" else "GET"
+        if following.user is not None:
+            self.headers = [field for field in self.headers if field[0].lower() != "authorization"]
+            self.headers.append(_basic(following.user))
+        self._doubtful = True  # by the first hop, whatever becomes of the next
+        self.url = following
+        self.history = [*self.history, response]
+        self.proxy = choose(following, self.options.proxies)
+        self._retried = self._refusals = 0
+        self._stale = False
+
+    # -- a failure --------------------------------------------------------------------------------
+
+    def retry(
+        self, error: BaseException, *, reused: bool, progress: bool = False, sent: bool = True
+    ) -> float | None:
+        """Look at a failure: None if that is what came of it, else the seconds to wait before another try.
+
+        An error that is what came of it is made to speak of all tries and hops: see `HTTP2Error.retry_safe`.
+
+        Args:
+            error: what happened.
+            reused: whether it happened on a connection that had been used before: it may have been
+                closed while the request was on its way.
+            progress: whether that connection had brought a response, to whichever request, since this one
+                was sent: then a server that takes a few at a time gets through, and it is not counted.
+            sent: whether there was a connection at all, so that the request may have left.
+        """
+        pause = None
+        if isinstance(error, (http_client.HTTPException, OSError)) and not isinstance(error, RedirectError):
+            pause = self._pause(error, reused=reused, progress=progress)
+        left = remaining(self.deadline)
+        if pause is None or (left is not None and pause >= left):
+            for_all_tries(error, doubtful=self._doubtful)
+            return None
+        self._doubtful |= sent and not is_unprocessed(error)
+        return pause
+
+    def _pause(self, error: BaseException, *, reused: bool, progress: bool) -> float | None:
+        if is_unprocessed(error):
+            if progress:
+                self._refusals = 0
+            if isinstance(error, TimeoutError) or self._refusals >= MAX_TRIES or not self._rewind():
+                return None
+            self._refusals += 1
+            return backoff(self._refusals - 1)
+        if isinstance(error, _HOPELESS) or _is_unknown_name(error) or self.method not in _IDEMPOTENT:
+            return None
+        if getattr(error, "error_code", None) == ErrorCode.HTTP_1_1_REQUIRED:
+            return None  # it is excluded, or an answer had begun to come
+        if reused and not self._stale and isinstance(error, ConnectionError) and self._rewind():
+            self._stale = True
+            return 0.0
+        if not self._may_try_again() or not self._rewind():
+            return None
+        self._retried += 1
+        pause = self.options.retries.backoff * 2.0 ** min(self._retried - 1, 60)  # beyond 1023 it overflows
+        return min(pause, threading.TIMEOUT_MAX)  # a thread can sleep no longer
+
+    def _may_try_again(self) -> bool:
+        return self.method in _IDEMPOTENT and self._retried < self.options.retries.total
+
+    def _rewind(self) -> bool:
+        """Make the body ready to be sent again; false if that cannot be done."""
+        if self.repeatable:
+            return True
+        if self._position is None:
+            return False
+        try:
+            self.body.seek(self._position)
+        except (OSError, ValueError):
+            return False
+        return True
+
+
+def make_task(
+    url: str,
+    method: str,
+    options: Options,
+    *,
+    headers: Any = None,
+    body: Any = None,
+    json: Any = None,
+    params: Any = None,
+    item: Any = None,
+    index: int = 0,
+) -> Task:
+    """Return the task of fetching something.
+
+    Raises:
+        http.client.InvalidURL, ValueError, TypeError: it makes no sense.
+    """
+    pairs = _pairs(headers)
+    if json is not None:
+        if body is not None:
+            raise TypeError("either body or json, not both")
+        body = json_codec.dumps(json, separators=(",", ":"), allow_nan=False).encode()
+        if not any(name.lower() == "content-type" for name, _ in pairs):
+            pairs.append(("Content-Type", "application/json"))
+    elif isinstance(body, str):
+        body = body.encode()
+    parsed = parse(url, params)
+    pairs = with_defaults(pairs, parsed, options)
+    upgrades = asks_for_upgrade(pairs)
+    return Task(parsed, method, pairs, body, options, item=item, index=index, upgrades=upgrades)
+
+
+def _pairs(headers: Any) -> list[Header]:
+    """Return the caller's headers, a mapping or pairs, as a list of our own."""
+    if headers is None:
+        return []
+    given: list[Any] = header_items(headers)
+    return [
+        (name.decode("latin-1") if isinstance(name, bytes) else name, value)
+        for name, value in given
+        if value is not None
+    ]
+
+
+def with_defaults(headers: list[Header], url: URL, options: Options) -> list[Header]:
+    """Return a request's headers together with those that it does not have itself.
+
+    Raises:
+        ValueError: credentials among them authenticate a connection, and those of a pool are shared.
+    """
+    names = {name.lower() for name, _ in headers} if headers else ()
+    added = [field for field in options.headers if field[0] not in names]
+    if options.decode and "accept-encoding" not in names:
+        added.append(("accept-encoding", decoding.accept_encoding()))
+    if url.user is not None and "authorization" not in names:
+        added.append(_basic(url.user))
+    made = added + headers
+    for credentials in credentials_of_connection(made):
+        scheme = scheme_of(credentials).decode("latin-1")
+        raise ValueError(
+            f"{_SPELT.get(scheme, scheme)} authenticates a connection, and fetch(), fetch_many() and "
+            "ConnectionPool.request() share theirs: use HTTP20Connection, or requests with HTTP20Adapter"
+        )
+    return made
+
+
+def _basic(user: bytes) -> Header:
+    return "Authorization", f"Basic {base64.b64encode(user).decode()}"
+
+
+def _tell(body: Any) -> int | None:
+    """Return where a file stands, if it can be read again from there."""
+    if not hasattr(body, "read") or not hasattr(body, "seek"):
+        return None
+    try:
+        position: int = body.tell()
+    except (OSError, ValueError, AttributeError):
+        return None
+    return position
+
+
+def _retry_after(value: str | None) -> float | None:
+    """Return the seconds that a Retry-After means; None if there is none that can be read."""
+    if value is None:
+        return None
+    value = value.strip()
+    if value.isascii() and value.isdigit():
+        return float(value[:9])
+    try:
+        pause = email.utils.parsedate_to_datetime(value).timestamp() - time.time()
+        return min(
+            max(0.0, pause), threading.TIMEOUT_MAX
+        )  # the year 9999 is longer away than a thread can sleep
+    except (TypeError, ValueError, OverflowError):
+        return None
+
+
+def _is_unknown_name(error: BaseException) -> bool:
+    return isinstance(error, socket.gaierror) and error.errno != socket.EAI_AGAIN

@@ -1,0 +1,500 @@
+"""HTTP/1.1 for HTTP20Connection: many requests queued, one at a time on the wire.
+
+A request goes out when the response before it was read, or when its own response is asked for; then what lies
+before it is read into memory first.  One whose body is still being written keeps its turn.
+
+Rules: `_current` is the one exchange whose response may still be coming in on the socket.  The thread that
+has the baton sends and receives, outside the lock; what it comes upon it keeps in the exchange whose request
+that is.  It works for others only as long as it may wait itself; the next one finishes what is `Paused`.
+"""
+
+import contextlib
+import functools
+import http.client as http_client
+import socket
+import threading
+import weakref
+from collections import deque
+from collections.abc import Callable, Collection, Iterable, Iterator
+from typing import Any, TypeVar
+
+from ..errors import ConnectionLost, HTTP2Error, RequestTimeout, StreamReset
+from ..messages.fields import Field
+from ..messages.replay import for_all_tries
+from ..messages.response import HTTP20Response
+from ..net.forking import FOREIGN, watch
+from ..net.leader import Baton, Job
+from ..net.sockets import break_off, is_stale
+from ..net.timeouts import deadline_after, earliest, end_of_step, remaining
+from ..net.tls import Session, session_of
+from .body import Http1Body
+from .exchange import Exchange
+from .request_writer import Outgoing
+from .response import QueuedResponse
+from .wire import Paused
+
+T = TypeVar("T")
+
+
+class Lane:
+    """A kept HTTP/1.1 connection with a queue before it.
+
+    Args:
+        dial: opens a socket to the origin, by a monotonic time if one is given.
+        speak: makes an http.client connection of a socket.
+        sock: already open.
+        timeout: seconds that each wait may last, or None.
+        max_buffered: bytes of unread responses to hold so that those behind them can come. Past that, an
+            unread response keeps its connection, and the others get a new one.
+        require_close_notify: where the end of a TLS connection ends a body, it needs a close_notify.
+    """
+
+    def __init__(
+        self,
+        dial: Callable[[float | None], socket.socket],
+        speak: Callable[[Any], http_client.HTTPConnection],
+        sock: socket.socket,
+        *,
+        timeout: float | None,
+        max_buffered: int,
+        require_close_notify: bool = True,
+    ) -> None:
+        self._dial = dial
+        self._speak = speak
+        self._timeout = timeout
+        self._max_buffered = max_buffered
+        self._require_close_notify = require_close_notify
+        self.session: Session | None = None  # of the last connection that brought a response
+        self._lock = threading.Lock()
+        # -- guarded by _lock --
+        self._baton = Baton(self._lock)
+        self._written = threading.Condition(self._lock)  # an open request was ended, or given up
+        self._sock: socket.socket | None = sock
+        self._proven: socket.socket | None = None  # it has brought a response
+        self._queue: deque[Exchange] = deque()
+        self._current: Exchange | None = None
+        self._closed = False
+        self._working = False  # a thread uses the socket, outside the lock
+        self._doomed: list[socket.socket] = []  # to be closed when it has stopped
+        self._kept: weakref.WeakSet[Http1Body] = weakref.WeakSet()  # which nobody has read yet
+        watch(self)  # the last: what `after_fork()` needs is there
+
+    @property
+    def counts(self) -> tuple[int, int]:
+        """How many requests are on the wire, and how many wait for their turn."""
+        return int(self._current is not None), len(self._queue)
+
+    @property
+    def closed(self) -> bool:
+        """Whether no further requests can be made."""
+        return self._closed
+
+    def limit(self, timeout: float | None) -> None:
+        """Set the seconds that each wait may last."""
+        self._timeout = timeout
+
+    def submit(self, exchanges: Iterable[Exchange]) -> None:
+        """Queue requests; `settle` sees to it that they are sent."""
+        with self._lock:
+            for exchange in exchanges:
+                exchange.lane = self
+                self._queue.append(exchange)
+
+    def settle(self, exchange: Exchange) -> None:
+        """Send a submitted request if nothing is before it; otherwise it goes when its turn comes.
+
+        One whose body can be read only once is waited for: what is before it is read into memory.
+        """
+        if exchange.request.repeatable:
+            self._take_turn(exchange.patience(self._timeout))
+            if exchange.error is not None:
+                raise exchange.error
+        else:
+            self._wait(exchange, lambda: exchange.sent, "the request could not be sent")
+
+    def write(self, exchange: Exchange, data: Any) -> bool:
+        """Send a piece of the body of a request that is open, when its turn has come.
+
+        Another thread may wait for the response at the same time, or read it.
+
+        Returns:
+            False if the response has come before the request's end: the server needs no more of it.
+
+        Raises:
+            http.client.CannotSendRequest: the request is complete, or this is more than its
+                content-length announced.
+            RequestTimeout, OSError, HTTP2Error: it cannot be sent; the exchange is over.
+        """
+        with self._sending(exchange) as outgoing:
+            return outgoing.write(data)
+
+    def end(self, exchange: Exchange, trailers: Iterable[Field] = ()) -> None:
+        """End a request that is open.
+
+        Args:
+            exchange: the request.
+            trailers: checked fields to send behind the body; for them the body must be in chunks.
+
+        Raises:
+            As `write`; http.client.CannotSendRequest: it is too short, or not in chunks.
+        """
+        with self._sending(exchange) as outgoing:
+            outgoing.end(trailers)
+        with self._lock:
+            self._written.notify_all()
+
+    @contextlib.contextmanager
+    def _sending(self, exchange: Exchange) -> Iterator[Outgoing]:
+        """Wait for the turn of a request that is open; what then fails, but for a wrong call, ends it."""
+        if not exchange.request.open:
+            raise http_client.CannotSendRequest("the request is complete")
+        self._wait(exchange, lambda: exchange.sent, "the request could not be sent")
+        assert exchange.outgoing is not None
+        try:
+            yield exchange.outgoing
+        except http_client.CannotSendRequest:
+            raise
+        except BaseException as error:
+            self._end(exchange, error)
+            raise
+
+    def response(self, exchange: Exchange) -> HTTP20Response:
+        """Return an exchange's response, when its header block has arrived."""
+        return self._wait(exchange, lambda: exchange.response, "no response came")
+
+    def wait_any(self, exchanges: Collection[Exchange], timeout: float | None, dial_by: float | None) -> None:
+        """Wait until the response or the failure of at least one is there, or `timeout` is over.
+
+        Only to open a connection may last longer, until `dial_by`: that cannot be done by and by.
+        """
+
+        def attempt() -> bool | None:
+            return True if any(exchange.settled for exchange in exchanges) else None
+
+        with contextlib.suppress(RequestTimeout):
+            self._baton.wait(exchanges, attempt, self._step_until(dial_by), timeout, "")
+
+    def expire(self, exchange: Exchange) -> bool:
+        """Fail a request whose deadline is over; tell whether it is."""
+        late = remaining(exchange.request.deadline) == 0
+        if late:
+            complaint = "no response came before the deadline"
+            self.cancel(exchange, RequestTimeout(complaint, stream_id=exchange.stream_id))
+        return late
+
+    def cancel(self, exchange: Exchange, error: HTTP2Error | None = None) -> None:
+        """Forget a request; if it is on the wire already, the connection is of no further use."""
+        with self._lock:
+            if exchange in self._queue:
+                self._queue.remove(exchange)
+            elif exchange is self._current:
+                self._hang_up_locked()
+            error = error or StreamReset("the request was cancelled", stream_id=exchange.stream_id)
+            self._fail_locked(exchange, error)
+        if exchange.outgoing is not None:
+            exchange.outgoing.response.close()  # which nobody has taken
+
+    def surrender(self) -> socket.socket:
+        """Give up the socket, on which the server goes on in another protocol, and the exchange on it."""
+        with self._lock:
+            assert self._sock is not None
+            sock, self._sock = self._sock, None
+            self._current = None
+            self._closed = True
+        return sock
+
+    def close(self) -> None:
+        """Close the connection. A response that was handed out can still be read."""
+        with self._lock:
+            self._closed = True
+            current = self._current
+            self._fail_unanswered_locked("the connection was closed")
+            self._hang_up_locked()
+        if current is not None:
+            current.drop()
+
+    def abandon(self) -> None:
+        """Let go of what refers to this, from a finalizer; not where a thread has the lock: that takes GC."""
+        if not self._lock.locked():
+            with self._lock:
+                self._closed, self._current, self._sock = True, None, None
+                self._queue.clear()
+
+    def after_fork(self) -> None:
+        """In the child: the connection is the parent's. See forking.py."""
+        self._lock = threading.Lock()
+        self._baton = Baton(self._lock)
+        self._written = threading.Condition(self._lock)
+        self._working, self._doomed = False, []  # the thread that was at work is not here
+        sock, self._sock = self._sock, None
+        if sock is not None:
+            sock.close()
+        with self._lock:
+            current = self._current
+            self._fail_unanswered_locked(FOREIGN)
+            self._current = None
+            if current is not None and current.response is not None:
+                current.response.after_fork()
+                self._fail_locked(current, ConnectionLost(FOREIGN, stream_id=current.stream_id))
+
+    # -- taking turns -----------------------------------------------------------------------------
+
+    def _wait(self, exchange: Exchange, outcome: Callable[[], T | None], complaint: str) -> T:
+        """Do, or let others do, what must be done before there is an outcome."""
+
+        def attempt() -> T | None:
+            if exchange.error is not None:
+                raise exchange.error
+            return outcome()
+
+        patience = exchange.patience(self._timeout)
+        step = self._step_until(deadline_after(patience))
+        return self._baton.wait((exchange,), attempt, step, patience, complaint)
+
+    def _step_until(self, dial_by: float | None) -> Callable[[bool], Job | None]:
+        """Return what chooses the work of a thread that waits: all that there is, or none."""
+        return lambda holding: self._next_job_locked(dial_by) if holding else None
+
+    def _take_turn(self, timeout: float | None) -> None:
+        """Send the next request, if nothing is on the wire and nobody is at work."""
+        working, dial_by = False, deadline_after(timeout)
+
+        def attempt() -> bool | None:
+            nothing_to_do = not self._queue or self._current is not None
+            return True if nothing_to_do or (self._baton.held and not working) else None
+
+        def step(_holding: bool) -> Job | None:
+            nonlocal working
+            working = True
+            return self._next_job_locked(dial_by)
+
+        self._baton.wait((), attempt, step, timeout, "the request could not be sent")
+
+    def _next_job_locked(self, dial_by: float | None) -> Job:
+        """Choose what must be done next before what is queued can be answered."""
+        self._working = True
+        current = self._current
+        if current is None:
+            self._current = current = self._queue.popleft()
+        if not current.sent:
+            return functools.partial(self._work, functools.partial(self._send, dial_by=dial_by), current)
+        if current.response is None:
+            return functools.partial(self._work, self._receive, current)
+        return functools.partial(self._work, self._clear, current)
+
+    # -- at work, with the baton ------------------------------------------------------------------
+
+    def _work(
+        self, job: Callable[[Exchange, float | None], None], exchange: Exchange, timeout: float | None
+    ) -> None:
+        """Do a job outside the lock, and then close what others wanted closed meanwhile.
+
+        Whatever fails in it, ends the exchange here, unless it is tried again.
+        """
+        try:
+            job(exchange, deadline_after(timeout))
+        except Paused:
+            pass  # the thread whose time is up says so
+        except BaseException as error:
+            if not self._tries_again(exchange, error):
+                self._end(exchange, error)
+            if not isinstance(error, Exception):
+                raise
+        finally:
+            with self._lock:
+                self._working = False
+                while self._doomed:
+                    self._doomed.pop().close()
+
+    def _send(self, exchange: Exchange, until: float | None, *, dial_by: float | None) -> None:
+        if exchange.outgoing is None:
+            exchange.sock = self._ready(end_of_step(exchange.request), dial_by)
+            exchange.outgoing = exchange.outgoing_on(
+                exchange.sock, self._speak, require_close_notify=self._require_close_notify
+            )
+        exchange.outgoing.run(until)
+        with self._lock:
+            if self._current is exchange:
+                exchange.sent = True
+                self._baton.wake(exchange)
+                return
+            if exchange.sock is not None and self._sock is exchange.sock:
+                # Given up while it was sent: an answer may come that nobody expects.
+                self._doomed.append(exchange.sock)
+                self._sock = None
+        exchange.drop()
+
+    def _ready(self, end: float | None, dial_by: float | None) -> socket.socket:
+        """Return the socket, opened anew if the server has closed it since the last response.
+
+        Args:
+            end: the monotonic time at which the exchange has failed.
+            dial_by: that at which the thread at work gives up, and is `Paused`.
+        """
+        sock = self._sock
+        if sock is not None and not is_stale(sock):
+            return sock
+        try:
+            fresh = self._dial(earliest(end, dial_by))
+        except TimeoutError:
+            if remaining(dial_by) == 0 and dial_by == earliest(end, dial_by):
+                raise Paused from None
+            raise
+        with self._lock:
+            if sock is not None:
+                self._doomed.append(sock)
+            if self._closed:
+                self._doomed.append(fresh)
+                raise ConnectionLost("the connection was closed")
+            self._sock = fresh
+        return fresh
+
+    def _receive(self, exchange: Exchange, until: float | None) -> None:
+        outgoing = exchange.outgoing
+        assert outgoing is not None
+        response = outgoing.response
+        with response.limited(until):
+            response.begin()
+        with self._lock:
+            if exchange.error is not None:  # given up meanwhile
+                response.close()
+                return
+            if outgoing.stopped:
+                response.will_close = True
+            if exchange.sock is not self._proven:
+                self._proven = exchange.sock
+                # TLS 1.3's tickets have come by now; and later there may be another thread that reads.
+                if not exchange.request.open:
+                    self.session = session_of(exchange.sock)
+            exchange.response = response
+            if exchange.request.open:
+                response.exchange = exchange  # what writes it may be all that still knows it
+            if response.sock is not None:  # it is the caller's: another protocol goes on there
+                self._current = self._sock = None
+            elif response.will_close:  # the socket is the response's from now on
+                self._current = None
+                self._let_go_locked(exchange)
+            else:
+                response.when_closed = self._on_closed
+            self._baton.wake(exchange)
+
+    def _clear(self, exchange: Exchange, until: float | None) -> None:
+        """Read a response into memory, because others wait behind it, or let it have its connection."""
+        outgoing, response = exchange.outgoing, exchange.response
+        assert outgoing is not None
+        assert response is not None
+        with self._lock:
+            while not outgoing.done and self._current is exchange:
+                if not self._written.wait(remaining(until)):
+                    return
+        budget = self._max_buffered - sum(body.held for body in self._kept)
+        made_way = response.make_way(budget, until)
+        if made_way is None:
+            return
+        body, is_free = made_way
+        with self._lock:
+            if self._current is not exchange:
+                return
+            self._current = None
+            if body is not None:
+                self._kept.add(body)
+            if not is_free:
+                self._let_go_locked(exchange)  # the body goes on reading from its file
+
+    def _let_go_locked(self, exchange: Exchange) -> None:
+        """Close the socket, but for the response that reads from it."""
+        sock = exchange.sock
+        if sock is not None:
+            sock.close()
+            if self._sock is sock:
+                self._sock = None
+
+    def _tries_again(self, exchange: Exchange, error: BaseException) -> bool:
+        """Have a request sent again that met the end of a kept connection (RFC 9112 section 9.3.1).
+
+        Such a connection has brought a response. The next one has not: there is no third try.
+        """
+        outgoing = exchange.outgoing
+        if outgoing is None or not outgoing.may_be_repeated(error):
+            return False
+        with self._lock:
+            sock = exchange.sock
+            if self._current is not exchange or sock is None or sock is not self._proven:
+                return False
+            exchange.doubt = error
+            exchange.sock = exchange.outgoing = exchange.sent = self._sock = None
+            self._doomed.append(sock)
+        outgoing.response.close()
+        return True
+
+    def _end(self, exchange: Exchange, error: BaseException) -> None:
+        """End an exchange that something has gone wrong with: its connection is in no known state.
+
+        The error is kept for the thread that asks for the response. A thread that is interrupted while it
+        works for another gets the interrupt itself (KeyboardInterrupt), the other does not.
+        """
+        kept = error
+        if not isinstance(error, Exception):
+            reason = "a thread was interrupted while it used the connection"
+            kept = ConnectionLost(reason, stream_id=exchange.stream_id)
+        else:
+            if exchange.doubt is not None and isinstance(error, http_client.NotConnected):
+                error.__cause__ = exchange.doubt  # of the first try; there is no second one
+            for_all_tries(error, doubtful=exchange.doubt is not None)
+        with self._lock:
+            self._fail_locked(exchange, kept)
+            if self._current is exchange:
+                self._hang_up_locked()
+        exchange.drop()
+
+    # -- when a response was read -----------------------------------------------------------------
+
+    def _on_closed(self, response: QueuedResponse, usable: bool) -> None:
+        """Go on with the next request, now that a response was read from the wire, or given up."""
+        with self._lock:
+            current = self._current
+            if current is not None and current.response is response:
+                assert current.outgoing is not None
+                finished = current.outgoing.done
+                current.outgoing.stop()  # who is answered in full needs no more of the request
+                self._current = None
+                self._written.notify_all()
+                if not (usable and finished):
+                    self._hang_up_locked()
+            # To open a connection is for him who waits for a response: who has read one does not.
+            ready = bool(self._queue) and self._sock is not None and not is_stale(self._sock)
+        if ready:
+            with contextlib.suppress(RequestTimeout):
+                self._take_turn(self._timeout)
+
+    # -- under the lock ---------------------------------------------------------------------------
+
+    def _fail_locked(self, exchange: Exchange, error: BaseException) -> None:
+        if exchange.error is None:  # the first reason is the true one
+            exchange.error = error
+        self._baton.wake(exchange)
+        self._written.notify_all()
+
+    def _fail_unanswered_locked(self, reason: str) -> None:
+        unanswered = [*self._queue]
+        self._queue.clear()
+        if self._current is not None and self._current.response is None:
+            unanswered.append(self._current)
+        for exchange in unanswered:
+            self._fail_locked(exchange, ConnectionLost(reason, stream_id=exchange.stream_id))
+
+    def _hang_up_locked(self) -> None:
+        """Let go of the connection; a response keeps what it reads from open.
+
+        A thread that is sending on it, or waits for a response, is interrupted and closes it: of a descriptor
+        that is closed under its hands, the number may be another connection's when it writes on.
+        """
+        current, self._current = self._current, None
+        if current is not None and current.response is not None:
+            current.response.when_closed = None
+        sock, self._sock = self._sock, None
+        if sock is not None and self._working and (current is None or current.response is None):
+            break_off(sock)
+            self._doomed.append(sock)
+        elif sock is not None:
+            sock.close()

@@ -1,0 +1,105 @@
+"""One request and its response on HTTP/1.1, from the queue to the end, whatever socket they get.
+
+It is what a `Stream` is on HTTP/2: made by the connection, driven by the `Lane`.
+
+Rule: only http1.py changes an exchange, under the lock of its lane or with its baton.
+"""
+
+import http.client as http_client
+import socket
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from ..messages.request import UNSET, Request
+from ..net.timeouts import remaining
+from .request_writer import Outgoing
+from .response import QueuedResponse
+from .wire import Wire
+
+if TYPE_CHECKING:
+    from .connection import Lane
+
+
+class Exchange:
+    """One request and its response on HTTP/1.1.
+
+    Args:
+        stream_id: the id that the caller knows it by.
+        request: what is asked for.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "doubt",
+        "error",
+        "lane",
+        "outgoing",
+        "request",
+        "response",
+        "sent",
+        "sock",
+        "stream_id",
+        "thread",
+        "waiters",
+    )
+
+    def __init__(self, stream_id: int, request: Request) -> None:
+        self.stream_id = stream_id
+        self.request = request
+        self.thread = threading.get_ident()
+        self.waiters: tuple[threading.Lock, ...] = ()
+        # -- owned by the lane --
+        self.lane: Lane | None = None
+        self.sock: socket.socket | None = None
+        self.outgoing: Outgoing | None = None
+        self.sent: bool | None = None  # or its head, where the body is still to be written
+        self.response: QueuedResponse | None = None
+        self.error: BaseException | None = None
+        self.doubt: BaseException | None = (
+            None  # what a first try has ended with that may have been processed
+        )
+
+    @property
+    def settled(self) -> bool:
+        """Whether the response's head, or its failure, has arrived."""
+        return self.response is not None or self.error is not None
+
+    def patience(self, usual: float | None) -> float | None:
+        """Return the seconds that a wait may last, None for no limit; `usual` are the connection's."""
+        timeout: float | None = usual if self.request.timeout is UNSET else self.request.timeout
+        left = remaining(self.request.deadline)
+        return timeout if left is None else left if timeout is None else min(left, timeout)
+
+    def outgoing_on(
+        self,
+        sock: socket.socket,
+        speak: Callable[[Any], http_client.HTTPConnection],
+        *,
+        require_close_notify: bool,
+    ) -> Outgoing:
+        """Return the request, to be sent on a socket; for the other arguments see `Lane`."""
+        request = self.request
+        wire = Wire(
+            sock,
+            timeout=request.timeout,
+            deadline=request.deadline,
+            stream_id=self.stream_id,
+            duplex=request.open,
+            exact=request.upgrades,
+        )
+        connection = speak(wire)
+        response = QueuedResponse(
+            wire,
+            connection.debuglevel,
+            request.method,
+            require_close_notify=require_close_notify,
+            stream_id=self.stream_id,
+            max_headers=getattr(connection, "max_response_headers", None),
+        )
+        return Outgoing(connection, wire, request, response)
+
+    def drop(self) -> None:
+        """Let go of what reads from the socket, where it has failed; a response handed out keeps it."""
+        if self.response is None and self.outgoing is not None:
+            self.outgoing.response.close()

@@ -1,0 +1,317 @@
+"""Responses on a queued HTTP/1.1 connection, which can be read into memory to make way for the next."""
+
+import contextlib
+import http.client as http_client
+import threading
+import time
+from collections.abc import Callable, Iterator
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from .. import stock
+from ..errors import ErrorCode
+from ..messages.fields import Field, to_message
+from ..messages.response import HTTP20Response, Lazy
+from ..messages.response_rules import MAX_INFORMATIONAL, MAX_KEPT
+from ..net.forking import OwnLock
+from .body import Http1Body
+from .head import Framing, HeadReader, LineReader, malformed
+from .wire import Paused, Wire
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer as Buffer
+
+T = TypeVar("T")
+
+
+class QueuedResponse(HTTP20Response):
+    """An HTTP/1.1 response before which, or behind which, others wait.
+
+    http.client's methods read its body from an `Http1Body`.  That unwraps chunks, so `chunked` is False,
+    as it is on HTTP/2.
+
+    One thread may read it while another, whose response comes behind it, needs the connection and
+    reads what is left of it into memory; `_guard` keeps the two apart.
+
+    Args:
+        wire: what it is read from.
+        method: of the request.
+        require_close_notify: see `Http1Body`.
+        stream_id: of the exchange.
+        max_headers: fields that its head, and what is behind its chunks, may have; None: http.client's limit.
+    """
+
+    # Who waits for the connection to be free: told of it, and whether it can be used again.
+    when_closed: "Callable[[QueuedResponse, bool], None] | None" = None
+
+    exchange: object = None  # kept for as long as the response is
+
+    def __init__(
+        self,
+        wire: Wire,
+        debuglevel: int = 0,
+        method: str | None = None,
+        *,
+        require_close_notify: bool = True,
+        stream_id: int = 0,
+        max_headers: int | None = None,
+    ) -> None:
+        super().__init__(wire, debuglevel, method)  # type: ignore[arg-type]  # http.client wants a socket
+        self.stream_id = stream_id
+        self._guard = OwnLock(threading.RLock)
+        self._wire = wire
+        self._require_close_notify = require_close_notify
+        self._lines = LineReader(wire.file, max_headers)
+        self._heads = HeadReader(self._lines)
+        self._final: tuple[int, bytes, list[Field]] | None = None
+        del self.headers, self.msg  # None until now; they are made when they are asked for
+        self._seen: list[tuple[int, list[Field]]] = []
+        self._seen_size = 0
+        self._body: Http1Body | None = None
+
+    # -- the head ---------------------------------------------------------------------------------
+
+    def begin(self) -> None:
+        """Read the head.
+
+        Raises:
+            Paused: the thread at work had no more time; it can be called again.
+            HTTPException, OSError: there is no response, or it breaks HTTP.
+        """
+        with self._guard.own:
+            while not self.advance():
+                pass
+            assert self._final is not None
+            status, line, fields = self._final
+            protocol, _, *reason = line.decode("latin-1").split(None, 2)
+            if not protocol.startswith("HTTP/1.") and protocol != "HTTP/0.9":
+                raise http_client.UnknownProtocol(protocol)
+            self.version = 10 if protocol in ("HTTP/1.0", "HTTP/0.9") else 11
+            self.code = self.status = status
+            self.reason = reason[0].strip() if reason else ""
+            if self.debuglevel > 0:
+                self._print(line)
+            framing = Framing(status, self.version, fields, self._method)  # type: ignore[attr-defined]
+            self.chunked = False
+            if status == HTTPStatus.SWITCHING_PROTOCOLS and self._wire.exact:
+                self.length, self.will_close = 0, False  # as http.client has it
+                self.sock = self._wire.hand_over()
+                self.fp = self.sock.makefile("rb")
+                return
+            self.length = framing.length
+            self.will_close = framing.last
+            self.fp = self._body = Http1Body(
+                self._wire,
+                self._lines,
+                framing,
+                require_close_notify=self._require_close_notify,
+                stream_id=self.stream_id or 0,
+            )
+
+    @Lazy
+    def headers(self) -> http_client.HTTPMessage:
+        """The header fields: an HTTPMessage, made when it is first asked for."""
+        return to_message(self._final[2] if self._final is not None else ())
+
+    def _print(self, status_line: bytes) -> None:
+        """Print what http.client prints of a response."""
+        stock.say("reply:", repr(status_line.decode("latin-1")))
+        for name, value in self.headers.items():
+            stock.say("header:", f"{name}:", value)
+
+    def advance(self) -> bool:
+        """Read the next head: true if it is the final one, or if that was there already.
+
+        Raises:
+            As `begin`.
+        """
+        with self._guard.own:
+            if self._final is not None:
+                return True
+            status, line, fields = self._heads.read()
+            if status >= HTTPStatus.OK or status == HTTPStatus.SWITCHING_PROTOCOLS:
+                self._final = status, line, fields
+                return True
+            self._seen.append((status, fields))
+            self._seen_size += self._heads.size
+            if len(self._seen) > MAX_INFORMATIONAL or self._seen_size > MAX_KEPT:
+                raise malformed(
+                    f"more than {MAX_INFORMATIONAL} 1xx responses, or {MAX_KEPT} bytes of them",
+                    ErrorCode.ENHANCE_YOUR_CALM,
+                )
+            return False
+
+    def wait_continue(self, until: float) -> bool | None:
+        """Wait for 100 Continue (RFC 9110 section 10.1.1).
+
+        Returns:
+            True if it has come; False if the final response has come instead; None if neither had come
+            by `until`, a monotonic time.
+        """
+        try:
+            with self.limited(until):
+                while not self.advance():
+                    if self._seen[-1][0] == HTTPStatus.CONTINUE:
+                        return True
+        except Paused:
+            return None
+        return False
+
+    def has_refused(self) -> bool | None:
+        """Tell, without waiting, whether a final response makes the rest of the request useless.
+
+        Such is one of 300 and above: curl stops there too. Of a 2xx the body may be made of what is
+        still to be sent.
+
+        Returns:
+            None if that will not be known by asking again: it is no such response, or another thread
+            reads it.
+        """
+        guard = self._guard.own
+        if not guard.acquire(blocking=False):
+            return None
+        try:
+            if self._body is not None:
+                return None
+            with self.limited(time.monotonic()):
+                while not self.advance():
+                    pass
+        except Paused:
+            return False
+        finally:
+            guard.release()
+        assert self._final is not None
+        return True if self._final[0] >= HTTPStatus.MULTIPLE_CHOICES else None
+
+    @contextlib.contextmanager
+    def limited(self, until: float | None) -> Iterator[None]:
+        """Let what is read inside be `Paused` at this monotonic time."""
+        with self._guard.own:
+            self._wire.read_until = until
+            try:
+                yield
+            finally:
+                self._wire.read_until = None
+
+    @property
+    def trailers(self) -> http_client.HTTPMessage:
+        """The trailer fields (RFC 9112 section 7.1.2) behind the chunks: empty before they are read."""
+        return to_message(self._body.trailers if self._body is not None else ())
+
+    @property
+    def informational(self) -> list[tuple[int, http_client.HTTPMessage]]:
+        """The 1xx responses that came before this one: (status, header fields) each."""
+        return [(status, to_message(fields)) for status, fields in self._seen]
+
+    @property
+    def _taken(self) -> int:
+        return 0 if self._body is None else self._body.handed_out
+
+    # -- making way -------------------------------------------------------------------------------
+
+    def make_way(self, limit: int, until: float | None) -> "tuple[Http1Body | None, bool] | None":
+        """Read what is left of the body into memory, at most `limit` bytes of it.
+
+        An error on the way is kept for the one who reads.  A longer body goes on reading from its
+        connection, which is then its own.
+
+        Returns:
+            None if there was no time for it until `until`, a monotonic time.  Else the body, None if it
+            was at its end; and whether the connection is free for the next.
+        """
+        guard = self._guard.own
+        if not guard.acquire(timeout=-1 if until is None else max(0, until - time.monotonic())):
+            return None
+        try:
+            body = self._body
+            assert body is not None
+            if not body.stalled and (body.left is None or body.left <= limit):
+                with self.limited(until):
+                    body.hold(limit)
+            self.when_closed = None
+            # Here, under the guard: who reads it to its end closes it, and then nothing tells any more.
+            file: Any = self.fp
+            return file, body.release()
+        except Paused:
+            return None
+        except BaseException:
+            self.tear()
+            raise
+        finally:
+            guard.release()
+
+    # -- reading ----------------------------------------------------------------------------------
+
+    def read(self, amt: int | None = None) -> bytes:
+        """Read as http.client does; but a body that is cut off is an `IncompleteBody`."""
+        return self._alone(super().read, amt)
+
+    def read1(self, n: int = -1) -> bytes:
+        """Read as http.client does."""
+        return self._alone(super().read1, n)
+
+    def readinto(self, b: "Buffer") -> int:
+        """Read as http.client does."""
+        return self._alone(super().readinto, b)
+
+    def readline(self, limit: int = -1) -> bytes:  # type: ignore[override]
+        """Read as http.client does."""
+        return self._alone(super().readline, limit)
+
+    def peek(self, n: int = -1) -> bytes:
+        """Look ahead as http.client does."""
+        return self._alone(super().peek, n)
+
+    def _alone(self, call: Callable[[Any], T], argument: Any) -> T:
+        """Read while no other thread does. An interrupted read (KeyboardInterrupt) ends the body."""
+        before = self._taken
+        try:
+            with self._guard.own:
+                return call(argument)
+        except Exception:
+            raise
+        except BaseException:
+            self.tear()
+            if self._taken != before:  # even where it was at the end: the next read is to tell
+                self.length = None
+                self.fp = self._body
+            raise
+
+    def tear(self) -> None:
+        """End the body where it may have lost something; its connection is not used again."""
+        if self._body is not None:
+            self._body.tear()
+
+    def close(self) -> None:
+        """End the response; before its end, that costs the connection."""
+        with self._guard.own:
+            if self.fp is not None:
+                self._tell(usable=self._is_usable())
+            super().close()
+
+    def after_fork(self) -> None:
+        """In the child: nothing waits for the connection."""
+        self.when_closed = None
+
+    def __del__(self) -> None:
+        """Close quietly: in a finalizer no further request may be sent."""
+        self.when_closed = None
+        if "_body" in vars(self):  # or else __init__ was interrupted
+            super().__del__()
+
+    def _close_at_end(self, short: bool) -> None:
+        if short and self._body is not None and self.fp is not None and self._body.complete:
+            self._close_conn()
+
+    def _close_conn(self) -> None:
+        usable = self._is_usable()
+        super()._close_conn()  # type: ignore[misc]
+        self._tell(usable=usable)
+
+    def _is_usable(self) -> bool:
+        return self.when_closed is not None and self._body is not None and self._body.release()
+
+    def _tell(self, *, usable: bool) -> None:
+        told, self.when_closed = self.when_closed, None
+        if told is not None:
+            told(self, usable)

@@ -1,0 +1,153 @@
+"""What an engine reports: one object per thing that the peer did, in the order in which he did it.
+
+`wire_id` is the number of the stream on this connection's wire, private to engine and mux; the id
+that callers know is another one, because it outlives the socket.
+
+These are no dataclasses: that module takes longer to import than all of hyperlite.
+"""
+
+from ...messages.fields import Field
+
+
+class Event:
+    """The base of all: equal to another that says the same."""
+
+    __slots__: tuple[str, ...] = ()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Event) and type(self) is type(other) and self._values() == other._values()
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        values = ", ".join(
+            f"{name}={value!r}" for name, value in zip(self.__slots__, self._values(), strict=True)
+        )
+        return f"{type(self).__name__}({values})"
+
+    def _values(self) -> list[object]:
+        return [getattr(self, name) for name in self.__slots__]
+
+
+class InformationalReceived(Event):
+    """A 1xx response came (RFC 9110 section 15.2); the final one is still to come."""
+
+    __slots__ = ("fields", "status", "wire_id")
+
+    def __init__(self, wire_id: int, status: int, fields: list[Field]) -> None:
+        self.wire_id = wire_id
+        self.status = status
+        self.fields = fields
+
+
+class ResponseReceived(Event):
+    """The final header block came; with `end_stream`, that was the whole response.
+
+    `length` is that of the body: 0 where none may follow, None where it was not announced.
+    """
+
+    __slots__ = ("end_stream", "fields", "length", "status", "wire_id")
+
+    def __init__(
+        self, wire_id: int, status: int, fields: list[Field], length: int | None, end_stream: bool
+    ) -> None:
+        self.wire_id = wire_id
+        self.status = status
+        self.fields = fields
+        self.length = length
+        self.end_stream = end_stream
+
+
+class DataReceived(Event):
+    """A piece of the body came, perhaps the last."""
+
+    __slots__ = ("data", "end_stream", "wire_id")
+
+    def __init__(self, wire_id: int, data: bytes, end_stream: bool) -> None:
+        self.wire_id = wire_id
+        self.data = data
+        self.end_stream = end_stream
+
+
+class TrailersReceived(Event):
+    """The trailer section came (RFC 9110 section 6.5), and with it the end of the stream."""
+
+    __slots__ = ("fields", "wire_id")
+
+    def __init__(self, wire_id: int, fields: list[Field]) -> None:
+        self.wire_id = wire_id
+        self.fields = fields
+
+
+class PushPromised(Event):
+    """The peer will answer a request that was not made (RFC 9113 section 8.4), on a stream of its own."""
+
+    __slots__ = ("fields", "promised_id", "wire_id")
+
+    def __init__(self, wire_id: int, promised_id: int, fields: list[Field]) -> None:
+        self.wire_id = wire_id
+        self.promised_id = promised_id
+        self.fields = fields
+
+
+class StreamFailed(Event):
+    """The stream is over before its time.
+
+    `remote`: the peer reset it; otherwise we did, because what came on it broke a rule.  After a
+    complete response a remote reset with NO_ERROR says only that the rest of the request's body is
+    not wanted (RFC 9113 section 8.1).
+    """
+
+    __slots__ = ("error_code", "reason", "remote", "wire_id")
+
+    def __init__(self, wire_id: int, error_code: int, reason: str, remote: bool) -> None:
+        self.wire_id = wire_id
+        self.error_code = error_code
+        self.reason = reason
+        self.remote = remote
+
+
+class SettingsReceived(Event):
+    """The peer's SETTINGS were applied: how many streams it takes, how large its windows are."""
+
+    __slots__ = ()
+
+
+class WindowOpened(Event):
+    """More may be sent: on one stream, or with `wire_id` 0 on the connection."""
+
+    __slots__ = ("wire_id",)
+
+    def __init__(self, wire_id: int) -> None:
+        self.wire_id = wire_id
+
+
+class PingAcknowledged(Event):
+    """Our PING came back."""
+
+    __slots__ = ("payload",)
+
+    def __init__(self, payload: bytes) -> None:
+        self.payload = payload
+
+
+class GoAwayReceived(Event):
+    """The peer takes no further streams; those above `last_wire_id` it has not processed."""
+
+    __slots__ = ("debug", "error_code", "last_wire_id")
+
+    def __init__(self, last_wire_id: int, error_code: int, debug: bytes) -> None:
+        self.last_wire_id = last_wire_id
+        self.error_code = error_code
+        self.debug = debug
+
+
+class ConnectionFailed(Event):
+    """The peer broke the protocol: GOAWAY with `error_code` is in `take()`, nothing more will be read."""
+
+    __slots__ = ("error_code", "not_http2", "reason")
+
+    def __init__(self, error_code: int, reason: str, not_http2: bool = False) -> None:
+        self.error_code = error_code
+        self.reason = reason
+        self.not_http2 = not_http2

@@ -1,0 +1,502 @@
+"""NativeEngine: h2 runs the connection, hyperlite runs the streams. The fast `Engine`.
+
+h2 sees the frames of stream 0 alone: it writes the preface and SETTINGS, applies and acknowledges the
+peer's, answers PING, and knows the connection's outbound window.  Everything that happens per request
+and per byte is done here: HEADERS, CONTINUATION, DATA, RST_STREAM and WINDOW_UPDATE, both ways, and
+the credit of the connection (h2's own counter would overflow after 2 GiB of DATA that it never saw).
+
+Rule: what a peer may do is decided in guard.py and message.py, for both engines alike; what happens
+here must happen in reference.py too, and a test drives both side by side.
+"""
+
+import struct
+from collections.abc import Sequence
+
+import h2.config
+import h2.connection
+import h2.events
+import h2.exceptions
+import h2.settings
+import hpack
+
+from ...errors import ErrorCode, MalformedResponse, code_name
+from ...messages.fields import Field
+from ...messages.response_rules import Block, Message
+from .events import (
+    ConnectionFailed,
+    DataReceived,
+    Event,
+    GoAwayReceived,
+    InformationalReceived,
+    PingAcknowledged,
+    ResponseReceived,
+    SettingsReceived,
+    StreamFailed,
+    TrailersReceived,
+    WindowOpened,
+)
+from .frames import (
+    CONCURRENT_BEFORE_SETTINGS,
+    CONTINUATION,
+    DATA,
+    DEFAULT_FRAME,
+    END_HEADERS,
+    END_STREAM,
+    FRAME_HEADER,
+    GOAWAY,
+    HAS_PRIORITY,
+    HEADER_SIZE,
+    HEADERS,
+    MAX_FRAME,
+    MAX_WINDOW,
+    MAX_WIRE_ID,
+    PADDED,
+    PING,
+    PRIORITY_UPDATE,
+    RST_STREAM,
+    SETTINGS,
+    WINDOW_UPDATE,
+    frame,
+)
+from .guard import (
+    FRAME_EARNS,
+    HEAD_EARNS,
+    PAUSE_EARNS,
+    TINY,
+    USEFUL,
+    Guard,
+    Violation,
+    check_greeting,
+    data_size,
+    increment_of,
+)
+from .hpack_decoder import MemoDecoder, MemoEncoder
+from .windows import CONNECTION_WINDOW, DEFAULT_WINDOW, InboundWindow
+
+_WORD = struct.Struct(">L")
+_UNUSUAL = PADDED | HAS_PRIORITY
+_RESPONSE, _TRAILERS = Block.RESPONSE, Block.TRAILERS
+
+
+class _Stream(InboundWindow):
+    """What the engine knows of a stream while it is open: one object with its window, as there are many."""
+
+    __slots__ = ("ended", "message", "outbound")
+
+    def __init__(self, message: Message, window: int, outbound: int, ended: bool) -> None:
+        super().__init__(window)
+        self.message = message
+        self.outbound = outbound  # how much of the body the peer takes; below 0 after SETTINGS shrank it
+        self.ended = ended  # by us: the request is complete
+
+
+class NativeEngine:
+    """The fast `Engine`. For the arguments see `make_engine`."""
+
+    def __init__(
+        self,
+        *,
+        stream_window: int,
+        max_stream_window: int,
+        max_header_list: int,
+        max_fields: int,
+        first_wire_id: int,
+    ) -> None:
+        self._stream_window = stream_window
+        self._max_stream_window = max_stream_window
+        self._max_fields = max_fields
+        self._next_wire_id = first_wire_id
+        self.exhausted = first_wire_id > MAX_WIRE_ID
+        self._streams: dict[int, _Stream] = {}
+        self.pending = b""  # what came of a frame that is not complete
+        self._greeted = False  # the peer's SETTINGS came
+        self._failed = False
+        self._guard = Guard(max_header_list)
+        self._decoder = MemoDecoder(max_header_list)
+        self._encoder = MemoEncoder()
+        # -- what the peer's SETTINGS say --
+        self.max_concurrent_streams = CONCURRENT_BEFORE_SETTINGS
+        self._peer_window = DEFAULT_WINDOW
+        self._max_frame = DEFAULT_FRAME
+        self._inbound = CONNECTION_WINDOW  # how many bytes of DATA the peer may still send on all streams
+        self._h2 = h2.connection.H2Connection(
+            h2.config.H2Configuration(client_side=True, header_encoding=None)
+        )
+        codes = h2.settings.SettingCodes
+        self._h2.local_settings = h2.settings.Settings(
+            client=True,
+            initial_values={
+                codes.ENABLE_PUSH: 0,
+                codes.INITIAL_WINDOW_SIZE: stream_window,
+                codes.MAX_FRAME_SIZE: MAX_FRAME,
+                codes.MAX_HEADER_LIST_SIZE: max_header_list,
+            },
+        )
+        self._h2.max_inbound_frame_size = MAX_FRAME  # what the settings said when it was made
+        del self._h2.local_settings[codes.ENABLE_CONNECT_PROTOCOL]  # a server's setting
+        # It says the default. Go (Caddy) obeys in the middle of a block that it encodes, after an upgrade.
+        del self._h2.local_settings[codes.HEADER_TABLE_SIZE]
+        self._h2.initiate_connection()
+        self._out: list[bytes | memoryview] = [self._h2.data_to_send()]
+        # By stream, and the last to go out: a stream that is reset before gets none. HAProxy is said to lose
+        # the request behind credit and a reset of the same stream.
+        self._credits: dict[int, int] = {}
+        self._update_window(0, CONNECTION_WINDOW - DEFAULT_WINDOW)
+
+    # -- calls in, bytes out -----------------------------------------------------------------
+
+    def open(self, fields: Sequence[Field], *, end_stream: bool) -> int:
+        """Send a request's header block; returns the wire id."""
+        wire_id = self._next_wire_id
+        self._send_block(wire_id, fields, END_STREAM if end_stream else 0)
+        self._next_wire_id += 2
+        self.exhausted = wire_id + 2 > MAX_WIRE_ID
+        message = Message(fields[0][1] == b"HEAD", self._max_fields)
+        self._streams[wire_id] = _Stream(message, self._stream_window, self._peer_window, end_stream)
+        return wire_id
+
+    def _send_block(self, wire_id: int, fields: Sequence[Field], flags: int) -> None:
+        block = self._encoder.encode(fields)
+        size = self._max_frame
+        if len(block) <= size:
+            header = FRAME_HEADER.pack(len(block) << 8 | HEADERS, flags | END_HEADERS, wire_id)
+            self._out.append(header + block)
+            return
+        self._out.append(frame(HEADERS, flags, wire_id, block[:size]))
+        for start in range(size, len(block), size):
+            last = END_HEADERS if start + size >= len(block) else 0
+            self._out.append(frame(CONTINUATION, last, wire_id, block[start : start + size]))
+
+    def send(self, wire_id: int, data: bytes | memoryview, *, end_stream: bool) -> int:
+        """Send as much of the body as the windows allow; returns how many bytes that was."""
+        stream = self._streams[wire_id]
+        total = len(data)
+        allowed = max(0, min(total, stream.outbound, self._h2.outbound_flow_control_window))
+        if total <= allowed and total <= self._max_frame:  # nearly always
+            if total or end_stream:
+                flags = END_STREAM if end_stream else 0
+                self._out += (FRAME_HEADER.pack(total << 8, flags, wire_id), data)
+            sent = total
+        else:
+            sent = self._send_pieces(wire_id, memoryview(data)[:allowed], end_stream and allowed == total)
+        if sent:
+            if self._guard.useless:
+                self._guard.earn(FRAME_EARNS * -(-sent // self._max_frame))
+            stream.outbound -= sent
+            self._h2.outbound_flow_control_window -= sent
+        if end_stream and sent == total:
+            self._end(wire_id, stream)
+        return sent
+
+    def _send_pieces(self, wire_id: int, view: memoryview, ends: bool) -> int:
+        """Cut a body into frames."""
+        for start in range(0, len(view), self._max_frame):
+            piece = view[start : start + self._max_frame]
+            flags = END_STREAM if ends and start + len(piece) == len(view) else 0
+            self._out += (FRAME_HEADER.pack(len(piece) << 8, flags, wire_id), piece)
+        return len(view)
+
+    def trailers(self, wire_id: int, fields: Sequence[Field]) -> None:
+        """Send a trailer section, which ends the stream."""
+        self._send_block(wire_id, fields, END_STREAM)
+        self._end(wire_id, self._streams[wire_id])
+
+    def reset(self, wire_id: int, error_code: int) -> None:
+        """Send RST_STREAM and forget the stream; nothing if it is over already."""
+        stream = self._streams.pop(wire_id, None)
+        if stream is not None and not self._failed:
+            self._credits.pop(wire_id, None)
+            self._out.append(frame(RST_STREAM, 0, wire_id, _WORD.pack(error_code)))
+            self._guard.cut_short(wire_id, stream.left)
+
+    def credit(self, wire_id: int, size: int) -> None:
+        """Tell that `size` bytes of a stream's body were consumed."""
+        if stream := self._streams.get(wire_id):
+            self._credit(wire_id, stream, stream.consumed(size))
+
+    def window_left(self, wire_id: int) -> int:
+        """Return how many bytes the peer may still send on an open stream."""
+        return self._streams[wire_id].left
+
+    def grow(self, wire_id: int) -> None:
+        """Tell that a stream's reader waits with nothing to read."""
+        if stream := self._streams.get(wire_id):
+            self._credit(wire_id, stream, stream.grow(self._max_stream_window))
+
+    def _credit(self, wire_id: int, stream: _Stream, increment: int) -> None:
+        # A response that is complete needs no more credit.
+        if increment and not self._failed and not stream.message.complete:
+            self._credits[wire_id] = self._credits.get(wire_id, 0) + increment
+
+    def _update_window(self, wire_id: int, increment: int) -> None:
+        self._out.append(frame(WINDOW_UPDATE, 0, wire_id, _WORD.pack(increment)))
+
+    def prioritize(self, wire_id: int, value: bytes) -> None:
+        """Send PRIORITY_UPDATE (RFC 9218 section 7.1) with a value of the `priority` field."""
+        if not self._failed:
+            self._out.append(frame(PRIORITY_UPDATE, 0, 0, _WORD.pack(wire_id) + value))
+
+    def ping(self, payload: bytes) -> None:
+        """Send a PING of eight bytes."""
+        self._out.append(frame(PING, 0, 0, payload))
+
+    def pause(self) -> None:
+        """Tell that the peer has paused before what comes next: it does not flood."""
+        self._guard.earn(PAUSE_EARNS)
+
+    def take(self) -> bytes:
+        """Return the bytes to be sent, and forget them."""
+        if self._credits:
+            for wire_id, increment in self._credits.items():
+                if wire_id in self._streams and not self._failed:
+                    self._update_window(wire_id, increment)
+            self._credits.clear()
+        if not self._out:
+            return b""
+        data = b"".join(self._out)
+        self._out.clear()
+        return data
+
+    def close(self, error_code: int = 0) -> None:
+        """Send GOAWAY: the connection takes no more part."""
+        if not self._failed:
+            self._failed = True
+            self._out.append(frame(GOAWAY, 0, 0, struct.pack(">LL", 0, error_code)))
+
+    def _end(self, wire_id: int, stream: _Stream) -> None:
+        """Take note that the request is complete."""
+        stream.ended = True
+        if stream.message.complete:
+            del self._streams[wire_id]
+
+    # -- bytes in, events out ----------------------------------------------------------------
+
+    def receive(self, data: bytes) -> list[Event]:
+        """Take what came from the socket and tell what it meant."""
+        events: list[Event] = []
+        if self._failed:
+            return events
+        if self.pending:
+            data = self.pending + data
+        try:
+            self._receive_frames(data, events)
+        except Violation as violation:
+            self.pending = b""
+            self.close(violation.code)
+            reason = f"{violation.reason} ({code_name(violation.code)})"
+            events.append(ConnectionFailed(violation.code, reason, violation.not_http2))
+        return events
+
+    def _receive_frames(self, data: bytes, events: list[Event]) -> None:
+        """Take the frames that are complete, and keep what is left."""
+        streams, guard = self._streams, self._guard
+        at, end = 0, len(data)
+        if not self._greeted:
+            check_greeting(data[:64])
+        while end - at >= HEADER_SIZE:
+            head, flags, wire_id = FRAME_HEADER.unpack_from(data, at)
+            kind, length = head & 0xFF, head >> 8
+            wire_id &= MAX_WIRE_ID
+            start = at + HEADER_SIZE
+            stop = start + length
+            stream = streams.get(wire_id)
+            # Nearly all frames are of these two kinds, and nothing is wrong with their headers.
+            if (
+                stream is not None
+                and kind <= HEADERS
+                and not flags & _UNUSUAL
+                and length <= MAX_FRAME
+                and self._greeted
+                and not guard.block_of
+            ):
+                if stop > end:
+                    # Of a large one what has come is taken at once: a reader may not wait for the rest.
+                    if kind == DATA and end - start >= DEFAULT_FRAME:
+                        self._data(wire_id, stream, data[start:], end - start, False, events)
+                        self.pending = FRAME_HEADER.pack(stop - end << 8, flags, wire_id)
+                        return
+                    break
+                if kind == DATA:
+                    at = stop
+                    self._data(wire_id, stream, data[start:stop], length, flags & END_STREAM != 0, events)
+                    continue
+                if flags & END_HEADERS:
+                    at = stop
+                    self._block(wire_id, stream, data[start:stop], flags & END_STREAM != 0, events)
+                    continue
+            guard.check_header(kind, flags, wire_id, length, self._next_wire_id)
+            if stop > end:
+                break
+            self._receive_frame(kind, flags, wire_id, data[at:stop], events)
+            if self._failed:
+                break
+            at = stop
+        self.pending = data[at:]
+
+    def _receive_frame(self, kind: int, flags: int, wire_id: int, whole: bytes, events: list[Event]) -> None:
+        """Take a frame of any kind, whose header was checked."""
+        guard, payload = self._guard, whole[HEADER_SIZE:]
+        stream = self._streams.get(wire_id)
+        if kind == DATA:
+            size = data_size(flags, len(payload), payload[0] if payload else 0)
+            body = payload[1 : 1 + size] if flags & PADDED else payload
+            if stream is None:
+                guard.late_data(wire_id, len(payload))
+                self._consume_connection(len(payload))
+            else:
+                self._data(wire_id, stream, body, len(payload), flags & END_STREAM != 0, events)
+        elif kind in (HEADERS, CONTINUATION):
+            if kind == HEADERS and stream is None:
+                guard.late_headers(wire_id, len(payload))
+            take = guard.begin_block if kind == HEADERS else guard.continue_block
+            if (block := take(wire_id, flags, payload)) is not None:
+                self._block(wire_id, stream, block, guard.block_ends_stream, events)
+        else:
+            guard.spend_on(kind, len(payload))
+            if kind == WINDOW_UPDATE and wire_id:
+                self._widen(wire_id, stream, increment_of(payload), events)
+            elif kind in (SETTINGS, PING, WINDOW_UPDATE):
+                self._feed_h2(kind, whole, events)
+            elif kind == RST_STREAM and stream is not None:
+                del self._streams[wire_id]
+                guard.cut_short(wire_id, stream.left)
+                code = _WORD.unpack(payload)[0]
+                events.append(StreamFailed(wire_id, code, f"reset by the peer: {code_name(code)}", True))
+            elif kind == GOAWAY:
+                last, code = struct.unpack_from(">LL", payload)
+                events.append(GoAwayReceived(last & MAX_WIRE_ID, code, payload[8:]))
+
+    def _data(
+        self, wire_id: int, stream: _Stream, body: bytes, length: int, ends: bool, events: list[Event]
+    ) -> None:
+        """Take DATA of an open stream; `length` includes the padding, all of which is flow-controlled."""
+        message, size = stream.message, len(body)
+        if size >= USEFUL:
+            if self._guard.useless:
+                self._guard.earn(size // USEFUL)
+        elif size < TINY and not ends:
+            self._guard.spend(1)
+        try:
+            message.data(size, end_stream=ends)
+        except MalformedResponse as error:
+            self._fail_stream(wire_id, error, events)
+            self._guard.late_data(wire_id, length)
+            self._consume_connection(length)
+            return
+        stream.left -= length
+        if stream.left < 0:
+            raise Violation(ErrorCode.FLOW_CONTROL_ERROR, f"more DATA on stream {wire_id} than its window")
+        self._inbound -= length
+        if self._inbound < CONNECTION_WINDOW // 2:
+            self._refill()
+        if length > size:
+            self._credit(wire_id, stream, stream.consumed(length - size))
+        events.append(DataReceived(wire_id, body, ends))
+        if ends and stream.ended:
+            del self._streams[wire_id]
+
+    def _consume_connection(self, length: int) -> None:
+        """Take note of DATA that is of no use."""
+        self._inbound -= length
+        if self._inbound < CONNECTION_WINDOW // 2:
+            self._refill()
+
+    def _refill(self) -> None:
+        """Return the connection's window: on receipt, so that who does not read holds up nobody else.
+
+        Half of it is always left, and no frame is as large: the peer cannot exceed it.
+        """
+        self._update_window(0, CONNECTION_WINDOW - self._inbound)
+        self._inbound = CONNECTION_WINDOW
+
+    def _block(
+        self, wire_id: int, stream: _Stream | None, block: bytes, ends: bool, events: list[Event]
+    ) -> None:
+        """Take a whole header block; one that nobody waits for is decoded for the table's sake."""
+        try:
+            fields = self._decoder.decode(block)
+        except hpack.OversizedHeaderListError as error:
+            raise Violation(ErrorCode.ENHANCE_YOUR_CALM, f"{error} (max_header_list)") from error
+        except hpack.HPACKError as error:
+            raise Violation(ErrorCode.COMPRESSION_ERROR, f"no HPACK: {error}") from error
+        if stream is None:
+            return
+        message = stream.message
+        try:
+            kind = message.block(fields, end_stream=ends)
+        except MalformedResponse as error:
+            self._fail_stream(wire_id, error, events, over=ends and stream.ended)
+            return
+        if kind is _RESPONSE:
+            if self._guard.useless:
+                self._guard.earn(HEAD_EARNS)
+            events.append(ResponseReceived(wire_id, message.status, fields, message.length, ends))
+        elif kind is _TRAILERS:
+            events.append(TrailersReceived(wire_id, fields))
+        else:
+            self._guard.spend(1)
+            events.append(InformationalReceived(wire_id, int(fields[0][1]), fields))
+        if stream.ended and message.complete:
+            del self._streams[wire_id]
+
+    def _widen(self, wire_id: int, stream: _Stream | None, increment: int, events: list[Event]) -> None:
+        """Take the peer's credit for a body."""
+        if stream is None:
+            return
+        stream.outbound += increment
+        if stream.outbound > MAX_WINDOW:
+            code = ErrorCode.FLOW_CONTROL_ERROR
+            self.reset(wire_id, code)
+            reason = f"the peer overflowed our sending window: {code.name}"
+            events.append(StreamFailed(wire_id, code, reason, remote=False))
+            return
+        events.append(WindowOpened(wire_id))
+
+    def _fail_stream(
+        self, wire_id: int, error: MalformedResponse, events: list[Event], *, over: bool = False
+    ) -> None:
+        """Reset a stream; one that both sides have ended is `over` and may be reset no more."""
+        code = ErrorCode.PROTOCOL_ERROR if error.error_code is None else error.error_code
+        if over:
+            del self._streams[wire_id]
+        else:
+            self.reset(wire_id, code)
+        events.append(StreamFailed(wire_id, code, str(error), remote=False))
+
+    # -- the connection, which h2 runs -------------------------------------------------------
+
+    def _feed_h2(self, kind: int, whole: bytes, events: list[Event]) -> None:
+        """Have h2 deal with a frame of stream 0."""
+        if kind == WINDOW_UPDATE:  # without the reserved bit, which RFC 9113 section 6.9 has ignored
+            whole = frame(WINDOW_UPDATE, 0, 0, _WORD.pack(increment_of(whole[HEADER_SIZE:])))
+        try:
+            for event in self._h2.receive_data(whole):
+                self._translate(event, events)
+        except h2.exceptions.ProtocolError as error:
+            raise Violation(ErrorCode(error.error_code), str(error)) from error
+        self._out.append(self._h2.data_to_send())
+
+    def _translate(self, event: h2.events.Event, events: list[Event]) -> None:
+        match event:
+            case h2.events.RemoteSettingsChanged():
+                self._greeted = True
+                self._apply_settings()
+                events.append(SettingsReceived())
+            case h2.events.WindowUpdated():
+                events.append(WindowOpened(0))
+            case h2.events.PingAckReceived(ping_data=payload):
+                events.append(PingAcknowledged(payload))
+
+    def _apply_settings(self) -> None:
+        settings = self._h2.remote_settings
+        self.max_concurrent_streams = settings.max_concurrent_streams
+        self._max_frame = settings.max_frame_size
+        self._encoder.header_table_size = settings.header_table_size
+        change = settings.initial_window_size - self._peer_window
+        self._peer_window = settings.initial_window_size
+        for wire_id, stream in self._streams.items() if change else ():
+            stream.outbound += change
+            if stream.outbound > MAX_WINDOW:
+                raise Violation(
+                    ErrorCode.FLOW_CONTROL_ERROR, f"SETTINGS overflowed the window of stream {wire_id}"
+                )

@@ -1,0 +1,237 @@
+"""One request and its response, while they cross one connection or the next.
+
+A `Stream` is made by the connection, driven by `mux` and read by the response.  It outlives a
+socket: a request that the server did not process is submitted again, to another mux.
+
+Rule: only slots.py and mux.py change a stream, and only under the lock.  What is read without the
+lock is read after `complete` or `error` was set, when nothing changes any more.
+"""
+
+import threading
+from collections import deque
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from ..errors import HTTP2Error
+from ..messages.fields import Field
+from ..messages.request import Request
+
+if TYPE_CHECKING:
+    from ..http1.exchange import Exchange
+    from .connection import Mux
+
+# Pieces smaller than this are gathered in one buffer: an object for each would cost 40 times its bytes.
+SMALL_PIECE = 1024
+# And such a buffer is closed when it has grown to this.
+FULL_PIECE = 16384
+
+
+class Inbox:
+    """The part of a body that has arrived and was not read yet."""
+
+    __slots__ = ("_pieces", "_start", "size")
+
+    def __init__(self) -> None:
+        self._pieces: deque[bytes | bytearray] = deque()
+        self._start = 0  # how much of the first piece was taken
+        self.size = 0
+
+    def put(self, data: bytes) -> None:
+        """Add a piece at the end."""
+        self.size += len(data)
+        if len(data) >= SMALL_PIECE or not self._pieces:
+            self._pieces.append(data)
+            return
+        last = self._pieces[-1]
+        if isinstance(last, bytearray) and len(last) < FULL_PIECE:
+            last += data
+        else:
+            self._pieces.append(bytearray(data))
+
+    def take(self, limit: int) -> bytes:
+        """Take up to `limit` bytes from the front; a piece that is taken alone and whole is not copied."""
+        pieces = self._pieces
+        if len(pieces) == 1 and limit >= self.size and not self._start:  # nearly always
+            self.size = 0
+            return bytes(pieces.popleft())
+        room = limit - len(pieces[0]) + self._start
+        if room < 0:
+            start, self._start = self._start, self._start + limit
+            self.size -= limit
+            return bytes(pieces[0][start : self._start])
+        taken = [pieces.popleft()]
+        if self._start:
+            taken[0] = taken[0][self._start :]
+            self._start = 0
+        while pieces and room >= len(pieces[0]):
+            room -= len(pieces[0])
+            taken.append(pieces.popleft())
+        if pieces and room:
+            taken.append(pieces[0][:room])
+            self._start, room = room, 0
+        self.size -= limit - room
+        return bytes(taken[0]) if len(taken) == 1 else b"".join(taken)
+
+    def take_into(self, view: memoryview) -> int:
+        """Take from the front what there is room for; returns how many bytes that is."""
+        taken = 0
+        while self._pieces and taken < len(view):
+            piece, start = self._pieces[0], self._start
+            size = min(len(piece) - start, len(view) - taken)
+            whole = size == len(piece)
+            view[taken : taken + size] = piece if whole else piece[start : start + size]
+            taken += size
+            if start + size == len(piece):
+                self._pieces.popleft()
+                self._start = 0
+            else:
+                self._start = start + size
+        self.size -= taken
+        return taken
+
+    def put_back(self, data: bytes) -> None:
+        """Put what was taken back at the front."""
+        if not data:
+            return
+        if self._start:
+            self._pieces[0] = self._pieces[0][self._start :]
+            self._start = 0
+        self._pieces.appendleft(data)
+        self.size += len(data)
+
+    def peek(self) -> bytes:
+        """Return what is left of the piece at the front, without taking it; b"" if there is none."""
+        return bytes(self._pieces[0][self._start :]) if self._pieces else b""
+
+    def clear(self) -> None:
+        """Throw away what is there."""
+        self._pieces.clear()
+        self._start = self.size = 0
+
+
+class Stream:
+    """One request and its response.
+
+    Args:
+        stream_id: the id that the caller knows it by.
+        request: what is asked for.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "advanced",
+        "again_at",
+        "answered_before",
+        "complete",
+        "doubtful",
+        "error",
+        "given_up",
+        "heir",
+        "inbox",
+        "informational",
+        "length",
+        "mux",
+        "outgoing",
+        "outgoing_last",
+        "pushed_to",
+        "pushes",
+        "repeat",
+        "request",
+        "response_fields",
+        "sent",
+        "status",
+        "stream_id",
+        "taken",
+        "thread",
+        "told",
+        "trailers",
+        "tries",
+        "waiters",
+        "wanted",
+        "wire_id",
+        "written_at",
+    )
+
+    def __init__(self, stream_id: int, request: Request) -> None:
+        # -- set once --
+        self.stream_id = stream_id
+        self.request = request
+        self.thread = threading.get_ident()  # whose request it is
+        self.pushed_to: list[Stream]  # only if the server has opened it: the `pushes` of which it is one
+        # -- owned by the connection --
+        self.tries = 0  # how often it was sent again without the server having answered anything
+        self.answered_before = 0  # what its mux had had answered when it was submitted
+        self.doubtful = False  # an earlier try may have been processed
+        self.again_at = 0.0  # the monotonic time at which it may be sent again; 0: unknown
+        self.given_up = False  # nobody wants it any more: it is not to be sent again
+        self.heir: Exchange | None = None  # the same request, where it goes on over HTTP/1.1
+        # -- guarded by the mux's lock --
+        self.waiters: tuple[threading.Lock, ...] = ()  # mostly there is none, or one
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget what happened on the last connection: the request is to be sent on another."""
+        self.mux: Mux | None = None
+        self.wire_id = 0  # 0: not started
+        self.written_at = 0  # how many bytes went into the mux before the header block
+        self.outgoing: memoryview | None = None  # what of the body is still to be sent
+        self.outgoing_last = False  # END_STREAM follows it
+        self.sent = False  # END_STREAM is sent, or nobody wants the rest
+        self.status = 0  # 0: no final header block yet
+        # -- of what few responses have there is no list before it is needed --
+        self.response_fields: Sequence[Field] = ()
+        self.informational: tuple[tuple[int, list[Field]], ...] = ()
+        self.trailers: Sequence[Field] = ()
+        self.length: int | None = None  # of the body; None: not announced
+        self.pushes: list[Stream] | None = None  # what the server answers unasked, and nobody has taken
+        self.inbox = Inbox()
+        self.taken = 0  # bytes of the body that were read
+        self.advanced = 0  # credit given for unread bytes: see Mux._relieve_locked
+        self.complete = False  # the whole response has arrived
+        self.error: HTTP2Error | None = None
+        self.repeat = False  # it may be sent again although the server may have processed it
+        self.wanted = False  # somebody waits for its response
+        self.told = 0.0  # seconds of silence that were a timeout of its own already
+
+    @property
+    def settled(self) -> bool:
+        """Whether the response's header block, or its failure, has arrived."""
+        return bool(self.status) or self.error is not None
+
+    @property
+    def answered(self) -> bool:
+        """Whether anything of an answer has come: the peer has then processed the request.
+
+        A 1xx response counts: a server that sends 103 has looked at the request. A promise does not: it
+        answers another request. Whatever the peer says afterwards (GOAWAY with a lower number,
+        REFUSED_STREAM), an answered request is not sent again.
+        """
+        return bool(self.status or self.informational)
+
+    @property
+    def readable(self) -> int:
+        """How many bytes may be read now.
+
+        Those that complete the announced length are held back until the stream's end has arrived
+        too: a body is not complete before, whatever its length.
+        """
+        size = self.inbox.size
+        if self.complete or self.length is None or self.taken + size < self.length:
+            return size
+        return max(0, size - 1)
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether the whole body has arrived and was read."""
+        return self.complete and not self.inbox.size
+
+    def __repr__(self) -> str:
+        if self.error is not None:
+            state = f"failed: {self.error}"
+        elif self.complete:
+            state = "complete"
+        elif self.status:
+            state = f"status {self.status}, body under way"
+        else:
+            state = "waiting for the response" if self.wire_id else "queued"
+        return f"<Stream {self.stream_id} on wire {self.wire_id}: {state}, {self.inbox.size} bytes unread>"

@@ -1,0 +1,1 @@
+"""Many fetches at a time."""

@@ -1,0 +1,144 @@
+"""What threads do for a run of fetch_many(): dialling, HTTP/1.1, bodies that are files."""
+
+import contextlib
+import math
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any, Protocol
+
+from ..errors import again
+from ..fetching.response import FetchResponse
+from ..fetching.task import Task
+from ..origins.connection import Attempt
+from .budget import Budget, weight
+from .schedule import Schedule
+from .window import Window
+from .workers import MAX_THREADS, Workers
+
+if TYPE_CHECKING:
+    from ..pool import ConnectionPool
+
+
+class Settle(Protocol):
+    """Decides what follows a response or an error: see `Loop._settle()`."""
+
+    def __call__(
+        self,
+        window: Window,
+        task: Task,
+        response: FetchResponse | None,
+        error: Exception | None,
+        *,
+        reused: bool,
+        progress: bool = False,
+    ) -> None:
+        """Do so."""
+
+
+class Crew:
+    """The threads, and what they have under way.
+
+    Args:
+        pool: by whose connections.
+        schedule, budget: of the run.
+        settle: called in the loop with what came of a request.
+        wake: called by a thread that has done something.
+
+    Attributes:
+        jobs: the requests under way, by index.
+    """
+
+    def __init__(
+        self,
+        pool: "ConnectionPool",
+        schedule: Schedule,
+        budget: Budget,
+        settle: Settle,
+        wake: Callable[[], None],
+    ) -> None:
+        self._pool = pool
+        self._schedule = schedule
+        self._budget = budget
+        self._settle = settle
+        self._workers = Workers(MAX_THREADS, wake)
+        self.jobs: dict[int, tuple[Attempt, Window]] = {}
+        self._dials = 0
+
+    @property
+    def busy(self) -> bool:
+        """Whether a thread has something to do."""
+        return bool(self.jobs or self._dials)
+
+    @property
+    def hurries(self) -> bool:
+        """Whether a thread has done something."""
+        return bool(self._workers.posts)
+
+    def settle(self) -> None:
+        """Deal with what the threads have done.
+
+        Raises:
+            As `Workers.settle()`.
+        """
+        self._workers.settle()
+
+    def fetch(self, window: Window) -> None:
+        """Have the first request of a window done."""
+        task = self._schedule.unpark(window)
+        window.jobs += 1
+        attempt = Attempt()
+        self.jobs[task.index] = attempt, window
+        self._workers.run(
+            partial(self._fetch, task, attempt),
+            partial(self._fetched, window, task, attempt),
+        )
+
+    def _fetch(self, task: Task, attempt: Attempt) -> FetchResponse:
+        """Do it, on a thread."""
+        meter = self._budget.meter(task.index, task.deadline)
+        response = self._pool.hop(task, attempt, stream=False, meter=meter)
+        self._budget.charge(task.index, weight(response, body=False))
+        return response
+
+    def _fetched(
+        self,
+        window: Window,
+        task: Task,
+        attempt: Attempt,
+        response: FetchResponse | None,
+        error: Exception | None,
+    ) -> None:
+        window.jobs -= 1
+        del self.jobs[task.index]
+        self._settle(window, task, response, error, reused=attempt.reused, progress=attempt.progress)
+
+    def dial(self, window: Window, wanted: int, timeout: float | None) -> None:
+        """Have as many further connections dialled as would be filled: one while nothing is known."""
+        window.grounded = False
+        needed = 1 if window.origin.protocol is None else math.ceil(wanted / 100)
+        for _ in range(min(needed - window.dialling, window.origin.vacancies)):
+            window.dialling += 1
+            self._dials += 1
+            self._workers.run(
+                partial(window.origin.expand, timeout),
+                partial(self._dialled, window, timeout),
+            )
+
+    def _dialled(self, window: Window, timeout: float | None, _: Any, error: Exception | None) -> None:
+        window.dialling -= 1
+        self._dials -= 1
+        if error is not None and (window.flying or window.jobs or window.dialling):
+            window.grounded = True
+        elif error is not None:
+            # Where it was for want of time, what has more time than that tries again.
+            limit = timeout if isinstance(error, TimeoutError) else None
+            for task in self._schedule.unpark_late(window, limit):
+                self._settle(window, task, None, again(error), reused=False)
+        self._schedule.note(window)
+
+    def close(self) -> None:
+        """Break off what is under way. A finalizer may call: this waits for nothing."""
+        self._workers.close()
+        for attempt, _ in self.jobs.values():
+            with contextlib.suppress(Exception):
+                attempt.break_off()

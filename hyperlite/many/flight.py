@@ -1,0 +1,152 @@
+"""A request of fetch_many() while it is under way on HTTP/2."""
+
+import threading
+import time
+from collections.abc import Callable
+from typing import cast
+
+from ..errors import BodyTooLarge, RequestTimeout
+from ..fetching.hop import REDIRECT_BODY, REDIRECT_TIME
+from ..fetching.task import Task
+from ..http2.connection import Mux
+from ..http2.stream import Stream
+from ..messages.response import HTTP20Response
+from ..origins.origin import Lease
+from .window import Window
+
+# Unread bytes of a stream from which on they are taken, and its window opened: an eighth of the window.
+DRAIN = 128 << 10
+
+
+class Flight:
+    """A request on HTTP/2; it waits for its own stream.
+
+    Args:
+        touched: called, by any thread, when something has happened to it.
+        task: what is fetched.
+        window: that it is part of.
+        lease: the share of a connection that it has.
+        mux: of the connection, which lets go of it when it is closed.
+        stream: its own, not submitted yet.
+    """
+
+    __slots__ = (
+        "_by",
+        "_parts",
+        "_touched",
+        "counted",
+        "head",
+        "lease",
+        "mux",
+        "noted",
+        "reused",
+        "since",
+        "stream",
+        "task",
+        "window",
+    )
+
+    def __init__(
+        self,
+        touched: "Callable[[Flight], None]",
+        task: Task,
+        window: Window,
+        lease: Lease,
+        mux: Mux,
+        stream: Stream,
+    ) -> None:
+        self._touched = touched
+        self.task = task
+        self.window = window
+        self.lease = lease
+        self.mux = mux
+        self.stream = stream
+        self.reused = lease.connection.used
+        self._parts: list[bytes] = []  # of a body that exceeds DRAIN
+        self.head = 0  # bytes in the header fields of its response
+        self.counted = 0  # bytes of its response that the budget knows of
+        self.since = time.monotonic()  # when something happened last
+        self.noted = False
+        self._by: float | None = None  # when the body must be whole of an answer that another one follows
+        stream.waiters += (cast("threading.Lock", self),)
+
+    @property
+    def progress(self) -> bool:
+        """Whether the connection has brought a response to any request since this one was sent."""
+        return self.mux.answered > self.stream.answered_before
+
+    def release(self) -> None:
+        """Take note that something happened: to the mux, this is a lock on which a thread sleeps."""
+        if not self.noted:
+            self.noted = True
+            self._touched(self)
+
+    @property
+    def is_passed_over(self) -> bool:
+        """Whether an answer has come that another one follows, whatever becomes of its body."""
+        if self._by is None and self.stream.status >= 300 and self.task.goes_on(self._response()):
+            self._by = time.monotonic() + REDIRECT_TIME
+        return self._by is not None
+
+    def count(self) -> int:
+        """Return how many bytes of the response have come since this was last asked."""
+        stream = self.stream
+        if stream.status and not self.head:
+            self.head = sum([len(name) + len(value) for name, value in stream.response_fields]) + 1
+        arrived = self.head + stream.taken + stream.inbox.size
+        fresh, self.counted = arrived - self.counted, arrived
+        return fresh
+
+    def drain(self) -> None:
+        """Take much that has come, so that more can; a body that is too large ends the stream."""
+        stream = self.stream
+        if not self.is_passed_over:
+            if stream.inbox.size < DRAIN:
+                return
+            limit = self.task.options.max_body
+        else:
+            limit = REDIRECT_BODY
+        if stream.taken + stream.readable <= limit:
+            while readable := stream.readable:
+                self._parts.append(self.mux.read(stream, readable))
+        else:  # it is not read first: that would give credit to a stream that is reset
+            complaint = f"the body of {self.task.url} is longer than {limit} bytes"
+            self.mux.cancel(stream, BodyTooLarge(complaint))
+
+    def finish(self) -> tuple[HTTP20Response, bytes, Exception | None]:
+        """Return the response, its body, and why there is no more of that where not all has arrived."""
+        parts, stream = self._parts, self.stream
+        if not stream.complete:
+            cut = RequestTimeout(f"the body of {self.task.url} was not waited for: another response follows")
+            return self._response(), b"", stream.error or cut
+        while not stream.exhausted:
+            parts.append(self.mux.read(stream, stream.inbox.size))
+        return self._response(), parts[0] if len(parts) == 1 else b"".join(parts), None
+
+    def _response(self) -> HTTP20Response:
+        """Return the response, from which nothing is read."""
+        response = HTTP20Response.from_stream(self.stream, self.task.method)
+        response.fp = None
+        return response
+
+    def look_at_the_clock(self, now: float) -> None:
+        """End the stream if nothing has come for too long, or if the time for all of it is over."""
+        task, timeout = self.task, self.task.options.timeout
+        if task.deadline is not None and now >= task.deadline:
+            complaint = f"{task.url} was not fetched within {task.options.deadline:g} s"
+        elif timeout is not None and now - self.since >= timeout:
+            complaint = f"nothing came from {task.url} for {timeout:g} s"
+        elif self._by is not None and now >= self._by:
+            complaint = f"the body of {task.url} was not waited for: another response follows"
+            self.mux.cancel(self.stream, RequestTimeout(complaint))
+            return
+        else:
+            return
+        self.mux.cancel(self.stream, RequestTimeout(complaint))
+        self.mux.distrust(now - self.since)
+
+    def end(self) -> None:
+        """Give the stream up, unless all of it was taken, without waiting: a finalizer may call."""
+        self.stream.waiters = ()
+        if not self.stream.exhausted:
+            self.mux.abandon(self.stream)

@@ -1,0 +1,484 @@
+"""fetch_many(): one loop in the calling thread for all HTTP/2 connections, threads for the rest.
+
+::
+
+    requests ──> parked ──> under way ──> held ──> taken by the caller
+               (per origin) ╰───── a window of `concurrency` ─────╯
+
+- Each origin has a window (schedule.py).  What is under way and what waits to be taken fill it together,
+  so nothing is fetched that is not taken; it slides with each outcome that is taken.
+- HTTP/2 streams are driven here: when one of the sockets has something, its mux is pumped, and each
+  stream to which something happened notes itself in `_touched` (it is its own waiter, see baton.py).
+- Dialling, HTTP/1.1 and bodies that are files would block, and run on threads; these post what came
+  of it and ring the bell.
+- All this goes on only while the caller waits for the next outcome.
+
+Rule: threads touch nothing here but `_posts` and the bell.
+
+Rule: each request that was read has exactly one outcome.  An exception, of whatever class, in what is done
+for one request is that request's outcome (`_settle`); in what is done for a connection it is the failure of
+the requests on it (`_crash`).  What ends a run is what the iterable or `progress` raises, an interrupt,
+and the end of the generator.
+"""
+
+import contextlib
+import heapq
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from ..errors import ConnectionLost, RedirectError, RequestTimeout, again
+from ..fetching.proxy_rules import environment
+from ..fetching.response import FetchResponse, Outcome
+from ..fetching.task import Task
+from ..http2.connection import Mux
+from ..http2.stream import Stream
+from ..net.protocols import HTTP11
+from ..origins.connection import PooledConnection
+from ..origins.origin import Lease, Origin
+from .budget import Budget, weight
+from .crew import Crew
+from .flight import Flight
+from .order import Order
+from .poller import Poller
+from .schedule import Schedule
+from .source import Intake
+from .steering import Steering
+from .window import Window
+
+if TYPE_CHECKING:
+    from ..pool import ConnectionPool
+
+# Outcomes that are taken between two looks at what can be begun.
+OFTEN = 8
+# Seconds between two looks at who has timed out: at most, and as a part of the shortest timeout.
+LONGEST_TICK = 1.0
+SHORTEST_TICK = 0.02
+# Seconds after which to look whether others have given a connection back: they do not ring.
+STUCK_TICK = 0.05
+
+Progress = Callable[[int, int | None], object]
+
+
+def fetch_many(
+    pool: "ConnectionPool",
+    requests: Iterable[Any],
+    concurrency: int,
+    ordered: bool,
+    max_buffered: int,
+    progress: Progress | None,
+    options: dict[str, Any],
+) -> Iterator[Outcome]:
+    """Return the generator that `ConnectionPool.fetch_many()` describes; what is wrong is raised at once."""
+    if concurrency < 1:
+        raise ValueError("concurrency must be at least 1")
+    if max_buffered < 1:
+        raise ValueError("max_buffered must be at least 1")
+    return Loop(pool, requests, concurrency, ordered, max_buffered, progress, options).outcomes()
+
+
+class Loop:
+    """One run of fetch_many()."""
+
+    def __init__(
+        self,
+        pool: "ConnectionPool",
+        requests: Iterable[Any],
+        concurrency: int,
+        ordered: bool,
+        max_buffered: int,
+        progress: Progress | None,
+        defaults: dict[str, Any],
+    ) -> None:
+        self._pool = pool
+        options = pool.options(**defaults)
+        if options.proxies is None:
+            options = options._replace(proxies=environment())
+        self._progress = progress
+        self._intake = Intake(requests, concurrency, options)
+        self._order = Order(ordered)
+        self._schedule = Schedule(concurrency, self._order, self._is_busy)
+        # -- what goes on --
+        self._unfinished = 0
+        self._stuck: dict[Window, float] = {}  # where others have all connections; since when
+        self._flights: dict[int, Flight] = {}  # on HTTP/2, by index
+        self._landed: dict[Origin, list[Lease]] = {}  # leases to be given back, all at once
+        self._asleep: list[tuple[float, int, Task]] = []  # a heap: what is tried again later
+        # -- what is done --
+        self._done = 0
+        self._max_buffered = max_buffered
+        # -- waiting --
+        self._touched: deque[Flight] = deque()
+        self._looked = time.monotonic()  # for timeouts
+        self._tick = LONGEST_TICK
+
+    # -- the generator ----------------------------------------------------------------------------
+
+    def outcomes(self) -> Iterator[Outcome]:
+        """Yield an outcome for each request."""
+        self._poller = Poller()
+        self._budget = Budget(self._max_buffered, self._poller.wake)
+        self._crew = Crew(self._pool, self._schedule, self._budget, self._settle, self._poller.wake)
+        self._steering = Steering(self._budget, self._order, self._poller, self._flights, self._crew.jobs)
+        try:
+            while True:
+                if not self._order or self._done % OFTEN == 0:
+                    self._take_in()
+                    if not self._order or self._schedule.worth_it:
+                        self._start()
+                if self._order:
+                    outcome, failure = self._hand_over()
+                    yield outcome
+                    if failure is not None:
+                        raise failure
+                elif self._unfinished:
+                    self._turn()
+                elif self._intake.exhausted:
+                    return self._intake.finish()
+        finally:
+            self._close()
+
+    def _take_in(self) -> None:
+        """Read requests, as far ahead as there is use for it."""
+        for item in self._intake.take(self._schedule.parked, several=self._schedule.several):
+            self._unfinished += 1
+            if isinstance(item, Outcome):
+                self._deliver(None, item)
+            else:
+                self._park(item)
+
+    def _hand_over(self) -> tuple[Outcome, Exception | None]:
+        """Take the next outcome; and what `progress` has raised, which comes behind it.
+
+        The coding of its body is undone now: of one body at a time.
+        """
+        outcome, window = self._order.take()
+        self._budget.free(outcome.index)
+        if outcome.response is not None:
+            try:
+                _ = outcome.response.body
+            except Exception as error:
+                outcome.response, outcome.error = None, error
+        if window is not None:
+            window.busy -= 1
+            self._schedule.note(window)
+        self._done += 1
+        if self._progress is not None:
+            try:
+                self._progress(self._done, self._intake.total)
+            except Exception as failure:
+                return outcome, failure
+        return outcome, None
+
+    def _park(self, task: Task, *, first: bool = False) -> None:
+        """Put a task where it waits for its origin."""
+        try:
+            origin = self._pool.origin(task)
+        except Exception as error:  # the pool was closed meanwhile
+            self._deliver(None, Outcome(task.item, task.index, error=error))
+        else:
+            self._schedule.park(task, origin, first=first)
+
+    # -- starting ---------------------------------------------------------------------------------
+
+    def _start(self) -> None:
+        """Begin what can be begun; of a run that is full, what cannot wait."""
+        if self._budget.full:
+            if (urgent := self._schedule.urgent()) is not None:
+                self._launch(urgent, 1)
+            return
+        while (window := self._schedule.next()) is not None:
+            while (room := self._schedule.room(window)) and self._launch(window, room):
+                pass
+
+    def _launch(self, window: Window, room: int) -> bool:
+        """Begin requests of a window, `room` at most; false if they must wait."""
+        try:
+            return self._begin(window, room)
+        except Exception as error:  # its deadline passed while the caller was busy; the pool is closed; …
+            self._settle(window, self._schedule.unpark(window), None, error, reused=False)
+            return True
+
+    def _is_busy(self) -> bool:
+        """Tell whether anything goes on."""
+        return bool(self._flights) or self._crew.busy
+
+    def _begin(self, window: Window, room: int) -> bool:
+        """Begin the first request of a window, and more that go the same way; false if that must wait.
+
+        What is raised is the first request's failure, which still waits to be begun.
+        """
+        origin, task = window.origin, window.parked[0]
+        if origin.protocol == HTTP11 or not task.repeatable:
+            if window.jobs >= origin.max_connections:
+                return False
+            self._crew.fetch(window)
+            return True
+        leases = origin.try_lease(room, insist=not window.flying and not window.dialling)
+        if leases is not None:
+            self._send(window, leases)
+            return True
+        task.begin()
+        if not (window.grounded and window.flying):
+            self._crew.dial(window, room, task.patience())
+        if not window.flying and not window.dialling:
+            self._stuck.setdefault(window, time.monotonic())
+        return False
+
+    def _send(self, window: Window, leases: list[Lease]) -> None:
+        """Send requests on the HTTP/2 connection that was leased for them."""
+        connection = leases[0].connection
+        mux = connection.mux
+        flights: list[Flight] = []
+        try:
+            # None: the pool was closed in this very moment.
+            while mux is not None and leases and window.parked and window.parked[0].repeatable:
+                task = self._schedule.unpark(window)
+                try:
+                    if task.deadline is not None:
+                        task.patience()
+                    stream = Stream(0, connection.make(task))
+                except Exception as error:
+                    self._settle(window, task, None, error, reused=False)
+                    continue
+                flights.append(Flight(self._touch, task, window, leases.pop(), mux, stream))
+                window.flying += 1
+                self._flights[task.index] = flights[
+                    -1
+                ]  # now: one that is interrupted while it is sent is given up
+        finally:
+            self._give_back(window.origin, leases)
+        if mux is None or not flights:
+            return
+        try:
+            accepted = mux.submit([flight.stream for flight in flights])
+            if accepted:
+                self._poller.watch(mux)
+        except Exception as error:
+            self._crash(mux, error)
+            return
+        if accepted:
+            self._quicken(flights)
+        else:
+            self._recall(window, connection, flights)
+
+    def _recall(self, window: Window, connection: PooledConnection, flights: list[Flight]) -> None:
+        """Have requests wait again, as their connection takes no more."""
+        for flight in reversed(flights):
+            del self._flights[flight.task.index]
+            window.flying -= 1
+            self._schedule.put_back(window, flight.task)
+        self._give_back(window.origin, [flight.lease for flight in flights])
+        self._discard(window.origin, connection)
+
+    def _quicken(self, flights: list[Flight]) -> None:
+        """Look at the clock as often as the shortest time limit needs."""
+        for limits in {flight.task.options[:2] for flight in flights}:  # timeout and deadline
+            for seconds in limits:
+                if seconds is not None:
+                    self._tick = max(SHORTEST_TICK, min(self._tick, seconds / 10))
+
+    def _touch(self, flight: Flight) -> None:
+        """Take note, from any thread, that something happened to a stream."""
+        self._touched.append(flight)
+        self._poller.wake()
+
+    # -- waiting ----------------------------------------------------------------------------------
+
+    def _turn(self) -> None:
+        """Wait for something to happen, and deal with it."""
+        self._steer()
+        for mux, error in self._poller.poll(self._patience(), self._is_hurried):
+            self._pump(mux, error)
+            self._attend_all()
+            self._steer()
+        self._crew.settle()
+        now = self._attend_all()
+        while self._landed:
+            self._give_back(*self._landed.popitem())
+        while self._asleep and self._asleep[0][0] <= now:
+            self._park(heapq.heappop(self._asleep)[2], first=True)
+        for window in self._stuck:
+            self._schedule.note(window)
+        if now - self._looked >= self._tick:
+            self._looked = now
+            self._look_at_the_clock(now)
+
+    def _is_hurried(self) -> bool:
+        """Tell whether something has happened already."""
+        return bool(self._touched) or self._crew.hurries or self._steering.hurries
+
+    def _patience(self) -> float | None:
+        """Return how long to wait at most."""
+        if self._intake.wants(self._schedule.parked, several=self._schedule.several):
+            return 0
+        now = time.monotonic()
+        limits = [self._asleep[0][0] - now] if self._asleep else []
+        if self._flights:
+            limits.append(self._looked + self._tick - now)
+        if self._stuck:
+            limits.append(STUCK_TICK)
+        return max(0.0, min(limits)) if limits else None
+
+    def _look_at_the_clock(self, now: float) -> None:
+        for window, since in list(self._stuck.items()):
+            if window.flying or window.dialling or not window.parked:
+                del self._stuck[window]
+                continue
+            timeout, deadline = window.parked[0].options.timeout, window.parked[0].deadline
+            if (timeout is not None and now - since >= timeout) or (deadline is not None and now >= deadline):
+                complaint = f"no connection to {window.origin.key} was free for {now - since:.3g} s"
+                task = self._schedule.unpark(window)
+                self._settle(window, task, None, RequestTimeout(complaint), reused=False)
+        for flight in list(self._flights.values()):
+            if not self._budget.allows(flight.task.index):
+                flight.since = now  # its peer has to wait for us
+            try:
+                flight.look_at_the_clock(now)
+            except Exception as error:
+                self._land(flight, error)
+
+    # -- connections ------------------------------------------------------------------------------
+
+    def _pump(self, mux: Mux, error: Exception | None) -> None:
+        """Receive what has come on a connection, and send what can be sent."""
+        try:
+            if error is not None:
+                raise error
+            mux.pump(receive=self._poller.reads(mux))
+        except Exception as failure:
+            self._crash(mux, failure)
+
+    def _crash(self, mux: Mux, error: Exception) -> None:
+        """Fail the requests on a connection that has failed in a way of its own."""
+        self._poller.forget(mux)
+        lost = ConnectionLost(f"the connection cannot be used any more: {error!r}")
+        lost.__cause__ = error
+        flights = [flight for flight in self._flights.values() if flight.mux is mux]
+        for flight in flights:
+            self._discard(flight.window.origin, flight.lease.connection)
+            self._land(flight, again(lost))
+
+    def _discard(self, origin: Origin, connection: PooledConnection) -> None:
+        """Have nothing further sent on a connection."""
+        with contextlib.suppress(Exception):  # it is given up, and what is under way has its own failure
+            origin.discard(connection)
+
+    def _give_back(self, origin: Origin, leases: list[Lease]) -> None:
+        """End leases. What is raised, where a connection cannot be closed, is no request's failure."""
+        with contextlib.suppress(Exception):
+            origin.release(leases)
+
+    # -- what came of it --------------------------------------------------------------------------
+
+    def _steer(self) -> None:
+        """While as much is held as may be, have no more come than is needed to go on."""
+        for flight in self._steering.look():
+            self._attend(flight, time.monotonic())
+
+    def _attend_all(self) -> float:
+        """See what has happened to streams; returns when."""
+        now = time.monotonic()
+        while self._touched:
+            self._attend(self._touched.popleft(), now)
+        return now
+
+    def _attend(self, flight: Flight, now: float) -> None:
+        """See what has happened to a stream."""
+        flight.noted = False
+        flight.since = now
+        index, stream = flight.task.index, flight.stream
+        if self._flights.get(index) is not flight:
+            return
+        self._budget.charge(index, flight.count())
+        if stream.complete:
+            self._land(flight, None)
+        elif stream.error is not None:
+            self._land(flight, stream.error)
+        elif not self._budget.allows(index):
+            self._steering.stall(flight)
+        else:
+            try:
+                flight.drain()
+            except Exception as error:
+                self._land(flight, error)
+
+    def _land(self, flight: Flight, error: Exception | None) -> None:
+        """Make a response of a stream that is over, or that is given up for an error."""
+        window, task = flight.window, flight.task
+        del self._flights[task.index]
+        window.flying -= 1
+        self._landed.setdefault(window.origin, []).append(flight.lease)
+        response: FetchResponse | None = None
+        try:
+            if error is None or flight.is_passed_over:
+                response = self._pool.received(task, *flight.finish())
+        except Exception as failure:
+            error = error or failure
+        with contextlib.suppress(Exception):  # where its connection fails now, what came before that counts
+            flight.end()
+        self._settle(window, task, response, error, reused=flight.reused, progress=flight.progress)
+
+    def _settle(
+        self,
+        window: Window,
+        task: Task,
+        response: FetchResponse | None,
+        error: Exception | None,
+        *,
+        reused: bool,
+        progress: bool = False,
+    ) -> None:
+        """Decide whether that was all: an outcome, or another hop, or another try."""
+        pause: float | None = None
+        try:
+            if response is None:
+                assert error is not None
+                pause = self._pool.retry(task, error, reused=reused, progress=progress)
+            elif response.status >= 300:
+                pause = self._pool.follow(task, response)
+            if pause is not None:
+                self._budget.end_hop(task.index, 0 if response is None else weight(response))
+        except Exception as refusal:
+            if refusal is not error:
+                refusal.__context__ = error
+            response, error, pause = None, refusal, None
+        if pause is None:
+            if response is not None:
+                response.elapsed = time.monotonic() - task.started
+            elif not isinstance(error, RedirectError):  # which holds the redirects
+                self._budget.free(task.index)
+            self._deliver(window, Outcome(task.item, task.index, response, error))
+            return
+        window.busy -= 1
+        self._schedule.note(window)
+        if pause:
+            heapq.heappush(self._asleep, (time.monotonic() + pause, task.index, task))
+        else:
+            self._park(task, first=True)
+
+    def _deliver(self, window: Window | None, outcome: Outcome) -> None:
+        self._unfinished -= 1
+        held_up = self._order.put(outcome, window)
+        if window is not None:
+            self._schedule.note(window)  # a connection has room again, though the outcome may be held
+        if held_up is not None:
+            self._schedule.note(held_up)
+
+    # -- the end ----------------------------------------------------------------------------------
+
+    def _close(self) -> None:
+        """Give up what is under way. It may be a finalizer that calls: nothing here waits."""
+        for flight in self._flights.values():
+            with contextlib.suppress(Exception):  # its connection has failed: the others are given up as well
+                flight.end()
+            flight.lease.abandon()
+        self._flights.clear()
+        for leases in self._landed.values():
+            for lease in leases:
+                lease.abandon()
+        self._landed.clear()
+        self._budget.close()
+        self._crew.close()
+        self._poller.close()

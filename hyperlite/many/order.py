@@ -1,0 +1,71 @@
+"""The order in which fetch_many() yields what is done: that of the requests, or as it comes.
+
+Where there is an order, all that is done before its turn is held, and takes up room in the window of its
+origin.  So the one request that all the others wait for has room in any window.
+"""
+
+from collections import deque
+
+from ..fetching.response import Outcome
+from ..fetching.task import Task
+from .window import Window
+
+# With the window in which it takes up room, if it has got so far.
+Done = tuple[Outcome, Window | None]
+
+
+class Order:
+    """Outcomes on their way to the caller; true if there is one to be taken.
+
+    Args:
+        kept: the requests' own order is.
+    """
+
+    def __init__(self, kept: bool) -> None:
+        self._kept = kept
+        self._ready: deque[Done] = deque()
+        self._early: dict[int, Done] = {}
+        self._parked: dict[int, Window] = {}  # where a request waits to be begun
+        self._next = 0
+
+    def __bool__(self) -> bool:
+        return bool(self._ready)
+
+    def park(self, task: Task, window: Window) -> None:
+        """Take note of where a request waits to be begun."""
+        if self._kept:
+            self._parked[task.index] = window
+
+    def unpark(self, task: Task) -> None:
+        """Take note that it waits no more."""
+        if self._kept:
+            self._parked.pop(task.index, None)
+
+    @property
+    def awaited(self) -> int | None:
+        """The index of the request before which nothing can be taken; None if there is no order."""
+        return self._next if self._kept else None
+
+    @property
+    def where(self) -> Window | None:
+        """Where the request that is awaited waits to be begun, if it does."""
+        return self._parked.get(self._next)
+
+    def waits_for(self, task: Task) -> bool:
+        """Tell whether nothing can be taken before this request is done."""
+        return self._kept and task.index == self._next
+
+    def put(self, outcome: Outcome, window: Window | None) -> Window | None:
+        """Add an outcome; returns where the request waits to be begun that is wanted next, if it does."""
+        if not self._kept:
+            self._ready.append((outcome, window))
+            return None
+        self._early[outcome.index] = outcome, window
+        while self._next in self._early:
+            self._ready.append(self._early.pop(self._next))
+            self._next += 1
+        return self._parked.get(self._next)
+
+    def take(self) -> Done:
+        """Take the first of those that are ready."""
+        return self._ready.popleft()

@@ -1,0 +1,156 @@
+"""One thread that polls many HTTP/2 connections."""
+
+import contextlib
+import selectors
+import time
+from collections.abc import Callable, Collection
+
+from ..errors import ConnectionLost
+from ..http2.connection import Mux
+from ..net.bell import Bell
+from ..net.forking import watch
+from ..net.timeouts import pollable
+
+# A connection to which something happened; or which cannot be polled, and why.
+Event = tuple[Mux, Exception | None]
+
+
+class Poller:
+    """Waits for many muxes at once.
+
+    A mux that is watched keeps its descriptor open until it is forgotten here, though another thread closes
+    the connection: the number cannot become another socket's meanwhile.
+    """
+
+    def __init__(self) -> None:
+        self._polling = False
+        self._foreign = False  # this is the child of the process that polls
+        self._only: Collection[Mux] | None = None
+        self._watched: dict[Mux, tuple[int, int]] = {}  # the descriptor, and what is waited for
+        self._bell = Bell()
+        try:
+            self._selector = selectors.DefaultSelector()
+        except BaseException:
+            self._bell.close()
+            raise
+        self._selector.register(self._bell, selectors.EVENT_READ)
+        watch(self)
+
+    def watch(self, mux: Mux) -> None:
+        """Poll this mux from now on, until it is closed.
+
+        Raises:
+            OSError, ValueError, KeyError: the selector does not take it.
+        """
+        if mux in self._watched or (number := mux.attach()) is None:
+            return
+        self._watched[mux] = number, 0
+        try:
+            self._adjust(mux)
+        except Exception:
+            self.forget(mux)
+            raise
+
+    def read_only(self, muxes: Collection[Mux] | None) -> None:
+        """Receive on these muxes alone from now on; on all with None. All go on sending."""
+        self._only = muxes
+
+    def reads(self, mux: Mux) -> bool:
+        """Tell whether to receive on this mux."""
+        return self._only is None or mux in self._only
+
+    def poll(self, timeout: float | None, hurry: Callable[[], bool]) -> list[Event]:
+        """Wait until something happens, at most `timeout` seconds; not at all if there is reason to hurry.
+
+        Returns:
+            The muxes that have something to be received, or can send on.
+
+        Raises:
+            ConnectionLost: this process is a child of the one in which the poller was made.
+        """
+        if self._foreign:
+            raise ConnectionLost("this run of fetch_many() belongs to the parent of this process")
+        events, asked = self._look()
+        for mux in asked:
+            if (grace := mux.grace) is not None:
+                timeout = grace if timeout is None else min(timeout, grace)
+        start = time.monotonic()
+        self._polling = True  # before it is asked whether to hurry: a thread that comes later than that rings
+        try:
+            ready = self._selector.select(0 if hurry() or events else pollable(timeout))
+        finally:
+            self._polling = False
+        spent = time.monotonic() - start
+        for key, _ in ready:
+            if key.data is None:
+                self._bell.hush()
+            else:
+                events.append((key.data, None))
+                asked.discard(key.data)
+        for mux in asked:
+            try:
+                mux.unheard(spent)
+            except Exception as error:
+                events.append((mux, error))
+        return events
+
+    def _look(self) -> tuple[list[Event], set[Mux]]:
+        """Adjust what is waited for; return what cannot be, and which muxes wait for a sign of life."""
+        broken: list[Event] = []
+        asked: set[Mux] = set()
+        for mux in list(self._watched):
+            try:
+                self._adjust(mux)
+            except Exception as error:
+                self.forget(mux)
+                broken.append((mux, error))
+            else:
+                if mux.grace is not None and self.reads(mux):
+                    asked.add(mux)
+        return broken, asked
+
+    def _adjust(self, mux: Mux) -> None:
+        """Wait for what this mux waits for now; not at all if it is closed."""
+        if mux.closed:
+            self.forget(mux)
+            return
+        number, known = self._watched[mux]
+        wanted = selectors.EVENT_READ if self.reads(mux) else 0
+        if mux.wants_write:
+            wanted |= selectors.EVENT_WRITE
+        if wanted == known:
+            return
+        if known and wanted:
+            self._selector.modify(number, wanted, mux)
+        elif known:
+            self._selector.unregister(number)
+        else:
+            self._selector.register(number, wanted, mux)
+        self._watched[mux] = number, wanted
+
+    def forget(self, mux: Mux) -> None:
+        """Poll this mux no more, if it is polled."""
+        if mux in self._watched:
+            number, known = self._watched.pop(mux)
+            if known:
+                with contextlib.suppress(KeyError, ValueError, OSError):
+                    self._selector.unregister(number)
+            mux.detach()
+
+    def wake(self) -> None:
+        """End a poll that is under way; any thread may, at any time."""
+        if self._polling:
+            self._bell.ring()
+
+    def close(self) -> None:
+        """Close what was opened here; the connections stay. A finalizer may call: this waits for nothing."""
+        self._selector.close()
+        while self._watched:
+            self._watched.popitem()[0].detach()
+        self._bell.close()
+
+    def after_fork(self) -> None:
+        """In the child: what it changed in the selector would be changed in its parent's too."""
+        self._foreign = True
+        self._watched.clear()
+        self._selector.close()

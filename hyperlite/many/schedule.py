@@ -1,0 +1,164 @@
+"""Which request of fetch_many() is begun next: a window for each origin, and the origins in turn."""
+
+import time
+from collections import deque
+from collections.abc import Callable
+
+from ..fetching.task import Task
+from ..origins.origin import Origin
+from .order import Order
+from .window import Window
+
+# Origins that are talked to at once: each has a connection open.
+MAX_ORIGINS = 200
+# A window is refilled, while outcomes wait to be taken, when such a part of it is free: one write for many.
+BATCH = 2
+
+
+class Schedule:
+    """The windows of a run.
+
+    Args:
+        concurrency: how wide a window is.
+        order: in which outcomes are taken.
+        is_busy: tells whether anything is under way.
+
+    Attributes:
+        parked: how many requests wait to be begun.
+    """
+
+    def __init__(self, concurrency: int, order: Order, is_busy: Callable[[], bool]) -> None:
+        self.parked = 0
+        self._concurrency = concurrency
+        self._order = order
+        self._is_busy = is_busy
+        self._windows: dict[Origin, Window] = {}
+        self._startable: dict[Window, None] = {}  # in which something can perhaps be started
+        self._inactive: deque[Window] = deque()  # which wait to be among the MAX_ORIGINS
+        self._active = 0
+        self._seen = 0  # origins, ever
+
+    @property
+    def several(self) -> bool:
+        """Whether there is more than one origin."""
+        return self._seen > 1
+
+    @property
+    def worth_it(self) -> bool:
+        """Whether enough can be begun to do so while there are outcomes to be taken."""
+        batch = max(1, self._concurrency // BATCH)
+        return any(self._concurrency - window.busy >= batch for window in self._startable)
+
+    def park(self, task: Task, origin: Origin, *, first: bool) -> None:
+        """Put a request where it waits for its origin, `first` or last."""
+        window = self._windows.get(origin)
+        if window is None:
+            window = self._windows[origin] = Window(origin)
+            self._seen += 1
+        self._order.park(task, window)
+        if first:
+            window.parked.appendleft(task)
+        else:
+            window.parked.append(task)
+        self.parked += 1
+        self.note(window)
+
+    def unpark(self, window: Window) -> Task:
+        """Take the first request of a window, and start its clock."""
+        self.parked -= 1
+        window.busy += 1
+        task = window.parked.popleft()
+        self._order.unpark(task)
+        task.begin()
+        return task
+
+    def unpark_late(self, window: Window, waited: float | None) -> list[Task]:
+        """Take those requests of a window that have no time left after so many seconds; all with None."""
+        taken: list[Task] = []
+        for _ in range(len(window.parked)):
+            if waited is None or _is_over(window.parked[0], waited):
+                taken.append(self.unpark(window))
+            else:
+                window.parked.rotate(-1)
+        return taken
+
+    def put_back(self, window: Window, task: Task) -> None:
+        """Undo `unpark()`."""
+        self.parked += 1
+        window.busy -= 1
+        self._order.park(task, window)
+        window.parked.appendleft(task)
+
+    def note(self, window: Window) -> None:
+        """Have a look at a window soon; or forget it, if nothing is left of it."""
+        if window.parked:
+            self._startable[window] = None
+        elif not window.busy and not window.dialling:
+            self._windows.pop(window.origin, None)
+            self._startable.pop(window, None)
+            if window.active:
+                window.active = False
+                self._active -= 1
+                self._admit()
+
+    def next(self) -> Window | None:
+        """Return a window in which something can perhaps be begun now; None if there is none."""
+        if not self._startable and self._inactive and not self._is_busy():
+            self._admit()  # all wait for one that comes before them in the order
+        while self._startable:
+            window, _ = self._startable.popitem()
+            if window.parked and (window.active or self._activate(window)):
+                return window
+        return None
+
+    def urgent(self) -> Window | None:
+        """Return the window in which a request is to be begun though the run is full, if there is one.
+
+        It is the first there: the one that is awaited, where there is an order; or any, if nothing goes on.
+        """
+        if self._order.awaited is None:
+            return (
+                None if self._is_busy() else next((one for one in self._windows.values() if one.parked), None)
+            )
+        window = self._order.where
+        if window is not None:
+            task = next(task for task in window.parked if self._order.waits_for(task))
+            window.parked.remove(task)
+            window.parked.appendleft(task)
+        return window
+
+    def room(self, window: Window) -> int:
+        """Return how many requests of a window may be begun now."""
+        if not window.parked:
+            return 0
+        room = min(self._concurrency - window.busy, len(window.parked))
+        if room > 0:
+            return room
+        first = window.parked[0]
+        # It had its place before, or all others wait for it.
+        return int(bool(first.started) or self._order.waits_for(first))
+
+    def _activate(self, window: Window) -> bool:
+        """Count an origin among those that are talked to, or have it wait until another one is done."""
+        if self._active >= MAX_ORIGINS and self._is_busy():
+            if not window.waiting:
+                window.waiting = True
+                self._inactive.append(window)
+            return False
+        window.active = True
+        self._active += 1
+        return True
+
+    def _admit(self) -> None:
+        """Have the next of those that wait to be talked to started."""
+        if self._inactive:
+            window = self._inactive.popleft()
+            window.waiting = False
+            self._startable[window] = None
+
+
+def _is_over(task: Task, waited: float) -> bool:
+    """Tell whether a request has no time left, after so many seconds of a wait."""
+    timeout = task.options.timeout
+    late = task.deadline is not None and time.monotonic() >= task.deadline
+    return late or (timeout is not None and timeout <= waited)

@@ -1,0 +1,107 @@
+"""What fetch_many() is given: read lazily, and made into tasks."""
+
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from ..fetching.redirects import Header
+from ..fetching.response import FetchRequest, Outcome
+from ..fetching.task import Options, Task, limits, make_task, with_defaults
+from ..messages.urls import parse
+
+# How far to read ahead of what is under way, in units of `concurrency`: little while all requests are
+# for one origin, more where others may be behind those in the way. What has a length is in memory anyhow.
+AHEAD_OF_ONE = 5
+AHEAD_OF_MANY = 100
+# How many requests are read before what has been read is sent, and how many seconds that may take: what
+# they are read from may be slow.
+PIECE = 128
+TURN = 0.005
+
+
+class Intake:
+    """The requests that are still to be begun.
+
+    Attributes:
+        exhausted: there are no more.
+        total: how many there are in all, or None.
+    """
+
+    def __init__(self, requests: Iterable[Any], concurrency: int, options: Options) -> None:
+        self._source = iter(requests)
+        self._options = options
+        self._concurrency = concurrency
+        self.total = len(requests) if isinstance(requests, Sequence) else None
+        self.exhausted = False
+        self._failure: Exception | None = None  # of the source
+        self._taken = 0
+        self._headers: list[Header] | None = None  # of a request of which only the URL is given
+
+    def wants(self, parked: int, *, several: bool) -> bool:
+        """Tell whether to read on, while so many are waiting.
+
+        Args:
+            parked: how many were read, and are not under way.
+            several: they are for more than one origin.
+        """
+        ahead = AHEAD_OF_MANY if several or self.total is not None else AHEAD_OF_ONE
+        return not self.exhausted and parked < self._concurrency * ahead
+
+    def take(self, parked: int, *, several: bool) -> Iterator[Task | Outcome]:
+        """Yield some tasks; or the outcome, where there is none to be made of a request.
+
+        Args:
+            parked, several: as for `wants`.
+        """
+        start = time.monotonic()
+        for number in range(PIECE):
+            if not self.wants(parked + number, several=several):
+                return
+            if number % 8 == 7 and time.monotonic() - start > TURN:
+                return
+            try:
+                item = next(self._source)
+            except StopIteration:
+                self.exhausted = True
+                return
+            except Exception as error:
+                self.exhausted, self._failure = True, error
+                return
+            index = self._taken
+            self._taken += 1
+            try:
+                task = self._make_task(item, index)
+            except Exception as error:  # whatever it is that the item's own methods raise
+                yield Outcome(item, index, error=error)
+            else:
+                yield task
+
+    def finish(self) -> None:
+        """Raise what the source has raised, now that all that it gave before is done."""
+        if self._failure is not None:
+            raise self._failure
+
+    def _make_task(self, item: Any, index: int) -> Task:
+        options = self._options
+        if isinstance(item, str):
+            url = parse(item)
+            if self._headers is None:
+                self._headers = with_defaults([], url._replace(user=None), options)
+            headers = self._headers if url.user is None else with_defaults([], url, options)
+            return Task(url, "GET", headers, None, options, item=item, index=index)
+        request = FetchRequest(**item) if isinstance(item, Mapping) else item
+        if not isinstance(request, FetchRequest):
+            raise TypeError(f"a request is a URL, a FetchRequest or a mapping, not {type(item).__name__}")
+        own = {name: getattr(request, name) for name in ("timeout", "deadline", "redirects")}
+        own = {name: value for name, value in own.items() if value is not None}
+        return make_task(
+            request.url,
+            request.method,
+            options._replace(**limits(own)) if own else options,
+            headers=request.headers,
+            body=request.body,
+            json=request.json,
+            params=request.params,
+            item=item,
+            index=index,
+        )

@@ -1,0 +1,1 @@
+"""What is said, on either protocol: requests, fields, responses and their rules."""

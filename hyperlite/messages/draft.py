@@ -1,0 +1,208 @@
+"""A request that is put together in http.client's steps: putrequest(), putheader(), endheaders().
+
+::
+
+    Draft ── put() ──> Draft ── request() ──> PutRequest ── send() … ──> its framing shows the end
+
+Rule: what is wrong with a part is said when that part comes, and the draft is then as it was before.
+"""
+
+import http.client as http_client
+import threading
+from collections.abc import Iterable
+from typing import Any
+
+from .chunked import Dechunker
+from .fields import Field, HeaderValue, asks_for_upgrade, name_bytes, request_fields, value_bytes
+from .request import UNSET, Request, framed, split_body
+
+_FRAMING = frozenset({b"content-length", b"transfer-encoding"})
+
+
+class Draft:
+    """The head of a request that has been begun and not been sent.
+
+    Args:
+        method, url: as for `Request`.
+        scheme, authority: of the connection's origin.
+        skip_host: the caller puts `Host`; without one the request is for `authority` all the same.
+        skip_accept_encoding: no `Accept-Encoding: identity` is added.
+
+    Raises:
+        ValueError, http.client.InvalidURL: the method or the URL may not be sent.
+    """
+
+    __slots__ = ("_authority", "_method", "_put", "_scheme", "_skip_host", "_url")
+
+    def __init__(
+        self,
+        method: str,
+        url: str,
+        scheme: bytes,
+        authority: bytes,
+        *,
+        skip_host: bool = False,
+        skip_accept_encoding: bool = False,
+    ) -> None:
+        request_fields(method, url, scheme, authority, ())  # which checks them
+        self._method, self._url = method, url
+        self._scheme, self._authority = scheme, authority
+        self._skip_host = skip_host
+        self._put: list[tuple[str | bytes, Field]] = []  # each name as the caller spells it, and the field
+        if not skip_accept_encoding:
+            self.put("Accept-Encoding", "identity")
+
+    def put(self, name: str | bytes, *values: HeaderValue) -> None:
+        """Add a header field; of several values one is made, with a space between them.
+
+        Raises:
+            ValueError: it may not be sent, or contradicts what was put before.
+            TypeError: the name or a value is of a type that none can be.
+        """
+        field = name_bytes(name), value_bytes(b" ".join([value_bytes(value) for value in values]))
+        if field[0] == b"host":
+            if not self._skip_host:
+                raise ValueError("putrequest() has put Host already: skip_host=True leaves it to putheader()")
+            if any(known == b"host" for _, (known, _) in self._put):
+                raise ValueError("a second Host: servers differ in which of two they believe")
+        elif field[0] in _FRAMING:
+            framed([*(known for _, known in self._put), field])
+        self._put.append((name, field))
+
+    def request(
+        self, body: Any, blocksize: int, *, encode_chunked: bool, deadline: float | None
+    ) -> "PutRequest":
+        """Return the request; the draft is as it was before.
+
+        Args:
+            body, encode_chunked: as for `endheaders()`.
+            blocksize: bytes that are read at a time of a file.
+            deadline: as for `Request`.
+
+        Raises:
+            As `PutRequest`.
+        """
+        return PutRequest(
+            self._method,
+            self._url,
+            self._put,
+            self._scheme,
+            self._authority,
+            body,
+            blocksize,
+            encode_chunked=encode_chunked,
+            deadline=deadline,
+        )
+
+
+class PutRequest(Request):
+    """A request to which nothing is added but what http.client's `putrequest()` adds.
+
+    Its header fields announce the body: a length, or chunks that the caller frames by hand.  What of it is
+    not given here comes by `send()`, and the framing shows where it ends.  A body that was not announced is
+    whole; one in memory gets its content-length, without which a server would not see it on HTTP/1.1.
+
+    Args:
+        put: each field's name as it is spelled, and the field, checked.
+        body: all of the body, or its beginning; None: there is none yet.
+        encode_chunked: `body` is all of it, and is not in chunks.
+        Others: as for `Request`.
+
+    Raises:
+        http.client.CannotSendRequest: the body is longer than its content-length.
+        ValueError: it is said to be chunked, and is not.
+        TypeError: it is no body.
+    """
+
+    __slots__ = ("_chunks",)
+
+    def __init__(
+        self,
+        method: str,
+        url: str,
+        put: list[tuple[str | bytes, Field]],
+        scheme: bytes,
+        authority: bytes,
+        body: Any,
+        blocksize: int,
+        *,
+        encode_chunked: bool,
+        deadline: float | None,
+    ) -> None:
+        self.method, self.url = method, url or "/"
+        self.encode_chunked = encode_chunked
+        self.headers = [(name, value) for name, (_, value) in put]
+        self.checked = [field for _, field in put]
+        self.trailers = []
+        self.timeout, self.deadline = UNSET, deadline
+        given, length, chunked = framed(self.checked)
+        self.expects = False
+        self.upgrades = asks_for_upgrade(self.checked)
+        by_hand = chunked and not (encode_chunked and body is not None)
+        self._chunks = Dechunker() if by_hand else None
+        self.body, self.pieces = split_body(body, blocksize)
+        self.open = by_hand or (length is not None and self.pieces is not None)
+        if by_hand:
+            self._take_chunks()
+        elif length is not None and self.pieces is None:
+            self._take_length(length)
+        elif self.body is not None and not chunked:
+            given = [*given, (b"content-length", b"%d" % len(self.body))]
+        self.left = length if self.open else None
+        if self.open:
+            self.body, self.pieces = None, iter(())
+        self._look_ahead(given, dict(given))
+        self.fields = request_fields(method, url, scheme, authority, given)
+
+    def _take_chunks(self) -> None:
+        """Take a body out of its chunks if it is all there and in memory; else it comes by `send()`."""
+        if self.body is not None:
+            chunks = Dechunker()
+            parts = chunks.take(self.body)
+            if chunks.done and not chunks.trailers:  # which the head would have to announce on HTTP/1.1
+                self.body, self._chunks, self.open = b"".join(parts), None, False
+
+    def _take_length(self, length: int) -> None:
+        """Compare a body in memory with its length: what is missing comes by `send()`."""
+        size = len(self.body or b"")
+        if size > length:
+            raise http_client.CannotSendRequest(
+                f"the body has {size} bytes, and its content-length says {length}"
+            )
+        self.open = size < length
+
+    def contents(self, piece: bytes | memoryview) -> Iterable[bytes | memoryview]:
+        """Return what a piece that `send()` is given has in it of the body.
+
+        Raises:
+            ValueError: it is no chunk, and nothing of it was taken.
+        """
+        if self._chunks is None:
+            return (piece,)
+        parts = self._chunks.take(piece)
+        self.trailers = self._chunks.trailers
+        return parts
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the framing shows that the body has come to its end."""
+        return self.left == 0 if self._chunks is None else self._chunks.done
+
+    def check_whole(self) -> None:
+        """Raise CannotSendRequest if less of the body was sent than was announced."""
+        super().check_whole()
+        if self._chunks is not None and not self._chunks.done:
+            raise http_client.CannotSendRequest("the request is not complete: the last chunk is missing")
+
+
+class Drafts(threading.local):
+    """The request that each thread has begun and not sent; it is gone with its thread."""
+
+    draft: Draft | None = None
+
+    def refuse_another(self) -> None:
+        """Raise CannotSendRequest if this thread has begun a request."""
+        if self.draft is not None:
+            raise http_client.CannotSendRequest(
+                "this thread has begun a request with putrequest(): endheaders() sends it, cancel() drops it"
+            )

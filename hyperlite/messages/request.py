@@ -1,0 +1,373 @@
+"""What a caller asked for, checked once, in a form that either protocol can send, and send again.
+
+The rules are those of http.client's `request()`: which header fields it adds by itself, what it
+takes for a body, and when the length of that is known.
+"""
+
+import http.client as http_client
+import io
+from collections.abc import Container, Iterable, Iterator, Sequence
+from typing import Any
+
+from .chunked import unwrap
+from .fields import (
+    PATH,
+    Field,
+    Headers,
+    HeaderValue,
+    asks_for_upgrade,
+    header_fields,
+    header_items,
+    request_fields,
+    target_bytes,
+    trailer_fields,
+)
+
+# As http.client: bodies are expected with these methods, so their absence is stated too.
+_METHODS_EXPECTING_BODY = frozenset({"PATCH", "POST", "PUT"})
+# What may be sent again when nobody knows whether it was processed (RFC 9110 section 9.2.1: safe methods).
+SAFE_TO_REPEAT = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
+
+
+# A request's timeout that is the connection's.
+UNSET: Any = object()
+# How urgent a response is (RFC 9218): 0 (most) to 7, by itself or with whether it is of use in pieces.
+Priority = int | tuple[int, bool]
+
+# Of a content-length: no body is longer than 2 ** 63 bytes.
+MAX_LENGTH_DIGITS = 19
+
+_CONTINUE = b"100-continue"
+_ACCEPT_ENCODING = (b"accept-encoding", b"identity")
+_NONE: list[Field] = []  # one for all, in which nobody puts anything
+_USUAL = [_ACCEPT_ENCODING]
+
+
+class Request:
+    """One request to one origin.
+
+    Attributes:
+        method, url: as the caller gave them; nothing is "/", as in http.client.
+        headers: the caller's (name, value) pairs, as they were when the request was made.
+        checked: the same pairs in the same order, in the form in which they may be sent.
+        bare: nothing follows the header block.
+        fields: the HTTP/2 field list.
+        body: the whole body, where it is in memory; such a request can be sent again.
+        pieces: the body piece by piece, where it is a file or an iterable; it can be sent once.
+        left: bytes of a body that is not in memory, announced and not sent yet; None: it was not announced.
+        encode_chunked: as in http.client's `request()`; HTTP/2 has no such thing.
+        open: the body is to come by `send()`, and its end by `end()`.
+        expects: the body is to wait for 100 Continue (RFC 9110 section 10.1.1), and has not been asked for.
+        trailers: the fields that are sent behind the body.
+        upgrades: it asks to go on in another protocol, and so is for HTTP/1.1.
+        timeout: seconds that each step may last, None for no limit; `UNSET`: the connection's.
+        deadline: the monotonic time by which all of the exchange must be over, or None.
+    """
+
+    __slots__ = (
+        "bare",
+        "body",
+        "checked",
+        "deadline",
+        "encode_chunked",
+        "expects",
+        "fields",
+        "headers",
+        "left",
+        "method",
+        "open",
+        "pieces",
+        "timeout",
+        "trailers",
+        "upgrades",
+        "url",
+    )
+
+    def __init__(
+        self,
+        method: str,
+        url: str,
+        body: Any,
+        headers: Headers,
+        scheme: bytes,
+        authority: bytes,
+        blocksize: int,
+        encode_chunked: bool = False,
+        end_stream: bool = True,
+        trailers: Headers | None = None,
+        priority: Priority | None = None,
+        timeout: Any = UNSET,
+        deadline: float | None = None,
+    ) -> None:
+        self.method = method
+        self.url = url or "/"
+        self.encode_chunked = encode_chunked
+        self.trailers = _NONE
+        self.open = self.expects = self.upgrades = False
+        self.timeout = timeout
+        self.deadline = deadline
+        self.headers: Sequence[tuple[str | bytes, HeaderValue]] = _NONE
+        given = self.checked = _NONE
+        if headers is not NO_HEADERS:
+            self.headers = items = header_items(headers)
+            given = self.checked = header_fields(items)
+        if priority is not None:
+            given = [*given, (b"priority", priority_value(priority))]
+        self.body: bytes | None = None
+        self.pieces: Iterator[bytes | memoryview] | None = None
+        self.left: int | None = None
+        self.bare = body is None and end_stream and trailers is None
+        if self.bare and method == "GET" and not given:
+            given = _USUAL
+        else:
+            names = dict(given)
+            if b"upgrade" in names:
+                self.upgrades = asks_for_upgrade(given)
+            length, chunked = None, False
+            if b"content-length" in names or b"transfer-encoding" in names:
+                given, length, chunked = framed(given)
+            if not self.bare:
+                self.open = not end_stream
+                self.trailers = [] if trailers is None else trailer_fields(trailers)
+                self._add_body(body, given, names, blocksize, chunked=chunked)
+            if length is not None:
+                self._announce(length)
+            given = self._added(names) + given
+        self.fields = request_fields(method, url, scheme, authority, given)
+
+    def _add_body(
+        self, body: Any, given: list[Field], names: Container[bytes], blocksize: int, *, chunked: bool
+    ) -> None:
+        """Take what follows the header block."""
+        if self.open:
+            if body is not None:
+                raise ValueError("with end_stream=False the body is what send() is given, not an argument")
+            self.pieces = iter(())
+        elif body is not None:
+            self.body, self.pieces = split_body(body, blocksize)
+            # http.client: without encode_chunked the caller has framed the chunks himself.
+            if chunked and not self.encode_chunked:
+                self._unwrap()
+        self._look_ahead(given, names)
+
+    def _look_ahead(self, given: list[Field], names: Container[bytes]) -> None:
+        """Take note of whether something follows the header block, and whether it has to wait."""
+        follows = bool(self.body) or self.pieces is not None
+        if b"expect" in names and follows:
+            self.expects = any(name == b"expect" and value.lower() == _CONTINUE for name, value in given)
+        self.bare = not (follows or self.trailers)
+
+    def _announce(self, length: int) -> None:
+        """Hold the body to the length that the caller has stated himself, where it is not in chunks.
+
+        Servers take what is too much for another request on HTTP/1.1, and some close the connection on
+        HTTP/2, with all that is under way there.
+        """
+        if self.pieces is not None:
+            self.left = length
+        elif len(self.body or b"") != length:
+            raise http_client.CannotSendRequest(
+                f"the body has {len(self.body or b'')} bytes, and its content-length says {length}"
+            )
+
+    def count(self, size: int) -> None:
+        """Take note of a piece of the body that is about to be sent.
+
+        Raises:
+            http.client.CannotSendRequest: it is more than was announced.
+        """
+        if self.left is not None:
+            if size > self.left:
+                raise http_client.CannotSendRequest("more of a body than its content-length announced")
+            self.left -= size
+
+    def contents(self, piece: bytes | memoryview) -> Iterable[bytes | memoryview]:
+        """Return what a piece that `send()` is given has in it of the body: all of it."""
+        return (piece,)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the body is known to have come to its end, so that no `end()` is needed: never here."""
+        return False
+
+    def check_whole(self) -> None:
+        """Raise CannotSendRequest if less of the body was sent than was announced."""
+        if self.left:
+            raise http_client.CannotSendRequest(
+                f"the request is not complete: {self.left} bytes of its content-length missing"
+            )
+
+    def _unwrap(self) -> None:
+        """Take a body out of its chunks."""
+        if self.body is not None:
+            self.body = b"".join(unwrap([self.body], self.trailers))
+        elif self.pieces is not None:
+            self.pieces = unwrap(self.pieces, self.trailers)
+
+    @classmethod
+    def from_fields(
+        cls, method: str, url: str, headers: list[Field], *, scheme: bytes, authority: bytes
+    ) -> "Request":
+        """Return a request whose header fields are complete and checked, and whose body is written later."""
+        self = cls.__new__(cls)
+        self.method = method
+        self.url = url or "/"
+        self.bare = False
+        self.body = None
+        self.pieces = iter(())
+        self.left = None
+        self.open = True
+        self.expects = self.upgrades = False
+        self.trailers = []
+        self.timeout = UNSET
+        self.deadline = None
+        self.fields = request_fields(method, url, scheme, authority, headers)
+        return self
+
+    def complete(self, body: bytes | None) -> None:
+        """Take the whole of a body that was to be written later: the header block, or it, ends the stream."""
+        self.body, self.pieces = body, None
+        self.bare = not (body or self.trailers)
+
+    def like(self, url: str) -> "Request":
+        """Return the same request, which has no body, for another target of the same origin.
+
+        Raises:
+            http.client.InvalidURL, UnicodeEncodeError: the target may not be sent.
+        """
+        path = target_bytes(url or "/")
+        other = Request.__new__(Request)
+        other.method, other.url = self.method, url or "/"
+        other.headers, other.checked = self.headers, self.checked
+        other.encode_chunked = self.encode_chunked
+        other.bare, other.body, other.pieces, other.trailers = True, None, None, _NONE
+        other.left = None
+        other.open = other.expects = False
+        other.upgrades = self.upgrades
+        other.timeout, other.deadline = self.timeout, self.deadline
+        other.fields = fields = self.fields.copy()
+        fields[PATH] = b":path", path
+        return other
+
+    @classmethod
+    def promised(cls, fields: list[Field]) -> "Request":
+        """Return the request that a server says it will answer unasked (RFC 9113 section 8.4)."""
+        pseudo = dict(fields[:4])
+        self = cls.from_fields(pseudo[b":method"].decode("ascii"), "/", [], scheme=b"https", authority=b"")
+        self.url = pseudo[b":path"].decode("latin-1")
+        self.fields = fields
+        return self
+
+    @property
+    def repeatable(self) -> bool:
+        """Whether the request can be sent more than once."""
+        return self.pieces is None
+
+    def _added(self, names: Container[bytes]) -> list[Field]:
+        """Return the fields that http.client adds by itself to those of these names."""
+        added: list[Field] = []
+        if b"accept-encoding" not in names:
+            added.append(_ACCEPT_ENCODING)
+        if b"content-length" not in names and b"transfer-encoding" not in names and self.pieces is None:
+            if self.body is not None:
+                added.append((b"content-length", b"%d" % len(self.body)))
+            elif str(self.method).upper() in _METHODS_EXPECTING_BODY:
+                added.append((b"content-length", b"0"))
+        return added
+
+
+def priority_value(priority: Priority) -> bytes:
+    """Return the value of the `priority` field (RFC 9218 section 4); ValueError for an urgency above 7."""
+    urgency, incremental = priority if isinstance(priority, tuple) else (priority, False)
+    if not isinstance(urgency, int):
+        raise TypeError(f"an urgency is int, not {type(urgency).__name__}")
+    if not 0 <= urgency <= 7:
+        raise ValueError(f"urgency {urgency} is not between 0 and 7 (RFC 9218 section 4.1)")
+    return b"u=%d%b" % (urgency, b", i" if incremental else b"")
+
+
+def framed(fields: list[Field]) -> tuple[list[Field], int | None, bool]:
+    """Return a request's fields, the length of the body that they announce, and whether it is in chunks.
+
+    Servers differ in which of two lengths they believe, or whether chunks or a length; with the wrong one
+    they take a part of the body for the next request (RFC 9112 section 11.2).  Of lengths that agree one is
+    kept (RFC 9110 section 8.6).
+
+    Raises:
+        ValueError: a length is no number, two contradict each other, or one comes beside chunks; or there
+            is a transfer coding other than one `chunked` (RFC 9112 section 6.1).
+    """
+    lengths = [value for name, value in fields if name == b"content-length"]
+    codings = [value for name, value in fields if name == b"transfer-encoding"]
+    for value in lengths:
+        if not value.isdigit() or len(value) > MAX_LENGTH_DIGITS:
+            raise ValueError(f"content-length {value[:40]!r} is no number")
+    if codings and [value.lower() for value in codings] != [b"chunked"]:
+        raise ValueError(f"transfer-encoding {b', '.join(codings)[:100]!r}: a request has chunked, or none")
+    if not lengths:
+        return fields, None, bool(codings)
+    if codings:
+        raise ValueError("a content-length and chunks among the headers: the body can have one of them")
+    length = int(lengths[0])
+    if any(int(value) != length for value in lengths):
+        raise ValueError(f"content-length {b', '.join(lengths)[:100]!r}: the values contradict each other")
+    if len(lengths) > 1:
+        fields = [field for field in fields if field[0] != b"content-length"]
+        fields.append((b"content-length", lengths[0]))
+    return fields, length, False
+
+
+def split_body(body: Any, blocksize: int) -> tuple[bytes | None, Iterator[bytes | memoryview] | None]:
+    """Return a body as (bytes, None) or (None, pieces); (None, None) if there is none."""
+    if body is None:
+        return None, None
+    if isinstance(body, bytes):
+        return body, None
+    if isinstance(body, str):
+        return _encode(body), None
+    if hasattr(body, "read"):
+        return None, _blocks(body, blocksize)
+    try:
+        return bytes(memoryview(body)), None  # a copy: the caller may change it before it is sent again
+    except TypeError:
+        pass
+    try:
+        return None, _pieces(iter(body))
+    except TypeError:
+        raise TypeError(
+            f"body should be a bytes-like object, a str, a file or an iterable of bytes, not {type(body)!r}"
+        ) from None
+
+
+def _encode(text: str) -> bytes:
+    """Encode a str body as http.client does: as Latin-1, or not at all."""
+    try:
+        return text.encode("latin-1")
+    except UnicodeEncodeError as error:
+        raise UnicodeEncodeError(
+            error.encoding,
+            error.object,
+            error.start,
+            error.end,
+            f"body ({text[error.start : error.end]:.20}) is not valid Latin-1. "
+            f"Use body.encode('utf-8') if you want to send it encoded in UTF-8.",
+        ) from None
+
+
+def _blocks(file: Any, blocksize: int) -> Iterator[bytes]:
+    """Read a file to its end; text as Latin-1, as http.client does."""
+    is_text = isinstance(file, io.TextIOBase)
+    while block := file.read(blocksize):
+        yield block.encode("latin-1") if is_text else block
+
+
+def _pieces(parts: Iterator[Any]) -> Iterator[memoryview]:
+    for part in parts:
+        try:
+            yield memoryview(part).cast("B")
+        except TypeError:
+            raise TypeError(f"a piece of the body should be bytes-like, not {type(part)!r}") from None
+
+
+# http.client's own default is a mutable {}; nobody may change this one.
+NO_HEADERS: Headers = http_client.HTTPMessage()

@@ -1,0 +1,1 @@
+"""From a name to a connected socket, and how threads and processes share it."""

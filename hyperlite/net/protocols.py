@@ -1,0 +1,159 @@
+"""Which protocols are spoken with an origin: what the caller allows, and what the server requires.
+
+Rule: what HTTP/1.1 alone can carry goes over a new connection, on which ALPN offers `http/1.1` and nothing
+else.  That is a request that the server refuses with HTTP_1_1_REQUIRED (RFC 9113 section 7), and one that
+asks for another protocol by `Upgrade` (RFC 9110 section 7.8).
+"""
+
+import os
+import ssl
+import time
+from collections.abc import Sequence
+
+from ..errors import NotHTTP2
+
+H2 = "h2"
+HTTP11 = "http/1.1"
+BOTH = (H2, HTTP11)
+
+# What speaks for those that the program does not choose for itself, where TLS is used.
+VARIABLE = "HYPERLITE_PROTOCOLS"
+# Seconds for which it is remembered that an origin has no HTTP/2, or requires HTTP/1.1: enough for a crawl.
+REMEMBERED = 300.0
+
+
+def checked_protocols(protocols: Sequence[str] | None) -> tuple[str, ...] | None:
+    """Return what a caller gives for `protocols`, HTTP/2 first; None for None, the default.
+
+    Raises:
+        ValueError: it is no tuple or list of "h2", "http/1.1" or both.
+    """
+    if protocols is None:
+        return None
+    if not isinstance(protocols, tuple | list):
+        raise ValueError(f'protocols is a tuple such as ("h2", "http/1.1"), not {protocols!r}')
+    return _checked(protocols, f"protocols={protocols!r}")
+
+
+def _checked(names: Sequence[str], given: str) -> tuple[str, ...]:
+    for name in names:
+        if name not in BOTH:
+            raise ValueError(f'{given}: {name!r} is not among the protocols, which are "h2" and "http/1.1"')
+    if not names or len(set(names)) < len(names):
+        complaint = "a protocol comes twice" if names else "no protocol is left"
+        raise ValueError(f'{given}: {complaint}; it names "h2", "http/1.1" or both')
+    return tuple(name for name in BOTH if name in names)
+
+
+def environment() -> tuple[str, ...] | None:
+    """Return what HYPERLITE_PROTOCOLS says; None if it is empty, or not set.
+
+    That is "h2", "http/1.1", or both with a comma between them.
+
+    Raises:
+        ValueError: it says something else.
+    """
+    text = os.environ.get(VARIABLE, "")
+    if not text.strip():
+        return None
+    return _checked([name.strip() for name in text.split(",")], f"{VARIABLE}={text!r}")
+
+
+class Protocols:
+    """The protocols that a connection object, or the connections to one origin, may speak.
+
+    Args:
+        allowed: by the caller, of `checked_protocols()`; None: both, or what the environment says.
+        secure: TLS is used. Without it the environment says nothing: only the program knows its server.
+
+    Attributes:
+        allowed: by the caller.
+
+    Raises:
+        ValueError: the environment has no such protocols.
+    """
+
+    __slots__ = ("_http1_until", "allowed")
+
+    def __init__(self, allowed: tuple[str, ...] | None, *, secure: bool) -> None:
+        if allowed is None and secure:
+            allowed = environment()
+        self.allowed = allowed or BOTH
+        self._http1_until = 0.0
+
+    @property
+    def http1_alone(self) -> bool:
+        """Whether a new connection is to be HTTP/1.1 in any case."""
+        return H2 not in self.allowed or (self._http1_until > 0 and time.monotonic() < self._http1_until)
+
+    def require_http1(self) -> bool:
+        """Take note that the server requires HTTP/1.1, for REMEMBERED seconds; false if that is excluded."""
+        if HTTP11 not in self.allowed:
+            return False
+        self._http1_until = time.monotonic() + REMEMBERED
+        return True
+
+    def insist_on_http1(self) -> tuple[str, ...]:
+        """Return what a connection may speak for a request that asks for another protocol: HTTP/1.1.
+
+        Raises:
+            ValueError: the caller excludes that.
+        """
+        if HTTP11 not in self.allowed:
+            raise ValueError("Upgrade is for HTTP/1.1, which the choice of protocols excludes")
+        return (HTTP11,)
+
+    def offer(self) -> tuple[str, ...]:
+        """Return what a new connection may speak, best first."""
+        return (HTTP11,) if self.http1_alone else self.allowed
+
+
+# -- ALPN -----------------------------------------------------------------------------------------
+
+
+def narrowed(own: Sequence[str] | None, alpn: Sequence[str]) -> tuple[str, ...]:
+    """Return what ALPN offers.
+
+    Args:
+        own: what the caller has set on the TLS context, if that is anything: it is respected.
+        alpn: what may be spoken; if one protocol alone may be, the other is left out.
+    """
+    if own and H2 in alpn and HTTP11 in alpn:
+        return tuple(own)
+    if own and HTTP11 in alpn:
+        return tuple(name for name in own if name != H2) or tuple(alpn)
+    return tuple(alpn)
+
+
+def check_choice(protocol: str | None, alpn: Sequence[str], peer: str) -> None:
+    """Refuse a protocol that is not in `alpn`.
+
+    Args:
+        protocol: that the server chose; None: it chose none, which means HTTP/1.1.
+        alpn: what may be spoken.
+        peer: the server, for the error.
+
+    Raises:
+        NotHTTP2: HTTP/2 alone may be spoken. ConnectionError: it may not.
+    """
+    if protocol == H2 and H2 not in alpn:
+        raise ConnectionError(
+            f"{peer} chose HTTP/2, which may not be spoken here: the TLS context, which makes its sockets "
+            "itself, offers it"
+        )
+    if protocol != H2 and HTTP11 not in alpn:
+        raise not_http2(peer)
+
+
+def not_http2(peer: str) -> NotHTTP2:
+    """Return the error for a server that does not choose HTTP/2 where nothing else may be spoken."""
+    return NotHTTP2(f"{peer} did not choose HTTP/2, and the choice of protocols allows nothing else")
+
+
+def is_refused(error: BaseException, alpn: Sequence[str]) -> bool:
+    """Tell whether a handshake has failed because the server has no HTTP/2, which alone was offered."""
+    # Not every release of Python has a `reason` for it.
+    refused = (
+        isinstance(error, ssl.SSLError) and "no application protocol" in str(error).replace("_", " ").lower()
+    )
+    return refused and HTTP11 not in alpn

@@ -1,0 +1,1 @@
+"""Connections to origins, lent out for a request each."""

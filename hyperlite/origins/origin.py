@@ -1,0 +1,520 @@
+"""The connections to one origin: which one takes the next request, and who dials another.
+
+::
+
+    lease() ──> a connection with room          h2: shared, as long as its stream limit allows
+        │  └──> an idle one                     HTTP/1.1: one request at a time
+        ├─────> dial another                    one thread at a time while the protocol is unknown
+        └─────> wait for one of these
+
+A connection of the pool is one socket for its life: it does not reconnect (`auto_open` is 0) and does
+not replay.  Whoever leases it asks the pool for another instead.
+
+What a request gets is a `Lease`.  It ends once: by `end()`, by `Origin.release()`, or by the garbage
+collector.  Later ends do nothing, so a connection's number of leases is exact whatever fails, and where.
+
+Rule: `_lock` guards everything here, and nothing is waited for while it is held.
+"""
+
+import threading
+import time
+from collections import deque
+from collections.abc import Collection
+from typing import Any, NamedTuple
+
+from ..errors import RequestTimeout, again
+from ..net.forking import watch
+from ..net.protocols import H2, HTTP11, REMEMBERED
+from ..net.timeouts import deadline_after, remaining
+from .bonds import Bond, Claim, in_the_way, own_of
+from .connection import Attempt, Key, PooledConnection
+
+# Seconds for which no further connection is tried after one was refused beside others.
+FULL = 5.0
+# Seconds for which an HTTP/2 connection that was just given back needs no look, which would cost a twentieth
+# of a small request: what its server says then could as well be on its way still. GOAWAY is heeded anyhow.
+RECENT = 0.001
+# Seconds after which one who waits looks by himself: finalizers wake nobody.
+LOOK = 0.5
+
+
+class Settings(NamedTuple):
+    """What the connections of a pool have in common."""
+
+    max_connections: int
+    max_http1: int  # the same, of an origin that has no HTTP/2
+    idle_timeout: float | None
+    options: dict[str, Any]  # of HTTP20Connection
+
+
+class Counters:
+    """What a pool has done so far; approximate, as no lock is taken for it."""
+
+    def __init__(self) -> None:
+        self.dialled = self.failed_dials = self.requests = self.retries = self.redirects = 0
+
+
+class Lease:
+    """One request's share of a connection: made and ended under the origin's lock.
+
+    Attributes:
+        connection: the connection; on HTTP/1.1 no other request has it meanwhile.
+        attempt: the attempt of a thread that must let go of the connection before the lease ends, or None.
+        over: it has ended; the origin's lock guards this.
+        bond: of the connection, where the request carries NTLM or Negotiate and has no answer yet; or None.
+    """
+
+    __slots__ = ("_origin", "attempt", "bond", "connection", "over")
+
+    def __init__(self, origin: "Origin", connection: PooledConnection, claim: Claim | None = None) -> None:
+        self.over = True  # as long as it does not count
+        self._origin = origin
+        self.connection = connection
+        self.attempt: Attempt | None = None
+        self.bond: Bond | None = None
+        if claim is not None and claim.carried:
+            self.bond = connection.bond = connection.bond or Bond(claim)
+            self.bond.begin(claim)
+            origin.has_bonds = True
+        connection.leased += 1
+        self.over = False
+
+    def limit(self, seconds: float | None) -> None:
+        """Bound the next read."""
+        self.connection.limit(seconds)
+
+    def end(self, *, reusable: bool = True) -> None:
+        """Give the connection back; nothing if that was done before.
+
+        Args:
+            reusable: the connection can take another request. An HTTP/2 connection that is open always can.
+        """
+        if self.attempt is not None:
+            self.attempt.end()
+        self._origin.release((self,), reusable=reusable)
+
+    def settle(self, *, goes_on: bool) -> None:
+        """Take note of an answer to a request with credentials: whether it wants a further message."""
+        self._origin.settle(self, goes_on=goes_on)
+
+    def abandon(self) -> None:
+        """End from a finalizer, which may run in the middle of anything and may not wait.
+
+        On HTTP/1.1 the rest of a response is still to come, so the connection takes no further request.
+        """
+        if not self.over:
+            self._origin.abandoned.append(self)
+
+    __del__ = abandon
+
+
+class Origin:
+    """The connections to one origin, by one way and with one TLS context."""
+
+    def __init__(self, key: Key, settings: Settings, counters: Counters) -> None:
+        self.key = key
+        self._settings = settings
+        self._counters = counters
+        self._lock = threading.Lock()
+        self._changed = threading.Condition(self._lock)
+        self._protocols = key.choice()  # which the connections tell what the server requires
+        # -- guarded by _lock --
+        self._connections: list[PooledConnection] = []
+        self._protocol: str | None = None  # that the latest connection speaks
+        self._known_until = 0.0
+        self._full_until = 0.0  # the server has refused a further connection
+        self._dialling = 0
+        self._waiting = 0
+        self._round = 0  # of dialling: who waits for one that fails is told so
+        self._failure: Exception | None = None
+        self._closed = False
+        self._dismissed: list[
+            PooledConnection
+        ] = []  # which get no further requests: to be drained, or closed
+        self.has_bonds = False  # there is, or was, a connection with a bond
+        self.abandoned: deque[Lease] = deque()  # by finalizers, which may not take the lock
+        self.last_used = time.monotonic()
+        watch(self)
+
+    # -- leasing ----------------------------------------------------------------------------------
+
+    def lease(self, timeout: float | None, claim: Claim | None = None) -> Lease:
+        """Lease a connection for one request.
+
+        Args:
+            timeout: seconds to wait for it, dialling included; None: no limit.
+            claim: what the request asks of it, where credentials may authenticate it; or None.
+
+        Raises:
+            OSError, ssl.SSLError: dialling failed. RequestTimeout: none was free in time.
+        """
+        self.last_used = time.monotonic()
+        deadline = deadline_after(timeout)
+        joined: int | None = None  # the round of dialling that is waited for
+        alone = claim is not None and bool(claim.carried)  # it can share no connection that another dials
+        while True:
+            if self.abandoned:
+                self.collect()
+            with self._lock:
+                lease = self._pick_locked(claim=claim)
+                if lease is None:
+                    if self.has_bonds:
+                        self._make_room_locked(alone=alone)
+                    failed = self._failure is not None and joined is not None and joined < self._round
+                    if failed and not self._connections:
+                        assert self._failure is not None
+                        raise again(self._failure) from self._failure
+                    if not self._may_dial_locked(eager=alone, alone=alone):
+                        joined = self._wait_locked(deadline, timeout)
+                        continue
+                    self._dialling += 1
+            self._dismiss()
+            if lease is None:
+                try:
+                    return self._dial(remaining(deadline), claim)
+                except OSError:
+                    if not self._has_enough():
+                        raise
+                    continue
+            if self._is_good((lease,)):
+                return lease
+
+    def try_lease(self, count: int, *, insist: bool) -> list[Lease] | None:
+        """Lease at once an open HTTP/2 connection, for up to `count` requests; None if there is none.
+
+        Args:
+            count: how many are wanted.
+            insist: take, if all are full and there may be no more, the one with the shortest queue.
+        """
+        while True:
+            if self.abandoned:
+                self.collect()
+            with self._lock:
+                first = self._pick_locked(shared=True, queue=insist)
+                if first is None and self.has_bonds:
+                    self._make_room_locked()
+                leases = [] if first is None else [first]
+                if first is not None:
+                    further = min(count - 1, first.connection.room)
+                    leases += [Lease(self, first.connection) for _ in range(further)]
+            self._dismiss()
+            if not leases:
+                return None
+            if self._is_good(leases):
+                return leases
+
+    def expand(self, timeout: float | None) -> None:
+        """Dial a further connection, for whoever leases next; nothing if there are enough.
+
+        Raises:
+            As `lease`.
+        """
+        with self._lock:
+            if self._closed:
+                raise _closed()
+            if not self._may_dial_locked(eager=True):
+                return
+            self._dialling += 1
+        self._dial(timeout).end()
+
+    def release(self, leases: Collection[Lease], *, reusable: bool = True) -> None:
+        """End leases, each of which may have ended before.
+
+        Args:
+            leases: of this origin.
+            reusable: as for `Lease.end()`.
+        """
+        unused: list[PooledConnection] = []
+        with self._lock:
+            now = time.monotonic()
+            for lease in leases:
+                if lease.over:
+                    continue
+                lease.over = True
+                connection, bond = lease.connection, lease.connection.bond
+                connection.leased -= 1
+                connection.used = True
+                connection.idle_since = now
+                if lease.bond is not None:  # no answer has come
+                    lease.bond.settle(goes_on=False)
+                idle = not connection.leased
+                # Where a response is still to come, there may be bytes to be read.
+                spent = connection.mux is None and not (reusable and (not idle or connection.healthy))
+                spent |= idle and bond is not None and bond.is_spent
+                if spent and connection in self._connections:
+                    self._connections.remove(connection)
+                if not connection.leased and connection not in self._connections:
+                    unused.append(connection)
+            if self._waiting:
+                self._changed.notify(len(leases))
+        for connection in unused:
+            connection.close()
+
+    def settle(self, lease: Lease, *, goes_on: bool) -> None:
+        """See `Lease.settle()`."""
+        with self._lock:
+            bond, lease.bond = lease.bond, None
+            if bond is not None:
+                bond.settle(goes_on=goes_on)
+            if self._waiting:
+                self._changed.notify()
+
+    def collect(self) -> None:
+        """Deal with what finalizers have left."""
+        while self.abandoned:
+            self.release((self.abandoned.popleft(),), reusable=False)
+
+    def discard(self, connection: PooledConnection) -> None:
+        """Give a connection up: nobody gets it again; what others have under way on it goes on."""
+        with self._lock:
+            if connection in self._connections:
+                self._connections.remove(connection)
+            self._changed.notify()
+        if connection.mux is None:
+            connection.close()
+        else:
+            connection.mux.drain()
+
+    def _dismiss(self) -> None:
+        """Have connections that get no further requests close when they have finished those under way."""
+        while self._dismissed:
+            connection = self._dismissed.pop()
+            if connection.mux is not None:
+                connection.mux.drain()
+            else:
+                connection.close()
+
+    def _pick_locked(
+        self, *, shared: bool = False, queue: bool = True, claim: Claim | None = None
+    ) -> Lease | None:
+        """Choose a connection and lease it; None if another must be dialled, or waited for."""
+        if self._closed:
+            raise _closed()
+        if claim is not None and (claim.carried or self.has_bonds):
+            own = self._pick_own_locked(claim)
+            if own is not None or claim.carried:
+                return None if own is None else Lease(self, own, claim)
+        best: PooledConnection | None = None
+        over, http1_alone = False, self._protocols.http1_alone
+        for connection in self._connections:
+            mux = connection.mux
+            if mux is None and shared:
+                continue
+            if mux is not None and (http1_alone or not mux.usable):
+                over = True
+            elif (
+                connection.bond is None
+                and connection.room > 0
+                and (best is None or connection.leased > best.leased)
+            ):
+                best = connection  # the fullest: the others become idle and are closed
+        if over:  # what takes no more requests finishes what it has, and its place is free
+            if http1_alone:
+                self._dismissed += [one for one in self._connections if one.mux is not None]
+            self._connections = [
+                one for one in self._connections if one.mux is None or (one.mux.usable and not http1_alone)
+            ]
+        if best is None and queue and not self._dialling and not self._may_dial_locked(eager=True):
+            # All are full and there may be no more: the shortest queue.
+            best = min(
+                (one for one in self._connections if one.mux is not None and one.bond is None),
+                key=lambda one: one.leased,
+                default=None,
+            )
+        return None if best is None else Lease(self, best)
+
+    def _pick_own_locked(self, claim: Claim) -> PooledConnection | None:
+        http1_alone = self._protocols.http1_alone
+        return own_of(
+            (one for one in self._connections if one.mux is None or (one.mux.usable and not http1_alone)),
+            claim,
+        )
+
+    def _make_room_locked(self, *, alone: bool = False) -> None:
+        """Give up bound connections that are of no more use, or too many, or in the way of others."""
+        now = time.monotonic()
+        full = self._places_locked(alone=alone) <= 0
+        gone = in_the_way(self._connections, lambda one: self._has_expired(one, now), full=full)
+        if gone:
+            self._connections = [one for one in self._connections if one not in gone]
+            self._dismissed += gone
+
+    def _is_good(self, leases: Collection[Lease]) -> bool:
+        """Check a connection that was just leased; if it is no good, end the leases and give it up."""
+        connection = next(iter(leases)).connection
+        try:
+            # What others use needs no check.
+            good = connection.leased > len(leases) or self._is_fresh(connection)
+        except BaseException:  # interrupted: the connection is as good as before
+            self.release(leases)
+            raise
+        if not good:
+            self.discard(connection)
+            self.release(leases)
+        return good
+
+    def _is_fresh(self, connection: PooledConnection) -> bool:
+        """Check an idle connection before it is used again."""
+        if not connection.used:
+            return True
+        now = time.monotonic()
+        if self._has_expired(connection, now):
+            return False
+        if connection.mux is not None and now - connection.idle_since < RECENT:
+            return True
+        return connection.healthy
+
+    def _has_expired(self, connection: PooledConnection, now: float) -> bool:
+        limit = self._settings.idle_timeout
+        return limit is not None and now - connection.idle_since > limit
+
+    def _has_enough(self) -> bool:
+        """After a dial that failed: tell whether there are other connections, which must do for a while."""
+        with self._lock:
+            self._full_until = time.monotonic() + FULL
+            return any(one.bond is None for one in self._connections)
+
+    def _may_dial_locked(self, *, eager: bool = False, alone: bool = False) -> bool:
+        if self._connections and time.monotonic() < self._full_until:
+            return False
+        if self._places_locked(alone=alone) <= 0:
+            return False
+        if not self._dialling or eager:
+            return True
+        return self.protocol == HTTP11  # otherwise the one under way will do for all who wait
+
+    @property
+    def protocol(self) -> str | None:
+        """What the origin speaks ("h2", "http/1.1"), or None if that is not known, or not any more."""
+        if self._protocols.http1_alone:
+            return HTTP11
+        if self._protocol == HTTP11:
+            return HTTP11 if time.monotonic() < self._known_until else None
+        return self._protocol
+
+    @property
+    def max_connections(self) -> int:
+        """How many connections there may be, by what is known of the protocol."""
+        settings = self._settings
+        return settings.max_http1 if self.protocol == HTTP11 else settings.max_connections
+
+    @property
+    def vacancies(self) -> int:
+        """How many further connections may be dialled."""
+        with self._lock:
+            return self._places_locked()
+
+    def _places_locked(self, *, alone: bool = False) -> int:
+        """Return how many connections may be dialled.
+
+        Those that are bound are as on HTTP/1.1, also where they speak HTTP/2: for what others may not use.
+
+        Args:
+            alone: for a request that binds its connection.
+        """
+        places = self.max_connections - len(self._connections) - self._dialling
+        if not self.has_bonds or self.protocol == HTTP11:
+            return places
+        settings = self._settings
+        further = max(settings.max_http1 - settings.max_connections, 0)
+        if alone:
+            return places + further
+        return places + min(further, sum(one.bond is not None for one in self._connections))
+
+    def _wait_locked(self, deadline: float | None, timeout: float | None) -> int:
+        left = remaining(deadline)
+        if left is not None and not left:
+            raise RequestTimeout(
+                f"no connection to {self.key} was free within {timeout:g} s", retry_safe=True
+            )
+        joined = self._round
+        self._waiting += 1
+        try:
+            self._changed.wait(LOOK if left is None else min(LOOK, left))
+        finally:
+            self._waiting -= 1
+        return joined
+
+    # -- dialling ---------------------------------------------------------------------------------
+
+    def _dial(self, timeout: float | None, claim: Claim | None = None) -> Lease:
+        """Open a connection, leased for one request. `_dialling` counts it already."""
+        connection: PooledConnection | None = None
+        lease: Lease | None = None
+        failure: BaseException | None = None
+        try:
+            self._counters.dialled += 1
+            connection = PooledConnection(
+                self.key, timeout=timeout, protocols=self._protocols, **self._settings.options
+            )
+            connection.dial(deadline_after(timeout))
+        except BaseException as error:
+            self._counters.failed_dials += 1
+            failure = error
+            raise
+        finally:
+            with self._lock:
+                self._dialling -= 1
+                self._round += 1
+                # Who has waited for this one fails with it; but whose time was up was alone in that.
+                over = timeout is not None and isinstance(failure, TimeoutError)
+                self._failure = failure if isinstance(failure, Exception) and not over else None
+                if failure is None and connection is not None:
+                    lease = Lease(self, connection, claim)
+                    self._protocol = HTTP11 if connection.mux is None else H2
+                    self._known_until = time.monotonic() + REMEMBERED
+                    if not self._closed:
+                        self._connections.append(connection)
+                self._changed.notify_all()
+        assert lease is not None
+        return lease
+
+    # -- the whole --------------------------------------------------------------------------------
+
+    def sweep(self, now: float, allowance: int) -> int:
+        """Close what was idle for too long, is dead, or is more than `allowance`; return what is left."""
+        old: list[PooledConnection] = []
+        with self._lock:
+            for connection in sorted(self._connections, key=lambda one: one.idle_since):
+                expired = self._has_expired(connection, now)
+                dead = connection.mux is not None and connection.mux.closed
+                surplus = len(self._connections) - len(old) > allowance
+                if not connection.leased and (expired or dead or surplus):
+                    old.append(connection)
+            self._connections = [one for one in self._connections if one not in old]
+            left = len(self._connections) + self._dialling
+        for connection in old:
+            connection.close()
+        return left
+
+    def close(self) -> None:
+        """Close the connections; a response that is being read on HTTP/2 can be read to its end."""
+        with self._lock:
+            self._closed = True
+            connections, self._connections = self._connections + self._dismissed, []
+            self._changed.notify_all()
+        for connection in connections:
+            connection.close()
+
+    def after_fork(self) -> None:
+        """In the child: the connections are the parent's."""
+        self._lock = threading.Lock()
+        self._changed = threading.Condition(self._lock)
+        self._connections = []
+        self._dialling = self._waiting = 0
+
+    def state(self) -> dict[str, Any]:
+        """Return what there is, for `ConnectionPool.stats()`."""
+        self.collect()
+        with self._lock:
+            return {
+                "protocol": self.protocol,
+                "connections": len(self._connections),
+                "leased": sum(one.leased for one in self._connections),
+                "dialling": self._dialling,
+                "waiting": self._waiting,
+            }
+
+
+def _closed() -> ValueError:
+    return ValueError("the pool is closed")

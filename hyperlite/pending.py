@@ -1,0 +1,491 @@
+"""The requests of a connection object: from the caller's arguments to the transport.
+
+Rule: an id is given out when the request is in a transport's hands; whoever gets an exception has
+nothing under way.
+"""
+
+import http.client as http_client
+import threading
+import weakref
+from collections.abc import Iterable
+from typing import Any
+
+from .errors import ConnectionGoingAway, HTTP2Error, RequestTimeout
+from .http1.connection import Lane
+from .http1.exchange import Exchange
+from .http2.connection import Mux
+from .http2.engine import make_upgrading_engine
+from .http2.stream import Stream
+from .http2.upgrade import asking, switches
+from .messages.draft import Drafts
+from .messages.fields import Headers, trailer_fields
+from .messages.replay import MAX_TRIES, may_repeat
+from .messages.request import NO_HEADERS, SAFE_TO_REPEAT, UNSET, Priority, Request, split_body
+from .net.dialer import DiallingConnection
+from .net.timeouts import checked_seconds, deadline_after, earliest, end_of_step, remaining, resolve_timeout
+
+Pending = Stream | Exchange
+
+
+class RequestingConnection(DiallingConnection):
+    """What `HTTP20Connection` does to send; for the arguments see there."""
+
+    deadline: float | None
+    _scheme: bytes
+    _next_id: int  # guarded by _dialling
+    _lock: threading.Lock
+    # -- guarded by _lock --
+    _pending: dict[int, Pending]
+    _sending: weakref.WeakValueDictionary[int, Pending]
+    # -- made by the first `putrequest()` --
+    _drafts: Drafts | None = None
+
+    def request(  # type: ignore[override]  # http.client returns None
+        self,
+        method: str,
+        url: str,
+        body: Any = None,
+        headers: Headers = NO_HEADERS,
+        *,
+        encode_chunked: bool = False,
+        end_stream: bool = True,
+        trailers: Headers | None = None,
+        priority: Priority | None = None,
+        timeout: float | None = UNSET,
+        deadline: float | None = None,
+    ) -> int:
+        """Send a request; returns its stream id, to ask `getresponse` for its response.
+
+        When it returns, the request was sent, or, where the server takes no further stream now,
+        queued.  One whose body is a file or an iterable is not queued but waited for.  With
+        `Expect: 100-continue` among the headers of a request that has a body, or is to get one by `send()`,
+        it waits for the server's 100, for a second; where a refusal comes instead, no body is sent.
+
+        Args:
+            method, url, body, encode_chunked: as in http.client.
+            headers: a mapping as in http.client, or (name, value) pairs, in which a name may be repeated.
+            end_stream: false: the body is what `send()` is given, until `end()`.
+            trailers: header fields to be sent behind the body (RFC 9110 section 6.5).
+            priority: how urgent the response is (RFC 9218): 0, most, to 7, or (urgency, incremental).
+            timeout: seconds that each step of this exchange may last, None for no limit; by default
+                the connection's. To connect is one step, for which the shorter of the two holds.
+            deadline: seconds for all of it, from now to the end of the response's body, however slowly
+                that drips; by default the connection's.
+
+        Raises:
+            ValueError, http.client.InvalidURL: something that may not be sent; nothing was.
+            http.client.CannotSendRequest: the body has another length than the headers announce; if it is
+                in memory, nothing was sent. Or this thread has begun a request with `putrequest()`.
+            RequestTimeout: the server did not let it be sent in time.
+            HTTP2Error, OSError: connecting failed, or the connection while the body was sent.
+        """
+        if self._drafts is not None:
+            self._drafts.refuse_another()
+        request = Request(  # by position: a dict of keywords would cost as much as the rest of the call
+            method,
+            url,
+            body,
+            headers,
+            self._scheme,
+            self._authority,
+            self.blocksize,
+            encode_chunked,
+            end_stream,
+            trailers,
+            priority,
+            timeout if timeout is UNSET else checked_seconds(timeout, "timeout"),
+            self._due(deadline),
+        )
+        return self._send_all([request])[0]
+
+    def request_many(self, requests: Iterable[tuple[Any, ...]]) -> list[int]:
+        """Send many requests with one write; returns their stream ids in order.
+
+        Args:
+            requests: of each the arguments of `request()`: (method, url), (method, url, body) or
+                (method, url, body, headers).  All are checked before the first is sent.
+
+        Raises:
+            As `request()`; ValueError for a body that is a file or an iterable.
+        """
+        if self._drafts is not None:
+            self._drafts.refuse_another()
+        made, authority = [], self._authority
+        for arguments in requests:
+            request = self._make_request(authority, *arguments)
+            if not request.repeatable:
+                raise ValueError(
+                    "request_many() takes bytes or str for a body: a file would hold up the others"
+                )
+            made.append(request)
+        return self._send_all(made)
+
+    def _make_request(
+        self, authority: bytes, method: str, url: str, body: Any = None, headers: Headers = NO_HEADERS
+    ) -> Request:
+        request = Request(method, url, body, headers, self._scheme, authority, self.blocksize)
+        request.deadline = self._due(None)
+        return request
+
+    def _due(self, seconds: float | None) -> float | None:
+        """Return when an exchange that begins now must be over."""
+        if seconds is None and (seconds := self.deadline) is None:
+            return None
+        return deadline_after(checked_seconds(seconds, "deadline"))
+
+    def _send_all(self, requests: list[Request]) -> list[int]:
+        by = end_of_step(requests[0]) if requests else None
+        pending: list[Pending] = []  # filled before a transport has them: an interrupt must find them
+        try:
+            self._while_dialling(by, lambda: self._hand_over_all(requests, by, pending))
+            self._settle(pending)
+            ids = [one.stream_id for one in pending]
+        except BaseException:
+            with self._lock:  # `close()` goes through them
+                for one in pending:  # the caller will never know their ids
+                    self._pending.pop(one.stream_id, None)
+            for one in pending:
+                self._cancel(one)
+            raise
+        return ids
+
+    def _hand_over_all(self, requests: list[Request], by: float | None, pending: list[Pending]) -> None:
+        """Give requests to the current transport; one that asks for another protocol goes over HTTP/1.1."""
+        for request in requests:
+            if request.upgrades:
+                break
+        else:
+            self._hand_over(self._usable_transport(by), requests, by, pending)
+            return
+        self._protocols.insist_on_http1()
+        for request in requests:
+            transport = self._lane(by) if request.upgrades else self._usable_transport(by)
+            self._hand_over(transport, [request], by, pending)
+
+    def _hand_over(
+        self, current: Mux | Lane, requests: list[Request], by: float | None, pending: list[Pending]
+    ) -> None:
+        """Give requests to a transport, or to its successor, and add to `pending` what they are there."""
+        if not requests:
+            return
+        if self._upgrade_next and isinstance(current, Lane) and _may_ask(current, requests[0]):
+            stream_id, self._next_id = self._next_id, self._next_id + 2
+            pending.append(self._ask_to_upgrade(current, Stream(stream_id, requests[0])))
+            self._expect(pending)
+            self._hand_over(self._transport or current, requests[1:], by, pending)
+            return
+        kind = Exchange if isinstance(current, Lane) else Stream
+        made: list[Any] = []
+        for request in requests:
+            made.append(kind(self._next_id, request))
+            self._next_id += 2
+        pending += made
+        if isinstance(current, Lane):
+            current.submit(made)
+        elif not current.submit(made, gather=True):
+            self._submit(self._usable_transport(by), made, by)
+        self._expect(made)
+
+    def _settle(self, pending: list[Pending]) -> None:
+        """Wait until what has been handed over is sent, or queued."""
+        for one in map(standing, pending):
+            if isinstance(one, Exchange):
+                assert one.lane is not None
+                one.lane.settle(one)
+                continue
+            if one.mux is not None:
+                one.mux.settle(one)
+            if one.request.pieces is not None or one.request.expects:
+                self._send_body(one)
+
+    def _ask_to_upgrade(self, lane: Lane, stream: Stream, by: float | None = None) -> Pending:
+        """Send a request, and see whether the server goes on in HTTP/2 (RFC 7540 section 3.2).
+
+        Args:
+            lane: the current transport; nothing is under way on it.
+            stream: the request.
+            by: the monotonic time until which to wait, if that is earlier than the request's own.
+
+        Returns:
+            What the request is now: the stream, on the HTTP/2 connection that is the current transport; or,
+            where the server does not want to, or has not answered in time, an exchange on the lane.
+        """
+        self._upgrade_next = False
+        request = stream.request
+        engine, settings = make_upgrading_engine(
+            request.fields, trace=self.debuglevel > 0, **self._engine_options
+        )
+        exchange = Exchange(stream.stream_id, asking(request, settings))
+        exchange.thread = stream.thread
+        timeout = resolve_timeout(self.timeout if request.timeout is UNSET else request.timeout)
+        by = earliest(earliest(deadline_after(timeout), request.deadline), by)
+        try:
+            lane.submit([exchange])
+            lane.settle(exchange)
+            if not switches(self.sock, by):
+                return exchange
+            self._talk_http2(lane.surrender(), engine).adopt(stream)
+        except BaseException:
+            lane.cancel(exchange)  # the next requests would wait for its answer
+            if not stream.tries:  # or else the thread that waits for it sends it again
+                self._cancel(stream)
+            if self._transport is lane and lane.closed:  # the socket was given up, and nothing has it
+                self._transport = self.sock = None
+            raise
+        return stream
+
+    def _expect(self, pending: Iterable[Pending]) -> None:
+        """Have responses waited for."""
+        with self._lock:
+            for one in pending:
+                self._pending[one.stream_id] = one
+                if one.request.open:
+                    self._sending[one.stream_id] = one
+
+    def _submit(self, current: Mux | Lane, streams: list[Stream], by: float | None) -> None:
+        """Hand streams to the current transport, or to its successor if that takes no more.
+
+        Where that speaks HTTP/1.1, because the server requires it or has nothing else any more, each request
+        goes on there as the stream's heir.
+        """
+        for _ in range(MAX_TRIES):
+            if isinstance(current, Lane) and self._upgrade_next:
+                streams = self._submit_by_upgrade(current, streams, by)
+                current = self._transport or current
+            if not streams:
+                return
+            if isinstance(current, Lane):
+                for stream in streams:
+                    stream.heir = Exchange(stream.stream_id, stream.request)
+                    stream.heir.thread = stream.thread
+                current.submit([stream.heir for stream in streams if stream.heir is not None])
+                return
+            if current.submit(streams, gather=True):
+                return
+            current = self._usable_transport(by)
+        raise ConnectionGoingAway(
+            "the server closes each connection before it takes a request", retry_safe=True
+        )
+
+    def _submit_by_upgrade(self, lane: Lane, streams: list[Stream], by: float | None) -> list[Stream]:
+        """Have one of these requests ask for HTTP/2, and return the others; all, if none of them can ask.
+
+        It is sent before it is known which protocol its answer has, so it is one that is safe to repeat.
+
+        Raises:
+            RequestTimeout: there was no answer by the monotonic time `by`; all are as they were.
+        """
+        able = [
+            one for one in streams if _may_ask(lane, one.request) and one.request.method in SAFE_TO_REPEAT
+        ]
+        if not able:
+            return streams
+        stream = able[0]
+        try:
+            outcome = self._ask_to_upgrade(lane, stream, by)
+            if isinstance(outcome, Exchange) and remaining(by) == 0:
+                self._retire()
+                raise RequestTimeout("not sent again in time", stream_id=stream.stream_id)
+        except BaseException:
+            stream.doubtful = True
+            raise
+        if isinstance(outcome, Exchange):
+            stream.heir = outcome
+        return [one for one in streams if one is not stream]
+
+    def _send_body(self, stream: Stream) -> None:
+        """Send a body that is not sent with its header block, until the server has enough of it."""
+        request, mux = stream.request, stream.mux
+        if mux is None or stream.tries:  # sent again, another thread's doing: body and all
+            return
+        try:
+            if request.expects and mux.wait_continue(stream):
+                request.expects = False
+            if request.open or request.expects:
+                return
+            for piece in request.pieces if request.pieces is not None else (request.body or b"",):
+                request.count(len(piece))
+                if len(piece) and not mux.write(stream, piece, last=False):
+                    return
+            request.check_whole()
+            mux.write(stream, b"", last=True)
+        except HTTP2Error as error:
+            if stream.error is not error or not may_repeat(
+                stream
+            ):  # or else the thread that waits sends it again
+                raise
+
+    def send(self, data: Any, stream_id: int | None = None) -> None:
+        """Send a piece of the body of a request that is open.
+
+        Open is one that was made with `end_stream=False`, or by `endheaders()` with a body to come.
+
+        Returns when it is written, and waits for the server's window.  Where the server has answered
+        completely, or refused instead of 100 Continue, it wants no more of the body, and the piece is
+        dropped.  A request of `endheaders()` is complete when its framing says so, others by `end()`.
+
+        Args:
+            data: bytes-like, str, a file or an iterable of bytes, as a body in http.client.
+            stream_id: what `request()` or `endheaders()` returned; by default the latest open request of this
+                thread.
+
+        Raises:
+            http.client.CannotSendRequest: there is no such request, or its end was sent; or this is more
+                than its content-length has announced; or, without an id, `endheaders()` was not called yet.
+            ValueError: these are no chunks, which the headers of `putheader()` have announced; the request
+                is as it was before.
+            HTTP2Error: the stream failed; RequestTimeout: the window did not open in time.
+        """
+        pending = self._find_sending(stream_id)
+        request = pending.request
+        body, pieces = split_body(data, self.blocksize)
+        for piece in pieces if pieces is not None else (body or b"",):
+            for part in request.contents(piece):
+                if isinstance(pending, Exchange):
+                    assert pending.lane is not None
+                    pending.lane.write(pending, part)
+                elif len(part) and not _is_refused(pending):
+                    assert pending.mux is not None
+                    request.count(len(part))
+                    pending.mux.write(pending, part, last=False)
+        if request.is_whole:
+            self._finish(pending)
+
+    def end(self, stream_id: int | None = None, trailers: Headers | None = None) -> None:
+        """Complete a request that is open: one that was made with `end_stream=False`, above all.
+
+        Args:
+            stream_id: what `request()` or `endheaders()` returned; by default the latest open request of this
+                thread.
+            trailers: header fields to be sent behind the body, besides those given to `request()`.
+
+        Raises:
+            ValueError: a trailer field that may not be sent; the request is still open.
+            http.client.CannotSendRequest: less was sent than the headers have announced; or, on
+                HTTP/1.1, there are trailers beside a content-length. The request is still open.
+            Otherwise as `send()`.
+        """
+        pending = self._find_sending(stream_id)
+        request = pending.request
+        before = request.trailers
+        if trailers is not None:
+            request.trailers = [*before, *trailer_fields(trailers)]
+        try:
+            self._finish(pending)
+        except http_client.CannotSendRequest:  # the request is still open, and its end is yet to be told
+            request.trailers = before
+            raise
+
+    def _finish(self, pending: Pending) -> None:
+        """Send the end of an open request, and its trailers."""
+        if isinstance(pending, Exchange):
+            assert pending.lane is not None
+            pending.lane.end(pending)
+        elif not _is_refused(pending):
+            assert pending.mux is not None
+            if not pending.sent:  # or else the server has answered, and wants no more of it
+                pending.request.check_whole()
+            pending.mux.write(pending, b"", last=True)
+        with self._lock:
+            self._sending.pop(pending.stream_id, None)
+
+    def _find_sending(self, stream_id: int | None) -> Pending:
+        """Return a request whose body is not complete."""
+        if stream_id is None and self._drafts is not None:
+            self._drafts.refuse_another()
+        with self._lock:
+            if stream_id is None:
+                me = threading.get_ident()
+                mine = [pending for pending in self._sending.values() if pending.thread == me]
+                found = mine[-1] if mine else None
+            else:
+                found = self._sending.get(stream_id)
+        if found is None:
+            which = "no request of this thread" if stream_id is None else f"no request with id {stream_id!r}"
+            raise http_client.CannotSendRequest(f"{which} takes more of a body")
+        return standing(found)
+
+    def cancel(self, stream_id: int | None = None) -> None:
+        """Give up a request whose response was not yet taken: its stream is reset, its id spent.
+
+        A response that was taken is given up by its own `close()`.
+
+        Args:
+            stream_id: what `request()` or `endheaders()` returned; None: what this thread has begun with
+                `putrequest()` and not sent, if there is such a request.
+
+        Raises:
+            http.client.ResponseNotReady: there is no such request, or its response was taken.
+        """
+        if stream_id is None:
+            if self._drafts is not None:
+                self._drafts.draft = None
+            return
+        pending = self._take(stream_id)
+        try:
+            self._cancel(pending)
+        except BaseException:  # interrupted: nothing else knows the request any more
+            self._cancel(pending)
+            raise
+
+    @staticmethod
+    def _cancel(pending: Pending) -> None:
+        if isinstance(pending, Stream):
+            pending.given_up = True  # first: another thread may be about to send it again
+            if pending.mux is not None:
+                pending.mux.drop(pending)
+        pending = standing(pending)
+        if isinstance(pending, Exchange) and pending.lane is not None:
+            pending.lane.cancel(pending)
+
+    def _take(self, stream_id: int | None) -> Pending:
+        """Return a pending request; from now on no other thread can have it.
+
+        Where this is interrupted, the request is still pending, or it is cancelled.
+        """
+        taken: Pending | None = None
+        try:
+            with self._lock:
+                if stream_id is None:
+                    stream_id = self._oldest_locked()
+                taken = self._pending.get(stream_id)
+                if taken is None:
+                    raise unknown(stream_id)
+                del self._pending[stream_id]  # no call, which could be interrupted before its result is kept
+        except BaseException:
+            if taken is not None:
+                self._pending.pop(taken.stream_id, None)
+                self._cancel(taken)
+            raise
+        return taken
+
+    def _oldest_locked(self) -> int:
+        me = threading.get_ident()
+        for stream_id, pending in self._pending.items():
+            if pending.thread == me:
+                return stream_id
+        raise http_client.ResponseNotReady("no request of this thread waits for its response")
+
+
+def standing(pending: Pending) -> Pending:
+    """Return what a request is now: of a stream whose request goes on over HTTP/1.1, its heir."""
+    return pending.heir or pending if isinstance(pending, Stream) else pending
+
+
+def unknown(stream_id: int) -> http_client.ResponseNotReady:
+    """Return the error for an id that no request has, or whose response was taken."""
+    return http_client.ResponseNotReady(f"no request with id {stream_id!r} waits for its response")
+
+
+def _may_ask(lane: Lane, request: Request) -> bool:
+    """Tell whether a request can ask for HTTP/2.
+
+    Not one with a body: Apache and Jetty do not switch then, and Tomcat refuses one above 4 KiB. Not one
+    that asks for something else; nor one behind others, whose answers would come first.
+    """
+    return request.bare and not request.upgrades and not any(lane.counts)
+
+
+def _is_refused(stream: Stream) -> bool:
+    """Tell whether a final response that is a refusal came where 100 Continue was waited for."""
+    return stream.request.expects and stream.status >= 300

@@ -1,0 +1,424 @@
+"""From the bytes of an HTTP/1.1 request, as http.client writes them, to a request on HTTP/2.
+
+http.client's `putrequest`, `putheader`, `endheaders`, `send` and `request`, and everything that is
+built on them or patches them, end in bytes for a socket.  On HTTP/2 the socket is a `StrictSocket`,
+which takes those bytes and makes an HTTP/2 request of them: the request line and the header lines
+become fields, chunks become DATA.
+
+Rule: END_STREAM is decided late.  A request without a content-length may still get a body, until its
+response is asked for.
+
+::
+
+    HEAD ── content-length ──> LENGTH ──┐
+     │ ├─── chunked ─────────> CHUNKED ─┼──> DONE ── finish() ──> HEAD
+     │ └─── neither ─────────> OPEN ────┘
+"""
+
+import contextlib
+import enum
+import http.client as http_client
+import io
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from .errors import ConnectionGoingAway, ConnectionLost, HTTP2Error
+from .http2.connection import Mux
+from .http2.socket_facade import READ, SharedSocket, only_writing, unsupported
+from .http2.stream import Stream
+from .messages.chunked import Dechunker
+from .messages.fields import Field, asks_for_upgrade, name_bytes, value_bytes
+from .messages.replay import begin_again, for_all_tries, may_replay, pause
+from .messages.request import Request, framed
+
+# A weak reference to a method: what it belongs to refers to the socket.
+Renew = Callable[[], Callable[..., Any] | None]
+
+
+PIECE = 65536  # bytes of a file that are read at a time
+PARTING = 1.0  # seconds in which a server has read a request, where `close()` follows that at once
+
+
+class _State(enum.Enum):
+    HEAD = "the head is not complete"
+    LENGTH = "so many bytes of the body follow"
+    CHUNKED = "chunks follow"
+    OPEN = "a body may follow, or not"
+    DONE = "the request is complete"
+
+
+class StrictSocket(SharedSocket):
+    """What `sock` is on a strict connection, one request at a time, that speaks HTTP/2.
+
+    Args:
+        mux: the connection.
+        scheme, authority: of the requests whose head does not name another.
+        renew: refers to what returns the socket on which a request is sent again, opened anew if need be:
+            such a one, or a plain one for HTTP/1.1; None if there is to be none.  With true for its argument
+            it returns a plain one in the place of this.
+
+    Attributes:
+        closes: whether the latest request asked for the end of the connection after its response.
+    """
+
+    def __init__(self, mux: Mux, scheme: bytes, authority: bytes, renew: Renew) -> None:
+        super().__init__(mux)
+        self.mux = mux
+        self._renew = renew
+        self._scheme = scheme
+        self._authority = authority
+        self._next_id = 1
+        self._head = b""  # of the latest request, as http.client has written it
+        self.closes = False
+        self._begin()
+
+    def _begin(self) -> None:
+        self._state = _State.HEAD
+        self._pending = bytearray()  # bytes that are not a whole head yet
+        self._missing = 0  # of the body
+        self._chunks = Dechunker()
+        self._request: Request | None = None
+        self._stream: Stream | None = None  # once the header block was sent
+
+    @property
+    def usable(self) -> bool:
+        """Whether a new request may be sent; looks whether the peer has closed the connection meanwhile."""
+        return self.mux.check()
+
+    def sendall(self, data: bytes | bytearray | memoryview, _flags: int = 0) -> None:
+        """Take a piece of a request.
+
+        Raises:
+            ValueError, http.client.InvalidURL: what may not be sent on HTTP/2.
+            HTTP2Error: the connection or the stream failed; RequestTimeout: it could not be sent in time.
+        """
+        view = memoryview(data).cast("B")
+        if self._state is _State.HEAD:
+            view = self._take_head(view)
+        if not len(view):
+            return
+        if self._state is _State.CHUNKED:
+            self._take_chunks(view)
+        elif self._state is _State.DONE:
+            raise http_client.CannotSendRequest("more of a body than its content-length announced")
+        else:
+            self._take_body(view)
+
+    def send(self, data: Any, _flags: int = 0, /) -> int:
+        """Take a piece of a request, all of it; returns its length in bytes. Raises: see `sendall`."""
+        self.sendall(data)
+        return memoryview(data).nbytes
+
+    def sendmsg(self, buffers: Iterable[Any], *_: object) -> int:
+        """Take several pieces of a request; returns their length in bytes. Raises: see `sendall`."""
+        return self.send(b"".join(buffers))
+
+    def write(self, data: Any) -> int:
+        """Take a piece of a request; see `send`. An ssl.SSLSocket has this method."""
+        return self.send(data)
+
+    def sendfile(self, file: Any, offset: int = 0, count: int | None = None) -> int:
+        """Take a piece of a request from a file; returns its length in bytes.
+
+        Args:
+            file: open in binary mode.
+            offset: where it begins in the file, which is read on from where it is if that is 0.
+            count: its length; None: to the end of the file.
+
+        Raises:
+            ValueError: the file is open in text mode, or `count` is not above 0; or as `sendall`.
+        """
+        if "b" not in getattr(file, "mode", "b"):
+            raise ValueError("a file that is sent must be open in binary mode")
+        if count is not None and count <= 0:
+            raise ValueError(f"count must be a positive number of bytes, not {count!r}")
+        if offset:
+            file.seek(offset)
+        sent = 0
+        while count is None or sent < count:
+            data = file.read(PIECE if count is None else min(PIECE, count - sent))
+            if not data:
+                break
+            sent += self.send(data)
+        return sent
+
+    def makefile(
+        self,
+        mode: str = "r",
+        buffering: int | None = None,
+        *,
+        encoding: str | None = None,
+        errors: str | None = None,
+        newline: str | None = None,
+    ) -> Any:
+        """Return a file whose writes are pieces of a request.
+
+        Raises:
+            io.UnsupportedOperation: it is to be read: a response in HTTP/2 has no bytes as in HTTP/1.1.
+        """
+        if not set(mode) <= {"r", "w", "b"}:
+            raise ValueError(f"invalid mode {mode!r} (only r, w, b allowed)")
+        if "r" in mode or "w" not in mode:
+            raise unsupported(f"makefile({mode!r})", READ)
+        raw = _Upload(self)
+        if buffering == 0:
+            if "b" not in mode:
+                raise ValueError("unbuffered streams must be binary")
+            return raw
+        size = io.DEFAULT_BUFFER_SIZE if buffering is None or buffering < 0 else buffering
+        file = io.BufferedWriter(raw, size)
+        return file if "b" in mode else io.TextIOWrapper(file, encoding, errors, newline)
+
+    def shutdown(self, how: int, /) -> None:
+        """End the request's body with SHUT_WR, and the connection after its response; else break it off.
+
+        Raises:
+            OSError: EINVAL, for what is no such number.
+            http.client.CannotSendRequest: less of the body was sent than its content-length announced.
+        """
+        if only_writing(how) and self._state is not _State.HEAD:
+            self._complete()
+        super().shutdown(how)
+
+    def finish(self) -> Stream | None:
+        """End the request, now that its response is asked for; returns its stream, None if there is none.
+
+        Raises:
+            http.client.CannotSendRequest: less of the body was sent than its content-length announced.
+        """
+        if self._state is _State.HEAD:
+            return None
+        self._complete()
+        stream = self._stream
+        self._begin()
+        return stream
+
+    def _complete(self) -> None:
+        """End a request whose head is there."""
+        if self._state in (_State.LENGTH, _State.CHUNKED):
+            missing = f"{self._missing} bytes" if self._state is _State.LENGTH else "the last chunk"
+            raise http_client.CannotSendRequest(f"the request is not complete: {missing} missing")
+        if self._state is _State.OPEN:
+            self._end()
+
+    def await_head(self, stream: Stream) -> Any:
+        """Wait for the header block of the response to the latest request, on whatever connection it comes.
+
+        A request that the server has provably not processed is sent again, if its body came in one piece; in
+        HTTP/1.1, as http.client has written it, where the server requires that, or has no HTTP/2 any more.
+
+        Returns:
+            The socket on which the response comes in HTTP/1.1; None if its header block has come on HTTP/2.
+
+        Raises:
+            HTTP2Error: what became of the stream instead; RequestTimeout if nothing did.
+            OSError: the connection could not be opened again.
+        """
+        mux = self.mux
+        try:
+            while True:
+                try:
+                    mux.wait_head(stream)
+                    return None
+                except HTTP2Error:
+                    renew = self._renew()
+                    if renew is None or not may_replay(stream):
+                        raise
+                    pause(stream, mux.answered)
+                    successor = renew()
+                    if successor is None:
+                        raise
+                    if not isinstance(successor, StrictSocket):
+                        successor.sendall(b"%b\r\n\r\n%b" % (self._head, stream.request.body or b""))
+                        return successor
+                    begin_again(stream, mux.answered)
+                    mux = successor.mux
+                    if mux.submit([stream]):
+                        mux.settle(stream)
+                    else:
+                        stream.mux = mux
+                        stream.error = ConnectionGoingAway(
+                            "the connection takes no further requests", retry_safe=True
+                        )
+        except BaseException as error:
+            for_all_tries(error, doubtful=stream.doubtful)
+            if stream.mux is not None:
+                stream.mux.drop(stream)
+            raise
+
+    def close(self) -> None:
+        """Close when the last response is read; let the server have a request that is complete."""
+        try:
+            if self._state is _State.OPEN:
+                with contextlib.suppress(HTTP2Error, OSError):  # to close raises nothing
+                    self._end()
+            if self._stream is not None:
+                self._part_with(self._stream)
+        finally:
+            self._begin()
+            super().close()
+
+    def _part_with(self, stream: Stream) -> None:
+        """End a request whose response was not asked for.
+
+        One that is complete is the server's, as with http.client: a program that reports something may not
+        care for answers.  It would be lost where it is reset, and where the server fails to write to a closed
+        connection before it has read it.  So it is not reset, and the server is asked whether it has read it.
+        """
+        if self._state is not _State.DONE or self.mux.counts != (1, 0):
+            self.mux.drop(stream)
+            return
+        timeout = self.mux.timeout
+        with contextlib.suppress(HTTP2Error):
+            self.mux.ping(PARTING if timeout is None else min(timeout, PARTING))
+        self.mux.leave()
+
+    def flush_request(self) -> None:
+        """Send what is known to be complete, without waiting for the response to be asked for."""
+        if self._state is _State.OPEN and self._stream is None:
+            self._end()
+
+    # -- the head ---------------------------------------------------------------------------------
+
+    def _take_head(self, view: memoryview) -> memoryview:
+        """Take what belongs to the head; returns the rest."""
+        before = len(self._pending)
+        self._pending += view
+        end = self._pending.find(b"\r\n\r\n", max(0, before - 3))
+        if end < 0:
+            return view[:0]
+        head = self._head = bytes(self._pending[:end])
+        self._pending.clear()
+        method, target, version, headers = _parse_head(head)
+        names = {name for name, _ in headers}
+        if b"upgrade" in names and asks_for_upgrade(headers) and (renew := self._renew()) is not None:
+            renew(True).sendall(b"%b\r\n\r\n%b" % (head, bytes(view[end + 4 - before :])))
+            return view[:0]
+        headers, length, chunked = framed(headers)
+        plain = version == "HTTP/1.1" and b"connection" not in names
+        self.closes = not plain and _asks_for_close(version, headers)
+        self._request = Request.from_fields(
+            method, target, headers, scheme=self._scheme, authority=self._authority
+        )
+        if chunked:
+            self._state = _State.CHUNKED
+            self._chunks = Dechunker()
+        elif length is not None:
+            self._missing = length
+            self._state = _State.LENGTH
+            if not length:
+                self._end()
+        else:
+            self._state = _State.OPEN
+        if b"expect" in names and self._stream is None:
+            self._open()
+        return view[end + 4 - before :]
+
+    # -- the body ---------------------------------------------------------------------------------
+
+    def _take_body(self, view: memoryview) -> None:
+        if self._state is _State.OPEN:
+            self._write(view)
+            return
+        if len(view) > self._missing:
+            raise http_client.CannotSendRequest("more of a body than its content-length announced")
+        self._missing -= len(view)
+        if self._missing:
+            self._write(view)
+            return
+        if self._stream is None:  # the whole body in one piece, behind its head
+            self._end(bytes(view))
+        else:
+            self._write(view, last=True)
+            self._state = _State.DONE
+
+    def _take_chunks(self, view: memoryview) -> None:
+        """Unwrap what a caller has framed by hand."""
+        for piece in self._chunks.feed(view):
+            self._write(memoryview(piece))
+        if self._chunks.done:
+            assert self._request is not None
+            self._request.trailers = self._chunks.trailers
+            self._end()
+
+    # -- sending ----------------------------------------------------------------------------------
+
+    def _open(self) -> Stream:
+        """Send the header block."""
+        assert self._request is not None
+        stream = Stream(self._next_id, self._request)
+        self._stream = stream  # before the connection has it: close() cancels it if this is interrupted
+        if not self.mux.submit([stream]):
+            self._stream = None
+            raise ConnectionLost("the connection is closed", retry_safe=True)
+        self._next_id += 2
+        self.mux.settle(stream)
+        return stream
+
+    def _write(self, view: memoryview, *, last: bool = False) -> None:
+        # False says that the response is complete: nobody wants the rest, and nobody need know.
+        self.mux.write(self._stream or self._open(), view, last=last)
+
+    def _end(self, body: bytes | None = None) -> None:
+        """Complete the request; `body` is all of it, if its header block was not sent yet."""
+        if self._stream is not None:
+            self.mux.write(self._stream, b"", last=True)
+        else:
+            assert self._request is not None
+            self._request.complete(body)
+            self._open()
+        self._state = _State.DONE
+
+
+def upgrades(data: Any) -> bool:
+    """Tell whether bytes that are sent are the head of a request that asks for another protocol."""
+    if not isinstance(data, bytes) or b"upgrade" not in data.lower():
+        return False
+    head = data.partition(b"\r\n\r\n")[0].replace(b"\r\n\t", b" ").replace(b"\r\n ", b" ")
+    fields = [line.partition(b":") for line in head.split(b"\r\n")[1:]]
+    return asks_for_upgrade([(name, value) for name, _, value in fields])
+
+
+class _Upload(io.RawIOBase):
+    """The file beneath `StrictSocket.makefile("wb")`."""
+
+    def __init__(self, sock: StrictSocket) -> None:
+        self._sock = sock
+
+    def writable(self) -> bool:
+        """Return true: what is written is sent."""
+        return True
+
+    def write(self, data: Any, /) -> int:
+        """Send a piece of a request; returns its length in bytes."""
+        return self._sock.send(data)
+
+    def fileno(self) -> int:
+        """Return the descriptor of the socket."""
+        number: int = self._sock.fileno()
+        return number
+
+
+def _parse_head(head: bytes) -> tuple[str, str, str, list[Field]]:
+    """Return method, target, version and header fields of an HTTP/1 head, all of them checked."""
+    request_line, *lines = head.split(b"\r\n")
+    words = request_line.split(b" ")
+    if len(words) != 3:  # the next hop would read something else than http.client's caller meant
+        raise ValueError(f"a method or target with a space in it, or without a character: {request_line!r}")
+    method, target, version = words
+    headers: list[Field] = []
+    for line in lines:
+        if line[:1] in (b" ", b"\t") and headers:  # http.client joins several values so
+            name, value = headers[-1]
+            headers[-1] = name, value_bytes(value + b" " + line.strip())
+            continue
+        name, _, value = line.partition(b":")
+        headers.append((name_bytes(name), value_bytes(value)))
+    return method.decode("ascii"), target.decode("ascii"), version.decode("ascii"), headers
+
+
+def _asks_for_close(version: str, headers: list[Field]) -> bool:
+    """Tell whether a server that speaks HTTP/1.1 closes after this request (RFC 9112 section 9.3)."""
+    options = b",".join(value.lower() for name, value in headers if name == b"connection").split(b",")
+    options = [option.strip() for option in options]
+    return b"close" in options or (version == "HTTP/1.0" and b"keep-alive" not in options)
