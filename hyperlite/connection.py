@@ -7,7 +7,7 @@
                                └─────────┴──> refused by the server, unprocessed: sent again elsewhere
 
 A connection object outlives its sockets.  It has one current transport, a `Mux` on HTTP/2 or a
-`Lane` on HTTP/1.1, and as many draining ones as still have streams to finish.  An id is 1, 3, 5, …
+`HTTP1Connection` on HTTP/1.1, and as many draining ones as still have streams to finish.  An id is 1, 3, 5, …
 for the life of the object, whatever number the wire knows the stream by.
 
 Lock order: `_dialling`, `_lock`, then the transport's own.  Who connects holds `_dialling`, so that no
@@ -25,7 +25,7 @@ from typing import Any
 
 from . import stock
 from .errors import HTTP2Error, RequestTimeout
-from .http1.connection import Lane
+from .http1.connection import HTTP1Connection
 from .http1.exchange import Exchange
 from .http2.connection import MAX_BUFFERED, Mux
 from .http2.engine import MAX_HEADER_LIST
@@ -147,7 +147,7 @@ class HTTP20Connection(PuttingConnection):
         self._named = self.host, self.port, authority(self.host, self.port, self.default_port)
         self._dialling = threading.RLock()
         # -- guarded by _dialling --
-        self._transport: Mux | Lane | None = None
+        self._transport: Mux | HTTP1Connection | None = None
         self._draining: list[Mux] = []
         self._next_id = 1
         self._lock = threading.Lock()
@@ -323,7 +323,7 @@ class HTTP20Connection(PuttingConnection):
 
     def _wait_for_one(self, waiting: list[Pending], since: float, timeout: float | None) -> None:
         """Wait for one of these requests, `timeout` seconds at most, or until the time of one is over."""
-        by_transport: dict[Mux | Lane, list[Any]] = {}
+        by_transport: dict[Mux | HTTP1Connection, list[Any]] = {}
         for item in map(standing, waiting):
             transport = item.lane if isinstance(item, Exchange) else item.mux
             if transport is not None:
@@ -434,14 +434,14 @@ class HTTP20Connection(PuttingConnection):
     def __del__(self) -> None:
         """Have a connection in HTTP/1.1 that its caller drops close at once, and not when it is collected."""
         for lane in (vars(self).get("_transport"), self._beside):  # or else __init__ was interrupted
-            if isinstance(lane, Lane):
+            if isinstance(lane, HTTP1Connection):
                 lane.abandon()
 
     def after_fork(self) -> None:
         """In the child: the transports are the parent's, and the next request connects anew."""
         self._dialling = threading.RLock()
         self._lock = threading.Lock()
-        if isinstance(self._transport, Lane):
+        if isinstance(self._transport, HTTP1Connection):
             self.sock = None  # to shut it down would end the parent's connection
 
     def __enter__(self) -> "HTTP20Connection":

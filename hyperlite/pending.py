@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from .errors import ConnectionGoingAway, HTTP2Error, RequestTimeout
-from .http1.connection import Lane
+from .http1.connection import HTTP1Connection
 from .http1.exchange import Exchange
 from .http2.connection import Mux
 from .http2.engine import make_upgrading_engine
@@ -163,24 +163,28 @@ class RequestingConnection(DiallingConnection):
             self._hand_over(transport, [request], by, pending)
 
     def _hand_over(
-        self, current: Mux | Lane, requests: list[Request], by: float | None, pending: list[Pending]
+        self,
+        current: Mux | HTTP1Connection,
+        requests: list[Request],
+        by: float | None,
+        pending: list[Pending],
     ) -> None:
         """Give requests to a transport, or to its successor, and add to `pending` what they are there."""
         if not requests:
             return
-        if self._upgrade_next and isinstance(current, Lane) and _may_ask(current, requests[0]):
+        if self._upgrade_next and isinstance(current, HTTP1Connection) and _may_ask(current, requests[0]):
             stream_id, self._next_id = self._next_id, self._next_id + 2
             pending.append(self._ask_to_upgrade(current, Stream(stream_id, requests[0])))
             self._expect(pending)
             self._hand_over(self._transport or current, requests[1:], by, pending)
             return
-        kind = Exchange if isinstance(current, Lane) else Stream
+        kind = Exchange if isinstance(current, HTTP1Connection) else Stream
         made: list[Any] = []
         for request in requests:
             made.append(kind(self._next_id, request))
             self._next_id += 2
         pending += made
-        if isinstance(current, Lane):
+        if isinstance(current, HTTP1Connection):
             current.submit(made)
         elif not current.submit(made, gather=True):
             self._submit(self._usable_transport(by), made, by)
@@ -198,7 +202,7 @@ class RequestingConnection(DiallingConnection):
             if one.request.pieces is not None or one.request.expects:
                 self._send_body(one)
 
-    def _ask_to_upgrade(self, lane: Lane, stream: Stream, by: float | None = None) -> Pending:
+    def _ask_to_upgrade(self, lane: HTTP1Connection, stream: Stream, by: float | None = None) -> Pending:
         """Send a request, and see whether the server goes on in HTTP/2 (RFC 7540 section 3.2).
 
         Args:
@@ -242,19 +246,19 @@ class RequestingConnection(DiallingConnection):
                 if one.request.open:
                     self._sending[one.stream_id] = one
 
-    def _submit(self, current: Mux | Lane, streams: list[Stream], by: float | None) -> None:
+    def _submit(self, current: Mux | HTTP1Connection, streams: list[Stream], by: float | None) -> None:
         """Hand streams to the current transport, or to its successor if that takes no more.
 
         Where that speaks HTTP/1.1, because the server requires it or has nothing else any more, each request
         goes on there as the stream's heir.
         """
         for _ in range(MAX_TRIES):
-            if isinstance(current, Lane) and self._upgrade_next:
+            if isinstance(current, HTTP1Connection) and self._upgrade_next:
                 streams = self._submit_by_upgrade(current, streams, by)
                 current = self._transport or current
             if not streams:
                 return
-            if isinstance(current, Lane):
+            if isinstance(current, HTTP1Connection):
                 for stream in streams:
                     stream.heir = Exchange(stream.stream_id, stream.request)
                     stream.heir.thread = stream.thread
@@ -267,7 +271,9 @@ class RequestingConnection(DiallingConnection):
             "the server closes each connection before it takes a request", retry_safe=True
         )
 
-    def _submit_by_upgrade(self, lane: Lane, streams: list[Stream], by: float | None) -> list[Stream]:
+    def _submit_by_upgrade(
+        self, lane: HTTP1Connection, streams: list[Stream], by: float | None
+    ) -> list[Stream]:
         """Have one of these requests ask for HTTP/2, and return the others; all, if none of them can ask.
 
         It is sent before it is known which protocol its answer has, so it is one that is safe to repeat.
@@ -477,7 +483,7 @@ def unknown(stream_id: int) -> http_client.ResponseNotReady:
     return http_client.ResponseNotReady(f"no request with id {stream_id!r} waits for its response")
 
 
-def _may_ask(lane: Lane, request: Request) -> bool:
+def _may_ask(lane: HTTP1Connection, request: Request) -> bool:
     """Tell whether a request can ask for HTTP/2.
 
     Not one with a body: Apache and Jetty do not switch then, and Tomcat refuses one above 4 KiB. Not one

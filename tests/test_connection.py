@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import hyperlite
-from hyperlite.http1.connection import Lane
+from hyperlite.http1.connection import HTTP1Connection
 from hyperlite.testing.server import Server
 
 from .conftest import Connect, Serve
@@ -93,7 +93,7 @@ class TestOnEitherProtocol:
         other = conn.request("GET", "/late")
         with pytest.raises(http.client.CannotSendRequest, match=r"announced|content-length"):
             conn.request("POST", "/count", make(), {"Content-Length": str(announced)})
-        if not isinstance(conn._transport, Lane) or isinstance(make(), bytes | str):
+        if not isinstance(conn._transport, HTTP1Connection) or isinstance(make(), bytes | str):
             assert conn.getresponse(other).read() == b"late"
         right = conn.request("POST", "/count", make(), {"Content-Length": "4"})
         assert conn.getresponse(right).read() == b"4"

@@ -12,7 +12,7 @@ import pytest
 import hyperlite
 from hyperlite import client
 from hyperlite.http1.body import Http1Body
-from hyperlite.http1.connection import Lane
+from hyperlite.http1.connection import HTTP1Connection
 from hyperlite.http1.exchange import Exchange
 from hyperlite.http1.response import QueuedResponse
 from hyperlite.http1.wire import _Reader
@@ -236,10 +236,10 @@ class TestHttp1:
     @pytest.mark.parametrize(
         ("end", "where", "step"),
         [
-            ("close", Lane, "_on_closed"),
-            ("close", Lane, "_hang_up_locked"),
+            ("close", HTTP1Connection, "_on_closed"),
+            ("close", HTTP1Connection, "_hang_up_locked"),
             ("close", _Reader, "close"),
-            ("read", Lane, "_on_closed"),
+            ("read", HTTP1Connection, "_on_closed"),
             ("read", _Reader, "close"),
         ],
     )
@@ -284,10 +284,10 @@ class TestHttp1:
         conn = connect(serve(alpn=("http/1.1",)), timeout=5)
         theirs = Task(conn.request, "GET", "/late").result()
         lane = conn._transport
-        assert isinstance(lane, Lane)
-        receive = Lane._receive
+        assert isinstance(lane, HTTP1Connection)
+        receive = HTTP1Connection._receive
 
-        def interrupted(self: Lane, exchange: Exchange, until: float | None) -> None:
+        def interrupted(self: HTTP1Connection, exchange: Exchange, until: float | None) -> None:
             if exchange.stream_id == theirs:
                 raise KeyboardInterrupt
             receive(self, exchange, until)

@@ -36,8 +36,8 @@ from .wire import Paused
 T = TypeVar("T")
 
 
-class Lane:
-    """A kept HTTP/1.1 connection with a queue before it.
+class HTTP1Connection:
+    """A kept HTTP/1.1 connection, and the queue of requests that wait for their turn on it.
 
     Args:
         dial: opens a socket to the origin, by a monotonic time if one is given.

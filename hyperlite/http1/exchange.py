@@ -1,8 +1,8 @@
 """One request and its response on HTTP/1.1, from the queue to the end, whatever socket they get.
 
-It is what a `Stream` is on HTTP/2: made by the connection, driven by the `Lane`.
+It is what a `Stream` is on HTTP/2: made by the connection, driven by the `HTTP1Connection`.
 
-Rule: only http1.py changes an exchange, under the lock of its lane or with its baton.
+Rule: only `http1.connection` changes an exchange, under the lock of its connection or with its baton.
 """
 
 import http.client as http_client
@@ -18,7 +18,7 @@ from .response import QueuedResponse
 from .wire import Wire
 
 if TYPE_CHECKING:
-    from .connection import Lane
+    from .connection import HTTP1Connection
 
 
 class Exchange:
@@ -50,7 +50,7 @@ class Exchange:
         self.thread = threading.get_ident()
         self.waiters: tuple[threading.Lock, ...] = ()
         # -- owned by the lane --
-        self.lane: Lane | None = None
+        self.lane: HTTP1Connection | None = None
         self.sock: socket.socket | None = None
         self.outgoing: Outgoing | None = None
         self.sent: bool | None = None  # or its head, where the body is still to be written
@@ -78,7 +78,7 @@ class Exchange:
         *,
         require_close_notify: bool,
     ) -> Outgoing:
-        """Return the request, to be sent on a socket; for the other arguments see `Lane`."""
+        """Return the request, to be sent on a socket; for the other arguments see `HTTP1Connection`."""
         request = self.request
         wire = Wire(
             sock,

@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 
 from .. import stock
 from ..errors import RequestTimeout
-from ..http1.connection import Lane
+from ..http1.connection import HTTP1Connection
 from ..http2.connection import Mux
 from ..http2.engine import Engine, make_engine
 from ..http2.socket_facade import SharedSocket
@@ -49,9 +49,11 @@ class DiallingConnection(stock.HTTPSConnection):
     ]  # host and port, and the origin that is made of them, as requests name it
     _dialling: threading.RLock
     # -- guarded by _dialling --
-    _transport: Mux | Lane | None
+    _transport: Mux | HTTP1Connection | None
     _draining: list[Mux]
-    _beside: Lane | None = None  # in HTTP/1.1, for what asks for another protocol while HTTP/2 is spoken
+    _beside: HTTP1Connection | None = (
+        None  # in HTTP/1.1, for what asks for another protocol while HTTP/2 is spoken
+    )
     _switched: socket.socket | None = None  # where the latest of these has been given what it asked for
     _upgrade: bool
     _upgrade_next: bool = False  # the next request asks for HTTP/2
@@ -89,7 +91,7 @@ class DiallingConnection(stock.HTTPSConnection):
             self._transport = self._lane_on(sock)
             self.sock = sock
 
-    def _lane_on(self, sock: socket.socket) -> Lane:
+    def _lane_on(self, sock: socket.socket) -> HTTP1Connection:
         """Return a transport in HTTP/1.1, which does not keep this object.
 
         They would refer to each other, and only the garbage collector would close one that its caller drops.
@@ -102,7 +104,7 @@ class DiallingConnection(stock.HTTPSConnection):
                 raise http_client.NotConnected("the connection object is gone")
             return found
 
-        return Lane(
+        return HTTP1Connection(
             lambda by: owner()._dial(by),
             lambda sock: owner()._speak(sock),
             sock,
@@ -111,7 +113,7 @@ class DiallingConnection(stock.HTTPSConnection):
             **self._lane_options,
         )
 
-    def _lane(self, by: float | None) -> Lane:
+    def _lane(self, by: float | None) -> HTTP1Connection:
         """Return a connection in HTTP/1.1, the current one or one beside it, opened by a monotonic time.
 
         Raises:
@@ -119,7 +121,7 @@ class DiallingConnection(stock.HTTPSConnection):
         """
         offer = self._protocols.insist_on_http1()
         for lane in (self._transport, self._beside):
-            if isinstance(lane, Lane) and not lane.closed:
+            if isinstance(lane, HTTP1Connection) and not lane.closed:
                 return lane
         if not self.auto_open:
             raise http_client.NotConnected("Upgrade needs a connection in HTTP/1.1, and auto_open is off")
@@ -272,17 +274,17 @@ class DiallingConnection(stock.HTTPSConnection):
         if isinstance(self._transport, Mux):
             self._transport.drain()
             self._draining.append(self._transport)
-        elif isinstance(self._transport, Lane):
+        elif isinstance(self._transport, HTTP1Connection):
             self._transport.close()
         self._keep_session()
         self._draining = [mux for mux in self._draining if not mux.closed]
         self._transport = self.sock = None
 
-    def _usable_transport(self, by: float | None) -> Mux | Lane:
+    def _usable_transport(self, by: float | None) -> Mux | HTTP1Connection:
         """Return the current transport; where it takes no more requests, connect anew by a monotonic time."""
         current = self._transport
         if current is not None:
-            if isinstance(current, Lane):
+            if isinstance(current, HTTP1Connection):
                 if not current.closed:  # by a close() that was interrupted
                     return current
             elif self.sock is not None and current.check():

@@ -12,7 +12,7 @@ from ..errors import ConnectionGoingAway, StreamReset
 from ..fetching.proxy_rules import Proxy
 from ..fetching.redirects import Header
 from ..fetching.task import Pairs, Task
-from ..http1.connection import Lane
+from ..http1.connection import HTTP1Connection
 from ..http2.connection import Mux
 from ..http2.stream import Stream
 from ..messages.fields import authority
@@ -245,7 +245,7 @@ class PooledConnection(HTTP20Connection):
 
     def limit(self, seconds: float | None) -> None:
         """Set how long a step may last, where one request has the connection for itself: on HTTP/1.1."""
-        if isinstance(self._transport, Lane):
+        if isinstance(self._transport, HTTP1Connection):
             self._transport.limit(seconds)
             if self.sock is not None:
                 with contextlib.suppress(OSError):  # closed, because the server said that it would
@@ -257,7 +257,7 @@ class PooledConnection(HTTP20Connection):
         if self.mux is not None:
             return self.mux.check()
         transport = self._transport
-        if not isinstance(transport, Lane) or self.sock is None:
+        if not isinstance(transport, HTTP1Connection) or self.sock is None:
             return False
         try:
             return not is_stale(self.sock)
