@@ -37,7 +37,7 @@ from .messages.fields import authority
 from .messages.hosts import ascii_host_of_2003
 from .http1.head import no_status_line
 from .messages.response_rules import MAX_FIELDS
-from .http2.connection import Mux
+from .http2.connection import HTTP2Connection
 from .net.protocols import H2, HTTP11, VARIABLE, Protocols
 from .messages.response import HTTP20Response
 from .net.timeouts import deadline_after, resolve_timeout
@@ -350,7 +350,7 @@ class HTTPSConnection(stock.HTTPSConnection, HTTPConnection):
             # Since Python 3.15 a connection may have a limit of its own, which `begin()` is told.
             most = max(MAX_FIELDS, getattr(self, "max_response_headers", None) or 0)
             engine = make_engine(trace=self.debuglevel > 0, max_fields=most)
-            mux = Mux(self.sock, engine, timeout=timeout, protocols=self._spoken())
+            mux = HTTP2Connection(self.sock, engine, timeout=timeout, protocols=self._spoken())
             self.sock = StrictSocket(mux, b"https", origin, weakref.WeakMethod(self._renew))
 
     def _offer(self) -> tuple[str, ...]:

@@ -6,7 +6,7 @@
                                │         │
                                └─────────┴──> refused by the server, unprocessed: sent again elsewhere
 
-A connection object outlives its sockets.  It has one current transport, a `Mux` on HTTP/2 or a
+A connection object outlives its sockets.  It has one current transport, a `HTTP2Connection` on HTTP/2 or a
 `HTTP1Connection` on HTTP/1.1, and as many draining ones as still have streams to finish.  An id is 1, 3, 5, …
 for the life of the object, whatever number the wire knows the stream by.
 
@@ -27,7 +27,7 @@ from . import stock
 from .errors import HTTP2Error, RequestTimeout
 from .http1.connection import HTTP1Connection
 from .http1.exchange import Exchange
-from .http2.connection import MAX_BUFFERED, Mux
+from .http2.connection import MAX_BUFFERED, HTTP2Connection
 from .http2.engine import MAX_HEADER_LIST
 from .http2.stream import Stream
 from .http2.streams import KEEPALIVE_IDLE, PING_TIMEOUT
@@ -147,8 +147,8 @@ class HTTP20Connection(PuttingConnection):
         self._named = self.host, self.port, authority(self.host, self.port, self.default_port)
         self._dialling = threading.RLock()
         # -- guarded by _dialling --
-        self._transport: Mux | HTTP1Connection | None = None
-        self._draining: list[Mux] = []
+        self._transport: HTTP2Connection | HTTP1Connection | None = None
+        self._draining: list[HTTP2Connection] = []
         self._next_id = 1
         self._lock = threading.Lock()
         # -- guarded by _lock --
@@ -261,7 +261,7 @@ class HTTP20Connection(PuttingConnection):
         if not 0 < stream_id < self._next_id or not stream_id % 2:
             raise ValueError(f"no request has the id {stream_id!r}")
         for current in (self._transport, *self._draining):
-            if isinstance(current, Mux):
+            if isinstance(current, HTTP2Connection):
                 current.prioritize(stream_id, value)
 
     def ping(self, timeout: float | None = None) -> float:
@@ -275,7 +275,7 @@ class HTTP20Connection(PuttingConnection):
             RequestTimeout: no answer came.
         """
         mux = self._transport
-        if not isinstance(mux, Mux) or mux.closed:
+        if not isinstance(mux, HTTP2Connection) or mux.closed:
             raise http_client.NotConnected("PING needs an open HTTP/2 connection")
         return mux.ping(mux.timeout if timeout is None else checked_seconds(timeout, "timeout"))
 
@@ -323,14 +323,14 @@ class HTTP20Connection(PuttingConnection):
 
     def _wait_for_one(self, waiting: list[Pending], since: float, timeout: float | None) -> None:
         """Wait for one of these requests, `timeout` seconds at most, or until the time of one is over."""
-        by_transport: dict[Mux | HTTP1Connection, list[Any]] = {}
+        by_transport: dict[HTTP2Connection | HTTP1Connection, list[Any]] = {}
         for item in map(standing, waiting):
             transport = item.lane if isinstance(item, Exchange) else item.mux
             if transport is not None:
                 by_transport.setdefault(transport, []).append(item)
         dues = [item.request.deadline for item in waiting if item.request.deadline is not None]
         for transport, items in by_transport.items():
-            if isinstance(transport, Mux):
+            if isinstance(transport, HTTP2Connection):
                 own = {transport.timeout_of(item) for item in items}
                 dues += [since + seconds for seconds in own if seconds is not None]
         ends = [left for left in (timeout, remaining(min(dues, default=None))) if left is not None]
@@ -341,14 +341,16 @@ class HTTP20Connection(PuttingConnection):
         # One drains and its successor is in use: each in turn, for a moment.
         turn = LOOK if len(by_transport) == 1 else TURN / len(by_transport)
         for transport, items in by_transport.items():
-            if isinstance(transport, Mux):
+            if isinstance(transport, HTTP2Connection):
                 transport.wait_any(items, min([turn, *ends]))
             else:
                 transport.wait_any(items, min([turn, *ends]), deadline_after(timeout))
 
     # -- replay -----------------------------------------------------------------------------------
 
-    def _replay(self, mux: Mux, stream: Stream, error: HTTP2Error, until: float | None = None) -> bool:
+    def _replay(
+        self, mux: HTTP2Connection, stream: Stream, error: HTTP2Error, until: float | None = None
+    ) -> bool:
         """Send again what the server has provably not processed; false if that cannot be done.
 
         With the one that is waited for go all others that met the same fate: they were sent side by
@@ -375,7 +377,7 @@ class HTTP20Connection(PuttingConnection):
         return batch is not None
 
     def _send_again(
-        self, mux: Mux, stream: Stream, error: HTTP2Error, by: float | None
+        self, mux: HTTP2Connection, stream: Stream, error: HTTP2Error, by: float | None
     ) -> list[Stream] | None:
         """Return what was sent again: a stream, and those beside it; None if nobody wants it any more."""
         if stream.mux is not mux or stream.error is not error:
@@ -453,8 +455,8 @@ class HTTP20Connection(PuttingConnection):
     def __repr__(self) -> str:
         origin = f"{type(self).__name__} {self._authority.decode()}"
         current = self._transport
-        if current is None or (isinstance(current, Mux) and current.closed):
+        if current is None or (isinstance(current, HTTP2Connection) and current.closed):
             return f"<{origin}, closed, {len(self._pending)} untaken>"
-        protocol = "HTTP/2" if isinstance(current, Mux) else "HTTP/1.1"
+        protocol = "HTTP/2" if isinstance(current, HTTP2Connection) else "HTTP/1.1"
         under_way, queued = current.counts
         return f"<{origin}, {protocol}, {under_way} streams, {queued} queued, {len(self._pending)} untaken>"

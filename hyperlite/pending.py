@@ -13,7 +13,7 @@ from typing import Any
 from .errors import ConnectionGoingAway, HTTP2Error, RequestTimeout
 from .http1.connection import HTTP1Connection
 from .http1.exchange import Exchange
-from .http2.connection import Mux
+from .http2.connection import HTTP2Connection
 from .http2.engine import make_upgrading_engine
 from .http2.stream import Stream
 from .http2.upgrade import asking, switches
@@ -164,7 +164,7 @@ class RequestingConnection(DiallingConnection):
 
     def _hand_over(
         self,
-        current: Mux | HTTP1Connection,
+        current: HTTP2Connection | HTTP1Connection,
         requests: list[Request],
         by: float | None,
         pending: list[Pending],
@@ -246,7 +246,9 @@ class RequestingConnection(DiallingConnection):
                 if one.request.open:
                     self._sending[one.stream_id] = one
 
-    def _submit(self, current: Mux | HTTP1Connection, streams: list[Stream], by: float | None) -> None:
+    def _submit(
+        self, current: HTTP2Connection | HTTP1Connection, streams: list[Stream], by: float | None
+    ) -> None:
         """Hand streams to the current transport, or to its successor if that takes no more.
 
         Where that speaks HTTP/1.1, because the server requires it or has nothing else any more, each request

@@ -23,7 +23,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from .errors import ConnectionGoingAway, ConnectionLost, HTTP2Error
-from .http2.connection import Mux
+from .http2.connection import HTTP2Connection
 from .http2.socket_facade import READ, SharedSocket, only_writing, unsupported
 from .http2.stream import Stream
 from .messages.chunked import Dechunker
@@ -61,7 +61,7 @@ class StrictSocket(SharedSocket):
         closes: whether the latest request asked for the end of the connection after its response.
     """
 
-    def __init__(self, mux: Mux, scheme: bytes, authority: bytes, renew: Renew) -> None:
+    def __init__(self, mux: HTTP2Connection, scheme: bytes, authority: bytes, renew: Renew) -> None:
         super().__init__(mux)
         self.mux = mux
         self._renew = renew

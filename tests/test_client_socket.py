@@ -15,7 +15,7 @@ from hyperframe.frame import HeadersFrame
 import hyperlite
 from hyperlite import client
 from hyperlite.errors import ErrorCode
-from hyperlite.http2.connection import Mux
+from hyperlite.http2.connection import HTTP2Connection
 from hyperlite.testing.certificates import certificates
 from hyperlite.testing.server import Server
 
@@ -225,7 +225,7 @@ def test_there_is_nothing_to_read_as_in_http_1_1(strict: client.HTTPSConnection,
 
 def test_tls_is_asked_under_the_lock(strict: client.HTTPSConnection, monkeypatch: pytest.MonkeyPatch) -> None:
     """Another thread may be inside the TLS object, and a ticket that comes changes the session."""
-    mux: Mux = strict.sock.mux
+    mux: HTTP2Connection = strict.sock.mux
     held = []
 
     class Watched:

@@ -18,7 +18,7 @@ import hyperlite.http1.connection
 import hyperlite.http2.streams
 import hyperlite.net.forking
 from hyperlite import ConnectionPool
-from hyperlite.http2.connection import Mux
+from hyperlite.http2.connection import HTTP2Connection
 from hyperlite.testing.server import Response, Server
 from tests.conftest import Connect, Serve
 from tests.mux.conftest import acquaint, begin
@@ -50,9 +50,9 @@ def fork(check: Callable[[], object]) -> int:
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
-def mux_of(conn: hyperlite.HTTP20Connection) -> Mux:
+def mux_of(conn: hyperlite.HTTP20Connection) -> HTTP2Connection:
     mux = conn._transport
-    assert isinstance(mux, Mux)
+    assert isinstance(mux, HTTP2Connection)
     return mux
 
 

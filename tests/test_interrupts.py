@@ -16,7 +16,7 @@ from hyperlite.http1.connection import HTTP1Connection
 from hyperlite.http1.exchange import Exchange
 from hyperlite.http1.response import QueuedResponse
 from hyperlite.http1.wire import _Reader
-from hyperlite.http2.connection import Mux
+from hyperlite.http2.connection import HTTP2Connection
 from hyperlite.testing.certificates import certificates
 
 from .conftest import Connect, Serve
@@ -146,7 +146,7 @@ def check(conn: CONN, ids: list[int], number: int) -> None:
     assert not current._baton.held
     assert not current._baton._sleepers
     assert not conn._dialling._is_owned()  # type: ignore[attr-defined]
-    if not isinstance(current, Mux):
+    if not isinstance(current, HTTP2Connection):
         assert not current._working
         assert not current._doomed
     assert all(mux.closed or mux.counts == (0, 0) for mux in conn._draining)
@@ -199,7 +199,7 @@ def test_http_client_on_http_2(serve: Serve) -> None:
         conn.close()
 
 
-@pytest.mark.parametrize(("where", "step"), [(Mux, "submit"), (client.HTTPResponse, "begin")])
+@pytest.mark.parametrize(("where", "step"), [(HTTP2Connection, "submit"), (client.HTTPResponse, "begin")])
 def test_http_client_at_the_worst_moments(
     serve: Serve, monkeypatch: pytest.MonkeyPatch, where: type, step: str
 ) -> None:
@@ -214,7 +214,7 @@ def test_http_client_at_the_worst_moments(
 
     def interrupted(*args: Any, **options: Any) -> None:
         monkeypatch.undo()
-        if where is Mux:
+        if where is HTTP2Connection:
             call(*args, **options)
         raise KeyboardInterrupt
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import hyperlite
-from hyperlite.http2.connection import Mux
+from hyperlite.http2.connection import HTTP2Connection
 from hyperlite.testing.server import Server
 
 from .conftest import ROUTES, Connect, Serve, report
@@ -152,7 +152,7 @@ def test_the_server_sees_what_http_client_sends(
     if expected["authority"] == f"localhost:{reference.port}":
         expected["authority"] = f"localhost:{conn.port}"
     expected["target"] = expected["target"].removeprefix(
-        "http://other.test" if isinstance(conn._transport, Mux) else ""
+        "http://other.test" if isinstance(conn._transport, HTTP2Connection) else ""
     )
     assert found == expected
 

@@ -31,7 +31,7 @@ MAX_BUFFERED = 64 << 20
 EXPECT_WAIT = 1.0
 
 
-class Mux(Ending):
+class HTTP2Connection(Ending):
     """One HTTP/2 connection.
 
     Args:
@@ -85,7 +85,7 @@ class Mux(Ending):
             state = "draining"
         else:
             state = "open" if self._streams or self._queue else "idle"
-        return f"<Mux {state}, {len(self._streams)} streams, {len(self._queue)} queued>"
+        return f"<HTTP2Connection {state}, {len(self._streams)} streams, {len(self._queue)} queued>"
 
     def check(self) -> bool:
         """Look, before an idle connection is used again, whether the peer has closed it meanwhile.

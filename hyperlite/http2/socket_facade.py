@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 from ..errors import ConnectionLost
 from ..net.timeouts import checked_seconds
 from ..net.tls import context_of
-from .connection import Mux
+from .connection import HTTP2Connection
 from .stream import Stream
 
 # What may be asked of the socket without disturbing the streams on it.
@@ -69,7 +69,7 @@ class SharedSocket:
     `makefile()` is open.
     """
 
-    def __init__(self, mux: Mux) -> None:
+    def __init__(self, mux: HTTP2Connection) -> None:
         self._mux = mux
         self._context: Any = None  # once it was asked for
 
@@ -144,7 +144,7 @@ class SharedSocket:
 class ResponseSocket(SharedSocket):
     """The socket as `response.fp.raw._sock`: what it sets, or ends, is that response."""
 
-    def __init__(self, mux: Mux, stream: Stream) -> None:
+    def __init__(self, mux: HTTP2Connection, stream: Stream) -> None:
         super().__init__(mux)
         self._stream = stream
 
@@ -179,7 +179,7 @@ class RawBody(io.RawIOBase):
 
     mode = "rb"
 
-    def __init__(self, mux: Mux, stream: Stream) -> None:
+    def __init__(self, mux: HTTP2Connection, stream: Stream) -> None:
         self._mux = mux
         self._stream = stream
         self._sock = ResponseSocket(mux, stream)

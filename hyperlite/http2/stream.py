@@ -18,7 +18,7 @@ from ..messages.request import Request
 
 if TYPE_CHECKING:
     from ..http1.exchange import Exchange
-    from .connection import Mux
+    from .connection import HTTP2Connection
 
 # Pieces smaller than this are gathered in one buffer: an object for each would cost 40 times its bytes.
 SMALL_PIECE = 1024
@@ -171,7 +171,7 @@ class Stream:
 
     def reset(self) -> None:
         """Forget what happened on the last connection: the request is to be sent on another."""
-        self.mux: Mux | None = None
+        self.mux: HTTP2Connection | None = None
         self.wire_id = 0  # 0: not started
         self.written_at = 0  # how many bytes went into the mux before the header block
         self.outgoing: memoryview | None = None  # what of the body is still to be sent
@@ -186,7 +186,7 @@ class Stream:
         self.pushes: list[Stream] | None = None  # what the server answers unasked, and nobody has taken
         self.inbox = Inbox()
         self.taken = 0  # bytes of the body that were read
-        self.advanced = 0  # credit given for unread bytes: see Mux._relieve_locked
+        self.advanced = 0  # credit given for unread bytes: see HTTP2Connection._relieve_locked
         self.complete = False  # the whole response has arrived
         self.error: HTTP2Error | None = None
         self.repeat = False  # it may be sent again although the server may have processed it

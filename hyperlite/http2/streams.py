@@ -214,7 +214,7 @@ class Slots(Link):
         return True
 
     def _drop_locked(self, stream: Stream) -> None:
-        """Forget a stream that nothing reads any more, and what lies unread of it; see `Mux.drop`."""
+        """Forget a stream that nothing reads any more, and its unread bytes; see `HTTP2Connection.drop`."""
         if stream.mux is not self:
             return
         stream.given_up = True

@@ -8,7 +8,7 @@ from typing import cast
 from ..errors import BodyTooLarge, RequestTimeout
 from ..fetching.hop import REDIRECT_BODY, REDIRECT_TIME
 from ..fetching.task import Task
-from ..http2.connection import Mux
+from ..http2.connection import HTTP2Connection
 from ..http2.stream import Stream
 from ..messages.response import HTTP20Response
 from ..origins.origin import Lease
@@ -52,7 +52,7 @@ class Flight:
         task: Task,
         window: Window,
         lease: Lease,
-        mux: Mux,
+        mux: HTTP2Connection,
         stream: Stream,
     ) -> None:
         self._touched = touched

@@ -32,7 +32,7 @@ from ..errors import ConnectionLost, RedirectError, RequestTimeout, again
 from ..fetching.proxy_rules import environment
 from ..fetching.response import FetchResponse, Outcome
 from ..fetching.task import Task
-from ..http2.connection import Mux
+from ..http2.connection import HTTP2Connection
 from ..http2.stream import Stream
 from ..net.protocols import HTTP11
 from ..origins.connection import PooledConnection
@@ -341,7 +341,7 @@ class Loop:
 
     # -- connections ------------------------------------------------------------------------------
 
-    def _pump(self, mux: Mux, error: Exception | None) -> None:
+    def _pump(self, mux: HTTP2Connection, error: Exception | None) -> None:
         """Receive what has come on a connection, and send what can be sent."""
         try:
             if error is not None:
@@ -350,7 +350,7 @@ class Loop:
         except Exception as failure:
             self._crash(mux, failure)
 
-    def _crash(self, mux: Mux, error: Exception) -> None:
+    def _crash(self, mux: HTTP2Connection, error: Exception) -> None:
         """Fail the requests on a connection that has failed in a way of its own."""
         self._poller.forget(mux)
         lost = ConnectionLost(f"the connection cannot be used any more: {error!r}")

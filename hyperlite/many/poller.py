@@ -6,13 +6,13 @@ import time
 from collections.abc import Callable, Collection
 
 from ..errors import ConnectionLost
-from ..http2.connection import Mux
+from ..http2.connection import HTTP2Connection
 from ..net.bell import Bell
 from ..net.forking import watch
 from ..net.timeouts import pollable
 
 # A connection to which something happened; or which cannot be polled, and why.
-Event = tuple[Mux, Exception | None]
+Event = tuple[HTTP2Connection, Exception | None]
 
 
 class Poller:
@@ -25,8 +25,8 @@ class Poller:
     def __init__(self) -> None:
         self._polling = False
         self._foreign = False  # this is the child of the process that polls
-        self._only: Collection[Mux] | None = None
-        self._watched: dict[Mux, tuple[int, int]] = {}  # the descriptor, and what is waited for
+        self._only: Collection[HTTP2Connection] | None = None
+        self._watched: dict[HTTP2Connection, tuple[int, int]] = {}  # the descriptor, and what is waited for
         self._bell = Bell()
         try:
             self._selector = selectors.DefaultSelector()
@@ -36,7 +36,7 @@ class Poller:
         self._selector.register(self._bell, selectors.EVENT_READ)
         watch(self)
 
-    def watch(self, mux: Mux) -> None:
+    def watch(self, mux: HTTP2Connection) -> None:
         """Poll this mux from now on, until it is closed.
 
         Raises:
@@ -51,11 +51,11 @@ class Poller:
             self.forget(mux)
             raise
 
-    def read_only(self, muxes: Collection[Mux] | None) -> None:
+    def read_only(self, muxes: Collection[HTTP2Connection] | None) -> None:
         """Receive on these muxes alone from now on; on all with None. All go on sending."""
         self._only = muxes
 
-    def reads(self, mux: Mux) -> bool:
+    def reads(self, mux: HTTP2Connection) -> bool:
         """Tell whether to receive on this mux."""
         return self._only is None or mux in self._only
 
@@ -94,10 +94,10 @@ class Poller:
                 events.append((mux, error))
         return events
 
-    def _look(self) -> tuple[list[Event], set[Mux]]:
+    def _look(self) -> tuple[list[Event], set[HTTP2Connection]]:
         """Adjust what is waited for; return what cannot be, and which muxes wait for a sign of life."""
         broken: list[Event] = []
-        asked: set[Mux] = set()
+        asked: set[HTTP2Connection] = set()
         for mux in list(self._watched):
             try:
                 self._adjust(mux)
@@ -109,7 +109,7 @@ class Poller:
                     asked.add(mux)
         return broken, asked
 
-    def _adjust(self, mux: Mux) -> None:
+    def _adjust(self, mux: HTTP2Connection) -> None:
         """Wait for what this mux waits for now; not at all if it is closed."""
         if mux.closed:
             self.forget(mux)
@@ -128,7 +128,7 @@ class Poller:
             self._selector.register(number, wanted, mux)
         self._watched[mux] = number, wanted
 
-    def forget(self, mux: Mux) -> None:
+    def forget(self, mux: HTTP2Connection) -> None:
         """Poll this mux no more, if it is polled."""
         if mux in self._watched:
             number, known = self._watched.pop(mux)

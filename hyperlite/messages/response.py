@@ -26,7 +26,7 @@ from ..errors import (
     MalformedResponse,
     StreamReset,
 )
-from ..http2.connection import Mux
+from ..http2.connection import HTTP2Connection
 from ..http2.socket_facade import RawBody
 from ..http2.stream import Stream
 from .fields import to_message
@@ -56,7 +56,7 @@ def writable(buffer: "Buffer") -> memoryview:
 class Body(io.BufferedIOBase):
     """The body of a response on HTTP/2, as the file that http.client reads from."""
 
-    def __init__(self, mux: Mux, stream: Stream) -> None:
+    def __init__(self, mux: HTTP2Connection, stream: Stream) -> None:
         self._mux = mux
         self._stream = stream
         self._raw: RawBody | None = None  # once it was asked for
@@ -486,7 +486,7 @@ class HTTP20Push:
         self._stream.pushed_to.remove(self._stream)
         mux.drop(self._stream)
 
-    def _mux(self) -> Mux:
+    def _mux(self) -> HTTP2Connection:
         if self._stream not in self._stream.pushed_to or self._stream.mux is None:
             raise http_client.ResponseNotReady(f"the promised response to {self.path!r} was taken")
         return self._stream.mux

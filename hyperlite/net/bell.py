@@ -50,7 +50,7 @@ class Bell:
     def _serve(self) -> None:
         """Do what is asked for, unless another call is about to look for that again."""
         while (self._rung or self._closing) and not self._closed and not self._lock.locked():
-            with self._lock:  # not acquire(): see Mux.abandon()
+            with self._lock:  # not acquire(): see HTTP2Connection.abandon()
                 if self._closing:
                     self._closed = True
                     self._outside.close()

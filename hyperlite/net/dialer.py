@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 from .. import stock
 from ..errors import RequestTimeout
 from ..http1.connection import HTTP1Connection
-from ..http2.connection import Mux
+from ..http2.connection import HTTP2Connection
 from ..http2.engine import Engine, make_engine
 from ..http2.socket_facade import SharedSocket
 from ..messages.fields import authority
@@ -49,8 +49,8 @@ class DiallingConnection(stock.HTTPSConnection):
     ]  # host and port, and the origin that is made of them, as requests name it
     _dialling: threading.RLock
     # -- guarded by _dialling --
-    _transport: Mux | HTTP1Connection | None
-    _draining: list[Mux]
+    _transport: HTTP2Connection | HTTP1Connection | None
+    _draining: list[HTTP2Connection]
     _beside: HTTP1Connection | None = (
         None  # in HTTP/1.1, for what asks for another protocol while HTTP/2 is spoken
     )
@@ -129,8 +129,8 @@ class DiallingConnection(stock.HTTPSConnection):
         self._beside = self._lane_on(sock)
         return self._beside
 
-    def _talk_http2(self, sock: socket.socket, engine: Engine) -> Mux:
-        mux = Mux(
+    def _talk_http2(self, sock: socket.socket, engine: Engine) -> HTTP2Connection:
+        mux = HTTP2Connection(
             sock,
             engine,
             timeout=resolve_timeout(self.timeout),
@@ -145,7 +145,7 @@ class DiallingConnection(stock.HTTPSConnection):
     def set_debuglevel(self, level: int) -> None:
         """Print, above 0: on HTTP/1.1 what http.client prints, on HTTP/2 each frame as one line."""
         super().set_debuglevel(level)
-        if isinstance(self._transport, Mux):
+        if isinstance(self._transport, HTTP2Connection):
             self._transport.trace(level > 0)
 
     def _open(self, alpn: tuple[str, ...], by: float | None) -> tuple[socket.socket, str | None]:
@@ -271,7 +271,7 @@ class DiallingConnection(stock.HTTPSConnection):
 
     def _retire(self) -> None:
         """Let go of the current transport: what it has under way it finishes."""
-        if isinstance(self._transport, Mux):
+        if isinstance(self._transport, HTTP2Connection):
             self._transport.drain()
             self._draining.append(self._transport)
         elif isinstance(self._transport, HTTP1Connection):
@@ -280,7 +280,7 @@ class DiallingConnection(stock.HTTPSConnection):
         self._draining = [mux for mux in self._draining if not mux.closed]
         self._transport = self.sock = None
 
-    def _usable_transport(self, by: float | None) -> Mux | HTTP1Connection:
+    def _usable_transport(self, by: float | None) -> HTTP2Connection | HTTP1Connection:
         """Return the current transport; where it takes no more requests, connect anew by a monotonic time."""
         current = self._transport
         if current is not None:

@@ -13,7 +13,7 @@ from ..fetching.proxy_rules import Proxy
 from ..fetching.redirects import Header
 from ..fetching.task import Pairs, Task
 from ..http1.connection import HTTP1Connection
-from ..http2.connection import Mux
+from ..http2.connection import HTTP2Connection
 from ..http2.stream import Stream
 from ..messages.fields import authority
 from ..messages.request import Request
@@ -102,7 +102,7 @@ class PooledConnection(HTTP20Connection):
         )
         self._protocols = protocols
         self._trust = key.verification if secure else None  # so it is dialled, whatever happens meanwhile
-        self.mux: Mux | None = None
+        self.mux: HTTP2Connection | None = None
         self.leased = 0
         self.used = False
         self.bond: Bond | None = None
@@ -125,7 +125,7 @@ class PooledConnection(HTTP20Connection):
     def _talk(self, sock: socket.socket, *, http2: bool) -> None:
         super()._talk(sock, http2=http2)
         self.auto_open = 0
-        if isinstance(self._transport, Mux):
+        if isinstance(self._transport, HTTP2Connection):
             self.mux = self._transport
 
     def dial(self, by: float | None) -> None:
@@ -273,7 +273,7 @@ class Attempt:
     def __init__(self) -> None:
         self.begun = False  # whether there is, or was, a connection
         self.reused = False  # whether the connection had been used before
-        self._mux: Mux | None = None
+        self._mux: HTTP2Connection | None = None
         self._answered = 0
         self._lock = OwnLock()
         # -- guarded by _lock --
@@ -309,7 +309,7 @@ class Attempt:
         """End it: on HTTP/1.1 at once; from a finalizer too, this does not wait."""
         self._over = True
         if not self._lock.own.locked():
-            with self._lock.own:  # not acquire(): see Mux.abandon()
+            with self._lock.own:  # not acquire(): see HTTP2Connection.abandon()
                 connection = self._connection
                 if connection is not None and connection.mux is None and connection.sock is not None:
                     break_off(connection.sock)

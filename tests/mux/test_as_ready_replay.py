@@ -8,7 +8,7 @@ from hyperframe.frame import HeadersFrame
 import hyperlite
 import hyperlite.messages.replay
 from hyperlite.errors import ErrorCode, RequestTimeout
-from hyperlite.http2.connection import Mux
+from hyperlite.http2.connection import HTTP2Connection
 from hyperlite.http2.stream import Stream
 from hyperlite.testing.certificates import certificates
 from tests.peer import Peer, Task, Wire
@@ -95,7 +95,7 @@ def test_a_pause_between_two_tries(peer: Peer, conn: CONN, monkeypatch: pytest.M
     def refuse(wire_id: int) -> None:
         peer.rst(wire_id, ErrorCode.REFUSED_STREAM)
         while stream.error is None:
-            assert isinstance(conn._transport, Mux)
+            assert isinstance(conn._transport, HTTP2Connection)
             conn._transport.pump()
 
     refuse(1)

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from hyperlite.http2.connection import Mux
+from hyperlite.http2.connection import HTTP2Connection
 from hyperlite.many.poller import Poller
 from tests.peer import Peer
 
@@ -26,13 +26,13 @@ def reused(number: int) -> bool:
     return number in opened
 
 
-def connected(peer: Peer) -> Mux:
+def connected(peer: Peer) -> HTTP2Connection:
     conn = peer.connect()
     conn.request("GET", "/")
     peer.accept()
     peer.greet()
     mux = conn._transport
-    assert isinstance(mux, Mux)
+    assert isinstance(mux, HTTP2Connection)
     return mux
 
 

@@ -7,7 +7,7 @@ from hyperframe.frame import HeadersFrame
 
 import hyperlite
 from hyperlite.errors import ConnectionGoingAway, ConnectionLost, ErrorCode, HTTP2Error, StreamReset
-from hyperlite.http2.connection import Mux
+from hyperlite.http2.connection import HTTP2Connection
 from hyperlite.http2.stream import Stream
 from hyperlite.messages.request import Request
 from hyperlite.testing.certificates import certificates
@@ -127,7 +127,7 @@ def test_a_request_that_was_made_on_http11_has_left(peer: Peer, monkeypatch: pyt
     conn = peer.connect()
     conn.connect()
     mux = conn._transport
-    assert isinstance(mux, Mux)
+    assert isinstance(mux, HTTP2Connection)
     monkeypatch.setattr(mux, "_send_locked", lambda: False)
     stream = Stream(1, Request("POST", "/", b"body", {}, b"http", b"localhost", 65536))
     mux.adopt(stream)

@@ -8,7 +8,7 @@ from hyperframe.frame import HeadersFrame, PingFrame, RstStreamFrame
 
 import hyperlite
 from hyperlite.errors import ErrorCode
-from hyperlite.http2.connection import Mux
+from hyperlite.http2.connection import HTTP2Connection
 from hyperlite.http2.stream import Inbox
 from hyperlite.messages.response import HTTP20Response
 from tests.peer import Peer
@@ -26,7 +26,7 @@ class Garbage:
         peer.send_headers(1)
         self._held: list[HTTP20Response] = [conn.getresponse(stream_id)]
         mux = conn._transport
-        assert isinstance(mux, Mux)
+        assert isinstance(mux, HTTP2Connection)
         self.mux = mux
 
     def drop(self) -> None:

@@ -13,7 +13,7 @@ import hyperlite.messages.replay
 import hyperlite.net.dialer
 import hyperlite.net.tls
 from hyperlite.errors import ConnectionGoingAway, ConnectionLost, ErrorCode, RequestTimeout, StreamReset
-from hyperlite.http2.connection import Mux
+from hyperlite.http2.connection import HTTP2Connection
 from hyperlite.http2.engine import make_engine
 from hyperlite.http2.stream import Stream
 from tests.peer import Peer
@@ -510,7 +510,7 @@ class TestMeanwhile:
         acquaint(peer, conn, initial_window_size=EVERYTHING)
         peer.window_update(0, EVERYTHING - 65535)
         mux = conn._transport
-        assert isinstance(mux, Mux)
+        assert isinstance(mux, HTTP2Connection)
         sending = peer.background(conn.request, "POST", "/", bytes(20 << 20))
         while not mux._backlog:  # it waits for the socket
             time.sleep(0)

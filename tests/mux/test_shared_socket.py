@@ -69,7 +69,7 @@ def test_timeouts_leave_the_socket_itself_alone(conn: CONN, sock: socket.socket)
 
 
 def test_repr(sock: socket.socket) -> None:
-    assert repr(sock) == "<SharedSocket of <Mux idle, 0 streams, 0 queued>>"
+    assert repr(sock) == "<SharedSocket of <HTTP2Connection idle, 0 streams, 0 queued>>"
 
 
 def test_a_with_block_closes_it(peer: Peer, sock: socket.socket) -> None:

@@ -9,7 +9,7 @@ from hyperframe.frame import HeadersFrame, RstStreamFrame
 
 import hyperlite
 from hyperlite.errors import ErrorCode, RequestTimeout, StreamReset
-from hyperlite.http2.connection import Mux
+from hyperlite.http2.connection import HTTP2Connection
 from hyperlite.http2.stream import Stream
 from hyperlite.testing.certificates import certificates
 from tests.peer import TIMEOUT, Peer
@@ -19,13 +19,13 @@ from .conftest import acquaint, begin
 CONN = hyperlite.HTTP20Connection
 
 
-def mux_of(conn: CONN) -> Mux:
+def mux_of(conn: CONN) -> HTTP2Connection:
     mux = conn._transport
-    assert isinstance(mux, Mux)
+    assert isinstance(mux, HTTP2Connection)
     return mux
 
 
-def pump_until(mux: Mux, done: Callable[[], object]) -> None:
+def pump_until(mux: HTTP2Connection, done: Callable[[], object]) -> None:
     """Do what another thread does that reads for all."""
     end = time.monotonic() + TIMEOUT
     while not done():
@@ -36,15 +36,15 @@ def pump_until(mux: Mux, done: Callable[[], object]) -> None:
 @pytest.fixture
 def overtaken(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[Stream], None]], None]:
     """Have every stream answered, and completed by another thread, just before it is cancelled."""
-    cancel = Mux.cancel
+    cancel = HTTP2Connection.cancel
 
     def overtake(answer: Callable[[Stream], None]) -> None:
-        def cancelled(mux: Mux, stream: Stream, *args: Any) -> Any:
+        def cancelled(mux: HTTP2Connection, stream: Stream, *args: Any) -> Any:
             answer(stream)
             pump_until(mux, lambda: stream.complete)
             return cancel(mux, stream, *args)
 
-        monkeypatch.setattr(Mux, "cancel", cancelled)
+        monkeypatch.setattr(HTTP2Connection, "cancel", cancelled)
 
     return overtake
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import pytest
 
 from hyperlite.errors import HTTP2Error
-from hyperlite.http2.connection import Mux
+from hyperlite.http2.connection import HTTP2Connection
 from hyperlite.http2.engine import make_engine
 from hyperlite.http2.stream import Stream
 from hyperlite.messages.request import NO_HEADERS, Request
@@ -31,7 +31,7 @@ class Walk:
         ours, self.peer = socket.socketpair()
         self.peer.setblocking(False)
         self.frames = FrameFactory()
-        self.mux = Mux(ours, make_engine(), timeout=0, max_buffered=1 << 20)
+        self.mux = HTTP2Connection(ours, make_engine(), timeout=0, max_buffered=1 << 20)
         self.streams: list[Stream] = []
         self.sent: dict[Stream, bytes] = {}
         self.read: dict[Stream, bytes] = {}

@@ -567,7 +567,7 @@ class _Deaf:
 @pytest.mark.parametrize(
     "where",
     [
-        "hyperlite.http2.connection.Mux.submit",
+        "hyperlite.http2.connection.HTTP2Connection.submit",
         "hyperlite.many.loop.Loop._settle",
         "hyperlite.origins.connection.PooledConnection.make",
     ],

@@ -18,7 +18,7 @@ import pytest
 from hyperlite import FetchRequest, Outcome
 from hyperlite.errors import ConnectionLost, DecodingError
 from hyperlite.fetching.task import Task
-from hyperlite.http2.connection import Mux
+from hyperlite.http2.connection import HTTP2Connection
 from hyperlite.many.flight import Flight
 from hyperlite.origins.connection import Attempt, PooledConnection
 from hyperlite.origins.origin import Origin
@@ -245,11 +245,11 @@ FAULTS: list[tuple[type, str]] = [
     (Flight, "drain"),
     (Flight, "finish"),
     (Flight, "look_at_the_clock"),
-    (Mux, "submit"),
-    (Mux, "pump"),
-    (Mux, "read"),
-    (Mux, "fileno"),
-    (Mux, "check"),
+    (HTTP2Connection, "submit"),
+    (HTTP2Connection, "pump"),
+    (HTTP2Connection, "read"),
+    (HTTP2Connection, "fileno"),
+    (HTTP2Connection, "check"),
     (selectors.DefaultSelector, "modify"),
     (threading.Thread, "start"),
 ]
@@ -257,9 +257,9 @@ FAULTS: list[tuple[type, str]] = [
 ENDS: list[tuple[type, str]] = [
     (Origin, "release"),
     (Origin, "discard"),
-    (Mux, "cancel"),
-    (Mux, "abandon"),
-    (Mux, "drain"),
+    (HTTP2Connection, "cancel"),
+    (HTTP2Connection, "abandon"),
+    (HTTP2Connection, "drain"),
 ]
 KINDS: list[Callable[[], Exception]] = [
     lambda: OSError(9, "Bad file descriptor"),

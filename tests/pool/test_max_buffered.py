@@ -11,7 +11,7 @@ from h2.settings import SettingCodes
 
 from hyperlite import ConnectionPool, FetchRequest, Outcome, RedirectError
 from hyperlite.fetching.hop import REDIRECT_BODY
-from hyperlite.http2.connection import Mux
+from hyperlite.http2.connection import HTTP2Connection
 from hyperlite.http2.engine.windows import STREAM_WINDOW
 from hyperlite.many.budget import Budget
 from hyperlite.many.order import Order
@@ -32,22 +32,22 @@ class Scale:
     """What has arrived on HTTP/2 connections and was not taken by the caller, by their own counts."""
 
     def __init__(self, patch: pytest.MonkeyPatch) -> None:
-        self.muxes: set[Mux] = set()
+        self.muxes: set[HTTP2Connection] = set()
         self.read = self.taken = self.peak = 0
-        pump, read = Mux.pump, Mux.read
+        pump, read = HTTP2Connection.pump, HTTP2Connection.read
 
-        def weighed_pump(mux: Mux, **options: Any) -> None:
+        def weighed_pump(mux: HTTP2Connection, **options: Any) -> None:
             pump(mux, **options)
             self.muxes.add(mux)
             self.peak = max(self.peak, self.held)
 
-        def weighed_read(mux: Mux, *args: Any) -> bytes:
+        def weighed_read(mux: HTTP2Connection, *args: Any) -> bytes:
             data = read(mux, *args)
             self.read += len(data)
             return data
 
-        patch.setattr(Mux, "pump", weighed_pump)
-        patch.setattr(Mux, "read", weighed_read)
+        patch.setattr(HTTP2Connection, "pump", weighed_pump)
+        patch.setattr(HTTP2Connection, "read", weighed_read)
 
     @property
     def held(self) -> int:
