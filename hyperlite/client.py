@@ -182,8 +182,8 @@ class HTTPResponse(HTTP20Response):
     def close(self) -> None:
         """End the response; one that has not begun gives its request up."""
         stream = self._stream
-        if stream is not None and stream.mux is not None and "status" not in vars(self):
-            stream.mux.cancel(stream)
+        if stream is not None and stream.transport is not None and "status" not in vars(self):
+            stream.transport.cancel(stream)
         super().close()
 
 

@@ -178,8 +178,8 @@ class HTTP20Connection(PuttingConnection):
                 return self.response_class.from_stream(pending, pending.request.method)
             exchange = standing(pending)
             assert isinstance(exchange, Exchange)
-            assert exchange.lane is not None
-            response = exchange.lane.response(exchange)
+            assert exchange.transport is not None
+            response = exchange.transport.response(exchange)
             if response.sock is not None:  # as with http.client, which goes on to use it
                 self.sock = self._switched = response.sock
             return response
@@ -286,7 +286,7 @@ class HTTP20Connection(PuttingConnection):
             False if it goes on over HTTP/1.1, where its heir is to be waited for.
         """
         while stream.heir is None:
-            mux = stream.mux
+            mux = stream.transport
             if mux is None:  # another thread is sending it again
                 self._while_dialling(end_of_step(stream.request), lambda: None)
                 continue
@@ -305,8 +305,8 @@ class HTTP20Connection(PuttingConnection):
         """
         pending = standing(pending)
         if isinstance(pending, Exchange):
-            return pending.settled or (pending.lane is not None and pending.lane.expire(pending))
-        mux, error = pending.mux, pending.error
+            return pending.settled or (pending.transport is not None and pending.transport.expire(pending))
+        mux, error = pending.transport, pending.error
         if mux is None:
             return False
         if not pending.settled:
@@ -325,7 +325,7 @@ class HTTP20Connection(PuttingConnection):
         """Wait for one of these requests, `timeout` seconds at most, or until the time of one is over."""
         by_transport: dict[HTTP2Connection | HTTP1Connection, list[Any]] = {}
         for item in map(standing, waiting):
-            transport = item.lane if isinstance(item, Exchange) else item.mux
+            transport = item.transport
             if transport is not None:
                 by_transport.setdefault(transport, []).append(item)
         dues = [item.request.deadline for item in waiting if item.request.deadline is not None]
@@ -372,19 +372,21 @@ class HTTP20Connection(PuttingConnection):
         by = earliest(end_of_step(stream.request), until)
         batch = self._while_dialling(by, lambda: self._send_again(mux, stream, error, by))
         for one in batch or ():
-            if one.mux is not None and until is None:  # or else the thread that waits for it sends the rest
-                one.mux.settle(one)
+            if (
+                one.transport is not None and until is None
+            ):  # or else the thread that waits for it sends the rest
+                one.transport.settle(one)
         return batch is not None
 
     def _send_again(
         self, mux: HTTP2Connection, stream: Stream, error: HTTP2Error, by: float | None
     ) -> list[Stream] | None:
         """Return what was sent again: a stream, and those beside it; None if nobody wants it any more."""
-        if stream.mux is not mux or stream.error is not error:
+        if stream.transport is not mux or stream.error is not error:
             return []  # somebody else has done it
         with self._lock:
             others = [item for item in self._pending.values() if item is not stream]
-        batch = [stream, *(other for other in others if isinstance(other, Stream) and other.mux is mux)]
+        batch = [stream, *(other for other in others if isinstance(other, Stream) and other.transport is mux)]
         current = self._usable_transport(by)
         batch = [one for one in batch if self._may_replay(one)]
         if stream.given_up:  # while this thread was connecting
@@ -395,10 +397,10 @@ class HTTP20Connection(PuttingConnection):
             self._submit(current, batch, by)
         except BaseException as failure:
             for one in batch:
-                if one.heir is not None and one.heir.lane is None:
+                if one.heir is not None and one.heir.transport is None:
                     one.heir = None
-                if one.mux is None and one.heir is None:  # in nobody's hands
-                    one.mux, one.error = mux, error.for_stream(one.stream_id, retry_safe=True)
+                if one.transport is None and one.heir is None:  # in nobody's hands
+                    one.transport, one.error = mux, error.for_stream(one.stream_id, retry_safe=True)
                     one.error.__cause__ = failure
             raise
         for one in batch:

@@ -194,11 +194,11 @@ class RequestingConnection(DiallingConnection):
         """Wait until what has been handed over is sent, or queued."""
         for one in map(standing, pending):
             if isinstance(one, Exchange):
-                assert one.lane is not None
-                one.lane.settle(one)
+                assert one.transport is not None
+                one.transport.settle(one)
                 continue
-            if one.mux is not None:
-                one.mux.settle(one)
+            if one.transport is not None:
+                one.transport.settle(one)
             if one.request.pieces is not None or one.request.expects:
                 self._send_body(one)
 
@@ -303,7 +303,7 @@ class RequestingConnection(DiallingConnection):
 
     def _send_body(self, stream: Stream) -> None:
         """Send a body that is not sent with its header block, until the server has enough of it."""
-        request, mux = stream.request, stream.mux
+        request, mux = stream.request, stream.transport
         if mux is None or stream.tries:  # sent again, another thread's doing: body and all
             return
         try:
@@ -350,12 +350,12 @@ class RequestingConnection(DiallingConnection):
         for piece in pieces if pieces is not None else (body or b"",):
             for part in request.contents(piece):
                 if isinstance(pending, Exchange):
-                    assert pending.lane is not None
-                    pending.lane.write(pending, part)
+                    assert pending.transport is not None
+                    pending.transport.write(pending, part)
                 elif len(part) and not _is_refused(pending):
-                    assert pending.mux is not None
+                    assert pending.transport is not None
                     request.count(len(part))
-                    pending.mux.write(pending, part, last=False)
+                    pending.transport.write(pending, part, last=False)
         if request.is_whole:
             self._finish(pending)
 
@@ -387,13 +387,13 @@ class RequestingConnection(DiallingConnection):
     def _finish(self, pending: Pending) -> None:
         """Send the end of an open request, and its trailers."""
         if isinstance(pending, Exchange):
-            assert pending.lane is not None
-            pending.lane.end(pending)
+            assert pending.transport is not None
+            pending.transport.end(pending)
         elif not _is_refused(pending):
-            assert pending.mux is not None
+            assert pending.transport is not None
             if not pending.sent:  # or else the server has answered, and wants no more of it
                 pending.request.check_whole()
-            pending.mux.write(pending, b"", last=True)
+            pending.transport.write(pending, b"", last=True)
         with self._lock:
             self._sending.pop(pending.stream_id, None)
 
@@ -440,11 +440,11 @@ class RequestingConnection(DiallingConnection):
     def _cancel(pending: Pending) -> None:
         if isinstance(pending, Stream):
             pending.given_up = True  # first: another thread may be about to send it again
-            if pending.mux is not None:
-                pending.mux.drop(pending)
+            if pending.transport is not None:
+                pending.transport.drop(pending)
         pending = standing(pending)
-        if isinstance(pending, Exchange) and pending.lane is not None:
-            pending.lane.cancel(pending)
+        if isinstance(pending, Exchange) and pending.transport is not None:
+            pending.transport.cancel(pending)
 
     def _take(self, stream_id: int | None) -> Pending:
         """Return a pending request; from now on no other thread can have it.

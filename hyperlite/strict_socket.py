@@ -236,14 +236,14 @@ class StrictSocket(SharedSocket):
                     if mux.submit([stream]):
                         mux.settle(stream)
                     else:
-                        stream.mux = mux
+                        stream.transport = mux
                         stream.error = ConnectionGoingAway(
                             "the connection takes no further requests", retry_safe=True
                         )
         except BaseException as error:
             for_all_tries(error, doubtful=stream.doubtful)
-            if stream.mux is not None:
-                stream.mux.drop(stream)
+            if stream.transport is not None:
+                stream.transport.drop(stream)
             raise
 
     def close(self) -> None:

@@ -97,7 +97,7 @@ class HTTP1Connection:
         """Queue requests; `settle` sees to it that they are sent."""
         with self._lock:
             for exchange in exchanges:
-                exchange.lane = self
+                exchange.transport = self
                 self._queue.append(exchange)
 
     def settle(self, exchange: Exchange) -> None:

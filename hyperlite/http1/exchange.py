@@ -33,7 +33,6 @@ class Exchange:
         "__weakref__",
         "doubt",
         "error",
-        "lane",
         "outgoing",
         "request",
         "response",
@@ -41,6 +40,7 @@ class Exchange:
         "sock",
         "stream_id",
         "thread",
+        "transport",
         "waiters",
     )
 
@@ -49,8 +49,8 @@ class Exchange:
         self.request = request
         self.thread = threading.get_ident()
         self.waiters: tuple[threading.Lock, ...] = ()
-        # -- owned by the lane --
-        self.lane: HTTP1Connection | None = None
+        # -- owned by the transport --
+        self.transport: HTTP1Connection | None = None
         self.sock: socket.socket | None = None
         self.outgoing: Outgoing | None = None
         self.sent: bool | None = None  # or its head, where the body is still to be written

@@ -127,7 +127,7 @@ class HTTP2Connection(Ending):
                 if not self.usable:
                     return False
                 for stream in streams:
-                    stream.mux, stream.answered_before = self, self.answered
+                    stream.transport, stream.answered_before = self, self.answered
                 if gather and self._streams and not self._corked and not self._baton.held:
                     self._cork_locked(True)  # it is not the first, and no thread waits yet
                 self._queue.extend(streams)
@@ -141,7 +141,7 @@ class HTTP2Connection(Ending):
     def adopt(self, stream: Stream) -> None:
         """Take over the request on stream 1, which was made on HTTP/1.1 (RFC 7540 section 3.2)."""
         with self._aftermath, self._lock:
-            stream.mux, stream.wire_id, stream.sent = self, 1, True
+            stream.transport, stream.wire_id, stream.sent = self, 1, True
             stream.answered_before = self.answered
             stream.written_at = -1  # it was sent before anything was written here
             self._streams[1] = stream
@@ -197,7 +197,7 @@ class HTTP2Connection(Ending):
 
         def attempt() -> bool | None:
             nonlocal mark
-            if stream.mux is not self:  # another thread has sent it again, elsewhere
+            if stream.transport is not self:  # another thread has sent it again, elsewhere
                 return True
             if stream.error is not None and not queued:
                 raise stream.error
@@ -228,7 +228,7 @@ class HTTP2Connection(Ending):
         """
 
         def attempt() -> bool | None:
-            if stream.mux is not self:  # another thread has sent it again, body and all
+            if stream.transport is not self:  # another thread has sent it again, body and all
                 return False
             if stream.error is not None:
                 raise stream.error
@@ -315,7 +315,7 @@ class HTTP2Connection(Ending):
     def _head_locked(self, stream: Stream) -> bool | None:
         if stream.status:
             return True
-        if stream.mux is not self:
+        if stream.transport is not self:
             return False
         if stream.error is not None:
             raise stream.error
@@ -327,7 +327,7 @@ class HTTP2Connection(Ending):
         """Wait until the response or the failure of at least one stream is there, or `timeout` is over."""
 
         def attempt() -> bool | None:
-            if any(stream.settled or stream.mux is not self for stream in streams):
+            if any(stream.settled or stream.transport is not self for stream in streams):
                 return True
             self._want_locked(streams)
             return None

@@ -31,7 +31,7 @@ class Ending(Arrivals):
         if not late and (timeout is None or time.monotonic() - since < timeout):
             return False
         self.pump()
-        if stream.settled or stream.mux is not self:
+        if stream.settled or stream.transport is not self:
             return stream.settled
         complaint = "no response came"
         if late or timeout is None:

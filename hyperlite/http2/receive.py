@@ -120,7 +120,7 @@ class Arrivals(Slots):
             self._engine.reset(event.promised_id, ErrorCode.REFUSED_STREAM)
             return
         pushed = Stream(event.promised_id, Request.promised(event.fields))
-        pushed.mux, pushed.wire_id, pushed.sent = parent.mux, event.promised_id, True
+        pushed.transport, pushed.wire_id, pushed.sent = parent.transport, event.promised_id, True
         parent.pushes = parent.pushes or []
         pushed.thread, pushed.pushed_to = parent.thread, parent.pushes
         self._streams[event.promised_id] = pushed

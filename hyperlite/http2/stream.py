@@ -1,9 +1,9 @@
 """One request and its response, while they cross one connection or the next.
 
-A `Stream` is made by the connection, driven by `mux` and read by the response.  It outlives a
-socket: a request that the server did not process is submitted again, to another mux.
+The connection object makes a `Stream`, its `transport` drives it, and the response reads it.  A stream
+outlives a socket: a request that the server did not process is submitted again, to another transport.
 
-Rule: only slots.py and mux.py change a stream, and only under the lock.  What is read without the
+Rule: only `streams` and `connection` change a stream, and only under the lock.  What is read without the
 lock is read after `complete` or `error` was set, when nothing changes any more.
 """
 
@@ -130,7 +130,6 @@ class Stream:
         "inbox",
         "informational",
         "length",
-        "mux",
         "outgoing",
         "outgoing_last",
         "pushed_to",
@@ -145,6 +144,7 @@ class Stream:
         "thread",
         "told",
         "trailers",
+        "transport",
         "tries",
         "waiters",
         "wanted",
@@ -160,20 +160,20 @@ class Stream:
         self.pushed_to: list[Stream]  # only if the server has opened it: the `pushes` of which it is one
         # -- owned by the connection --
         self.tries = 0  # how often it was sent again without the server having answered anything
-        self.answered_before = 0  # what its mux had had answered when it was submitted
+        self.answered_before = 0  # what its transport had had answered when it was submitted
         self.doubtful = False  # an earlier try may have been processed
         self.again_at = 0.0  # the monotonic time at which it may be sent again; 0: unknown
         self.given_up = False  # nobody wants it any more: it is not to be sent again
         self.heir: Exchange | None = None  # the same request, where it goes on over HTTP/1.1
-        # -- guarded by the mux's lock --
+        # -- guarded by the transport's lock --
         self.waiters: tuple[threading.Lock, ...] = ()  # mostly there is none, or one
         self.reset()
 
     def reset(self) -> None:
         """Forget what happened on the last connection: the request is to be sent on another."""
-        self.mux: HTTP2Connection | None = None
+        self.transport: HTTP2Connection | None = None
         self.wire_id = 0  # 0: not started
-        self.written_at = 0  # how many bytes went into the mux before the header block
+        self.written_at = 0  # how many bytes went into the transport before the header block
         self.outgoing: memoryview | None = None  # what of the body is still to be sent
         self.outgoing_last = False  # END_STREAM follows it
         self.sent = False  # END_STREAM is sent, or nobody wants the rest

@@ -196,7 +196,7 @@ class Slots(Link):
 
     def _cancel_locked(self, stream: Stream, error: HTTP2Error | None) -> bool:
         """Fail a stream that is open; tell whether it was. One that is complete, or has failed, stays so."""
-        if stream.mux is not self or stream.complete or stream.error is not None:
+        if stream.transport is not self or stream.complete or stream.error is not None:
             return False
         stream.error = error or _cancelled(stream)
         if stream.wire_id:
@@ -215,7 +215,7 @@ class Slots(Link):
 
     def _drop_locked(self, stream: Stream) -> None:
         """Forget a stream that nothing reads any more, and its unread bytes; see `HTTP2Connection.drop`."""
-        if stream.mux is not self:
+        if stream.transport is not self:
             return
         stream.given_up = True
         self._cancel_locked(stream, None)

@@ -272,9 +272,9 @@ class HTTP20Response(stock.HTTPResponse):
         A response that is complete is mostly read without it: to make it, and to drop it, costs as much as
         all the rest of a response.
         """
-        if self._stream is None or self._stream.mux is None:
+        if self._stream is None or self._stream.transport is None:
             raise AttributeError("fp")
-        return Body(self._stream.mux, self._stream)
+        return Body(self._stream.transport, self._stream)
 
     @Lazy
     def code(self) -> int:
@@ -321,8 +321,8 @@ class HTTP20Response(stock.HTTPResponse):
             or stock.HTTPResponse.read is not _INHERITED_READ
         ):
             return None
-        assert stream.mux is not None
-        data = stream.mux.read_rest(stream)
+        assert stream.transport is not None
+        data = stream.transport.read_rest(stream)
         if self.length is not None:
             self.length = 0
         self.fp = None
@@ -373,10 +373,10 @@ class HTTP20Response(stock.HTTPResponse):
             error: what the read has raised.
         """
         stream = self._stream
-        if stream is None or stream.mux is None or stream.taken == before:
+        if stream is None or stream.transport is None or stream.taken == before:
             return
         if not isinstance(error, http_client.HTTPException):
-            stream.mux.drop(stream, _torn(stream))
+            stream.transport.drop(stream, _torn(stream))
             self.length = None  # so that the next read asks the stream
             if self.fp is None:
                 del self.fp
@@ -432,13 +432,13 @@ class HTTP20Response(stock.HTTPResponse):
         if (
             not (stream.complete and not stream.inbox.size)
             and "fp" not in vars(self)
-            and stream.mux is not None
+            and stream.transport is not None
         ):
-            stream.mux.abandon(stream)
+            stream.transport.abandon(stream)
         if stream.pushes:  # which nobody can get at any more
             for pushed in stream.pushes:
-                if pushed.mux is not None:
-                    pushed.mux.abandon(pushed)
+                if pushed.transport is not None:
+                    pushed.transport.abandon(pushed)
 
 
 class HTTP20Push:
@@ -487,9 +487,9 @@ class HTTP20Push:
         mux.drop(self._stream)
 
     def _mux(self) -> HTTP2Connection:
-        if self._stream not in self._stream.pushed_to or self._stream.mux is None:
+        if self._stream not in self._stream.pushed_to or self._stream.transport is None:
             raise http_client.ResponseNotReady(f"the promised response to {self.path!r} was taken")
-        return self._stream.mux
+        return self._stream.transport
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.method} {self.scheme}://{self.authority}{self.path}>"

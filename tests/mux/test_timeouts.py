@@ -325,7 +325,7 @@ class TestConnecting:
         stream_id = begin(peer, conn, "GET", "/")
         stream = conn._pending[stream_id]
         assert isinstance(stream, Stream)
-        mux, stream.mux = stream.mux, None  # as it is while another thread connects
+        mux, stream.transport = stream.transport, None  # as it is while another thread connects
         stream.request.timeout = 0.05
         held, over = threading.Event(), threading.Event()
 
@@ -333,7 +333,7 @@ class TestConnecting:
             with conn._dialling:
                 held.set()
                 over.wait(TIMEOUT)
-                stream.mux = mux
+                stream.transport = mux
 
         other = threading.Thread(target=connect)
         other.start()

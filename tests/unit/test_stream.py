@@ -280,7 +280,7 @@ class TestReadable:
 class TestState:
     def test_a_new_stream_belongs_to_the_thread_that_asked_for_it(self, stream: Stream) -> None:
         assert stream.thread == threading.get_ident()
-        assert (stream.tries, stream.answered_before, stream.mux, stream.waiters) == (0, 0, None, ())
+        assert (stream.tries, stream.answered_before, stream.transport, stream.waiters) == (0, 0, None, ())
 
     def test_a_new_stream_waits(self, stream: Stream) -> None:
         assert (stream.stream_id, stream.wire_id, stream.settled, stream.exhausted) == (5, 0, False, False)
