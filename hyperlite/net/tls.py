@@ -1,69 +1,27 @@
 """TCP, TLS and ALPN: from a host and a port to a connected socket and the protocol it speaks.
 
-Rule: a caller's context is never changed, at no moment: other threads make TLS objects from it.  The TLS
-object is made from a *private* context, which offers our ALPN, verifies as the caller's does, and trusts
-nothing; then, before the handshake, `sock.context` becomes the caller's.  OpenSSL keeps the settings of the
-one and takes the authorities, the certificates, the ciphers and the callbacks of the other.
-
-What of a context cannot be read from it is read from a ClientHello that it makes (`client_hello`).  A context
-that cannot be followed so makes its TLS objects itself, as for http.client (docs/differences.md).
+A private context (`contexts`) makes the TLS object; then, before the handshake, `sock.context` becomes the
+caller's.  OpenSSL keeps the settings of the one and takes the authorities, the certificates, the ciphers and
+the callbacks of the other.
 """
 
-import contextlib
 import errno
-import functools
-import itertools
-import operator
 import os
 import socket
 import ssl
 import time
-import types
 import weakref
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from ..errors import ConnectionLost, ErrorCode, InadequateSecurity
-from .client_hello import client_hello
-from .protocols import BOTH, H2, check_choice, is_refused, narrowed, not_http2
+from .contexts import blank, private_for, trust_of
+from .protocols import BOTH, H2, check_choice, is_refused, not_http2
 from .sockets import wait_for
 from .timeouts import remaining
-from .trust import NATIVE, is_context, own_of, sslsocket_class_of
+from .trust import own_of
 
 CreateConnection = Callable[..., socket.socket]
-
-# What decides which certificates are accepted, and how well a connection is protected, as OpenSSL's numbers.
-TRUST = (
-    "verify_mode",
-    "check_hostname",
-    "verify_flags",
-    "_host_flags",
-    "options",
-    "minimum_version",
-    "maximum_version",
-    "security_level",
-)
-_read_trust = [vars(NATIVE)[name].__get__ for name in TRUST]  # the enums of ssl take ten times longer
-_imported = ssl.SSLContext  # for as long as a mock has its name
-
-# Where the classes of contexts are that make their TLS sockets as OpenSSL does.
-_STOCK = frozenset({"ssl", "_ssl", "builtins", "gevent.ssl"})
-_REVOCATION = int(ssl.VERIFY_CRL_CHECK_CHAIN)  # and the bit of VERIFY_CRL_CHECK_LEAF
-
-# A context in whose class one of these was replaced makes other TLS objects than OpenSSL would.
-_MAKERS = ("wrap_socket", "wrap_bio", "_wrap_socket", "_wrap_bio", "_encode_hostname")
-# Early releases of Python 3.11 have OpenSSL take a connection that was cut off for one that has ended.
-_IGNORE_UNEXPECTED_EOF = getattr(ssl, "OP_IGNORE_UNEXPECTED_EOF", 0)
-_VERSIONS = {
-    ssl.TLSVersion.TLSv1: int(ssl.OP_NO_TLSv1),
-    ssl.TLSVersion.TLSv1_1: int(ssl.OP_NO_TLSv1_1),
-    ssl.TLSVersion.TLSv1_2: int(ssl.OP_NO_TLSv1_2),
-    ssl.TLSVersion.TLSv1_3: int(ssl.OP_NO_TLSv1_3),
-}
-# Setting these options is deprecated; they are followed by the least and the highest version.
-_NO_VERSIONS = ssl.OP_NO_SSLv3 | ssl.OP_NO_TLSv1 | ssl.OP_NO_TLSv1_1 | ssl.OP_NO_TLSv1_2 | ssl.OP_NO_TLSv1_3
-# The curves of `set_ecdh_curve`, by their numbers (RFC 8446 section 4.2.7).
-_CURVES = {23: "prime256v1", 24: "secp384r1", 25: "secp521r1", 29: "X25519", 30: "X448"}
 
 
 class Terms(NamedTuple):
@@ -88,27 +46,6 @@ class Session(NamedTuple):
 _terms: "weakref.WeakKeyDictionary[ssl.SSLSocket, Terms]" = weakref.WeakKeyDictionary()
 # Of each socket that speaks HTTP/2: the context of its handshake.
 _callers: "weakref.WeakKeyDictionary[ssl.SSLSocket, ssl.SSLContext]" = weakref.WeakKeyDictionary()
-
-
-def trust_of(context: Any, *, verified: bool = False) -> tuple[Any, ...]:
-    """Return what of a context decides which certificates are accepted, and can be changed while it is used.
-
-    Equal for the same context: whatever was accepted before would be accepted now.  (Authorities can be
-    added to a context, never taken away; a client certificate that was loaded cannot be seen.)
-
-    Args:
-        context: the caller's.
-        verified: certificates are verified, and hold the host's name, even if the context does not want that.
-            (One that makes its TLS sockets itself is taken at its word.)
-    """
-    trust: tuple[Any, ...] = ()
-    if is_context(context):
-        trust = tuple(map(operator.call, _read_trust, itertools.repeat(context)))  # each request asks
-        if trust[2] & _REVOCATION:
-            trust += (context.cert_store_stats()["crl"],)
-    if type(context).__module__ not in _STOCK:
-        trust += tuple([getattr(context, name, None) for name in TRUST])
-    return (ssl.CERT_REQUIRED, True, *trust[2:]) if verified and is_stock(context) else trust
 
 
 def connect(
@@ -194,8 +131,7 @@ def secure(
         timeout: seconds, since `start` if these are not over.
         start: the monotonic time at which connecting began.
         by: as for `connect`.
-        alpn: what to offer, best first, unless the context offers something itself: then that is offered,
-            but nothing that `alpn` excludes; see `narrowed`.
+        alpn: what to offer, best first; see `narrowed` for a context that offers something itself.
         session: offered only on the terms on which it was made: the same host, port, proxy and context, and
             nothing changed on the context that decides trust.
         trust: what `trust_of` the context returned: so the handshake is made, though it is changed meanwhile.
@@ -206,20 +142,13 @@ def secure(
         As `connect`.  ConnectionLost: a context that makes its TLS sockets itself is not as `trust` says.
         NotHTTP2: `alpn` is HTTP/2 alone, and the server did not choose it.
     """
-    deadline = by
-    if timeout is not None:
-        now = time.monotonic()
-        # Where one address used up the time, the next one had a clock of its own.
-        end = timeout + (start if now - start < timeout else now)
-        deadline = end if by is None else min(end, by)
+    deadline = _handshake_deadline(timeout, start, by)
     peer = f"{host}:{port}"
-    # RFC 6066 section 3: without the dot that makes a name absolute. No certificate has it either.
-    # With its zone an IPv6 address would be a name to the ssl module.
-    name = (host.partition("%")[0] if ":" in host else host).removesuffix(".")
+    name = _server_name(host)
     wrapped: Any = sock
     try:
         terms = Terms(host, port, proxy, context, trust_of(context) if trust is None else trust)
-        private = _private_for(terms, name, alpn)
+        private = private_for(context, terms.trust, name, alpn)
         if private is None:
             _insist(context, trust)
             wrapped = _wrapped_by_itself(sock, own_of(context), name, peer, deadline)
@@ -229,12 +158,10 @@ def secure(
             _hand_over(wrapped, terms, session)
             _shake_hands(wrapped, peer, deadline)
         wrapped.settimeout(timeout)
-        protocol = wrapped.selected_alpn_protocol() if isinstance(wrapped, ssl.SSLSocket) else None
-        check_choice(protocol, alpn, peer)
+        protocol = _chosen(wrapped, alpn, peer)
         if protocol == H2:
-            _check_cipher(wrapped)
             _callers[wrapped] = wrapped.context if private is None else context
-            wrapped.context = _blank(_stock()[0])
+            wrapped.context = blank()
     except BaseException as error:
         wrapped.close()
         sock.close()
@@ -242,6 +169,34 @@ def secure(
             raise not_http2(peer) from error
         raise
     return wrapped, protocol
+
+
+def _chosen(wrapped: Any, alpn: Sequence[str], peer: str) -> str | None:
+    """Return the protocol that ALPN chose; raises if it may not be spoken, or not on this connection."""
+    protocol = wrapped.selected_alpn_protocol() if isinstance(wrapped, ssl.SSLSocket) else None
+    check_choice(protocol, alpn, peer)
+    if protocol == H2:
+        _check_cipher(wrapped)
+    return protocol
+
+
+def _handshake_deadline(timeout: float | None, start: float, by: float | None) -> float | None:
+    """Return the monotonic time by which a handshake must be over; for the arguments see `secure`."""
+    if timeout is None:
+        return by
+    now = time.monotonic()
+    # Where one address used up the time, the next one had a clock of its own.
+    end = timeout + (start if now - start < timeout else now)
+    return end if by is None else min(end, by)
+
+
+def _server_name(host: str) -> str:
+    """Return a host's name as TLS says it.
+
+    RFC 6066 section 3: without the dot that makes a name absolute.  No certificate has it either.
+    With its zone an IPv6 address would be a name to the ssl module.
+    """
+    return (host.partition("%")[0] if ":" in host else host).removesuffix(".")
 
 
 def session_of(sock: object) -> Session | None:
@@ -267,163 +222,6 @@ def context_of(sock: Any) -> Any:
     """
     handshake = _callers.get(sock)
     return sock.context if handshake is None else own_of(handshake)
-
-
-# -- the private context ------------------------------------------------------------------------------------
-
-
-class _Settings(NamedTuple):
-    """What a private context is made of.
-
-    Attributes:
-        kind: the ssl module's SSLContext, or gevent's in its place.
-        least, most: versions of TLS.
-        curve: the one for the key exchange; None: the usual ones.
-        alpn: what to offer.
-        sslsocket_class: the caller's own; None: the usual one.
-    """
-
-    kind: type[ssl.SSLContext]
-    verify_mode: int
-    check_hostname: bool
-    verify_flags: int
-    host_flags: int
-    options: int
-    least: int
-    most: int
-    post_handshake_auth: bool
-    curve: str | None
-    alpn: tuple[str, ...]
-    sslsocket_class: Any
-
-
-def _private_for(terms: Terms, name: str, alpn: Sequence[str]) -> ssl.SSLContext | None:
-    """Return the private context for a caller's, as this is now; None if it cannot be followed."""
-    context, trust = terms.context, terms.trust
-    if not is_stock(context):
-        return None
-    versions = _versions(context.protocol, *trust[4:7])
-    hello = client_hello(context, name) if versions else None
-    if versions is None or hello is None or hello.has_psk:
-        return None
-    curve = None
-    if len(hello.groups) == 1:
-        curve = _CURVES.get(hello.groups[0])
-        if curve is None:
-            return None
-    sslsocket_class = sslsocket_class_of(context)
-    usual = [vars(kind).get("sslsocket_class") for kind in _stock()]
-    # A class of the caller's is told the private context, and may change it: that one is for no other dial.
-    make = _private if context.sslsocket_class in usual else _private.__wrapped__
-    verify_mode, check_hostname, verify_flags, host_flags, options = trust[:5]
-    return make(
-        _Settings(
-            _stock()[0],
-            verify_mode,
-            check_hostname,
-            verify_flags,
-            host_flags,
-            options,
-            *versions,
-            bool(context.post_handshake_auth),
-            curve,
-            narrowed(hello.protocols, alpn),
-            None if sslsocket_class in usual else sslsocket_class,
-        )
-    )
-
-
-def _stock() -> tuple[type, ...]:
-    """Return the classes that ssl.SSLContext is made of, but what programs such as truststore put there."""
-    present: Any = ssl.SSLContext
-    is_one = issubclass(type(present), type) and issubclass(present, NATIVE)  # a mock is none
-    return tuple([kind for kind in (present if is_one else _imported).__mro__ if kind.__module__ in _STOCK])
-
-
-def is_stock(context: Any) -> bool:
-    """Tell whether a context makes its TLS objects as the ssl module does, or gevent in its place."""
-    stock = _stock()
-    if not issubclass(type(context), stock[-3]):  # the ssl module's own; a mock says that it is
-        return False
-    if any(_is_patched(kind, name) for kind in stock[:-2] for name in _MAKERS):
-        return False
-    owners = [vars(kind) for kind in type(context).__mro__ if kind not in stock]
-    return not any(name in owner for owner in (*owners, vars(context)) for name in _MAKERS)
-
-
-def _is_patched(kind: type, name: str) -> bool:
-    """Tell whether the program has put another function in the place of a method of a class.
-
-    Such a function may change the context, which all contexts with the same settings would feel: so it gets
-    the caller's, as with http.client.
-    """
-    function = vars(kind).get(name)
-    if function is None:
-        return False
-    # A wrapper may show the attributes of what it wraps (wrapt's do), but not its type.
-    return type(function) is not types.FunctionType or function.__globals__.get("__name__") != kind.__module__
-
-
-def _versions(protocol: int, options: int, least: int, most: int) -> tuple[int, int] | None:
-    """Return the least and the highest version of TLS that a context speaks; None if these do not tell it."""
-    if protocol == ssl.PROTOCOL_TLSv1_2:
-        least = most = ssl.TLSVersion.TLSv1_2  # which cannot be seen on such a context
-    elif protocol not in (ssl.PROTOCOL_TLS, ssl.PROTOCOL_TLS_CLIENT):
-        return None
-    spoken = [
-        version
-        for version, off in _VERSIONS.items()
-        if not options & off and version >= least and (most < 0 or version <= most)
-    ]
-    if not spoken or list(range(spoken[0], spoken[-1] + 1)) != spoken or spoken[-1] < ssl.TLSVersion.TLSv1_2:
-        return None
-    if spoken[0] == ssl.TLSVersion.TLSv1_1:
-        return None  # setting it is deprecated
-    everything = spoken[0] == ssl.TLSVersion.TLSv1
-    return ssl.TLSVersion.MINIMUM_SUPPORTED if everything else spoken[0], spoken[-1]
-
-
-@functools.lru_cache(maxsize=32)  # making one takes a tenth of a handshake's time
-def _private(settings: _Settings) -> ssl.SSLContext:
-    """Return a context without authorities: until `sock.context` is the caller's, no certificate holds."""
-    made: Any = settings.kind(ssl.PROTOCOL_TLS_CLIENT)
-    options = settings.options & ~_NO_VERSIONS & ~_IGNORE_UNEXPECTED_EOF | made.options & _NO_VERSIONS
-    copied = {
-        "options": options,
-        "minimum_version": settings.least,
-        "maximum_version": settings.most,
-        "verify_flags": settings.verify_flags,
-        "check_hostname": settings.check_hostname,
-        "_host_flags": settings.host_flags,
-    }
-    if settings.verify_mode or not settings.check_hostname:  # else they were read while they changed
-        copied["verify_mode"] = settings.verify_mode
-    if settings.post_handshake_auth:
-        copied["post_handshake_auth"] = True
-    for name, value in copied.items():  # ssl's setters call themselves once its class is replaced
-        vars(NATIVE)[name].__set__(made, value)
-    # RFC 9525 section 2: a host's name is a subjectAltName or none. Python's default is to fall back.
-    made.hostname_checks_common_name = False
-    if settings.curve is not None:
-        # Where this Python cannot set it, OpenSSL's own settings have, on this context too.
-        with contextlib.suppress(ssl.SSLError):
-            made.set_ecdh_curve(settings.curve)
-    if settings.sslsocket_class is not None:
-        made.sslsocket_class = settings.sslsocket_class
-    made.set_alpn_protocols(settings.alpn)
-    private: ssl.SSLContext = made
-    return private
-
-
-@functools.lru_cache(maxsize=1)
-def _blank(kind: type[ssl.SSLContext]) -> ssl.SSLContext:
-    """Return the context of HTTP/2 sockets after the handshake: no certificate, no authorities, no ciphers.
-
-    Without ciphers a renegotiation fails even where certificates are not verified.
-    """
-    made = kind(ssl.PROTOCOL_TLS_CLIENT)
-    made.set_ciphers("AES256-GCM-SHA384:@SECLEVEL=5")  # a level at which this one is not used
-    return made
 
 
 def _hand_over(wrapped: ssl.SSLSocket, terms: Terms, session: Session | None) -> None:

@@ -20,12 +20,12 @@ from ..messages.request import Request
 from ..messages.response import HTTP20Response
 from ..messages.urls import URL
 from ..net import socks
+from ..net.contexts import trust_of
 from ..net.forking import OwnLock
 from ..net.happy_eyeballs import create_connection
 from ..net.protocols import H2, HTTP11, Protocols
 from ..net.sockets import break_off, is_stale
 from ..net.timeouts import remaining
-from ..net.tls import trust_of
 from .bonds import Bond
 
 

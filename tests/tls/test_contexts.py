@@ -15,7 +15,7 @@ import trustme
 import hyperlite
 import hyperlite.client
 from hyperlite.adapters.urllib import HTTP20Handler
-from hyperlite.net import tls
+from hyperlite.net import contexts, tls
 from hyperlite.net.client_hello import client_hello
 from tests.peer import TIMEOUT, Task
 
@@ -90,7 +90,7 @@ def test_it_is_decided_where_each_attribute_of_a_context_goes() -> None:
     """A release of Python that has another one has to be looked at."""
     found = {name for name in dir(ssl.SSLContext) if not name.startswith("__")}
     assert found <= COPIED | THE_CALLERS | BY_ITSELF | NEITHER
-    assert {name for name in tls.TRUST if name != "security_level"} <= COPIED
+    assert {name for name in contexts.TRUST if name != "security_level"} <= COPIED
     document = (Path(__file__).parents[2] / "docs" / "differences.md").read_text(encoding="utf-8")
     decided = COPIED | BY_ITSELF | NEITHER - THE_CALLERS
     assert [name for name in decided if not name.startswith("_") and name not in document] == []
@@ -142,7 +142,11 @@ def settings() -> dict[str, Callable[[ssl.SSLContext], object]]:
         "verify_mode": unverified,
         "ciphers": lambda context: context.set_ciphers("ECDHE-RSA-AES128-GCM-SHA256"),
         "security level": lambda context: context.set_ciphers("DEFAULT:@SECLEVEL=0"),
-        **{curve: functools.partial(choose, curve) for curve in tls._CURVES.values() if can_choose(curve)},
+        **{
+            curve: functools.partial(choose, curve)
+            for curve in contexts._CURVES.values()
+            if can_choose(curve)
+        },
     }
 
 

@@ -12,7 +12,7 @@ import trustme
 
 import hyperlite
 import hyperlite.client
-from hyperlite.net import tls
+from hyperlite.net import contexts, tls
 from tests.peer import TIMEOUT, Task
 
 from .conftest import SecureServer, client_context, frozen_context, hello_of, listening, server_context
@@ -130,7 +130,7 @@ class TestAnotherClass:
                 return super().wrap_socket(*args, **options)
 
         context = Disarmed(client_context(ca))
-        trust = tls.trust_of(context)
+        trust = contexts.trust_of(context)
         with (
             any_protocol(unknown_ca) as impostor,
             pytest.raises(hyperlite.ConnectionLost, match="verifies otherwise") as caught,
@@ -187,7 +187,7 @@ class TestTheClassInTheSslModuleIsReplaced:
         self, ca: trustme.CA, unknown_ca: trustme.CA, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         before, inner = client_context(ca), client_context(ca)
-        tls._private.cache_clear()
+        contexts._private.cache_clear()
         with any_protocol(ca) as server, any_protocol(unknown_ca) as impostor:
             monkeypatch.setattr(ssl, "SSLContext", Wrapping)
             after = Wrapping(inner)

@@ -29,9 +29,9 @@ from ...fetching.proxy_rules import Proxy
 from ...fetching.redirects import Header
 from ...fetching.task import Options, Retries
 from ...messages.urls import URL
+from ...net.contexts import is_stock
 from ...net.forking import watch
 from ...net.protocols import H2, Protocols
-from ...net.tls import is_stock
 from ...origins.connection import Key
 from ...origins.origin import Origin
 from ...pool import ConnectionPool

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from urllib3.util.ssl_ import create_urllib3_context, resolve_ssl_version
 
 from ...net.client_hello import client_hello
-from ...net.tls import is_stock
+from ...net.contexts import is_stock
 from ...net.trust import MAX_CONTEXTS, share
 
 # Seconds between two looks at whether a file has changed, for whoever asks often.
