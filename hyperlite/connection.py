@@ -38,7 +38,7 @@ from .messages.response import HTTP20Response
 from .messages.response_rules import MAX_FIELDS
 from .net.forking import watch
 from .net.protocols import BOTH, Protocols, checked_protocols
-from .net.timeouts import UNSET_TIMEOUT, checked_seconds, deadline_after, earliest, end_of_step, remaining
+from .net.timeouts import UNSET_TIMEOUT, checked_seconds, deadline_after, end_of_step, remaining, soonest
 from .pending import Pending, standing, unknown
 from .putting import PuttingConnection
 
@@ -333,18 +333,18 @@ class HTTP20Connection(PuttingConnection):
             if isinstance(transport, HTTP2Connection):
                 own = {transport.timeout_of(item) for item in items}
                 dues += [since + seconds for seconds in own if seconds is not None]
-        ends = [left for left in (timeout, remaining(min(dues, default=None))) if left is not None]
+        left = soonest(timeout, remaining(min(dues, default=None)))
         if not by_transport:  # another thread is sending them again
             with contextlib.suppress(RequestTimeout):
-                self._while_dialling(deadline_after(min([LOOK, *ends])), lambda: None)
+                self._while_dialling(deadline_after(soonest(LOOK, left)), lambda: None)
             return
         # One drains and its successor is in use: each in turn, for a moment.
         turn = LOOK if len(by_transport) == 1 else TURN / len(by_transport)
         for transport, items in by_transport.items():
             if isinstance(transport, HTTP2Connection):
-                transport.wait_any(items, min([turn, *ends]))
+                transport.wait_any(items, soonest(turn, left))
             else:
-                transport.wait_any(items, min([turn, *ends]), deadline_after(timeout))
+                transport.wait_any(items, soonest(turn, left), deadline_after(timeout))
 
     # -- replay -----------------------------------------------------------------------------------
 
@@ -369,7 +369,7 @@ class HTTP20Connection(PuttingConnection):
         if not self._may_replay(stream):
             return False
         pause(stream, mux.answered, until)
-        by = earliest(end_of_step(stream.request), until)
+        by = soonest(end_of_step(stream.request), until)
         batch = self._while_dialling(by, lambda: self._send_again(mux, stream, error, by))
         for one in batch or ():
             if (

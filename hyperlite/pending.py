@@ -22,7 +22,7 @@ from .messages.fields import Headers, trailer_fields
 from .messages.replay import MAX_TRIES, may_repeat
 from .messages.request import NO_HEADERS, SAFE_TO_REPEAT, UNSET, Priority, Request, split_body
 from .net.dialer import DiallingConnection
-from .net.timeouts import checked_seconds, deadline_after, earliest, end_of_step, remaining, resolve_timeout
+from .net.timeouts import checked_seconds, deadline_after, end_of_step, remaining, resolve_timeout, soonest
 
 Pending = Stream | Exchange
 
@@ -222,7 +222,7 @@ class RequestingConnection(DiallingConnection):
         exchange = Exchange(stream.stream_id, asking(request, settings))
         exchange.thread = stream.thread
         timeout = resolve_timeout(self.timeout if request.timeout is UNSET else request.timeout)
-        by = earliest(earliest(deadline_after(timeout), request.deadline), by)
+        by = soonest(soonest(deadline_after(timeout), request.deadline), by)
         try:
             lane.submit([exchange])
             lane.settle(exchange)

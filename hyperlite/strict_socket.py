@@ -30,6 +30,7 @@ from .messages.chunked import Dechunker
 from .messages.fields import Field, asks_for_upgrade, name_bytes, value_bytes
 from .messages.replay import begin_again, for_all_tries, may_replay, pause
 from .messages.request import Request, framed
+from .net.timeouts import soonest
 
 # A weak reference to a method: what it belongs to refers to the socket.
 Renew = Callable[[], Callable[..., Any] | None]
@@ -268,9 +269,8 @@ class StrictSocket(SharedSocket):
         if self._state is not _State.DONE or self.mux.counts != (1, 0):
             self.mux.drop(stream)
             return
-        timeout = self.mux.timeout
         with contextlib.suppress(HTTP2Error):
-            self.mux.ping(PARTING if timeout is None else min(timeout, PARTING))
+            self.mux.ping(soonest(PARTING, self.mux.timeout))
         self.mux.leave()
 
     def flush_request(self) -> None:

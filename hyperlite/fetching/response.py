@@ -13,6 +13,7 @@ from ..errors import BodyTooLarge, IncompleteBody, RequestTimeout, again
 from ..messages.fields import to_message
 from ..messages.response import HTTP_2, HTTP20Response
 from ..messages.urls import URL
+from ..net.timeouts import soonest
 from . import charsets, decoding
 
 # Bytes that iteration yields at a time.
@@ -274,8 +275,7 @@ class FetchResponse:
             seconds: how long to wait for all of it at most.
         """
         if self._body is None:
-            until = time.monotonic() + seconds
-            self._deadline = until if self._deadline is None else min(until, self._deadline)
+            self._deadline = soonest(time.monotonic() + seconds, self._deadline)
             if self.raw._stream is not None:
                 self.raw._stream.request.deadline = self._deadline
             with contextlib.suppress(Exception):
@@ -330,7 +330,7 @@ class FetchResponse:
                 data = raw.read(size)  # it knows its deadline
             else:
                 if self._lease is not None:
-                    self._lease.limit(left if self._timeout is None else min(left, self._timeout))
+                    self._lease.limit(soonest(left, self._timeout))
                 data = raw.read1(size)  # what came by one packet: the next may be slow to come
         if not data and size and raw.version != HTTP_2 and raw.length:
             # http.client takes the end for granted when it reads piece by piece.

@@ -30,7 +30,7 @@ from ..messages.fields import asks_for_upgrade, credentials_of_connection, heade
 from ..messages.replay import MAX_TRIES, backoff, for_all_tries, is_unprocessed
 from ..messages.response import HTTP20Response
 from ..messages.urls import URL, parse
-from ..net.timeouts import checked_seconds, remaining
+from ..net.timeouts import checked_seconds, remaining, soonest
 from . import decoding, redirects
 from .proxy_rules import Proxy, Rules, choose
 from .redirects import Header
@@ -205,7 +205,7 @@ class Task:
             return self.options.timeout
         if not left:
             raise RequestTimeout(f"{self.url} was not fetched within {self.options.deadline:g} s")
-        return left if self.options.timeout is None else min(left, self.options.timeout)
+        return soonest(left, self.options.timeout)
 
     def fields(self, *, forwarded: bool) -> Pairs:
         """Return the header fields to be sent on this hop."""

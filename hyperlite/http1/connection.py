@@ -25,7 +25,7 @@ from ..messages.response import HTTP20Response
 from ..net.forking import FOREIGN, watch
 from ..net.leader import Baton, Job
 from ..net.sockets import break_off, is_stale
-from ..net.timeouts import deadline_after, earliest, end_of_step, remaining
+from ..net.timeouts import deadline_after, end_of_step, remaining, soonest
 from ..net.tls import Session, session_of
 from .body import Http1Body
 from .exchange import Exchange
@@ -335,9 +335,9 @@ class HTTP1Connection:
         if sock is not None and not is_stale(sock):
             return sock
         try:
-            fresh = self._dial(earliest(end, dial_by))
+            fresh = self._dial(soonest(end, dial_by))
         except TimeoutError:
-            if remaining(dial_by) == 0 and dial_by == earliest(end, dial_by):
+            if remaining(dial_by) == 0 and dial_by == soonest(end, dial_by):
                 raise Paused from None
             raise
         with self._lock:

@@ -12,7 +12,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from ..messages.request import UNSET, Request
-from ..net.timeouts import remaining
+from ..net.leader import Waiter
+from ..net.timeouts import remaining, soonest
 from .request_writer import Outgoing
 from .response import QueuedResponse
 from .wire import Wire
@@ -48,7 +49,7 @@ class Exchange:
         self.stream_id = stream_id
         self.request = request
         self.thread = threading.get_ident()
-        self.waiters: tuple[threading.Lock, ...] = ()
+        self.waiters: tuple[Waiter, ...] = ()
         # -- owned by the transport --
         self.transport: HTTP1Connection | None = None
         self.sock: socket.socket | None = None
@@ -68,8 +69,7 @@ class Exchange:
     def patience(self, usual: float | None) -> float | None:
         """Return the seconds that a wait may last, None for no limit; `usual` are the connection's."""
         timeout: float | None = usual if self.request.timeout is UNSET else self.request.timeout
-        left = remaining(self.request.deadline)
-        return timeout if left is None else left if timeout is None else min(left, timeout)
+        return soonest(timeout, remaining(self.request.deadline))
 
     def outgoing_on(
         self,

@@ -19,6 +19,7 @@ from typing import Any
 from ..messages.fields import Field
 from ..messages.request import SAFE_TO_REPEAT, Request
 from ..net.forking import OwnLock
+from ..net.timeouts import soonest
 from .response import QueuedResponse
 from .wire import PIECE, Paused, Wire
 
@@ -184,9 +185,7 @@ class Outgoing:
         """Wait for 100 Continue; false if the final response has come instead."""
         if self._answer_by is None:
             self._answer_by = time.monotonic() + EXPECT_WAIT
-        outcome = self.response.wait_continue(
-            self._answer_by if until is None else min(until, self._answer_by)
-        )
+        outcome = self.response.wait_continue(soonest(self._answer_by, until))
         if outcome is None and time.monotonic() < self._answer_by:
             raise Paused
         self._expects = False

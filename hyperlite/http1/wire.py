@@ -23,7 +23,7 @@ from ..errors import ConnectionLost, RequestTimeout
 from ..messages.request import UNSET
 from ..net.forking import FOREIGN
 from ..net.sockets import wait_for
-from ..net.timeouts import deadline_after, remaining
+from ..net.timeouts import deadline_after, remaining, soonest
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer as Buffer
@@ -238,8 +238,8 @@ class Wire:
             if self.is_over:
                 self._complain(complaint, None)
             start = time.monotonic()
-            seconds = self._soonest(left, until)
-            if own is not None and own * NEARLY <= seconds <= own:
+            seconds = soonest(left, remaining(soonest(self._deadline, until)))
+            if own is not None and seconds is not None and own * NEARLY <= seconds <= own:
                 seconds = own
         try:
             if seconds == own:
@@ -264,12 +264,6 @@ class Wire:
         """Refuse to use the socket in a child of the process whose it is: what one takes the other misses."""
         if os.getpid() != self._pid:
             raise ConnectionLost(FOREIGN, stream_id=self._stream_id)
-
-    def _soonest(self, step: float | None, until: float | None) -> float:
-        """Return how many seconds the next step may last."""
-        now = time.monotonic()
-        ends = [max(0.0, end - now) for end in (self._deadline, until) if end is not None]
-        return min(ends if step is None else [step, *ends])
 
     def _receive_shared(self, buffer: "Buffer") -> int:
         """Receive where another thread may want to send meanwhile."""
@@ -320,9 +314,8 @@ class Wire:
         return seconds
 
     def _wait(self, read: bool, write: bool, step: float, until: float | None, complaint: str) -> None:
-        ends = [end for end in (step, self._deadline, until) if end is not None]
-        soonest = min(ends)
-        timeout = None if soonest == float("inf") else remaining(soonest)
+        end = soonest(soonest(step, self._deadline), until)
+        timeout = None if end == float("inf") else remaining(end)
         start = time.monotonic()
         if wait_for(self._sock, read=read, write=write, timeout=timeout):
             return

@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 from ..errors import ConnectionLost, HTTP2Error, RequestTimeout
 from ..net.forking import watch
 from ..net.protocols import Protocols
+from ..net.timeouts import soonest
 from .ending import Ending, is_late, overdue
 from .engine import Engine, with_trace, without_trace
 from .socket_io import LOOKS
@@ -263,14 +264,13 @@ class HTTP2Connection(Ending):
         """
         request = stream.request
         timeout = self.timeout_of(stream)
-        if limit is not None and (timeout is None or limit < timeout):
-            timeout = limit
+        timeout = soonest(timeout, limit)
         patience = timeout
         if silence and timeout is not None:
             patience = max(0.0, timeout - silence)
         if request.deadline is not None:
             left = max(0.0, request.deadline - time.monotonic())
-            if timeout is None or patience is None or left < patience:
+            if patience is None or left < patience:
                 timeout = patience = left
         try:
             return self._wait((stream,), attempt, patience, complaint)

@@ -36,6 +36,7 @@ from ..errors import ConnectionLost, ErrorCode, HTTP2Error, ProtocolError
 from ..net.forking import FOREIGN
 from ..net.leader import TRY_AGAIN, Awaited, Baton, Job
 from ..net.sockets import Remains, Watch, wait_for
+from ..net.timeouts import soonest
 from ..net.tls import Session, session_of
 
 T = TypeVar("T")
@@ -289,9 +290,7 @@ class Link(ABC):
             if self._abandoned or self._detached:  # see Aftermath; the rest is followed by one
                 self._settle()
             grace = self._grace if read else None
-            for limit in (silence, grace):
-                if limit is not None and (timeout is None or limit < timeout):
-                    timeout = limit
+            timeout = soonest(soonest(timeout, silence), grace)
             start = time.monotonic()
             if read and not write:
                 ready = self._watch.wait(timeout)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from ..errors import HTTP2Error
 from ..messages.fields import Field
 from ..messages.request import Request
+from ..net.leader import Waiter
 
 if TYPE_CHECKING:
     from ..http1.exchange import Exchange
@@ -166,7 +167,7 @@ class Stream:
         self.given_up = False  # nobody wants it any more: it is not to be sent again
         self.heir: Exchange | None = None  # the same request, where it goes on over HTTP/1.1
         # -- guarded by the transport's lock --
-        self.waiters: tuple[threading.Lock, ...] = ()  # mostly there is none, or one
+        self.waiters: tuple[Waiter, ...] = ()  # mostly there is none, or one
         self.reset()
 
     def reset(self) -> None:

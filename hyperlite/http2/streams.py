@@ -27,7 +27,7 @@ from ..errors import (
     StreamReset,
 )
 from ..messages.request import SAFE_TO_REPEAT
-from ..net.leader import Awaited
+from ..net.leader import Awaited, Waiter
 from ..net.protocols import Protocols
 from .engine import Engine
 from .engine.events import GoAwayReceived
@@ -62,7 +62,7 @@ class Ping:
 
     def __init__(self) -> None:
         self.answered: float | None = None  # when
-        self.waiters: tuple[threading.Lock, ...] = ()
+        self.waiters: tuple[Waiter, ...] = ()
 
 
 class Slots(Link):

@@ -12,7 +12,7 @@ from functools import partial
 from ..errors import StreamReset
 from ..fetching.response import FetchResponse
 from ..net.forking import watch
-from ..net.timeouts import remaining
+from ..net.timeouts import remaining, soonest
 
 # Seconds after which a thread that waits looks by itself: a finalizer may not be able to wake it.
 LOOK = 0.5
@@ -114,7 +114,7 @@ class Budget:
                 self.stirred = True
                 self._wake()
                 try:
-                    self._changed.wait(LOOK if left is None else min(LOOK, left))
+                    self._changed.wait(soonest(LOOK, left))
                 finally:
                     self.waiting -= 1
             if self._closed:

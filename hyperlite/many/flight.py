@@ -1,9 +1,7 @@
 """A request of fetch_many() while it is under way on HTTP/2."""
 
-import threading
 import time
 from collections.abc import Callable
-from typing import cast
 
 from ..errors import BodyTooLarge, RequestTimeout
 from ..fetching.hop import REDIRECT_BODY, REDIRECT_TIME
@@ -68,7 +66,7 @@ class Flight:
         self.since = time.monotonic()  # when something happened last
         self.noted = False
         self._by: float | None = None  # when the body must be whole of an answer that another one follows
-        stream.waiters += (cast("threading.Lock", self),)
+        stream.waiters += (self,)
 
     @property
     def progress(self) -> bool:

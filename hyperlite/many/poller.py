@@ -9,7 +9,7 @@ from ..errors import ConnectionLost
 from ..http2.connection import HTTP2Connection
 from ..net.bell import Bell
 from ..net.forking import watch
-from ..net.timeouts import pollable
+from ..net.timeouts import pollable, soonest
 
 # A connection to which something happened; or which cannot be polled, and why.
 Event = tuple[HTTP2Connection, Exception | None]
@@ -72,8 +72,7 @@ class Poller:
             raise ConnectionLost("this run of fetch_many() belongs to the parent of this process")
         events, asked = self._look()
         for mux in asked:
-            if (grace := mux.grace) is not None:
-                timeout = grace if timeout is None else min(timeout, grace)
+            timeout = soonest(timeout, mux.grace)
         start = time.monotonic()
         self._polling = True  # before it is asked whether to hurry: a thread that comes later than that rings
         try:

@@ -26,7 +26,7 @@ from ..messages.fields import authority
 from ..messages.hosts import ascii_host
 from . import tls, trust, tunnel
 from .protocols import H2, HTTP11, Protocols
-from .timeouts import deadline_after, remaining, resolve_timeout
+from .timeouts import deadline_after, remaining, resolve_timeout, soonest
 from .tls import Session
 
 T = TypeVar("T")
@@ -322,10 +322,7 @@ class DiallingConnection(stock.HTTPSConnection):
         """Acquire `_dialling`; who dials before us may take no more than our own timeout, or until `by`."""
         if self._dialling.acquire(blocking=False):
             return
-        timeout = resolve_timeout(self.timeout)
-        left = remaining(by)
-        if timeout is None or (left is not None and left < timeout):
-            timeout = left
+        timeout = soonest(resolve_timeout(self.timeout), remaining(by))
         if not self._dialling.acquire(timeout=-1 if timeout is None else min(timeout, threading.TIMEOUT_MAX)):
             raise RequestTimeout(f"another thread has been connecting for {timeout:g} s", retry_safe=True)
 
@@ -341,7 +338,7 @@ def _patience(usual: float | None, by: float | None) -> float | None:
         return usual
     if not left:
         raise RequestTimeout("not connected in time", retry_safe=True)
-    return left if usual is None else min(usual, left)
+    return soonest(usual, left)
 
 
 def _is_pythons_own(create: tls.CreateConnection) -> bool:

@@ -11,7 +11,7 @@ import socket
 from collections.abc import Sequence
 from typing import Any
 
-from .timeouts import deadline_after, pollable, remaining
+from .timeouts import deadline_after, pollable, remaining, soonest
 
 # Seconds before the next address is tried too (RFC 8305 section 8).
 ATTEMPT_DELAY = 0.25
@@ -85,10 +85,7 @@ class _Race:
             left = remaining(deadline)
             if left is not None and not left:
                 raise TimeoutError(errno.ETIMEDOUT, f"connecting to {name} timed out")
-            patience = left
-            if addresses:
-                patience = ATTEMPT_DELAY if left is None else min(ATTEMPT_DELAY, left)
-            winner = self._await(patience)
+            winner = self._await(soonest(ATTEMPT_DELAY, left) if addresses else left)
             if winner is not None:
                 return winner
 

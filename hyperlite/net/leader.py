@@ -28,6 +28,14 @@ def TRY_AGAIN(_timeout: float | None) -> None:  # noqa: N802  a constant: that t
 NOTHING = contextlib.nullcontext()
 
 
+class Waiter(Protocol):
+    """What is released when something happens: the lock that a thread sleeps on, or what stands for one."""
+
+    def release(self) -> None:
+        """Go on; RuntimeError where it was released before."""
+        ...
+
+
 class Awaited(Protocol):
     """What a thread can wait for: a request and its response."""
 
@@ -36,8 +44,8 @@ class Awaited(Protocol):
         """The id that callers know it by, where it has one."""
         ...
 
-    waiters: tuple[threading.Lock, ...]
-    """What those who wait for it sleep on."""
+    waiters: "tuple[Waiter, ...]"
+    """What is released when something happens to it."""
 
 
 class Baton:
@@ -165,6 +173,6 @@ def _timeout(awaited: Collection[Awaited], message: str) -> RequestTimeout:
     return RequestTimeout(message, stream_id=only)
 
 
-def _wake(sleeper: threading.Lock) -> None:
+def _wake(sleeper: Waiter) -> None:
     with contextlib.suppress(RuntimeError):  # it was woken before
         sleeper.release()

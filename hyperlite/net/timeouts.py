@@ -4,6 +4,7 @@ import math
 import socket
 import threading
 import time
+from typing import overload
 
 from ..messages.request import UNSET, Request
 
@@ -66,9 +67,17 @@ def remaining(deadline: float | None) -> float | None:
     return None if deadline is None else max(0.0, deadline - time.monotonic())
 
 
-def earliest(*ends: float | None) -> float | None:
-    """Return the first of several monotonic times, of which None is never."""
-    return min((end for end in ends if end is not None), default=None)
+@overload
+def soonest(one: float, other: float | None) -> float: ...
+@overload
+def soonest(one: float | None, other: float) -> float: ...
+@overload
+def soonest(one: float | None, other: float | None) -> float | None: ...
+def soonest(one: float | None, other: float | None) -> float | None:
+    """Return the smaller of two time limits: both in seconds, or both monotonic times. None is no limit."""
+    if one is None:
+        return other
+    return one if other is None or one < other else other
 
 
 def pollable(seconds: float | None) -> float | None:
@@ -81,7 +90,4 @@ def end_of_step(request: Request) -> float | None:
 
     Its own timeout and its deadline count here, not the timeout of its connection.
     """
-    end = None if request.timeout is UNSET else deadline_after(request.timeout)
-    if end is None or request.deadline is None:
-        return request.deadline if end is None else end
-    return min(end, request.deadline)
+    return soonest(None if request.timeout is UNSET else deadline_after(request.timeout), request.deadline)

@@ -18,7 +18,7 @@ from ..errors import ConnectionLost, ErrorCode, InadequateSecurity
 from .contexts import blank, private_for, trust_of
 from .protocols import BOTH, H2, check_choice, is_refused, not_http2
 from .sockets import wait_for
-from .timeouts import remaining
+from .timeouts import remaining, soonest
 from .trust import own_of
 
 CreateConnection = Callable[..., socket.socket]
@@ -187,7 +187,7 @@ def _handshake_deadline(timeout: float | None, start: float, by: float | None) -
     now = time.monotonic()
     # Where one address used up the time, the next one had a clock of its own.
     end = timeout + (start if now - start < timeout else now)
-    return end if by is None else min(end, by)
+    return soonest(end, by)
 
 
 def _server_name(host: str) -> str:

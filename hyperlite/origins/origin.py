@@ -25,7 +25,7 @@ from typing import Any, NamedTuple
 from ..errors import RequestTimeout, again
 from ..net.forking import watch
 from ..net.protocols import H2, HTTP11, REMEMBERED
-from ..net.timeouts import deadline_after, remaining
+from ..net.timeouts import deadline_after, remaining, soonest
 from .bonds import Bond, Claim, in_the_way, own_of
 from .connection import Attempt, Key, PooledConnection
 
@@ -430,7 +430,7 @@ class Origin:
         joined = self._round
         self._waiting += 1
         try:
-            self._changed.wait(LOOK if left is None else min(LOOK, left))
+            self._changed.wait(soonest(LOOK, left))
         finally:
             self._waiting -= 1
         return joined

@@ -7,7 +7,7 @@ import socket
 import pytest
 
 from hyperlite.net import timeouts
-from hyperlite.net.timeouts import deadline_after, remaining, resolve_timeout
+from hyperlite.net.timeouts import deadline_after, remaining, resolve_timeout, soonest
 
 
 @pytest.mark.parametrize(("given", "expected"), [(None, None), (5, 5.0), (0.5, 0.5), (0, 0.0)])
@@ -39,3 +39,18 @@ def test_what_is_left_shrinks_to_nothing(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(timeouts.time, "monotonic", lambda: float(next(clock)))
     deadline = deadline_after(3)
     assert [remaining(deadline) for _ in range(4)] == [2.0, 1.0, 0.0, 0.0]
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "least"),
+    [
+        (None, None, None),
+        (None, 2.0, 2.0),
+        (1.0, None, 1.0),
+        (1.0, 2.0, 1.0),
+        (2.0, 1.0, 1.0),
+        (0.0, None, 0.0),
+    ],
+)
+def test_the_sooner_of_two_limits(one: float | None, other: float | None, least: float | None) -> None:
+    assert soonest(one, other) == least
