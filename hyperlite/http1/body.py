@@ -20,7 +20,7 @@ from ..errors import (
     MalformedResponse,
     RequestTimeout,
 )
-from ..messages.chunked import chunk_size
+from ..messages.chunked import ChunkLines
 from ..messages.fields import Field
 from ..messages.response import writable
 from ..messages.response_rules import MAX_KEPT
@@ -111,7 +111,7 @@ class Http1Body(io.BufferedIOBase):
         self._stream_id = stream_id
         self._taken = 0  # from the wire
         self._overhead = 0
-        self._in_chunk = False
+        self._chunks = ChunkLines()
         self._trailer_block: BlockReader | None = None
         self._ahead = Ahead()
         self._error: Exception | None = None
@@ -353,34 +353,24 @@ class Http1Body(io.BufferedIOBase):
     def _next_chunk(self) -> None:
         """Read what is between two chunks, or behind the last one (RFC 9112 section 7.1)."""
         if self._trailer_block is None:
-            if self._in_chunk:
-                line = self._line()
-                if line != b"\r\n":
-                    raise malformed("a chunk is longer than its size says")
-                self._in_chunk = False
-            line = self._line()
-            try:
-                size = chunk_size(line)
-            except ValueError as error:
-                raise malformed(str(error)) from None
-            self._overhead = max(0, self._overhead + len(line) + 2 - 16 - 2 * size)
-            if self._overhead > MAX_OVERHEAD:
-                raise malformed(
-                    "more chunk extensions and chunk sizes than body", ErrorCode.ENHANCE_YOUR_CALM
-                )
-            if size:
-                self._left, self._in_chunk = size, True
+            while not (self._left or self._chunks.last):
+                self._take_chunk_line(self._lines.read("chunk size"))
+            if self._left:
                 return
             self._trailer_block = BlockReader(self._lines, "trailer", bare_lf=False)
-        fields = self._trailer_block.read(MAX_KEPT)
-        self.trailers = fields
+        self.trailers = self._trailer_block.read(MAX_KEPT)
         self.complete = True
 
-    def _line(self) -> bytes:
-        line = self._lines.read("chunk size")
+    def _take_chunk_line(self, line: bytes) -> None:
         if not line.endswith(b"\n"):
             raise ConnectionLost("the connection ended between two chunks")
-        return line
+        try:
+            self._left = size = self._chunks.take(line)
+        except ValueError as error:
+            raise malformed(str(error)) from None
+        self._overhead = max(0, self._overhead + len(line) - (size and 16 + 2 * size))
+        if self._overhead > MAX_OVERHEAD:
+            raise malformed("more chunk extensions and chunk sizes than body", ErrorCode.ENHANCE_YOUR_CALM)
 
     # -- errors -----------------------------------------------------------------------------------
 

@@ -1,11 +1,12 @@
-"""Chunks (RFC 9112 section 7.1): their size lines, and those that a caller framed by hand, unwrapped.
+"""Chunks (RFC 9112 section 7.1): the lines between them, and a body that a caller framed by hand, unwrapped.
 
-A server's chunks are read by `http1_body`, a caller's by the `Dechunker`; what a size line may be is said
-once, for both.
+`http1.body` reads a server's chunks from the wire, and the `Dechunker` takes a caller's from memory.  Both
+give what stands between the chunks to `ChunkLines`, which says what may stand there.
 """
 
 import re
 from collections.abc import Iterable, Iterator
+from copy import copy
 
 from .fields import Field, trailer_fields
 
@@ -17,19 +18,40 @@ _size_line = re.compile(rb"([0-9A-Fa-f]{1,16})[ \t]*(?:;[\t\x20-\x7e\x80-\xff]*)
 MAX_LINE = 65536
 
 
-def chunk_size(line: bytes) -> int:
-    """Return what a chunk's size line says, 0 for the last chunk.
+class ChunkLines:
+    """Takes the lines between the chunks: before each chunk its size, behind it the end of a line.
 
-    Args:
-        line: with its end. Chunk extensions are ignored (RFC 9112 section 7.1.1).
-
-    Raises:
-        ValueError: it is no such line.
+    Attributes:
+        behind: the next line is the one behind a chunk, which is empty: two bytes.
+        last: the size of the last chunk has come. Trailer fields follow, and an empty line.
     """
-    match = _size_line(line)
-    if match is None:
-        raise ValueError(f"chunk size {line[:40]!r} is no hexadecimal number on a line of its own")
-    return int(match[1], 16)
+
+    __slots__ = ("behind", "last")
+
+    def __init__(self) -> None:
+        self.behind = False
+        self.last = False
+
+    def take(self, line: bytes) -> int:
+        """Take the next line, and return how many bytes of a chunk follow it.
+
+        Args:
+            line: with its end. Chunk extensions are ignored (RFC 9112 section 7.1.1).
+
+        Raises:
+            ValueError: it is not what must come next.
+        """
+        if self.behind:
+            if line != b"\r\n":
+                raise ValueError("a chunk of the body is longer than its size says")
+            self.behind = False
+            return 0
+        match = _size_line(line)
+        if match is None:
+            raise ValueError(f"chunk size {line[:40]!r} is no hexadecimal number on a line of its own")
+        size = int(match[1], 16)
+        self.behind, self.last = size > 0, size == 0
+        return size
 
 
 class Dechunker:
@@ -44,7 +66,8 @@ class Dechunker:
         self.done = False
         self.trailers: list[Field] = []
         self._pending = bytearray()  # bytes that are not a whole line yet
-        self._missing = -1  # bytes of the current chunk; 0: the line end behind it; -1: a size comes next
+        self._missing = 0  # bytes of the current chunk
+        self._lines = ChunkLines()
 
     def feed(self, data: bytes | memoryview) -> Iterator[bytes]:
         """Yield the bytes of the body among these.
@@ -57,19 +80,12 @@ class Dechunker:
         while self._pending:
             if self.done:
                 raise ValueError("more of a body behind its last chunk")
-            if self._missing > 0:
+            if self._missing:
                 piece = bytes(self._pending[: self._missing])
                 del self._pending[: len(piece)]
                 self._missing -= len(piece)
                 yield piece
-            elif self._missing == 0:  # the line end behind a chunk
-                if len(self._pending) < 2:
-                    return
-                if not self._pending.startswith(b"\r\n"):
-                    raise ValueError("a chunk of the body is longer than its size says")
-                del self._pending[:2]
-                self._missing = -1
-            elif not self._take_size():
+            elif not (self._take_trailers() if self._lines.last else self._take_line()):
                 return
 
     def take(self, data: bytes | memoryview) -> list[bytes]:
@@ -78,32 +94,30 @@ class Dechunker:
         Raises:
             As `feed`.
         """
-        before = bytearray(self._pending), self._missing, self.done, self.trailers.copy()
+        before = bytearray(self._pending), self._missing, self.done, self.trailers.copy(), copy(self._lines)
         try:
             return list(self.feed(data))
         except ValueError:
-            self._pending, self._missing, self.done, self.trailers = before
+            self._pending, self._missing, self.done, self.trailers, self._lines = before
             raise
 
-    def _take_size(self) -> bool:
-        end = self._pending.find(b"\n", 0, MAX_LINE) + 1
-        if not end and len(self._pending) < MAX_LINE:
+    def _take_line(self) -> bool:
+        """Take the next line between two chunks, if it has come."""
+        end = 2 if self._lines.behind else self._pending.find(b"\n", 0, MAX_LINE) + 1
+        if len(self._pending) < (end or MAX_LINE):
             return False
-        size = chunk_size(bytes(self._pending[: end or MAX_LINE]))
-        if size:
-            self._missing = size
-            del self._pending[:end]
-            return True
-        return self._take_trailers(end)
+        self._missing = self._lines.take(bytes(self._pending[: end or MAX_LINE]))
+        del self._pending[: end - 2 if self._lines.last else end]  # each trailer field is between two CR LF
+        return True
 
-    def _take_trailers(self, start: int) -> bool:
-        """Take what follows the last chunk's size, which ends at `start`: trailer fields, an empty line."""
-        end = self._pending.find(b"\r\n\r\n", start - 2)
+    def _take_trailers(self) -> bool:
+        """Take the trailer fields behind the last chunk's size, if all and the empty line have come."""
+        end = self._pending.find(b"\r\n\r\n")
         if end < 0:
-            if len(self._pending) > start + MAX_LINE:
+            if len(self._pending) > MAX_LINE:
                 raise ValueError(f"more than {MAX_LINE} bytes of trailer fields")
             return False
-        for line in bytes(self._pending[start:end]).split(b"\r\n") if end > start else ():
+        for line in bytes(self._pending[:end]).split(b"\r\n")[1:]:
             name, colon, value = line.partition(b":")
             if not colon:
                 raise ValueError(f"trailer field {line[:20]!r} has no colon")

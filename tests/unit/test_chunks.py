@@ -1,8 +1,8 @@
-"""chunks.py: what a caller framed by hand is unwrapped, however it is cut, and nonsense is refused."""
+"""messages/chunked.py: chunks framed by hand are unwrapped, however they are cut; nonsense is refused."""
 
 import pytest
 
-from hyperlite.messages.chunked import MAX_LINE, Dechunker, chunk_size, unwrap
+from hyperlite.messages.chunked import MAX_LINE, ChunkLines, Dechunker, unwrap
 
 WHOLE = b'5\r\nhello\r\n6;name="a b"\r\n world\r\n0\r\n\r\n'
 
@@ -45,13 +45,38 @@ BAD_SIZE_LINES = [
     ids=repr,
 )
 def test_a_size_line(line: bytes, size: int) -> None:
-    assert chunk_size(line) == size
+    assert ChunkLines().take(line) == size
 
 
 @pytest.mark.parametrize("line", BAD_SIZE_LINES, ids=repr)
 def test_no_size_line(line: bytes) -> None:
     with pytest.raises(ValueError, match="chunk size"):
-        chunk_size(line)
+        ChunkLines().take(line)
+
+
+def test_lines_in_their_order() -> None:
+    lines = ChunkLines()
+    assert [lines.take(line) for line in (b"5\r\n", b"\r\n", b"6;a\r\n", b"\r\n")] == [5, 0, 6, 0]
+    assert not lines.last
+    assert lines.take(b"0\r\n") == 0
+    assert lines.last
+
+
+@pytest.mark.parametrize("line", [b"\n", b"x\r\n", b"5\r\n"], ids=repr)
+def test_another_line_than_the_end_of_a_chunk(line: bytes) -> None:
+    lines = ChunkLines()
+    lines.take(b"5\r\n")
+    with pytest.raises(ValueError, match="longer than its size"):
+        lines.take(line)
+
+
+def test_what_is_refused_was_not_taken() -> None:
+    chunks = Dechunker()
+    assert chunks.take(b"5\r\nhel") == [b"hel"]
+    with pytest.raises(ValueError, match="longer than its size"):
+        chunks.take(b"lo, world")  # two bytes behind the chunk show it
+    assert chunks.take(b"lo\r\n0\r\n\r\n") == [b"lo"]
+    assert chunks.done
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 100])
