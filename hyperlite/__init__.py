@@ -108,4 +108,5 @@ if not TYPE_CHECKING:  # type checkers know the names above, and tell of one tha
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__, *_MODULES})
+    dunder = [name for name in globals() if name.startswith("__")]
+    return sorted([*dunder, *__all__, *_MODULES])

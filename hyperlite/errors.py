@@ -34,6 +34,28 @@ import http.client as http_client
 import ssl
 from typing import Any
 
+__all__ = [
+    "BodyReset",
+    "BodyTooLarge",
+    "BufferLimitExceeded",
+    "ConnectionGoingAway",
+    "ConnectionLost",
+    "DecodingError",
+    "ErrorCode",
+    "HTTP2Error",
+    "InadequateSecurity",
+    "IncompleteBody",
+    "MalformedBody",
+    "MalformedResponse",
+    "NotHTTP1",
+    "NotHTTP2",
+    "ProtocolError",
+    "RedirectError",
+    "RequestTimeout",
+    "StreamReset",
+    "TooManyRedirects",
+]
+
 
 class ErrorCode(enum.IntEnum):
     """The error codes of RFC 9113 section 7."""

@@ -24,6 +24,8 @@ from ._urllib3.connection import UNDER_WAY
 from ._urllib3.pools import Beneath, Multiplexed, own, stand_on
 from ._urllib3.response import HTTP20Raw
 
+__all__ = ["HTTP20Adapter", "session"]
+
 # Ways to origins whose pools are remembered.
 REMEMBERED = 1000
 

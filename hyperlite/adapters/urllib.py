@@ -6,6 +6,8 @@ from http.client import HTTPResponse
 
 from .. import client
 
+__all__ = ["HTTP20Handler"]
+
 
 class HTTP20Handler(urllib.request.HTTPSHandler):
     """Opens `https:` URLs over HTTP/2, or HTTP/1.1 where the server has no HTTP/2.
