@@ -7,7 +7,6 @@ that has ended, whichever way it is read.
 
 import http.client as http_client
 import io
-from collections import deque
 from collections.abc import Callable, Sequence
 from operator import index
 from typing import TYPE_CHECKING, Any
@@ -20,6 +19,7 @@ from ..errors import (
     MalformedResponse,
     RequestTimeout,
 )
+from ..messages.buffer import Buffer
 from ..messages.chunked import ChunkLines
 from ..messages.fields import Field
 from ..messages.response import writable
@@ -28,7 +28,7 @@ from .head import BlockReader, Framing, LineReader, malformed
 from .wire import Paused, Wire
 
 if TYPE_CHECKING:
-    from _typeshed import WriteableBuffer as Buffer
+    from _typeshed import WriteableBuffer
 
 # Bytes that are read at a time where it is not known how many there are.
 PIECE = 65536
@@ -39,46 +39,6 @@ LARGE_PIECE = 1 << 25
 MAX_OVERHEAD = 16384
 
 _ALL = 1 << 62  # more than any body
-
-
-class Ahead:
-    """Bytes that were read before their reader asked for them."""
-
-    def __init__(self) -> None:
-        self._pieces: deque[bytes] = deque()
-        self._start = 0  # of what is left of the first piece
-        self.size = 0
-
-    def append(self, piece: bytes) -> None:
-        """Add what comes next."""
-        self._pieces.append(piece)
-        self.size += len(piece)
-
-    def put_back(self, piece: bytes) -> None:
-        """Add what was just taken."""
-        if piece:
-            if self._start:
-                self._pieces[0] = self._pieces[0][self._start :]
-                self._start = 0
-            self._pieces.appendleft(piece)
-            self.size += len(piece)
-
-    def take(self, limit: int, *, line: bool = False) -> bytes:
-        """Return at most `limit` bytes of the first piece, and of these no more than a line."""
-        first, start = self._pieces[0], self._start
-        end = min(len(first), start + limit)
-        if line:
-            end = first.find(b"\n", start, end) + 1 or end
-        self._start = end
-        self.size -= end - start
-        if end == len(first):
-            self._pieces.popleft()
-            self._start = 0
-        return first[start:end] if end - start < len(first) else first
-
-    def peek(self) -> bytes:
-        """Return what is left of the first piece."""
-        return self._pieces[0][self._start :]
 
 
 class Http1Body(io.BufferedIOBase):
@@ -113,7 +73,7 @@ class Http1Body(io.BufferedIOBase):
         self._overhead = 0
         self._chunks = ChunkLines()
         self._trailer_block: BlockReader | None = None
-        self._ahead = Ahead()
+        self._ahead = Buffer()
         self._error: Exception | None = None
         self.complete = self._length == 0
         self.stalled = False
@@ -163,7 +123,7 @@ class Http1Body(io.BufferedIOBase):
             raise
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
-    def readinto(self, buffer: "Buffer", /) -> int:
+    def readinto(self, buffer: "WriteableBuffer", /) -> int:
         """Read into a buffer until it is full, or to the end; raises as `read`."""
         if self._ahead.size or (self._length is None and not self._chunked):
             return super().readinto(buffer)  # by way of read()
@@ -221,7 +181,7 @@ class Http1Body(io.BufferedIOBase):
             if not hasattr(self, "trailers"):  # __init__ was interrupted
                 return
             if self._ahead.size:
-                self._ahead = Ahead()
+                self._ahead = Buffer()
             if not self._file.closed:  # by release()
                 self._file.close()
 
@@ -252,7 +212,7 @@ class Http1Body(io.BufferedIOBase):
         """
         while self._error is None and not (self.complete or self._file.closed) and self._ahead.size <= limit:
             try:
-                self._ahead.append(self._receive(PIECE, self._file.read1))
+                self._ahead.put(self._receive(PIECE, self._file.read1))
             except RequestTimeout:
                 return
             except (http_client.HTTPException, OSError) as error:
@@ -277,7 +237,10 @@ class Http1Body(io.BufferedIOBase):
     def _next(self, limit: int, take: Callable[[int], Any], *, line: bool = False) -> Any:
         """Return what comes next, at most `limit` bytes; b"" only at the end. For `take` see `_receive`."""
         if self._ahead.size:
-            return self._ahead.take(limit, line=line)
+            if line:
+                first = self._ahead.peek()[:limit]
+                limit = first.find(b"\n") + 1 or len(first)
+            return self._ahead.take(limit)
         if self._error is None:
             try:
                 return self._receive(limit, take)

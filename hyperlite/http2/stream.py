@@ -8,11 +8,11 @@ lock is read after `complete` or `error` was set, when nothing changes any more.
 """
 
 import threading
-from collections import deque
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ..errors import HTTP2Error
+from ..messages.buffer import Buffer
 from ..messages.fields import Field
 from ..messages.request import Request
 from ..net.leader import Waiter
@@ -20,94 +20,6 @@ from ..net.leader import Waiter
 if TYPE_CHECKING:
     from ..http1.exchange import Exchange
     from .connection import HTTP2Connection
-
-# Pieces smaller than this are gathered in one buffer: an object for each would cost 40 times its bytes.
-SMALL_PIECE = 1024
-# And such a buffer is closed when it has grown to this.
-FULL_PIECE = 16384
-
-
-class Inbox:
-    """The part of a body that has arrived and was not read yet."""
-
-    __slots__ = ("_pieces", "_start", "size")
-
-    def __init__(self) -> None:
-        self._pieces: deque[bytes | bytearray] = deque()
-        self._start = 0  # how much of the first piece was taken
-        self.size = 0
-
-    def put(self, data: bytes) -> None:
-        """Add a piece at the end."""
-        self.size += len(data)
-        if len(data) >= SMALL_PIECE or not self._pieces:
-            self._pieces.append(data)
-            return
-        last = self._pieces[-1]
-        if isinstance(last, bytearray) and len(last) < FULL_PIECE:
-            last += data
-        else:
-            self._pieces.append(bytearray(data))
-
-    def take(self, limit: int) -> bytes:
-        """Take up to `limit` bytes from the front; a piece that is taken alone and whole is not copied."""
-        pieces = self._pieces
-        if len(pieces) == 1 and limit >= self.size and not self._start:  # nearly always
-            self.size = 0
-            return bytes(pieces.popleft())
-        room = limit - len(pieces[0]) + self._start
-        if room < 0:
-            start, self._start = self._start, self._start + limit
-            self.size -= limit
-            return bytes(pieces[0][start : self._start])
-        taken = [pieces.popleft()]
-        if self._start:
-            taken[0] = taken[0][self._start :]
-            self._start = 0
-        while pieces and room >= len(pieces[0]):
-            room -= len(pieces[0])
-            taken.append(pieces.popleft())
-        if pieces and room:
-            taken.append(pieces[0][:room])
-            self._start, room = room, 0
-        self.size -= limit - room
-        return bytes(taken[0]) if len(taken) == 1 else b"".join(taken)
-
-    def take_into(self, view: memoryview) -> int:
-        """Take from the front what there is room for; returns how many bytes that is."""
-        taken = 0
-        while self._pieces and taken < len(view):
-            piece, start = self._pieces[0], self._start
-            size = min(len(piece) - start, len(view) - taken)
-            whole = size == len(piece)
-            view[taken : taken + size] = piece if whole else piece[start : start + size]
-            taken += size
-            if start + size == len(piece):
-                self._pieces.popleft()
-                self._start = 0
-            else:
-                self._start = start + size
-        self.size -= taken
-        return taken
-
-    def put_back(self, data: bytes) -> None:
-        """Put what was taken back at the front."""
-        if not data:
-            return
-        if self._start:
-            self._pieces[0] = self._pieces[0][self._start :]
-            self._start = 0
-        self._pieces.appendleft(data)
-        self.size += len(data)
-
-    def peek(self) -> bytes:
-        """Return what is left of the piece at the front, without taking it; b"" if there is none."""
-        return bytes(self._pieces[0][self._start :]) if self._pieces else b""
-
-    def clear(self) -> None:
-        """Throw away what is there."""
-        self._pieces.clear()
-        self._start = self.size = 0
 
 
 class Stream:
@@ -185,7 +97,7 @@ class Stream:
         self.trailers: Sequence[Field] = ()
         self.length: int | None = None  # of the body; None: not announced
         self.pushes: list[Stream] | None = None  # what the server answers unasked, and nobody has taken
-        self.inbox = Inbox()
+        self.inbox = Buffer()
         self.taken = 0  # bytes of the body that were read
         self.advanced = 0  # credit given for unread bytes: see HTTP2Connection._relieve_locked
         self.complete = False  # the whole response has arrived

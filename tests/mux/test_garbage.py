@@ -9,7 +9,7 @@ from hyperframe.frame import HeadersFrame, PingFrame, RstStreamFrame
 import hyperlite
 from hyperlite.errors import ErrorCode
 from hyperlite.http2.connection import HTTP2Connection
-from hyperlite.http2.stream import Inbox
+from hyperlite.messages.buffer import Buffer
 from hyperlite.messages.response import HTTP20Response
 from tests.peer import Peer
 
@@ -113,7 +113,7 @@ def test_by_a_thread_that_waits_for_nothing(peer: Peer, conn: CONN) -> None:
     response = conn.getresponse(second)
     third = conn.request("GET", "/3")
 
-    class Dropping(Inbox):
+    class Dropping(Buffer):
         def put_back(self, data: bytes) -> None:
             super().put_back(data)
             garbage.drop()
