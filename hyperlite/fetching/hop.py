@@ -22,8 +22,6 @@ def wrap(task: Task, raw: HTTP20Response, lease: Lease) -> FetchResponse:
         decode=options.decode,
         max_body=options.max_body,
         lease=lease,
-        timeout=options.timeout,
-        deadline=task.deadline,
     )
 
 

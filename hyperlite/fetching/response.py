@@ -9,11 +9,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from ..errors import BodyTooLarge, IncompleteBody, RequestTimeout, again
+from ..errors import BodyTooLarge, again
 from ..messages.fields import to_message
-from ..messages.response import HTTP_2, HTTP20Response
+from ..messages.response import HTTP20Response
 from ..messages.urls import URL
-from ..net.timeouts import soonest
 from . import charsets, decoding
 
 # Bytes that iteration yields at a time.
@@ -43,9 +42,6 @@ class FetchRequest:
 
 class Lease(Protocol):
     """A connection that a response has for itself, or shares."""
-
-    def limit(self, seconds: float | None) -> None:
-        """Bound the next read."""
 
     def end(self, *, reusable: bool) -> None:
         """Give it back; nothing if that was done before. A lease that is dropped ends by itself."""
@@ -90,8 +86,6 @@ class FetchResponse:
         max_body: int,
         lease: "Lease | None" = None,
         whole: bytes | None = None,
-        timeout: float | None = None,
-        deadline: float | None = None,
     ) -> None:
         self.raw = raw
         self.status: int = raw.status
@@ -99,8 +93,6 @@ class FetchResponse:
         self.history = history
         self._max_body = max_body
         self._lease = lease
-        self._timeout = timeout
-        self._deadline = deadline
         self._body = whole
         self._length = raw.length
         self._from_raw = whole is None
@@ -115,7 +107,7 @@ class FetchResponse:
 
     def _unpack(self, coding: str) -> None:
         """Have what is read unpacked."""
-        source = self._take if self._body is None else io.BytesIO(self._body).read
+        source = self.raw.read if self._body is None else io.BytesIO(self._body).read
         self._unpacked = decoding.decoder(coding, source)
         if self._unpacked is not None:
             self._body = None
@@ -275,9 +267,7 @@ class FetchResponse:
             seconds: how long to wait for all of it at most.
         """
         if self._body is None:
-            self._deadline = soonest(time.monotonic() + seconds, self._deadline)
-            if self.raw._stream is not None:
-                self.raw._stream.request.deadline = self._deadline
+            self.raw._end_by(time.monotonic() + seconds)
             with contextlib.suppress(Exception):
                 self.keep(limit)
         elif len(self._body) > limit:
@@ -290,18 +280,11 @@ class FetchResponse:
             length = self.raw.length
             if length is not None and length > self._max_body:
                 raise self._too_large()
-            if length is not None and self._deadline is None and self._meter is None:
-                return self.raw.read()
-        if (
-            self._unpacked is None
-            and self._deadline is None
-            and self._meter is None
-            and self.raw.version == HTTP_2
-        ):
-            body = self.raw.read(self._max_body + 1)
-            if len(body) > self._max_body:
-                raise self._too_large()
-            return body
+            if self._meter is None:
+                body = self.raw.read(None if length is not None else self._max_body + 1)
+                if len(body) > self._max_body:
+                    raise self._too_large()
+                return body
         parts: list[bytes] = []
         left = self._max_body
         while piece := self._read(min(PIECE, left + 1)):
@@ -315,29 +298,7 @@ class FetchResponse:
 
     def _read(self, size: int) -> bytes:
         """Read of the body, unpacked."""
-        return self._take(size) if self._unpacked is None else self._unpacked(size)
-
-    def _take(self, size: int) -> bytes:
-        """Read from the network."""
-        raw = self.raw
-        if self._deadline is None:
-            data = raw.read(size)
-        else:
-            left = self._deadline - time.monotonic()
-            if left <= 0:
-                raise RequestTimeout(f"the body of {self.url} did not end before the deadline")
-            if raw.version == HTTP_2:
-                data = raw.read(size)  # it knows its deadline
-            else:
-                if self._lease is not None:
-                    self._lease.limit(soonest(left, self._timeout))
-                data = raw.read1(size)  # what came by one packet: the next may be slow to come
-        if not data and size and raw.version != HTTP_2 and raw.length:
-            # http.client takes the end for granted when it reads piece by piece.
-            raise IncompleteBody(
-                f"the body of {self.url} ended {raw.length} bytes too early", expected=raw.length
-            )
-        return data
+        return self.raw.read(size) if self._unpacked is None else self._unpacked(size)
 
     def _too_large(self) -> BodyTooLarge:
         return BodyTooLarge(

@@ -89,10 +89,6 @@ class HTTP1Connection:
         """Whether no further requests can be made."""
         return self._closed
 
-    def limit(self, timeout: float | None) -> None:
-        """Set the seconds that each wait may last."""
-        self._timeout = timeout
-
     def submit(self, exchanges: Iterable[Exchange]) -> None:
         """Queue requests; `settle` sees to it that they are sent."""
         with self._lock:

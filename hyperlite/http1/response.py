@@ -14,6 +14,7 @@ from ..messages.fields import Field, to_message
 from ..messages.response import HTTP20Response, Lazy
 from ..messages.response_rules import MAX_INFORMATIONAL, MAX_KEPT
 from ..net.forking import OwnLock
+from ..net.timeouts import soonest
 from .body import Http1Body
 from .head import Framing, HeadReader, LineReader, malformed
 from .wire import Paused, Wire
@@ -192,6 +193,9 @@ class QueuedResponse(HTTP20Response):
                 yield
             finally:
                 self._wire.read_until = None
+
+    def _end_by(self, deadline: float) -> None:
+        self._wire.deadline = soonest(self._wire.deadline, deadline)
 
     @property
     def trailers(self) -> http_client.HTTPMessage:

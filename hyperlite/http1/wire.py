@@ -59,6 +59,7 @@ class Wire:
         ragged: the TLS connection ended without close_notify (RFC 8446 section 6.1).
         heard: something has come.
         read_until: the monotonic time at which the thread that reads is to be `Paused`, or None.
+        deadline: the argument; an earlier one may take its place.
     """
 
     def __init__(
@@ -77,7 +78,7 @@ class Wire:
         self._sock = sock
         self._timeout = timeout
         self._before = None if timeout is UNSET else sock.gettimeout()  # another since then is the caller's
-        self._deadline = deadline
+        self.deadline = deadline
         self._stream_id = stream_id
         self._duplex = duplex
         self._pid = os.getpid()
@@ -107,7 +108,7 @@ class Wire:
     @property
     def is_over(self) -> bool:
         """Whether the deadline has passed, so that nothing more can be read or sent."""
-        return self._deadline is not None and time.monotonic() >= self._deadline
+        return self.deadline is not None and time.monotonic() >= self.deadline
 
     def close(self) -> None:
         """Close the socket, when `file` is closed too."""
@@ -234,11 +235,11 @@ class Wire:
         step = self._step(own)
         seconds = left = step if step is None else max(0.0, step - self._paused)
         start = 0.0
-        if until is not None or self._deadline is not None:
+        if until is not None or self.deadline is not None:
             if self.is_over:
                 self._complain(complaint, None)
             start = time.monotonic()
-            seconds = soonest(left, remaining(soonest(self._deadline, until)))
+            seconds = soonest(left, remaining(soonest(self.deadline, until)))
             if own is not None and seconds is not None and own * NEARLY <= seconds <= own:
                 seconds = own
         try:
@@ -314,7 +315,7 @@ class Wire:
         return seconds
 
     def _wait(self, read: bool, write: bool, step: float, until: float | None, complaint: str) -> None:
-        end = soonest(soonest(step, self._deadline), until)
+        end = soonest(soonest(step, self.deadline), until)
         timeout = None if end == float("inf") else remaining(end)
         start = time.monotonic()
         if wait_for(self._sock, read=read, write=write, timeout=timeout):

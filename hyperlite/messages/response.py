@@ -29,6 +29,7 @@ from ..errors import (
 from ..http2.connection import HTTP2Connection
 from ..http2.socket_facade import RawBody
 from ..http2.stream import Stream
+from ..net.timeouts import soonest
 from .fields import to_message
 from .spelling import spelled_message
 
@@ -390,6 +391,11 @@ class HTTP20Response(stock.HTTPResponse):
         """Close after a read that met the end, as chunks on HTTP/1.1 do: it is known without asking again."""
         if short and self._stream is not None and self.fp is not None and self._stream.exhausted:
             self._close_conn()  # type: ignore[attr-defined]
+
+    def _end_by(self, deadline: float) -> None:
+        """Let no read of the body last longer than to a monotonic time; an earlier deadline stays."""
+        if (stream := self._stream) is not None:
+            stream.request.deadline = soonest(stream.request.deadline, deadline)
 
     @property
     def trailers(self) -> http_client.HTTPMessage:

@@ -203,7 +203,7 @@ class PooledConnection(HTTP20Connection):
         Raises:
             As `request()` and `getresponse()`.
         """
-        left = task.patience()
+        task.patience()  # the time may be over already
         if self.mux is not None and task.repeatable:
             request = self.make(task)
             if not request.expects:
@@ -213,7 +213,6 @@ class PooledConnection(HTTP20Connection):
         if self._forwarded:  # the proxy wants the whole URL, but for what is this machine's alone: a zone id
             origin = authority(task.url.host, task.url.port, self.default_port).decode("ascii")
             target = f"{task.url.scheme}://{origin}{target}"
-        self.limit(left)
         return self.converse(
             task.method,
             target,
@@ -223,18 +222,23 @@ class PooledConnection(HTTP20Connection):
             deadline=remaining(task.deadline),
         )
 
-    def converse(self, *arguments: Any, **options: Any) -> HTTP20Response:
+    def converse(self, *arguments: Any, timeout: float | None, **options: Any) -> HTTP20Response:
         """Send a request and return its response when its header is there.
 
         Args:
+            timeout: seconds that each step may last, or None.  On HTTP/1.1 it becomes the socket's own, so
+                that no step needs two system calls to set it and set it back.
             arguments, options: as for `request()`.
 
         Raises:
             As `request()` and `getresponse()`. What has broken a kept connection under a request comes as it
             is: that the connection is not opened again to repeat it is the pool's own doing.
         """
+        if self.mux is None and self.sock is not None and self.sock.gettimeout() != timeout:
+            with contextlib.suppress(OSError):  # the server has announced the end, and the socket is closed
+                self.sock.settimeout(timeout)
         try:
-            response = self.getresponse(self.request(*arguments, **options))
+            response = self.getresponse(self.request(*arguments, timeout=timeout, **options))
             if response.sock is not None:
                 self.sock = self._switched = (
                     None  # it is the response's: this connection takes no further request
@@ -242,14 +246,6 @@ class PooledConnection(HTTP20Connection):
             return response
         except http_client.NotConnected as error:
             raise error.__cause__ or error from None
-
-    def limit(self, seconds: float | None) -> None:
-        """Set how long a step may last, where one request has the connection for itself: on HTTP/1.1."""
-        if isinstance(self._transport, HTTP1Connection):
-            self._transport.limit(seconds)
-            if self.sock is not None:
-                with contextlib.suppress(OSError):  # closed, because the server said that it would
-                    self.sock.settimeout(seconds)
 
     @property
     def healthy(self) -> bool:

@@ -79,10 +79,6 @@ class Lease:
         connection.leased += 1
         self.over = False
 
-    def limit(self, seconds: float | None) -> None:
-        """Bound the next read."""
-        self.connection.limit(seconds)
-
     def end(self, *, reusable: bool = True) -> None:
         """Give the connection back; nothing if that was done before.
 

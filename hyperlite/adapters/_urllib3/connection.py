@@ -388,7 +388,6 @@ class Borrowed:
             if not request.expects:
                 request.timeout = timeout
                 return connection.exchange(request)
-        connection.limit(timeout)
         return connection.converse(
             self._method,
             self._target,
