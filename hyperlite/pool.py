@@ -20,10 +20,10 @@ from typing import Any
 
 from .fetching.hop import drain, wrap, wrap_whole
 from .fetching.proxy_rules import Proxies, rules
-from .fetching.redirects import Header
 from .fetching.response import FetchResponse, Outcome
 from .fetching.task import Options, Retries, Task, limits, make_task
 from .http2.streams import KEEPALIVE_IDLE, PING_TIMEOUT
+from .messages.fields import Header
 from .net.forking import watch
 from .net.protocols import Protocols, checked_protocols
 from .net.timeouts import checked_seconds

@@ -4,7 +4,6 @@ Rule: what a caller says is read once, by `rules()`, before anything is asked fo
 is an error: a request that was meant for a proxy must not go out directly.
 """
 
-import base64
 import functools
 import ipaddress
 import os
@@ -16,6 +15,7 @@ from typing import NamedTuple
 
 from ..messages.hosts import split
 from ..messages.urls import URL, parse
+from ..net.proxy import Proxy
 
 # What callers give: see `rules()`.
 Proxies = str | Mapping[str, str | None] | bool | None
@@ -28,24 +28,6 @@ _HAS_SYSTEM_SETTINGS = sys.platform in {"darwin", "win32"}
 
 _in_brackets = re.compile(r"\[([^]]*)\](/\d+)?(?::(\d*))?").fullmatch
 _Network = ipaddress.IPv4Network | ipaddress.IPv6Network
-
-
-class Proxy(NamedTuple):
-    """A proxy: where it is, and what it wants to be told."""
-
-    scheme: str  # http, or socks4, socks4a, socks5, socks5h
-    host: str
-    port: int
-    user: bytes | None = None  # "name:password"
-    headers: tuple[tuple[str, str], ...] = ()  # what else it is told when a tunnel is asked for
-
-    @property
-    def authorization(self) -> str | None:
-        """The value of Proxy-Authorization (RFC 7617), or None."""
-        return None if self.user is None else f"Basic {base64.b64encode(self.user).decode()}"
-
-    def __repr__(self) -> str:  # without the password
-        return f"<Proxy {self.scheme}://{self.host}:{self.port}>"
 
 
 _PORTS = {"http": 80, "socks4": 1080, "socks4a": 1080, "socks5": 1080, "socks5h": 1080}

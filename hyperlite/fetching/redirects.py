@@ -3,6 +3,7 @@
 from http.client import InvalidURL
 
 from ..errors import RedirectError
+from ..messages.fields import Header
 from ..messages.urls import URL, join
 
 FOLLOWED = frozenset({301, 302, 303, 307, 308})
@@ -19,8 +20,6 @@ _OF_THE_BODY = frozenset(
         "transfer-encoding",
     }
 )
-
-Header = tuple[str, str | bytes | int]
 
 
 def the_one(locations: list[str]) -> str:

@@ -12,7 +12,6 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -26,14 +25,21 @@ from ..errors import (
     RequestTimeout,
     TooManyRedirects,
 )
-from ..messages.fields import asks_for_upgrade, credentials_of_connection, header_items, scheme_of
+from ..messages.fields import (
+    Header,
+    Pairs,
+    asks_for_upgrade,
+    credentials_of_connection,
+    header_items,
+    scheme_of,
+)
 from ..messages.replay import MAX_TRIES, backoff, for_all_tries, is_unprocessed
 from ..messages.response import HTTP20Response
 from ..messages.urls import URL, parse
+from ..net.proxy import Proxy
 from ..net.timeouts import checked_seconds, remaining, soonest
 from . import decoding, redirects
-from .proxy_rules import Proxy, Rules, choose
-from .redirects import Header
+from .proxy_rules import Rules, choose
 from .response import FetchResponse
 
 # RFC 9110 section 9.2.2: asking twice is as good as asking once.
@@ -104,22 +110,6 @@ def limits(options: dict[str, Any]) -> dict[str, Any]:
         name: checked_seconds(options[name], name) for name in ("timeout", "deadline") if name in options
     }
     return options | checked
-
-
-class Pairs:
-    """Header fields with their order and their repeats, in the way that `request()` takes them."""
-
-    __slots__ = ("_pairs",)
-
-    def __init__(self, pairs: list[Header]) -> None:
-        self._pairs = pairs
-
-    def items(self) -> list[Header]:
-        """Return the (name, value) pairs."""
-        return self._pairs
-
-    def __iter__(self) -> Iterator[str]:
-        return (name for name, _ in self._pairs)
 
 
 class Task:

@@ -4,9 +4,9 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from ..fetching.redirects import Header
 from ..fetching.response import FetchRequest, Outcome
 from ..fetching.task import Options, Task, limits, make_task, with_defaults
+from ..messages.fields import Header
 from ..messages.urls import parse
 
 # How far to read ahead of what is under way, in units of `concurrency`: little while all requests are

@@ -8,7 +8,7 @@ refuses is refused here with the same class of exception; where RFC 9113 is stri
 
 import functools
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from http.client import HTTPMessage, InvalidURL
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
 Field = tuple[bytes, bytes]
+# One of a request in a pool: a name and a value as the caller has them.
+Header = tuple[str, str | bytes | int]
 HeaderValue: TypeAlias = "str | bytes | int | ReadableBuffer"
 
 
@@ -31,6 +33,22 @@ class _Named(Protocol):
 
 # What `request(headers=)` takes; (name, value) pairs may repeat a name.
 Headers = _Named | Iterable[tuple[str | bytes, HeaderValue]]
+
+
+class Pairs:
+    """Header fields with their order and their repeats, in the way that `request()` takes them."""
+
+    __slots__ = ("_pairs",)
+
+    def __init__(self, pairs: list[Header]) -> None:
+        self._pairs = pairs
+
+    def items(self) -> list[Header]:
+        """Return the (name, value) pairs."""
+        return self._pairs
+
+    def __iter__(self) -> Iterator[str]:
+        return (name for name, _ in self._pairs)
 
 
 # RFC 9110 section 5.6.2.

@@ -11,9 +11,9 @@ import socket
 from collections.abc import Callable
 from typing import NoReturn, TypeVar
 
-from ..fetching.proxy_rules import Proxy
 from ..messages.fields import host_bytes
 from .happy_eyeballs import create_connection
+from .proxy import Proxy
 from .sockets import in_time
 from .timeouts import deadline_after
 

@@ -9,13 +9,11 @@ from typing import Any, NamedTuple
 
 from ..connection import HTTP20Connection
 from ..errors import ConnectionGoingAway, StreamReset
-from ..fetching.proxy_rules import Proxy
-from ..fetching.redirects import Header
-from ..fetching.task import Pairs, Task
+from ..fetching.task import Task
 from ..http1.connection import HTTP1Connection
 from ..http2.connection import HTTP2Connection
 from ..http2.stream import Stream
-from ..messages.fields import authority
+from ..messages.fields import Header, Pairs, authority
 from ..messages.request import Request
 from ..messages.response import HTTP20Response
 from ..messages.urls import URL
@@ -24,6 +22,7 @@ from ..net.contexts import trust_of
 from ..net.forking import OwnLock
 from ..net.happy_eyeballs import create_connection
 from ..net.protocols import H2, HTTP11, Protocols
+from ..net.proxy import Proxy
 from ..net.sockets import break_off, is_stale
 from ..net.timeouts import remaining
 from .bonds import Bond

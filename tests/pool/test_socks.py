@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from hyperlite.fetching.proxy_rules import Proxy
 from hyperlite.net import socks
+from hyperlite.net.proxy import Proxy
 from hyperlite.testing.server import Server
 from tests.conftest import Serve
 from tests.socks_proxy import SocksProxy, drip

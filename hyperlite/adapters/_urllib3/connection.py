@@ -27,14 +27,13 @@ from urllib3.util.request import SKIP_HEADER
 from urllib3.util.timeout import Timeout
 
 from ...errors import MalformedResponse, RequestTimeout
-from ...fetching.proxy_rules import Proxy
-from ...fetching.redirects import Header
-from ...fetching.task import Pairs, Task
+from ...fetching.task import Task
 from ...http1.head import Framing, HeadCutOff
-from ...messages.fields import asks_for_upgrade, credentials_of_connection
+from ...messages.fields import Header, Pairs, asks_for_upgrade, credentials_of_connection
 from ...messages.replay import is_unprocessed
 from ...messages.response import HTTP20Response
 from ...messages.urls import URL
+from ...net.proxy import Proxy
 from ...net.timeouts import checked_seconds
 from ...origins.bonds import Claim, goes_on
 from ...origins.connection import PooledConnection

@@ -25,13 +25,13 @@ from requests.structures import CaseInsensitiveDict
 from urllib3 import PoolManager, Retry, Timeout, connectionpool
 from urllib3.util import ssl_
 
-from ...fetching.proxy_rules import Proxy
-from ...fetching.redirects import Header
 from ...fetching.task import Options, Retries
+from ...messages.fields import Header
 from ...messages.urls import URL
 from ...net.contexts import is_stock
 from ...net.forking import watch
 from ...net.protocols import H2, Protocols
+from ...net.proxy import Proxy
 from ...origins.connection import Key
 from ...origins.origin import Origin
 from ...pool import ConnectionPool

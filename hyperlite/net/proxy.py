@@ -1,0 +1,22 @@
+"""A proxy on the way to an origin."""
+
+import base64
+from typing import NamedTuple
+
+
+class Proxy(NamedTuple):
+    """A proxy: where it is, and what it wants to be told."""
+
+    scheme: str  # http, or socks4, socks4a, socks5, socks5h
+    host: str
+    port: int
+    user: bytes | None = None  # "name:password"
+    headers: tuple[tuple[str, str], ...] = ()  # what else it is told when a tunnel is asked for
+
+    @property
+    def authorization(self) -> str | None:
+        """The value of Proxy-Authorization (RFC 7617), or None."""
+        return None if self.user is None else f"Basic {base64.b64encode(self.user).decode()}"
+
+    def __repr__(self) -> str:  # without the password
+        return f"<Proxy {self.scheme}://{self.host}:{self.port}>"
