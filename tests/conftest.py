@@ -9,6 +9,8 @@ from contextlib import ExitStack
 import pytest
 
 import hyperlite
+from hyperlite import ConnectionPool
+from hyperlite.testing.certificates import certificates
 from hyperlite.testing.server import Exchange, Request, Response, Server, streaming
 
 
@@ -98,6 +100,7 @@ ROUTES = {
 
 Serve = Callable[..., Server]
 Connect = Callable[..., hyperlite.HTTP20Connection]
+MakePool = Callable[..., ConnectionPool]
 
 
 @pytest.fixture
@@ -137,3 +140,23 @@ def conn(server: Server, connect: Connect) -> hyperlite.HTTP20Connection:
 def h2(serve: Serve, connect: Connect) -> hyperlite.HTTP20Connection:
     """A connection that speaks HTTP/2."""
     return connect(serve())
+
+
+@pytest.fixture
+def make_pool(monkeypatch: pytest.MonkeyPatch) -> Iterator[MakePool]:
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+    with ExitStack() as stack:
+
+        def make(**options: object) -> ConnectionPool:
+            options.setdefault("verify", certificates().ca_file)
+            options.setdefault("timeout", 10)
+            return stack.enter_context(ConnectionPool(**options))
+
+        yield make
+
+
+@pytest.fixture
+def pool(make_pool: MakePool) -> ConnectionPool:
+    return make_pool()

@@ -30,7 +30,7 @@ except ImportError:  # the tests do without
     FuturesSession = None
 
 from hyperlite.adapters.requests import HTTP20Adapter
-from tests.pool.servers import child
+from tests.many.servers import child
 from tests.real.servers import Site
 
 from .sites import Missing, serve

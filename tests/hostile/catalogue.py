@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from tests.engine.conftest import ENGINES
+from tests.http2.engine.conftest import ENGINES
 
 from . import (  # noqa: F401  the cases declare themselves
     cases_baseline,

@@ -11,7 +11,7 @@ from hyperframe.frame import RstStreamFrame
 
 import hyperlite
 from hyperlite.errors import ErrorCode
-from tests.engine.conftest import ENGINES
+from tests.http2.engine.conftest import ENGINES
 
 from .case import Case, pattern
 from .line import Line, Stage

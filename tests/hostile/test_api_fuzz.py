@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 import hyperlite
 from hyperlite import client
 from hyperlite.testing.server import Response, Server
-from tests.engine.conftest import ENGINES
+from tests.http2.engine.conftest import ENGINES
 
 SECONDS = float(os.environ.get("HYPERLITE_FUZZ_SECONDS", "0"))
 TESTS = 6 * len(ENGINES)  # which share the time

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 import hyperlite
-from tests.engine.conftest import ENGINES
+from tests.http2.engine.conftest import ENGINES
 
 from .case import BODY, Case
 from .cases_headers import block_of

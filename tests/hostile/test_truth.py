@@ -7,7 +7,7 @@ import pytest
 
 import hyperlite
 from hyperlite.testing.certificates import certificates
-from tests.engine.conftest import ENGINES
+from tests.http2.engine.conftest import ENGINES
 
 from .case import Case, Script, pattern
 from .cases_http1 import CHUNKED

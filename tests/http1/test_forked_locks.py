@@ -14,8 +14,8 @@ from hyperlite.http1.connection import HTTP1Connection
 from hyperlite.many.budget import Budget
 from hyperlite.many.workers import Workers
 from hyperlite.origins.connection import Attempt
+from tests.net.test_forking import FINE, fork
 from tests.peer import Task
-from tests.test_forking import FINE, fork
 
 from .conftest import CHUNKED, Talk, Wire
 

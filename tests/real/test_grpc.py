@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import hyperlite
-from tests.test_documents import run
+from tests.docs.test_documents import run
 
 from .runtimes import grpc_server
 from .servers import PATIENCE, Site, free_port

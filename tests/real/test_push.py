@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import hyperlite
-from tests.test_documents import run
+from tests.docs.test_documents import run
 
 from .conftest import MEBIBYTE
 from .servers import Site, nghttpd

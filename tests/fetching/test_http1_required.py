@@ -1,0 +1,163 @@
+"""HTTP_1_1_REQUIRED in a pool: what the server refuses with it goes on over HTTP/1.1."""
+
+import io
+import threading
+import time
+from typing import Any
+
+import pytest
+from h2.settings import SettingCodes
+
+import hyperlite
+from hyperlite import ConnectionPool
+from hyperlite.errors import ErrorCode, StreamReset
+from hyperlite.testing.server import Exchange, Response, Server, streaming
+from tests.conftest import MakePool, Serve
+
+
+@streaming
+def picky(exchange: Exchange) -> None:
+    """Answer with the body, over HTTP/1.1 alone."""
+    body = b"".join(iter(exchange.read, b""))
+    if exchange.request.protocol == "h2":
+        exchange.reset(ErrorCode.HTTP_1_1_REQUIRED)
+    else:
+        exchange.start()
+        exchange.send(body or b"hello")
+        exchange.end()
+
+
+@streaming
+def half(exchange: Exchange) -> None:
+    """Begin an answer, and want HTTP/1.1 then."""
+    exchange.start()
+    exchange.send(b"half")
+    exchange.reset(ErrorCode.HTTP_1_1_REQUIRED)
+
+
+@pytest.fixture
+def server(serve: Serve) -> Server:
+    return serve(routes={"/": picky, "/half": half, "/easy": lambda _: Response(body=b"easy")})
+
+
+def protocols(server: Server) -> list[str]:
+    return [entry[0] for entry in server.log]
+
+
+@pytest.mark.parametrize("body", [None, b"body", io.BytesIO(b"body")])
+def test_a_fetch_goes_on_whatever_its_method(server: Server, pool: ConnectionPool, body: Any) -> None:
+    response = pool.fetch(server.url(), "POST", body=body)
+    assert (response.http_version, response.body) == ("HTTP/1.1", b"body" if body else b"hello")
+    assert pool.fetch(server.url("/easy")).http_version == "HTTP/1.1"
+    assert protocols(server) == ["h2", "http/1.1", "http/1.1"]
+    assert server.connections == 2
+    assert pool.stats()["origins"][server.url("")]["protocol"] == "http/1.1"
+
+
+def test_it_is_remembered_for_a_while(server: Server, pool: ConnectionPool) -> None:
+    pool.fetch(server.url())
+    pool.close_idle()
+    assert pool.fetch(server.url()).http_version == "HTTP/1.1"
+    pool.close_idle()
+    (origin,) = pool._origins.values()
+    origin._protocols._http1_until = origin._known_until = time.monotonic()  # it is over
+    assert pool.fetch(server.url("/easy")).http_version == "HTTP/2"
+
+
+def test_each_origin_for_itself(server: Server, serve: Serve, pool: ConnectionPool) -> None:
+    other = serve()
+    pool.fetch(server.url())
+    assert pool.fetch(other.url()).http_version == "HTTP/2"
+
+
+@pytest.mark.parametrize("ordered", [True, False])
+def test_many(server: Server, pool: ConnectionPool, ordered: bool) -> None:
+    urls = [server.url("/easy" if n % 3 else "/") for n in range(30)]
+    outcomes = sorted(pool.fetch_many(urls, ordered=ordered, concurrency=10), key=lambda one: one.index)
+    assert [one.result().body for one in outcomes] == [b"easy" if n % 3 else b"hello" for n in range(30)]
+    assert pool.fetch(server.url("/easy")).http_version == "HTTP/1.1"
+    refused = protocols(server).count("h2") - sum(one.result().http_version == "HTTP/2" for one in outcomes)
+    assert 1 <= refused <= 4  # of the ten that were sent side by side
+
+
+def test_what_is_being_answered_over_http2_goes_on(serve: Serve, pool: ConnectionPool) -> None:
+    refused = threading.Event()
+
+    @streaming
+    def slow(exchange: Exchange) -> None:
+        exchange.start()
+        exchange.send(b"begun ")
+        assert refused.wait(10)
+        exchange.send(b"and ended")
+        exchange.end()
+
+    server = serve(routes={"/": picky, "/slow": slow})
+    with pool.fetch(server.url("/slow"), stream=True) as response:
+        assert response.read(6) == b"begun "
+        assert pool.fetch(server.url()).http_version == "HTTP/1.1"
+        refused.set()
+        assert (response.http_version, response.read()) == ("HTTP/2", b"and ended")
+
+
+def test_the_other_connections_to_the_origin_get_no_more_requests(serve: Serve, make_pool: MakePool) -> None:
+    go = threading.Event()
+
+    @streaming
+    def slow(exchange: Exchange) -> None:
+        exchange.start()
+        assert go.wait(10)
+        exchange.end()
+
+    server = serve(
+        routes={"/": picky, "/slow": slow, "/easy": lambda _: Response()},
+        settings={SettingCodes.MAX_CONCURRENT_STREAMS: 1},
+    )
+    pool = make_pool()
+    pool.fetch(server.url("/easy"))  # so that the limit is known
+    with pool.fetch(server.url("/slow"), stream=True), pool.fetch(server.url("/slow"), stream=True):
+        assert pool.fetch(server.url()).http_version == "HTTP/1.1"
+        go.set()
+    before = len(server.log)
+    for _ in range(3):
+        pool.fetch(server.url("/easy"))
+    assert protocols(server)[before:] == ["http/1.1"] * 3
+    assert pool.stats()["origins"][server.url("")]["connections"] == 1
+
+
+def test_a_body_that_cannot_be_sent_again_is_an_error_and_the_next_try_goes_over_http1(
+    server: Server, pool: ConnectionPool
+) -> None:
+    with pytest.raises(StreamReset, match="the body cannot be sent again"):
+        pool.fetch(server.url(), "POST", body=iter([b"bo", b"dy"]))
+    response = pool.fetch(server.url(), "POST", body=iter([b"bo", b"dy"]))
+    assert (response.http_version, response.body) == ("HTTP/1.1", b"body")
+
+
+def test_what_has_begun_to_be_answered_is_not_sent_again(server: Server, pool: ConnectionPool) -> None:
+    with pytest.raises(StreamReset):
+        pool.fetch(server.url("/half"))
+    assert protocols(server) == ["h2"]
+
+
+@pytest.mark.parametrize("many", [True, False])
+def test_where_http2_alone_may_be_spoken_it_is_an_error_that_says_so(
+    server: Server, make_pool: MakePool, many: bool
+) -> None:
+    pool = make_pool(protocols=("h2",))
+    with pytest.raises(StreamReset, match="which the choice of protocols excludes"):
+        if many:
+            next(pool.fetch_many([server.url()])).result()
+        else:
+            pool.fetch(server.url())
+    assert protocols(server) == ["h2"]
+    assert pool.fetch(server.url("/easy")).http_version == "HTTP/2"
+    assert server.connections == 1
+
+
+def test_by_prior_knowledge_too(serve: Serve, pool: ConnectionPool) -> None:
+    """And there HTTP/1.1 is excluded by what makes HTTP/2 be spoken."""
+    server = serve(routes={"/": picky}, secure=False)
+    with pytest.raises(StreamReset, match="which the choice of protocols excludes"):
+        pool.fetch(server.url(), protocols=("h2",))
+    with hyperlite.HTTP20Connection("localhost", server.port, secure=False, timeout=10) as conn:
+        assert conn.getresponse(conn.request("GET", "/")).version == 11
