@@ -1,8 +1,10 @@
-"""The names that `hyperlite.client` does not define: they are http.client's, whatever it has there."""
+"""The names of `hyperlite.client`: those that it does not define are http.client's, got and set there."""
 
 import http.client as http_client
 import types
 from typing import Any
+
+from . import client_classes
 
 _ABSENT = object()
 _patched: dict[str, Any] = {}  # what http.client had before it was set here
@@ -15,14 +17,16 @@ class ClientModule(types.ModuleType):
         return getattr(http_client, name)
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if name in self.__dict__:
-            super().__setattr__(name, value)
-        else:
+        if name not in self.__dict__:
             _patched.setdefault(name, getattr(http_client, name, _ABSENT))
             setattr(http_client, name, value)
+            return
+        super().__setattr__(name, value)
+        if name == "_create_https_context":  # the one that the classes look up
+            setattr(client_classes, name, value)
 
     def __delattr__(self, name: str) -> None:
-        """Undo a setting: so do those who patch a name that a module has by way of another."""
+        """Undo a setting, as `mock.patch` does with a name that is not in the module's `__dict__`."""
         if name not in _patched:
             super().__delattr__(name)
             return

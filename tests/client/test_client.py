@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 
 import hyperlite
-from hyperlite import client
+from hyperlite import client, client_classes
 from hyperlite.adapters.urllib import HTTP20Handler
 from hyperlite.testing.server import Exchange, Request, Response, Server, streaming
 from tests.conftest import ROUTES, Serve
@@ -254,7 +254,7 @@ def test_one_that_was_interrupted_while_it_connected(
             made = Interrupted(fileno=connect(("localhost", h2.port)).detach())
             patch.setattr(h2, "_create_connection", lambda *_: made)
         else:
-            patch.setattr(client.tls if moment == "secure" else client, moment, interrupted)
+            patch.setattr(client_classes.tls if moment == "secure" else client_classes, moment, interrupted)
         h2.connect()
     assert h2.sock is None
     response = get(h2)

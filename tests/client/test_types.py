@@ -129,6 +129,7 @@ response = secure.getresponse()
 """
 # What http.client imports for itself, and typeshed does not have.
 MODULES = {"collections", "email", "errno", "http", "io", "re", "socket", "ssl", "sys", "urlsplit"}
+TYPED = sorted(path.stem for path in (Path(__file__).parent / "typed").glob("*.py"))
 NAMES = [name for name in dir(http.client) if not name.startswith("_") and name not in MODULES]
 ATTRIBUTES = ("host", "port", "timeout", "blocksize", "debuglevel", "auto_open")
 HEAD = (
@@ -162,36 +163,74 @@ def program(package: str) -> str:
     return PROGRAM.replace("PACKAGE", package) + "".join(f"reveal_type({one})\n" for one in expressions)
 
 
-def check(*files: Path) -> str:
-    """Run mypy as strictly as it can be; the cache of `make check` spares it what has not changed."""
+def hyperlites(text: str) -> str:
+    """Return a program with `hyperlite.client` for http.client, unless it is imported as `standard`."""
+    standard = "import http.client as standard"
+    text = re.sub(r"\bhttp\.client\b", "hyperlite.client", text)
+    text = text.replace("from http import client", "from hyperlite import client")
+    return text.replace(standard.replace("http.", "hyperlite."), standard)
+
+
+BEYOND = """
+import hyperlite
+from hyperlite import client
+
+response = client.HTTPSConnection("host").getresponse()
+reveal_type(response)
+if isinstance(response, hyperlite.HTTP20Response):
+    reveal_type(response)
+    reveal_type(response.trailers)
+hyperlite.client.nonsense
+hyperlite.nonsense
+"""
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
+    """What mypy says, as strictly as it can, by program: of all in one run, by the cache of `make check`."""
+    folder = tmp_path_factory.mktemp("typed")
+    texts = {"beyond": BEYOND}
+    texts |= {f"names_with_{package}": program(package) for package in ("http", "hyperlite")}
+    for name in TYPED:
+        text = (Path(__file__).parent / "typed" / f"{name}.py").read_text()
+        texts |= {f"{name}_with_http": text, f"{name}_with_hyperlite": hyperlites(text)}
+    for name, text in texts.items():
+        (folder / f"{name}.py").write_text(text)
     command = [sys.executable, "-m", "mypy", "--strict", "--config-file", str(ROOT / "pyproject.toml")]
     done = subprocess.run(
-        [*command, *map(str, files)], capture_output=True, text=True, timeout=110, check=False, cwd=ROOT
+        [*command, str(folder)], capture_output=True, text=True, timeout=110, check=False, cwd=ROOT
     )
     assert done.stderr == ""
-    return done.stdout
+    lines: dict[str, list[str]] = {name: [] for name in texts}
+    for line in done.stdout.splitlines()[:-1]:
+        parts = re.match(r".*?(\w+)\.py:(\d+): (.*)", line)
+        assert parts, line
+        lines[parts[1]].append(
+            f"{parts[2]}: {parts[3]}".replace("_with_http.", ".").replace("_with_hyperlite.", ".")
+        )
+    return lines
 
 
-def test_every_name_of_http_client_is_typed_alike(tmp_path: Path) -> None:
-    files = {package: tmp_path / f"with_{package}.py" for package in ("http", "hyperlite")}
-    for package, file in files.items():
-        file.write_text(program(package))
-    surprise = tmp_path / "surprise.py"
-    surprise.write_text("import hyperlite\nhyperlite.client.nonsense\nhyperlite.nonsense\n")
-    lines: dict[str, list[str]] = {package: [] for package in (*files, "surprise")}
-    for line in check(*files.values(), surprise).splitlines()[:-1]:
-        found = re.match(r".*?(?:with_)?(\w+)\.py:(\d+): (.*)", line)
-        assert found, line
-        lines[found[1]].append(f"{found[2]}: {found[3]}")
-    ours = [re.sub(r"(with_|\b)hyperlite(\.client)?\.", r"\1http\2.", line) for line in lines["hyperlite"]]
-    # `fp` is None at the end, which typeshed does not say.
-    ours = [re.sub(r'(BufferedReader\S*) \| Any"', r'\1"', line) for line in ours]
-    assert ours == lines["http"]
-    assert len(ours) > 170
-    assert [line for line in ours if "error:" in line] == []
-    assert [line.partition(": ")[2] for line in lines["surprise"]] == [
-        'error: Module has no attribute "nonsense"  [attr-defined]'
-    ] * 2
+@pytest.mark.parametrize("name", ["names", *TYPED])
+def test_a_program_is_typed_alike(name: str, found: dict[str, list[str]]) -> None:
+    ours = found[f"{name}_with_hyperlite"]
+    assert ours == found[f"{name}_with_http"]
+    assert any("error:" in line for line in ours) is (name == "wrong")
+
+
+def test_every_name_was_looked_at(found: dict[str, list[str]]) -> None:
+    assert len(found["names_with_hyperlite"]) > 170
+
+
+def test_what_is_beyond_http_client(found: dict[str, list[str]]) -> None:
+    nonsense = 'error: Module has no attribute "nonsense"  [attr-defined]'
+    assert [line.partition(": ")[2] for line in found["beyond"]] == [
+        'note: Revealed type is "http.client.HTTPResponse"',
+        'note: Revealed type is "hyperlite.messages.response.HTTP20Response"',
+        'note: Revealed type is "http.client.HTTPMessage"',
+        nonsense,
+        nonsense,
+    ]
 
 
 def test_every_name_is_the_modules_own() -> None:
