@@ -27,7 +27,7 @@ from ..net.leader import Baton, Job
 from ..net.sockets import break_off, is_stale
 from ..net.timeouts import deadline_after, end_of_step, remaining, soonest
 from ..net.tls import Session, session_of
-from .body import Http1Body
+from .body import HTTP1Body
 from .exchange import Exchange
 from .request_writer import Outgoing
 from .response import QueuedResponse
@@ -76,7 +76,7 @@ class HTTP1Connection:
         self._closed = False
         self._working = False  # a thread uses the socket, outside the lock
         self._doomed: list[socket.socket] = []  # to be closed when it has stopped
-        self._kept: weakref.WeakSet[Http1Body] = weakref.WeakSet()  # which nobody has read yet
+        self._kept: weakref.WeakSet[HTTP1Body] = weakref.WeakSet()  # which nobody has read yet
         watch(self)  # the last: what `after_fork()` needs is there
 
     @property

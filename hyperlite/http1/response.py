@@ -15,7 +15,7 @@ from ..messages.response import HTTP20Response, Lazy
 from ..messages.response_rules import MAX_INFORMATIONAL, MAX_KEPT
 from ..net.forking import OwnLock
 from ..net.timeouts import soonest
-from .body import Http1Body
+from .body import HTTP1Body
 from .head import Framing, HeadReader, LineReader, malformed
 from .wire import Paused, Wire
 
@@ -28,7 +28,7 @@ T = TypeVar("T")
 class QueuedResponse(HTTP20Response):
     """An HTTP/1.1 response before which, or behind which, others wait.
 
-    http.client's methods read its body from an `Http1Body`.  That unwraps chunks, so `chunked` is False,
+    http.client's methods read its body from an `HTTP1Body`.  That unwraps chunks, so `chunked` is False,
     as it is on HTTP/2.
 
     One thread may read it while another, whose response comes behind it, needs the connection and
@@ -37,7 +37,7 @@ class QueuedResponse(HTTP20Response):
     Args:
         wire: what it is read from.
         method: of the request.
-        require_close_notify: see `Http1Body`.
+        require_close_notify: see `HTTP1Body`.
         stream_id: of the exchange.
         max_headers: fields that its head, and what is behind its chunks, may have; None: http.client's limit.
     """
@@ -68,7 +68,7 @@ class QueuedResponse(HTTP20Response):
         del self.headers, self.msg  # None until now; they are made when they are asked for
         self._seen: list[tuple[int, list[Field]]] = []
         self._seen_size = 0
-        self._body: Http1Body | None = None
+        self._body: HTTP1Body | None = None
 
     # -- the head ---------------------------------------------------------------------------------
 
@@ -101,7 +101,7 @@ class QueuedResponse(HTTP20Response):
                 return
             self.length = framing.length
             self.will_close = framing.last
-            self.fp = self._body = Http1Body(
+            self.fp = self._body = HTTP1Body(
                 self._wire,
                 self._lines,
                 framing,
@@ -213,7 +213,7 @@ class QueuedResponse(HTTP20Response):
 
     # -- making way -------------------------------------------------------------------------------
 
-    def make_way(self, limit: int, until: float | None) -> "tuple[Http1Body | None, bool] | None":
+    def make_way(self, limit: int, until: float | None) -> "tuple[HTTP1Body | None, bool] | None":
         """Read what is left of the body into memory, at most `limit` bytes of it.
 
         An error on the way is kept for the one who reads.  A longer body goes on reading from its
@@ -275,16 +275,17 @@ class QueuedResponse(HTTP20Response):
         except Exception:
             raise
         except BaseException:
-            self.tear()
-            if self._taken != before:  # even where it was at the end: the next read is to tell
+            lost = self._taken != before
+            self.tear(lost=lost)
+            if lost:  # even where it was at the end: the next read is to tell
                 self.length = None
                 self.fp = self._body
             raise
 
-    def tear(self) -> None:
-        """End the body where it may have lost something; its connection is not used again."""
+    def tear(self, *, lost: bool = False) -> None:
+        """End the body where it may have lost something, or has; its connection is not used again."""
         if self._body is not None:
-            self._body.tear()
+            self._body.tear(lost=lost)
 
     def close(self) -> None:
         """End the response; before its end, that costs the connection."""

@@ -83,15 +83,15 @@ class Buffer:
         """Put back at the front what was taken there."""
         if not data:
             return
-        self.size += len(data)
         start = self._start - len(data)
         if start >= 0 and self._pieces[0][start : self._start] == data:  # it is still there
             self._start = start
-            return
-        if self._start:
-            self._pieces[0] = self._pieces[0][self._start :]
-            self._start = 0
-        self._pieces.appendleft(data)
+        else:
+            if self._start:
+                self._pieces[0] = self._pieces[0][self._start :]
+                self._start = 0
+            self._pieces.appendleft(data)
+        self.size += len(data)  # the last: an interrupt before it shows that bytes are lost
 
     def peek(self) -> bytes:
         """Return what is left of the piece at the front, without taking it; b"" if there is none."""

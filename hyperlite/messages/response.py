@@ -1,7 +1,7 @@
 """HTTP20Response: http.client's HTTPResponse, whose bytes come from a stream.
 
 On HTTP/1.1 it is the inherited class and nothing else.  On HTTP/2 the inherited methods read from a
-`Body` in the place of the socket's file, so that `read`, `readinto`, `read1`, `peek`, `readline` and
+`BodyFile` in the place of the socket's file, so that `read`, `readinto`, `read1`, `peek`, `readline` and
 iteration do exactly what those of the running Python do.
 
 Rule: a response holds its own way to the transport and never goes through `conn.sock`; callers
@@ -13,23 +13,14 @@ import io
 import socket
 from collections.abc import Callable
 from http import HTTPStatus
-from operator import index
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 from .. import stock
-from ..errors import (
-    BodyReset,
-    ConnectionLost,
-    HTTP2Error,
-    IncompleteBody,
-    MalformedBody,
-    MalformedResponse,
-    StreamReset,
-)
+from ..http2.body import HTTP2Body
 from ..http2.connection import HTTP2Connection
-from ..http2.socket_facade import RawBody
 from ..http2.stream import Stream
 from ..net.timeouts import soonest
+from .body_file import incomplete
 from .fields import to_message
 from .spelling import spelled_message
 
@@ -41,163 +32,8 @@ T = TypeVar("T")
 HTTP_2 = 20  # as http.client has 10 and 11
 
 _REASONS = {status.value: status.phrase for status in HTTPStatus}
-_ALL = 1 << 62  # more than any body
 # http.client's own; None: a program had replaced it, and wants its own to be called.
 _INHERITED_READ = stock.HTTPResponse.read if stock.is_own(stock.HTTPResponse.read) else None
-
-
-def writable(buffer: "Buffer") -> memoryview:
-    """Return the bytes of a buffer to read into; TypeError for one that cannot be written."""
-    view = memoryview(buffer).cast("B")
-    if view.readonly:
-        raise TypeError(f"readinto() needs a buffer that can be written, not {type(buffer).__name__}")
-    return view
-
-
-class Body(io.BufferedIOBase):
-    """The body of a response on HTTP/2, as the file that http.client reads from."""
-
-    def __init__(self, mux: HTTP2Connection, stream: Stream) -> None:
-        self._mux = mux
-        self._stream = stream
-        self._raw: RawBody | None = None  # once it was asked for
-
-    def readable(self) -> bool:
-        """Return true: a body can be read."""
-        return True
-
-    def read(self, size: int | None = -1, /) -> bytes:
-        """Read `size` bytes, fewer only at the end; all that is left with -1 or None.
-
-        Raises:
-            IncompleteBody: the end was asked for and the connection was lost before it, or the stream
-                was reset (BodyReset) or broke HTTP (MalformedBody); it carries what had come.
-            HTTP2Error: a part was asked for, and the stream failed; RequestTimeout: nothing came in
-                time. What had come is not lost: it is what is read next.
-            TypeError: `size` is no integer.
-        """
-        wanted = _ALL if size is None or index(size) < 0 else size
-        if not wanted:
-            return self._nothing()
-        stream = self._stream
-        before = stream.taken
-        to_the_end = wanted == _ALL or (stream.length is not None and stream.taken + wanted >= stream.length)
-        parts: list[bytes] = []
-        missing = wanted
-        try:
-            while missing and (piece := self._mux.read(stream, missing)):
-                if stream.exhausted and not parts:
-                    return piece
-                parts.append(piece)
-                missing -= len(piece)
-            return b"".join(parts)
-        except BaseException as error:
-            self._give_back(b"".join(parts), before, to_the_end, error)
-            raise
-
-    def readinto(self, buffer: "Buffer", /) -> int:
-        """Read into a buffer until it is full, or to the end; returns how many bytes. Raises: see `read`."""
-        view = writable(buffer)
-        if not view:
-            return len(self._nothing())
-        stream = self._stream
-        before, count = stream.taken, 0
-        to_the_end = stream.length is not None and before + len(view) >= stream.length
-        try:
-            while count < len(view) and (more := self._mux.read_into(stream, view[count:])):
-                count += more
-        except BaseException as error:
-            self._give_back(bytes(view[:count]), before, to_the_end, error)
-            raise
-        return count
-
-    def _give_back(self, so_far: bytes, before: int, to_the_end: bool, error: BaseException) -> None:
-        """See to it that a read which failed loses nothing of what had come.
-
-        Whoever reads on finds it, and then the same error if it is one that lasts; but the error of one who
-        wanted all that there is carries it.
-        """
-        if to_the_end and isinstance(error, ConnectionLost | StreamReset):
-            raise self._incomplete(so_far, before, error) from error
-        self._mux.put_back(self._stream, so_far)
-
-    def read1(self, size: int = -1, /) -> bytes:
-        """Read what has arrived, at most `size` bytes; waits only if that is nothing."""
-        if not index(size):
-            return self._nothing()
-        return self._mux.read(self._stream, _ALL if size < 0 else size)
-
-    def _nothing(self) -> bytes:
-        """Return nothing; where that is the whole body, not before the stream's end has confirmed it."""
-        if self._stream.length == 0:
-            self._mux.read(self._stream, 1)
-        return b""
-
-    def peek(self, _size: int = 0, /) -> bytes:
-        """Return what comes next without taking it; b"" only at the end."""
-        piece = self._mux.read(self._stream, io.DEFAULT_BUFFER_SIZE)
-        if piece:
-            self._mux.put_back(self._stream, piece)
-        return piece
-
-    def readline(self, size: int | None = -1, /) -> bytes:
-        """Read a line, at most `size` bytes of it."""
-        limit = _ALL if size is None or index(size) < 0 else size
-        line = bytearray()
-        try:
-            while len(line) < limit and not line.endswith(b"\n") and (ahead := self.peek()):
-                length = ahead.find(b"\n") + 1 or len(ahead)
-                line += self._mux.read(self._stream, min(length, limit - len(line)))
-            return bytes(line)
-        except BaseException:
-            self._mux.put_back(self._stream, bytes(line))
-            raise
-
-    def fileno(self) -> int:
-        """Return the descriptor of the socket, which other streams share."""
-        return self._mux.fileno()
-
-    @property
-    def raw(self) -> RawBody:
-        """The body without this file, as io.BufferedReader has it; its `_sock` is the socket."""
-        if self._raw is None:
-            self._raw = RawBody(self._mux, self._stream)
-        return self._raw
-
-    @property
-    def chunk_left(self) -> int:
-        """How many bytes have arrived and were not read."""
-        return self._stream.inbox.size
-
-    def close(self) -> None:
-        """End the stream, if it has not ended: it is reset, and what lies unread is dropped."""
-        if not self.closed:
-            super().close()
-            stream = self._stream
-            # All that was announced is read: its end, and trailers perhaps, are only on their way.
-            if not stream.exhausted and (stream.length is None or stream.taken < stream.length):
-                self._mux.drop(stream)
-
-    def __del__(self) -> None:
-        """Have the stream reset by the next one who uses the connection: a finalizer may not wait."""
-        stream: Stream | None = getattr(self, "_stream", None)  # None: __init__ was interrupted
-        if stream is not None and not self.closed and not stream.exhausted:
-            self._mux.abandon(stream)
-
-    def _incomplete(self, so_far: bytes, before: int, error: HTTP2Error) -> IncompleteBody:
-        length, came = self._stream.length, before + len(so_far)
-        missing = None if length is None else max(0, length - came)
-        of = "" if length is None else f" of {length}"
-        kind = IncompleteBody
-        if isinstance(error, StreamReset):
-            kind = MalformedBody if isinstance(error, MalformedResponse) else BodyReset
-        return kind(
-            f"{error} after {came}{of} bytes of the body",
-            partial=so_far,
-            expected=missing,
-            error_code=error.error_code,
-            stream_id=self._stream.stream_id,
-        )
 
 
 class Lazy(Generic[T]):
@@ -275,7 +111,7 @@ class HTTP20Response(stock.HTTPResponse):
         """
         if self._stream is None or self._stream.transport is None:
             raise AttributeError("fp")
-        return Body(self._stream.transport, self._stream)
+        return HTTP2Body(self._stream.transport, self._stream)
 
     @Lazy
     def code(self) -> int:
@@ -377,7 +213,9 @@ class HTTP20Response(stock.HTTPResponse):
         if stream is None or stream.transport is None or stream.taken == before:
             return
         if not isinstance(error, http_client.HTTPException):
-            stream.transport.drop(stream, _torn(stream))
+            reason = "an interrupted read has lost what had come"
+            torn = incomplete(reason, stream.taken, stream.length, stream_id=stream.stream_id)
+            stream.transport.drop(stream, torn)
             self.length = None  # so that the next read asks the stream
             if self.fp is None:
                 del self.fp
@@ -429,7 +267,7 @@ class HTTP20Response(stock.HTTPResponse):
         return f"<{type(self).__name__} {self.status} {self.reason}, {where}, {state}>"
 
     def __del__(self) -> None:
-        """Leave the stream to its `Body` or the mux: closing here could wait, in the middle of anything."""
+        """Leave the stream to its body or its transport: to close could wait, in the middle of anything."""
         stream = self._stream
         if stream is None:
             if "fp" in vars(self):  # or else `__init__` has failed
@@ -499,14 +337,3 @@ class HTTP20Push:
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.method} {self.scheme}://{self.authority}{self.path}>"
-
-
-def _torn(stream: Stream) -> IncompleteBody:
-    """Return the error for a stream of whose body a read has lost something."""
-    length, taken = stream.length, stream.taken
-    of = "" if length is None else f" of {length}"
-    return IncompleteBody(
-        f"an interrupted read has lost what had come after {taken}{of} bytes of the body",
-        expected=None if length is None else max(0, length - taken),
-        stream_id=stream.stream_id,
-    )

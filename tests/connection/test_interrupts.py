@@ -11,7 +11,7 @@ import pytest
 
 import hyperlite
 from hyperlite import client
-from hyperlite.http1.body import Http1Body
+from hyperlite.http1.body import HTTP1Body
 from hyperlite.http1.connection import HTTP1Connection
 from hyperlite.http1.exchange import Exchange
 from hyperlite.http1.response import QueuedResponse
@@ -264,14 +264,14 @@ class TestHttp1:
     def test_a_read_that_was_interrupted(self, conn: CONN, monkeypatch: pytest.MonkeyPatch) -> None:
         """What it had read is nowhere: what comes behind it is not given out as if nothing were missing."""
         response = conn.getresponse(conn.request("GET", "/sized?n=3000"))
-        receive = Http1Body._receive
+        receive = HTTP1Body._receive
 
         def interrupted(*args: Any) -> None:
             monkeypatch.undo()
             receive(*args)
             raise KeyboardInterrupt
 
-        monkeypatch.setattr(Http1Body, "_receive", interrupted)
+        monkeypatch.setattr(HTTP1Body, "_receive", interrupted)
         with pytest.raises(KeyboardInterrupt):
             response.read(1000)
         with pytest.raises(hyperlite.IncompleteBody, match="interrupted"):

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import hyperlite
-from hyperlite.http1.body import LARGE_PIECE, Http1Body
+from hyperlite.http1.body import LARGE_PIECE, HTTP1Body
 from hyperlite.http1.head import Framing, LineReader
 from hyperlite.http1.wire import Wire
 
@@ -32,25 +32,25 @@ def pair() -> Iterator[tuple[Failing, socket.socket]]:
         yield failing, peer
 
 
-def make(sock: socket.socket, length: int) -> Http1Body:
+def make(sock: socket.socket, length: int) -> HTTP1Body:
     wire = Wire(sock)
     framing = Framing(200, 11, [(b"content-length", b"%d" % length)], "GET")
-    return Http1Body(wire, LineReader(wire.file), framing, require_close_notify=True, stream_id=1)
+    return HTTP1Body(wire, LineReader(wire.file), framing, require_close_notify=True, stream_id=1)
 
 
-def read_into(body: Http1Body) -> bytes:
+def read_into(body: HTTP1Body) -> bytes:
     buffer = bytearray(100_000)
     return bytes(buffer[: body.readinto(buffer)])
 
 
-WAYS: list[Callable[[Http1Body], bytes]] = [lambda body: body.read(), read_into]
+WAYS: list[Callable[[HTTP1Body], bytes]] = [lambda body: body.read(), read_into]
 WHOLE = bytes(range(250)) * 200
 
 
 @pytest.mark.parametrize("way", WAYS, ids=["read", "readinto"])
 @pytest.mark.parametrize("place", [0, 1, 3])
 def test_who_reads_on_misses_nothing(
-    pair: tuple[Failing, socket.socket], place: int, way: Callable[[Http1Body], bytes]
+    pair: tuple[Failing, socket.socket], place: int, way: Callable[[HTTP1Body], bytes]
 ) -> None:
     sock, peer = pair
     sock.settimeout(5)
@@ -65,10 +65,10 @@ def test_who_reads_on_misses_nothing(
     body.close()
 
 
-@pytest.mark.parametrize("way", [*WAYS, Http1Body.read1, lambda body: body.hold(1 << 20)])
+@pytest.mark.parametrize("way", [*WAYS, HTTP1Body.read1, lambda body: body.hold(1 << 20)])
 @pytest.mark.parametrize("place", [0, 1, 3])
 def test_who_reads_on_after_an_interrupt_does_not_wait_for_what_is_lost(
-    pair: tuple[Failing, socket.socket], place: int, way: Callable[[Http1Body], object]
+    pair: tuple[Failing, socket.socket], place: int, way: Callable[[HTTP1Body], object]
 ) -> None:
     """It may come when the socket's bytes had been taken, and nobody has got them; TLS makes that likely."""
     sock, peer = pair
@@ -86,7 +86,7 @@ def test_who_reads_on_after_an_interrupt_does_not_wait_for_what_is_lost(
 @pytest.mark.parametrize("way", WAYS, ids=["read", "readinto"])
 @pytest.mark.parametrize("error", [ConnectionResetError(), None], ids=repr)
 def test_what_is_cut_off_is_in_the_error(
-    pair: tuple[Failing, socket.socket], error: BaseException | None, way: Callable[[Http1Body], bytes]
+    pair: tuple[Failing, socket.socket], error: BaseException | None, way: Callable[[HTTP1Body], bytes]
 ) -> None:
     sock, peer = pair
     peer.sendall(WHOLE[:20_000])
@@ -133,7 +133,7 @@ def test_what_is_only_announced_is_not_allocated(pair: tuple[Failing, socket.soc
     fill = wire.fill
     wire.fill = lambda size: sizes.append(size) or fill(size)  # type: ignore[method-assign,func-returns-value]
     framing = Framing(200, 11, [(b"content-length", b"1" * 18)], "GET")
-    body = Http1Body(wire, LineReader(wire.file), framing, require_close_notify=True, stream_id=1)
+    body = HTTP1Body(wire, LineReader(wire.file), framing, require_close_notify=True, stream_id=1)
     with pytest.raises(hyperlite.IncompleteBody):
         body.read()
     assert max(sizes) == LARGE_PIECE
