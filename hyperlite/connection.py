@@ -25,21 +25,19 @@ from typing import Any
 
 from . import stock
 from .errors import HTTP2Error, RequestTimeout
-from .http1.connection import HTTP1Connection
-from .http1.exchange import Exchange
-from .http2.connection import MAX_BUFFERED, HTTP2Connection
+from .http2.connection import MAX_BUFFERED
 from .http2.engine import MAX_HEADER_LIST
-from .http2.stream import Stream
 from .http2.streams import KEEPALIVE_IDLE, PING_TIMEOUT
+from .messages.exchange import Exchange, Transport
 from .messages.fields import authority
 from .messages.replay import begin_again, for_all_tries, may_replay, pause
 from .messages.request import Priority, priority_value
 from .messages.response import HTTP20Response
 from .messages.response_rules import MAX_FIELDS
 from .net.forking import watch
-from .net.protocols import BOTH, Protocols, checked_protocols
+from .net.protocols import BOTH, H2, Protocols, checked_protocols
 from .net.timeouts import UNSET_TIMEOUT, checked_seconds, deadline_after, end_of_step, remaining, soonest
-from .pending import Pending, standing, unknown
+from .pending import standing, unknown
 from .putting import PuttingConnection
 
 # Seconds in which `as_ready` looks once at each of several connections.
@@ -147,13 +145,13 @@ class HTTP20Connection(PuttingConnection):
         self._named = self.host, self.port, authority(self.host, self.port, self.default_port)
         self._dialling = threading.RLock()
         # -- guarded by _dialling --
-        self._transport: HTTP2Connection | HTTP1Connection | None = None
-        self._draining: list[HTTP2Connection] = []
+        self._transport: Transport[Any] | None = None
+        self._draining: list[Transport[Any]] = []
         self._next_id = 1
         self._lock = threading.Lock()
         # -- guarded by _lock --
-        self._pending: dict[int, Pending] = {}  # requests whose response nobody has taken, in order
-        self._sending: weakref.WeakValueDictionary[int, Pending] = weakref.WeakValueDictionary()
+        self._pending: dict[int, Exchange] = {}  # requests whose response nobody has taken, in order
+        self._sending: weakref.WeakValueDictionary[int, Exchange] = weakref.WeakValueDictionary()
         watch(self)
 
     # -- responses --------------------------------------------------------------------------------
@@ -174,19 +172,13 @@ class HTTP20Connection(PuttingConnection):
         """
         pending = self._take(stream_id)
         try:
-            if isinstance(pending, Stream) and (pending.status or self._await_head(pending)):
-                return self.response_class.from_stream(pending, pending.request.method)
-            exchange = standing(pending)
-            assert isinstance(exchange, Exchange)
-            assert exchange.transport is not None
-            response = exchange.transport.response(exchange)
+            response: HTTP20Response = self._answered(pending).make_response(self.response_class)
             if response.sock is not None:  # as with http.client, which goes on to use it
                 self.sock = self._switched = response.sock
             return response
         except BaseException as error:
             self._cancel(pending)
-            if isinstance(pending, Stream):
-                for_all_tries(error, doubtful=pending.doubtful)
+            for_all_tries(error, doubtful=pending.doubtful)
             raise
 
     def as_ready(self, ids: Iterable[int] | None = None, timeout: float | None = None) -> Iterator[int]:
@@ -228,10 +220,10 @@ class HTTP20Connection(PuttingConnection):
             if over:
                 raise RequestTimeout(f"{len(waiting)} responses did not come within {timeout:g} s")
             left = remaining(deadline)
-            self._wait_for_one(list(waiting.values()), since, left)
+            self._wait_for_one(waiting.values(), since, left)
             over = left == 0
 
-    def _pending_among(self, ids: list[int] | None) -> dict[int, Pending]:
+    def _pending_among(self, ids: list[int] | None) -> dict[int, Exchange]:
         """Return the pending requests with these ids; None: all of this thread."""
         me = threading.get_ident()
         with self._lock:
@@ -261,7 +253,7 @@ class HTTP20Connection(PuttingConnection):
         if not 0 < stream_id < self._next_id or not stream_id % 2:
             raise ValueError(f"no request has the id {stream_id!r}")
         for current in (self._transport, *self._draining):
-            if isinstance(current, HTTP2Connection):
+            if current is not None:
                 current.prioritize(stream_id, value)
 
     def ping(self, timeout: float | None = None) -> float:
@@ -274,82 +266,70 @@ class HTTP20Connection(PuttingConnection):
             http.client.NotConnected: there is no open HTTP/2 connection.
             RequestTimeout: no answer came.
         """
-        mux = self._transport
-        if not isinstance(mux, HTTP2Connection) or mux.closed:
+        current = self._transport
+        if current is None or current.closed:
             raise http_client.NotConnected("PING needs an open HTTP/2 connection")
-        return mux.ping(mux.timeout if timeout is None else checked_seconds(timeout, "timeout"))
+        return current.ping(current.timeout if timeout is None else checked_seconds(timeout, "timeout"))
 
-    def _await_head(self, stream: Stream) -> bool:
-        """Wait for a response's header block, sending the request again where that is safe.
-
-        Returns:
-            False if it goes on over HTTP/1.1, where its heir is to be waited for.
-        """
-        while stream.heir is None:
-            mux = stream.transport
-            if mux is None:  # another thread is sending it again
-                self._while_dialling(end_of_step(stream.request), lambda: None)
+    def _answered(self, pending: Exchange) -> Exchange:
+        """Wait for a response's head, and send the request again where that is safe; return what has it."""
+        while True:
+            exchange = standing(pending)
+            transport = exchange.transport
+            if transport is None:  # another thread is sending it again
+                self._while_dialling(end_of_step(exchange.request), lambda: None)
                 continue
             try:
-                if mux.wait_head(stream):
-                    return True
+                if transport.wait_head(exchange):
+                    return exchange
             except HTTP2Error as error:
-                if not self._replay(mux, stream, error):
+                if transport.tries_again or not self._replay(transport, exchange, error):
                     raise
-        return False
 
-    def _is_ready(self, pending: Pending, since: float, until: float | None) -> bool:
+    def _is_ready(self, pending: Exchange, since: float, until: float | None) -> bool:
         """Tell whether `getresponse()` would not wait; sends the request again where that is safe.
 
         If that takes longer than `until`, a monotonic time, the request is not ready yet, and has not failed.
         """
-        pending = standing(pending)
-        if isinstance(pending, Exchange):
-            return pending.settled or (pending.transport is not None and pending.transport.expire(pending))
-        mux, error = pending.transport, pending.error
-        if mux is None:
+        exchange = standing(pending)
+        transport, error = exchange.transport, exchange.error
+        if transport is None:
             return False
-        if not pending.settled:
-            return mux.expire(pending, since)
-        if error is None:
+        if not exchange.settled:
+            return transport.expire(exchange, since)
+        if error is None or transport.tries_again:
             return True
-        own = end_of_step(pending.request)
+        own = end_of_step(exchange.request)
         try:
-            return not self._replay(mux, pending, error, until)
+            return not self._replay(transport, exchange, error, until)
         except (http_client.HTTPException, OSError) as failure:
             is_early = isinstance(failure, TimeoutError) and remaining(until) == 0
             # Otherwise the failure is the stream's, for getresponse to raise.
             return not is_early or (own is not None and until is not None and own <= until)
 
-    def _wait_for_one(self, waiting: list[Pending], since: float, timeout: float | None) -> None:
+    def _wait_for_one(self, waiting: Iterable[Exchange], since: float, timeout: float | None) -> None:
         """Wait for one of these requests, `timeout` seconds at most, or until the time of one is over."""
-        by_transport: dict[HTTP2Connection | HTTP1Connection, list[Any]] = {}
+        by_transport: dict[Transport[Any], list[Exchange]] = {}
+        by = end = deadline_after(timeout)
         for item in map(standing, waiting):
-            transport = item.transport
-            if transport is not None:
-                by_transport.setdefault(transport, []).append(item)
-        dues = [item.request.deadline for item in waiting if item.request.deadline is not None]
-        for transport, items in by_transport.items():
-            if isinstance(transport, HTTP2Connection):
-                own = {transport.timeout_of(item) for item in items}
-                dues += [since + seconds for seconds in own if seconds is not None]
-        left = soonest(timeout, remaining(min(dues, default=None)))
+            end = soonest(end, item.request.deadline)
+            if item.transport is not None:
+                by_transport.setdefault(item.transport, []).append(item)
+                end = soonest(end, item.transport.due(item, since))
         if not by_transport:  # another thread is sending them again
             with contextlib.suppress(RequestTimeout):
-                self._while_dialling(deadline_after(soonest(LOOK, left)), lambda: None)
+                self._while_dialling(soonest(deadline_after(LOOK), end), lambda: None)
             return
         # One drains and its successor is in use: each in turn, for a moment.
         turn = LOOK if len(by_transport) == 1 else TURN / len(by_transport)
+        left = remaining(end)
         for transport, items in by_transport.items():
-            if isinstance(transport, HTTP2Connection):
-                transport.wait_any(items, soonest(turn, left))
-            else:
-                transport.wait_any(items, soonest(turn, left), deadline_after(timeout))
+            transport.wait_any(items, soonest(turn, left), by)
 
     # -- replay -----------------------------------------------------------------------------------
 
     def _replay(
-        self, mux: HTTP2Connection, stream: Stream, error: HTTP2Error, until: float | None = None
+        self, transport: Transport[Any], stream: Any, error: BaseException, until: float | None = None
     ) -> bool:
         """Send again what the server has provably not processed; false if that cannot be done.
 
@@ -357,7 +337,7 @@ class HTTP20Connection(PuttingConnection):
         side, and are so again.
 
         Args:
-            mux: on which it has failed.
+            transport: on which it has failed.
             stream: the one that is waited for.
             error: with which it has failed.
             until: the monotonic time at which this thread is to go on with something else.
@@ -368,47 +348,45 @@ class HTTP20Connection(PuttingConnection):
         """
         if not self._may_replay(stream):
             return False
-        pause(stream, mux.answered, until)
+        pause(stream, transport.answered, until)
         by = soonest(end_of_step(stream.request), until)
-        batch = self._while_dialling(by, lambda: self._send_again(mux, stream, error, by))
+        batch = self._while_dialling(by, lambda: self._send_again(transport, stream, error, by))
         for one in batch or ():
-            if (
-                one.transport is not None and until is None
-            ):  # or else the thread that waits for it sends the rest
+            if until is None and one.transport is not None:  # or else the thread that waits sends the rest
                 one.transport.settle(one)
         return batch is not None
 
     def _send_again(
-        self, mux: HTTP2Connection, stream: Stream, error: HTTP2Error, by: float | None
-    ) -> list[Stream] | None:
-        """Return what was sent again: a stream, and those beside it; None if nobody wants it any more."""
-        if stream.transport is not mux or stream.error is not error:
-            return []  # somebody else has done it
+        self, transport: Transport[Any], stream: Any, error: BaseException, by: float | None
+    ) -> list[Any] | None:
+        """Return what was sent again: a stream, and those beside it; None if no thread wants it any more."""
+        if stream.transport is not transport or stream.error is not error:
+            return []  # another thread has done it
         with self._lock:
             others = [item for item in self._pending.values() if item is not stream]
-        batch = [stream, *(other for other in others if isinstance(other, Stream) and other.transport is mux)]
+        batch: list[Any] = [stream, *(other for other in others if other.transport is transport)]
         current = self._usable_transport(by)
         batch = [one for one in batch if self._may_replay(one)]
         if stream.given_up:  # while this thread was connecting
             return None
         try:
             for one in batch:
-                begin_again(one, mux.answered)
+                begin_again(one, transport.answered)
             self._submit(current, batch, by)
         except BaseException as failure:
             for one in batch:
                 if one.heir is not None and one.heir.transport is None:
                     one.heir = None
-                if one.transport is None and one.heir is None:  # in nobody's hands
-                    one.transport, one.error = mux, error.for_stream(one.stream_id, retry_safe=True)
+                if one.transport is None and one.heir is None:  # no transport has it
+                    one.transport, one.error = transport, error.for_stream(one.stream_id, retry_safe=True)
                     one.error.__cause__ = failure
             raise
         for one in batch:
-            if one.given_up:  # by a thread that has found it in nobody's hands
+            if one.given_up:  # by a thread that has found it on no transport
                 self._cancel(one)
         return batch
 
-    def _may_replay(self, stream: Stream) -> bool:
+    def _may_replay(self, stream: Any) -> bool:
         return bool(self.auto_open) and may_replay(stream)
 
     # -- the end ----------------------------------------------------------------------------------
@@ -437,16 +415,15 @@ class HTTP20Connection(PuttingConnection):
 
     def __del__(self) -> None:
         """Have a connection in HTTP/1.1 that its caller drops close at once, and not when it is collected."""
-        for lane in (vars(self).get("_transport"), self._beside):  # or else __init__ was interrupted
-            if isinstance(lane, HTTP1Connection):
-                lane.abandon()
+        for transport in (vars(self).get("_transport"), self._beside):  # or else __init__ was interrupted
+            if transport is not None:
+                transport.abandon_all()
 
     def after_fork(self) -> None:
         """In the child: the transports are the parent's, and the next request connects anew."""
         self._dialling = threading.RLock()
         self._lock = threading.Lock()
-        if isinstance(self._transport, HTTP1Connection):
-            self.sock = None  # to shut it down would end the parent's connection
+        self.sock = None  # to shut it down would end the parent's connection
 
     def __enter__(self) -> "HTTP20Connection":
         return self
@@ -457,8 +434,8 @@ class HTTP20Connection(PuttingConnection):
     def __repr__(self) -> str:
         origin = f"{type(self).__name__} {self._authority.decode()}"
         current = self._transport
-        if current is None or (isinstance(current, HTTP2Connection) and current.closed):
+        if current is None or current.closed:
             return f"<{origin}, closed, {len(self._pending)} untaken>"
-        protocol = "HTTP/2" if isinstance(current, HTTP2Connection) else "HTTP/1.1"
+        protocol = "HTTP/2" if current.protocol == H2 else "HTTP/1.1"
         under_way, queued = current.counts
         return f"<{origin}, {protocol}, {under_way} streams, {queued} queued, {len(self._pending)} untaken>"

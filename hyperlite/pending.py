@@ -7,24 +7,20 @@ nothing under way.
 import http.client as http_client
 import threading
 import weakref
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from .errors import ConnectionGoingAway, HTTP2Error, RequestTimeout
-from .http1.connection import HTTP1Connection
-from .http1.exchange import Exchange
-from .http2.connection import HTTP2Connection
+from .errors import ConnectionGoingAway, RequestTimeout
 from .http2.engine import make_upgrading_engine
 from .http2.stream import Stream
 from .http2.upgrade import asking, switches
 from .messages.draft import Drafts
+from .messages.exchange import Exchange, Transport
 from .messages.fields import Headers, trailer_fields
-from .messages.replay import MAX_TRIES, may_repeat
+from .messages.replay import MAX_TRIES
 from .messages.request import NO_HEADERS, SAFE_TO_REPEAT, UNSET, Priority, Request, split_body
 from .net.dialer import DiallingConnection
 from .net.timeouts import checked_seconds, deadline_after, end_of_step, remaining, resolve_timeout, soonest
-
-Pending = Stream | Exchange
 
 
 class RequestingConnection(DiallingConnection):
@@ -35,8 +31,8 @@ class RequestingConnection(DiallingConnection):
     _next_id: int  # guarded by _dialling
     _lock: threading.Lock
     # -- guarded by _lock --
-    _pending: dict[int, Pending]
-    _sending: weakref.WeakValueDictionary[int, Pending]
+    _pending: dict[int, Exchange]
+    _sending: weakref.WeakValueDictionary[int, Exchange]
     # -- made by the first `putrequest()` --
     _drafts: Drafts | None = None
 
@@ -135,7 +131,7 @@ class RequestingConnection(DiallingConnection):
 
     def _send_all(self, requests: list[Request]) -> list[int]:
         by = end_of_step(requests[0]) if requests else None
-        pending: list[Pending] = []  # filled before a transport has them: an interrupt must find them
+        pending: list[Exchange] = []  # filled before a transport has them: an interrupt must find them
         try:
             self._while_dialling(by, lambda: self._hand_over_all(requests, by, pending))
             self._settle(pending)
@@ -149,7 +145,7 @@ class RequestingConnection(DiallingConnection):
             raise
         return ids
 
-    def _hand_over_all(self, requests: list[Request], by: float | None, pending: list[Pending]) -> None:
+    def _hand_over_all(self, requests: list[Request], by: float | None, pending: list[Exchange]) -> None:
         """Give requests to the current transport; one that asks for another protocol goes over HTTP/1.1."""
         for request in requests:
             if request.upgrades:
@@ -164,45 +160,36 @@ class RequestingConnection(DiallingConnection):
 
     def _hand_over(
         self,
-        current: HTTP2Connection | HTTP1Connection,
+        current: Transport[Any],
         requests: list[Request],
         by: float | None,
-        pending: list[Pending],
+        pending: list[Exchange],
     ) -> None:
         """Give requests to a transport, or to its successor, and add to `pending` what they are there."""
         if not requests:
             return
-        if self._upgrade_next and isinstance(current, HTTP1Connection) and _may_ask(current, requests[0]):
+        if self._upgrade_next and _may_ask(current, requests[0]):
             stream_id, self._next_id = self._next_id, self._next_id + 2
             pending.append(self._ask_to_upgrade(current, Stream(stream_id, requests[0])))
             self._expect(pending)
             self._hand_over(self._transport or current, requests[1:], by, pending)
             return
-        kind = Exchange if isinstance(current, HTTP1Connection) else Stream
         made: list[Any] = []
         for request in requests:
-            made.append(kind(self._next_id, request))
+            made.append(current.exchange_class(self._next_id, request))
             self._next_id += 2
         pending += made
-        if isinstance(current, HTTP1Connection):
-            current.submit(made)
-        elif not current.submit(made, gather=True):
+        if not current.submit(made, gather=True):
             self._submit(self._usable_transport(by), made, by)
         self._expect(made)
 
-    def _settle(self, pending: list[Pending]) -> None:
+    def _settle(self, pending: Iterable[Exchange]) -> None:
         """Wait until what has been handed over is sent, or queued."""
         for one in map(standing, pending):
-            if isinstance(one, Exchange):
-                assert one.transport is not None
+            if one.transport is not None:  # or else another thread is sending it again
                 one.transport.settle(one)
-                continue
-            if one.transport is not None:
-                one.transport.settle(one)
-            if one.request.pieces is not None or one.request.expects:
-                self._send_body(one)
 
-    def _ask_to_upgrade(self, lane: HTTP1Connection, stream: Stream, by: float | None = None) -> Pending:
+    def _ask_to_upgrade(self, lane: Any, stream: Stream, by: float | None = None) -> Exchange:
         """Send a request, and see whether the server goes on in HTTP/2 (RFC 7540 section 3.2).
 
         Args:
@@ -219,7 +206,7 @@ class RequestingConnection(DiallingConnection):
         engine, settings = make_upgrading_engine(
             request.fields, trace=self.debuglevel > 0, **self._engine_options
         )
-        exchange = Exchange(stream.stream_id, asking(request, settings))
+        exchange: Exchange = lane.exchange_class(stream.stream_id, asking(request, settings))
         exchange.thread = stream.thread
         timeout = resolve_timeout(self.timeout if request.timeout is UNSET else request.timeout)
         by = soonest(soonest(deadline_after(timeout), request.deadline), by)
@@ -230,15 +217,15 @@ class RequestingConnection(DiallingConnection):
                 return exchange
             self._talk_http2(lane.surrender(), engine).adopt(stream)
         except BaseException:
-            lane.cancel(exchange)  # the next requests would wait for its answer
+            lane.drop(exchange)  # the next requests would wait for its answer
             if not stream.tries:  # or else the thread that waits for it sends it again
                 self._cancel(stream)
-            if self._transport is lane and lane.closed:  # the socket was given up, and nothing has it
+            if lane.closed and self._transport is lane:  # the socket was given up, and nothing has it
                 self._transport = self.sock = None
             raise
         return stream
 
-    def _expect(self, pending: Iterable[Pending]) -> None:
+    def _expect(self, pending: Iterable[Exchange]) -> None:
         """Have responses waited for."""
         with self._lock:
             for one in pending:
@@ -246,36 +233,22 @@ class RequestingConnection(DiallingConnection):
                 if one.request.open:
                     self._sending[one.stream_id] = one
 
-    def _submit(
-        self, current: HTTP2Connection | HTTP1Connection, streams: list[Stream], by: float | None
-    ) -> None:
-        """Hand streams to the current transport, or to its successor if that takes no more.
-
-        Where that speaks HTTP/1.1, because the server requires it or has nothing else any more, each request
-        goes on there as the stream's heir.
-        """
+    def _submit(self, current: Transport[Any], exchanges: Sequence[Exchange], by: float | None) -> None:
+        """Hand exchanges to the current transport, or to its successor if that takes no more."""
         for _ in range(MAX_TRIES):
-            if isinstance(current, HTTP1Connection) and self._upgrade_next:
-                streams = self._submit_by_upgrade(current, streams, by)
+            if self._upgrade_next:
+                exchanges = self._submit_by_upgrade(current, exchanges, by)
                 current = self._transport or current
-            if not streams:
+            if not exchanges:
                 return
-            if isinstance(current, HTTP1Connection):
-                for stream in streams:
-                    stream.heir = Exchange(stream.stream_id, stream.request)
-                    stream.heir.thread = stream.thread
-                current.submit([stream.heir for stream in streams if stream.heir is not None])
-                return
-            if current.submit(streams, gather=True):
+            if current.submit([_for_transport(current, one) for one in exchanges], gather=True):
                 return
             current = self._usable_transport(by)
         raise ConnectionGoingAway(
             "the server closes each connection before it takes a request", retry_safe=True
         )
 
-    def _submit_by_upgrade(
-        self, lane: HTTP1Connection, streams: list[Stream], by: float | None
-    ) -> list[Stream]:
+    def _submit_by_upgrade(self, lane: Any, streams: Sequence[Any], by: float | None) -> Sequence[Any]:
         """Have one of these requests ask for HTTP/2, and return the others; all, if none of them can ask.
 
         It is sent before it is known which protocol its answer has, so it is one that is safe to repeat.
@@ -291,37 +264,15 @@ class RequestingConnection(DiallingConnection):
         stream = able[0]
         try:
             outcome = self._ask_to_upgrade(lane, stream, by)
-            if isinstance(outcome, Exchange) and remaining(by) == 0:
+            if outcome is not stream and remaining(by) == 0:
                 self._retire()
                 raise RequestTimeout("not sent again in time", stream_id=stream.stream_id)
         except BaseException:
             stream.doubtful = True
             raise
-        if isinstance(outcome, Exchange):
+        if outcome is not stream:
             stream.heir = outcome
         return [one for one in streams if one is not stream]
-
-    def _send_body(self, stream: Stream) -> None:
-        """Send a body that is not sent with its header block, until the server has enough of it."""
-        request, mux = stream.request, stream.transport
-        if mux is None or stream.tries:  # sent again, another thread's doing: body and all
-            return
-        try:
-            if request.expects and mux.wait_continue(stream):
-                request.expects = False
-            if request.open or request.expects:
-                return
-            for piece in request.pieces if request.pieces is not None else (request.body or b"",):
-                request.count(len(piece))
-                if len(piece) and not mux.write(stream, piece, last=False):
-                    return
-            request.check_whole()
-            mux.write(stream, b"", last=True)
-        except HTTP2Error as error:
-            if stream.error is not error or not may_repeat(
-                stream
-            ):  # or else the thread that waits sends it again
-                raise
 
     def send(self, data: Any, stream_id: int | None = None) -> None:
         """Send a piece of the body of a request that is open.
@@ -344,20 +295,14 @@ class RequestingConnection(DiallingConnection):
                 is as it was before.
             HTTP2Error: the stream failed; RequestTimeout: the window did not open in time.
         """
-        pending = self._find_sending(stream_id)
-        request = pending.request
+        exchange, transport = self._find_sending(stream_id)
+        request = exchange.request
         body, pieces = split_body(data, self.blocksize)
         for piece in pieces if pieces is not None else (body or b"",):
             for part in request.contents(piece):
-                if isinstance(pending, Exchange):
-                    assert pending.transport is not None
-                    pending.transport.write(pending, part)
-                elif len(part) and not _is_refused(pending):
-                    assert pending.transport is not None
-                    request.count(len(part))
-                    pending.transport.write(pending, part, last=False)
+                transport.write(exchange, part)
         if request.is_whole:
-            self._finish(pending)
+            self._finish(exchange, transport)
 
     def end(self, stream_id: int | None = None, trailers: Headers | None = None) -> None:
         """Complete a request that is open: one that was made with `end_stream=False`, above all.
@@ -373,32 +318,25 @@ class RequestingConnection(DiallingConnection):
                 HTTP/1.1, there are trailers beside a content-length. The request is still open.
             Otherwise as `send()`.
         """
-        pending = self._find_sending(stream_id)
-        request = pending.request
+        exchange, transport = self._find_sending(stream_id)
+        request = exchange.request
         before = request.trailers
         if trailers is not None:
             request.trailers = [*before, *trailer_fields(trailers)]
         try:
-            self._finish(pending)
+            self._finish(exchange, transport)
         except http_client.CannotSendRequest:  # the request is still open, and its end is yet to be told
             request.trailers = before
             raise
 
-    def _finish(self, pending: Pending) -> None:
+    def _finish(self, exchange: Exchange, transport: Transport[Any]) -> None:
         """Send the end of an open request, and its trailers."""
-        if isinstance(pending, Exchange):
-            assert pending.transport is not None
-            pending.transport.end(pending)
-        elif not _is_refused(pending):
-            assert pending.transport is not None
-            if not pending.sent:  # or else the server has answered, and wants no more of it
-                pending.request.check_whole()
-            pending.transport.write(pending, b"", last=True)
+        transport.end(exchange)
         with self._lock:
-            self._sending.pop(pending.stream_id, None)
+            self._sending.pop(exchange.stream_id, None)
 
-    def _find_sending(self, stream_id: int | None) -> Pending:
-        """Return a request whose body is not complete."""
+    def _find_sending(self, stream_id: int | None) -> tuple[Exchange, Transport[Any]]:
+        """Return a request whose body is not complete, and the transport that carries it."""
         if stream_id is None and self._drafts is not None:
             self._drafts.refuse_another()
         with self._lock:
@@ -408,10 +346,11 @@ class RequestingConnection(DiallingConnection):
                 found = mine[-1] if mine else None
             else:
                 found = self._sending.get(stream_id)
-        if found is None:
+        exchange = None if found is None else standing(found)
+        if exchange is None or exchange.transport is None:
             which = "no request of this thread" if stream_id is None else f"no request with id {stream_id!r}"
             raise http_client.CannotSendRequest(f"{which} takes more of a body")
-        return standing(found)
+        return exchange, exchange.transport
 
     def cancel(self, stream_id: int | None = None) -> None:
         """Give up a request whose response was not yet taken: its stream is reset, its id spent.
@@ -437,21 +376,18 @@ class RequestingConnection(DiallingConnection):
             raise
 
     @staticmethod
-    def _cancel(pending: Pending) -> None:
-        if isinstance(pending, Stream):
-            pending.given_up = True  # first: another thread may be about to send it again
-            if pending.transport is not None:
-                pending.transport.drop(pending)
-        pending = standing(pending)
-        if isinstance(pending, Exchange) and pending.transport is not None:
-            pending.transport.cancel(pending)
+    def _cancel(exchange: Exchange) -> None:
+        exchange.given_up = True  # first: another thread may be about to send it again
+        for one in (exchange, exchange.heir):
+            if one is not None and one.transport is not None:
+                one.transport.drop(one)
 
-    def _take(self, stream_id: int | None) -> Pending:
+    def _take(self, stream_id: int | None) -> Exchange:
         """Return a pending request; from now on no other thread can have it.
 
         Where this is interrupted, the request is still pending, or it is cancelled.
         """
-        taken: Pending | None = None
+        taken: Exchange | None = None
         try:
             with self._lock:
                 if stream_id is None:
@@ -475,9 +411,19 @@ class RequestingConnection(DiallingConnection):
         raise http_client.ResponseNotReady("no request of this thread waits for its response")
 
 
-def standing(pending: Pending) -> Pending:
-    """Return what a request is now: of a stream whose request goes on over HTTP/1.1, its heir."""
-    return pending.heir or pending if isinstance(pending, Stream) else pending
+def standing(exchange: Exchange) -> Exchange:
+    """Return what a request is now: the exchange, or its heir where it goes on over another protocol."""
+    return exchange.heir or exchange
+
+
+def _for_transport(transport: Transport[Any], exchange: Any) -> Any:
+    """Return what a transport takes for an exchange: where it speaks another protocol, that is an heir."""
+    if isinstance(exchange, transport.exchange_class):
+        exchange.heir = None
+        return exchange
+    exchange.heir = transport.exchange_class(exchange.stream_id, exchange.request)
+    exchange.heir.thread = exchange.thread
+    return exchange.heir
 
 
 def unknown(stream_id: int) -> http_client.ResponseNotReady:
@@ -485,15 +431,10 @@ def unknown(stream_id: int) -> http_client.ResponseNotReady:
     return http_client.ResponseNotReady(f"no request with id {stream_id!r} waits for its response")
 
 
-def _may_ask(lane: HTTP1Connection, request: Request) -> bool:
+def _may_ask(transport: Transport[Any], request: Request) -> bool:
     """Tell whether a request can ask for HTTP/2.
 
     Not one with a body: Apache and Jetty do not switch then, and Tomcat refuses one above 4 KiB. Not one
     that asks for something else; nor one behind others, whose answers would come first.
     """
-    return request.bare and not request.upgrades and not any(lane.counts)
-
-
-def _is_refused(stream: Stream) -> bool:
-    """Tell whether a final response that is a refusal came where 100 Continue was waited for."""
-    return stream.request.expects and stream.status >= 300
+    return request.bare and not request.upgrades and not any(transport.counts)

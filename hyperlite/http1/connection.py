@@ -15,15 +15,14 @@ import socket
 import threading
 import weakref
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any, TypeVar
 
 from ..errors import ConnectionLost, HTTP2Error, RequestTimeout, StreamReset
-from ..messages.fields import Field
 from ..messages.replay import for_all_tries
-from ..messages.response import HTTP20Response
 from ..net.forking import FOREIGN, watch
 from ..net.leader import Baton, Job
+from ..net.protocols import HTTP11
 from ..net.sockets import break_off, is_stale
 from ..net.timeouts import deadline_after, end_of_step, remaining, soonest
 from ..net.tls import Session, session_of
@@ -43,11 +42,16 @@ class HTTP1Connection:
         dial: opens a socket to the origin, by a monotonic time if one is given.
         speak: makes an http.client connection of a socket.
         sock: already open.
-        timeout: seconds that each wait may last, or None.
+        timeout: seconds that each wait may last, or None; it may be set at any time.
         max_buffered: bytes of unread responses to hold so that those behind them can come. Past that, an
             unread response keeps its connection, and the others get a new one.
         require_close_notify: where the end of a TLS connection ends a body, it needs a close_notify.
     """
+
+    protocol = HTTP11
+    exchange_class = Exchange
+    tries_again = True
+    answered = 0
 
     def __init__(
         self,
@@ -61,7 +65,7 @@ class HTTP1Connection:
     ) -> None:
         self._dial = dial
         self._speak = speak
-        self._timeout = timeout
+        self.timeout = timeout
         self._max_buffered = max_buffered
         self._require_close_notify = require_close_notify
         self.session: Session | None = None  # of the last connection that brought a response
@@ -89,12 +93,19 @@ class HTTP1Connection:
         """Whether no further requests can be made."""
         return self._closed
 
-    def submit(self, exchanges: Iterable[Exchange]) -> None:
-        """Queue requests; `settle` sees to it that they are sent."""
+    def check(self) -> bool:
+        """Tell whether further requests may be submitted: a socket that has ended is opened anew for them."""
+        return not self._closed
+
+    def submit(self, exchanges: Sequence[Exchange], *, gather: bool = False) -> bool:
+        """Queue requests, which `settle` sends; false if the connection is closed."""
         with self._lock:
+            if self._closed:
+                return False
             for exchange in exchanges:
                 exchange.transport = self
                 self._queue.append(exchange)
+            return True
 
     def settle(self, exchange: Exchange) -> None:
         """Send a submitted request if nothing is before it; otherwise it goes when its turn comes.
@@ -102,7 +113,7 @@ class HTTP1Connection:
         One whose body can be read only once is waited for: what is before it is read into memory.
         """
         if exchange.request.repeatable:
-            self._take_turn(exchange.patience(self._timeout))
+            self._take_turn(exchange.patience(self.timeout))
             if exchange.error is not None:
                 raise exchange.error
         else:
@@ -124,18 +135,14 @@ class HTTP1Connection:
         with self._sending(exchange) as outgoing:
             return outgoing.write(data)
 
-    def end(self, exchange: Exchange, trailers: Iterable[Field] = ()) -> None:
-        """End a request that is open.
-
-        Args:
-            exchange: the request.
-            trailers: checked fields to send behind the body; for them the body must be in chunks.
+    def end(self, exchange: Exchange) -> None:
+        """Send the end of a request that is open, and its trailers.
 
         Raises:
-            As `write`; http.client.CannotSendRequest: it is too short, or not in chunks.
+            As `write`; http.client.CannotSendRequest: the body is too short, or has trailers and no chunks.
         """
         with self._sending(exchange) as outgoing:
-            outgoing.end(trailers)
+            outgoing.end()
         with self._lock:
             self._written.notify_all()
 
@@ -154,14 +161,14 @@ class HTTP1Connection:
             self._end(exchange, error)
             raise
 
-    def response(self, exchange: Exchange) -> HTTP20Response:
-        """Return an exchange's response, when its header block has arrived."""
-        return self._wait(exchange, lambda: exchange.response, "no response came")
+    def wait_head(self, exchange: Exchange) -> bool:
+        """Wait until the head of a response has arrived; returns true."""
+        return bool(self._wait(exchange, lambda: exchange.response, "no response came"))
 
     def wait_any(self, exchanges: Collection[Exchange], timeout: float | None, dial_by: float | None) -> None:
         """Wait until the response or the failure of at least one is there, or `timeout` is over.
 
-        Only to open a connection may last longer, until `dial_by`: that cannot be done by and by.
+        Opening a connection alone may last longer, until `dial_by`: it cannot be done by and by.
         """
 
         def attempt() -> bool | None:
@@ -170,15 +177,19 @@ class HTTP1Connection:
         with contextlib.suppress(RequestTimeout):
             self._baton.wait(exchanges, attempt, self._step_until(dial_by), timeout, "")
 
-    def expire(self, exchange: Exchange) -> bool:
+    def due(self, exchange: Exchange, _since: float) -> float | None:
+        """Return when `expire` is to be called: what uses the socket heeds the timeout by itself."""
+        return exchange.request.deadline
+
+    def expire(self, exchange: Exchange, _since: float) -> bool:
         """Fail a request whose deadline is over; tell whether it is."""
         late = remaining(exchange.request.deadline) == 0
         if late:
             complaint = "no response came before the deadline"
-            self.cancel(exchange, RequestTimeout(complaint, stream_id=exchange.stream_id))
+            self.drop(exchange, RequestTimeout(complaint, stream_id=exchange.stream_id))
         return late
 
-    def cancel(self, exchange: Exchange, error: HTTP2Error | None = None) -> None:
+    def drop(self, exchange: Exchange, error: HTTP2Error | None = None) -> None:
         """Forget a request; if it is on the wire already, the connection is of no further use."""
         with self._lock:
             if exchange in self._queue:
@@ -209,7 +220,19 @@ class HTTP1Connection:
         if current is not None:
             current.drop()
 
-    def abandon(self) -> None:
+    drain = close
+
+    def prioritize(self, _stream_id: int, _value: bytes) -> None:
+        """Do nothing: HTTP/1.1 has no priorities."""
+
+    def trace(self, _shown: bool) -> None:
+        """Do nothing: http.client's own objects print what goes by."""
+
+    def ping(self, _timeout: float | None) -> float:
+        """Raise http.client.NotConnected: HTTP/1.1 has no PING."""
+        raise http_client.NotConnected("PING needs an open HTTP/2 connection")
+
+    def abandon_all(self) -> None:
         """Let go of what refers to this, from a finalizer; not where a thread has the lock: that takes GC."""
         if not self._lock.locked():
             with self._lock:
@@ -243,7 +266,7 @@ class HTTP1Connection:
                 raise exchange.error
             return outcome()
 
-        patience = exchange.patience(self._timeout)
+        patience = exchange.patience(self.timeout)
         step = self._step_until(deadline_after(patience))
         return self._baton.wait((exchange,), attempt, step, patience, complaint)
 
@@ -461,7 +484,7 @@ class HTTP1Connection:
             ready = bool(self._queue) and self._sock is not None and not is_stale(self._sock)
         if ready:
             with contextlib.suppress(RequestTimeout):
-                self._take_turn(self._timeout)
+                self._take_turn(self.timeout)
 
     # -- under the lock ---------------------------------------------------------------------------
 

@@ -9,17 +9,16 @@ import http.client as http_client
 import socket
 import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from ..messages.exchange import Exchange as AnyExchange
+from ..messages.exchange import Transport
 from ..messages.request import UNSET, Request
 from ..net.leader import Waiter
 from ..net.timeouts import remaining, soonest
 from .request_writer import Outgoing
 from .response import QueuedResponse
 from .wire import Wire
-
-if TYPE_CHECKING:
-    from .connection import HTTP1Connection
 
 
 class Exchange:
@@ -34,6 +33,8 @@ class Exchange:
         "__weakref__",
         "doubt",
         "error",
+        "given_up",
+        "heir",
         "outgoing",
         "request",
         "response",
@@ -49,9 +50,11 @@ class Exchange:
         self.stream_id = stream_id
         self.request = request
         self.thread = threading.get_ident()
+        self.given_up = False
+        self.heir: AnyExchange | None = None
         self.waiters: tuple[Waiter, ...] = ()
         # -- owned by the transport --
-        self.transport: HTTP1Connection | None = None
+        self.transport: Transport[Exchange] | None = None
         self.sock: socket.socket | None = None
         self.outgoing: Outgoing | None = None
         self.sent: bool | None = None  # or its head, where the body is still to be written
@@ -62,9 +65,19 @@ class Exchange:
         )
 
     @property
+    def doubtful(self) -> bool:
+        """Whether a first try may have been processed."""
+        return self.doubt is not None
+
+    @property
     def settled(self) -> bool:
         """Whether the response's head, or its failure, has arrived."""
         return self.response is not None or self.error is not None
+
+    def make_response(self, _kind: Any) -> QueuedResponse:
+        """Return the response, whose head has arrived."""
+        assert self.response is not None
+        return self.response
 
     def patience(self, usual: float | None) -> float | None:
         """Return the seconds that a wait may last, None for no limit; `usual` are the connection's."""

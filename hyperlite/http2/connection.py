@@ -14,10 +14,11 @@ from collections.abc import Callable, Collection, Sequence
 from typing import Any, TypeVar
 
 from ..errors import ConnectionLost, HTTP2Error, RequestTimeout
+from ..messages.replay import may_repeat
 from ..net.forking import watch
-from ..net.protocols import Protocols
+from ..net.protocols import H2, Protocols
 from ..net.timeouts import soonest
-from .ending import Ending, is_late, overdue
+from .ending import Ending, is_late, is_refused, overdue
 from .engine import Engine, with_trace, without_trace
 from .socket_io import LOOKS
 from .stream import Stream
@@ -44,6 +45,10 @@ class HTTP2Connection(Ending):
         ping_timeout: seconds of waiting in which the peer must then say something.
         protocols: are told if the peer requires HTTP/1.1; None: nothing is.
     """
+
+    protocol = H2
+    exchange_class = Stream
+    tries_again = False
 
     def __init__(
         self,
@@ -151,20 +156,67 @@ class HTTP2Connection(Ending):
     def settle(self, stream: Stream) -> None:
         """Wait until a submitted request is written, its body included, if it was started.
 
+        A body that is a file or an iterable, or that the peer is to ask for by 100 Continue, is sent here,
+        until the peer has enough of it.
+
         Raises:
             RequestTimeout: the peer did not let it be written in time; the stream was reset.
+            HTTP2Error: the stream failed in a way that does not allow the request to be sent again.
         """
         if self._out or self._senders:
             self._wait_written(stream, queued=True)
+        if stream.request.pieces is not None or stream.request.expects:
+            self._send_body(stream)
 
-    def write(self, stream: Stream, data: bytes | memoryview, *, last: bool) -> bool:
-        """Send a piece of a request's body; false if nobody wants it: the response is there already.
+    def _send_body(self, stream: Stream) -> None:
+        request = stream.request
+        if stream.transport is not self or stream.tries:  # another thread has sent it again, body and all
+            return
+        try:
+            if request.expects and self._wait_continue(stream):
+                request.expects = False
+            if request.open or request.expects:
+                return
+            for piece in request.pieces if request.pieces is not None else (request.body or b"",):
+                if not self.write(stream, piece):
+                    return
+            self.end(stream)
+        except HTTP2Error as error:
+            if stream.error is not error or not may_repeat(
+                stream
+            ):  # or else the thread that waits repeats it
+                raise
 
-        Returns when it is written: for the peer's window, and for a slot, it waits.
+    def end(self, stream: Stream) -> None:
+        """Send the end of a request that is open, and its trailers.
 
         Raises:
+            http.client.CannotSendRequest: less was sent than was announced. Otherwise as `write`.
+        """
+        if not (stream.sent or is_refused(stream)):
+            stream.request.check_whole()
+        self.write(stream, b"", last=True)
+
+    def write(self, stream: Stream, data: bytes | memoryview, *, last: bool = False) -> bool:
+        """Send a piece of a request's body; false if the peer needs no more of it.
+
+        That is where the response is complete, or a refusal has come in the place of 100 Continue. Returns
+        when the piece is written: this waits for the peer's window, and for a slot.
+
+        Args:
+            stream: which.
+            data: the piece. An empty one is sent only if it is the last.
+            last: the piece ends the body.
+
+        Raises:
+            http.client.CannotSendRequest: this is more than was announced.
             HTTP2Error: the stream failed; RequestTimeout: the window did not open in time.
         """
+        if is_refused(stream):
+            return False
+        stream.request.count(len(data))
+        if not (len(data) or last):
+            return True
 
         def attempt() -> bool | None:
             if stream.error is not None:
@@ -222,7 +274,7 @@ class HTTP2Connection(Ending):
             ):  # or else it was answered just then
                 raise
 
-    def wait_continue(self, stream: Stream) -> bool:
+    def _wait_continue(self, stream: Stream) -> bool:
         """Wait until the peer wants the body of a request that expects 100 Continue; false if it does not.
 
         It need not say so: after a while the body is sent unasked (RFC 9110 section 10.1.1).
@@ -323,7 +375,9 @@ class HTTP2Connection(Ending):
             self._want_locked((stream,))
         return None
 
-    def wait_any(self, streams: Collection[Stream], timeout: float | None) -> None:
+    def wait_any(
+        self, streams: Collection[Stream], timeout: float | None, _dial_by: float | None = None
+    ) -> None:
         """Wait until the response or the failure of at least one stream is there, or `timeout` is over."""
 
         def attempt() -> bool | None:

@@ -8,6 +8,7 @@ import time
 
 from ..errors import ConnectionLost, HTTP2Error, RequestTimeout
 from ..messages.request import UNSET
+from ..net.timeouts import soonest
 from ..net.tls import session_of
 from .receive import Arrivals
 from .stream import Stream
@@ -19,6 +20,11 @@ SHORT_SILENCE = 0.5
 
 class Ending(Arrivals):
     """The streams of a connection, and the ends that their callers put to them."""
+
+    def due(self, stream: Stream, since: float) -> float | None:
+        """Return the monotonic time at which `expire` is to be called; None: never. For `since` see there."""
+        timeout, deadline = self.timeout_of(stream), stream.request.deadline
+        return deadline if timeout is None else soonest(since + timeout, deadline)
 
     def expire(self, stream: Stream, since: float) -> bool:
         """Fail a request whose time is over, unless it was answered by then; tell whether it is.
@@ -110,6 +116,9 @@ class Ending(Arrivals):
         self._abandoned.append(stream)
         self._settle()
 
+    def abandon_all(self) -> None:
+        """Do nothing: the streams that are under way keep their connection, and it closes with the last."""
+
     def rouse(self) -> None:
         """Have the thread that polls look again at what it waits for, when the peer answers a PING."""
         with self._aftermath, self._lock:
@@ -144,6 +153,11 @@ class Ending(Arrivals):
             for stream in [*self._queue, *self._streams.values()]:
                 self._cancel_locked(stream, ConnectionLost(reason, stream_id=stream.stream_id))
             self._shut_locked(ConnectionLost(reason))
+
+
+def is_refused(stream: Stream) -> bool:
+    """Tell whether a refusal has come where 100 Continue was waited for."""
+    return stream.request.expects and stream.status >= 300
 
 
 def is_late(stream: Stream) -> bool:

@@ -9,16 +9,16 @@ lock is read after `complete` or `error` was set, when nothing changes any more.
 
 import threading
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..errors import HTTP2Error
 from ..messages.buffer import Buffer
+from ..messages.exchange import Exchange
 from ..messages.fields import Field
 from ..messages.request import Request
 from ..net.leader import Waiter
 
 if TYPE_CHECKING:
-    from ..http1.exchange import Exchange
     from .connection import HTTP2Connection
 
 
@@ -137,6 +137,10 @@ class Stream:
     def exhausted(self) -> bool:
         """Whether the whole body has arrived and was read."""
         return self.complete and not self.inbox.size
+
+    def make_response(self, kind: Any) -> Any:
+        """Return the response, whose header block has arrived, as one of the caller's `response_class`."""
+        return kind.from_stream(self, self.request.method)
 
     def __repr__(self) -> str:
         if self.error is not None:

@@ -22,6 +22,7 @@ from ..http1.connection import HTTP1Connection
 from ..http2.connection import HTTP2Connection
 from ..http2.engine import Engine, make_engine
 from ..http2.socket_facade import SharedSocket
+from ..messages.exchange import Transport
 from ..messages.fields import authority
 from ..messages.hosts import ascii_host
 from . import tls, trust, tunnel
@@ -49,9 +50,9 @@ class DiallingConnection(stock.HTTPSConnection):
     ]  # host and port, and the origin that is made of them, as requests name it
     _dialling: threading.RLock
     # -- guarded by _dialling --
-    _transport: HTTP2Connection | HTTP1Connection | None
-    _draining: list[HTTP2Connection]
-    _beside: HTTP1Connection | None = (
+    _transport: Transport[Any] | None
+    _draining: list[Transport[Any]]
+    _beside: Transport[Any] | None = (
         None  # in HTTP/1.1, for what asks for another protocol while HTTP/2 is spoken
     )
     _switched: socket.socket | None = None  # where the latest of these has been given what it asked for
@@ -113,7 +114,7 @@ class DiallingConnection(stock.HTTPSConnection):
             **self._lane_options,
         )
 
-    def _lane(self, by: float | None) -> HTTP1Connection:
+    def _lane(self, by: float | None) -> Transport[Any]:
         """Return a connection in HTTP/1.1, the current one or one beside it, opened by a monotonic time.
 
         Raises:
@@ -121,7 +122,7 @@ class DiallingConnection(stock.HTTPSConnection):
         """
         offer = self._protocols.insist_on_http1()
         for lane in (self._transport, self._beside):
-            if isinstance(lane, HTTP1Connection) and not lane.closed:
+            if lane is not None and lane.protocol == HTTP11 and not lane.closed:
                 return lane
         if not self.auto_open:
             raise http_client.NotConnected("Upgrade needs a connection in HTTP/1.1, and auto_open is off")
@@ -145,7 +146,7 @@ class DiallingConnection(stock.HTTPSConnection):
     def set_debuglevel(self, level: int) -> None:
         """Print, above 0: on HTTP/1.1 what http.client prints, on HTTP/2 each frame as one line."""
         super().set_debuglevel(level)
-        if isinstance(self._transport, HTTP2Connection):
+        if self._transport is not None:
             self._transport.trace(level > 0)
 
     def _open(self, alpn: tuple[str, ...], by: float | None) -> tuple[socket.socket, str | None]:
@@ -271,24 +272,18 @@ class DiallingConnection(stock.HTTPSConnection):
 
     def _retire(self) -> None:
         """Let go of the current transport: what it has under way it finishes."""
-        if isinstance(self._transport, HTTP2Connection):
+        if self._transport is not None:
             self._transport.drain()
             self._draining.append(self._transport)
-        elif isinstance(self._transport, HTTP1Connection):
-            self._transport.close()
         self._keep_session()
-        self._draining = [mux for mux in self._draining if not mux.closed]
+        self._draining = [one for one in self._draining if not one.closed]
         self._transport = self.sock = None
 
-    def _usable_transport(self, by: float | None) -> HTTP2Connection | HTTP1Connection:
+    def _usable_transport(self, by: float | None) -> Transport[Any]:
         """Return the current transport; where it takes no more requests, connect anew by a monotonic time."""
         current = self._transport
-        if current is not None:
-            if isinstance(current, HTTP1Connection):
-                if not current.closed:  # by a close() that was interrupted
-                    return current
-            elif self.sock is not None and current.check():
-                return current
+        if current is not None and self.sock is not None and current.check():
+            return current
         if not self.auto_open:
             raise http_client.NotConnected("the connection is closed, and auto_open is off")
         self._connect_by(by)

@@ -1,0 +1,168 @@
+"""What HTTP/2 and HTTP/1.1 have in common: one request with its response, and the connection that carries it.
+
+Two Protocols.  `http2.stream.Stream` and `http1.exchange.Exchange` are the `Exchange`s,
+`http2.connection.HTTP2Connection` and `http1.connection.HTTP1Connection` the `Transport`s.  What works on
+either protocol is written for these, and imports neither class.
+"""
+
+from collections.abc import Collection, Sequence
+from typing import Any, Protocol, TypeVar
+
+from .request import Request
+
+E = TypeVar("E")
+
+
+class Exchange(Protocol):
+    """One request and its response."""
+
+    stream_id: int
+    """The id that the caller knows the request by."""
+    request: Request
+    thread: int
+    """The thread that has made the request."""
+    given_up: bool
+    """No thread wants the response any more: the request is not sent again."""
+
+    @property
+    def transport(self) -> "Transport[Any] | None":
+        """The connection that carries it; None: no connection does, or a thread is sending it again."""
+        ...
+
+    @property
+    def heir(self) -> "Exchange | None":
+        """The exchange that has taken the place of this one, on another protocol; None: there is none."""
+        ...
+
+    @property
+    def error(self) -> BaseException | None:
+        """Why the exchange has failed; None: it has not."""
+        ...
+
+    @property
+    def settled(self) -> bool:
+        """Whether the response's head, or the failure, has arrived."""
+        ...
+
+    @property
+    def doubtful(self) -> bool:
+        """Whether an earlier try may have been processed."""
+        ...
+
+    def make_response(self, kind: Any) -> Any:
+        """Return the response, whose head has arrived; `kind` is the class that the caller wants."""
+        ...
+
+
+class Transport(Protocol[E]):
+    """A connection that takes exchanges, of the class `exchange_class`.  Any thread may call it."""
+
+    protocol: str
+    """What is spoken: the name that ALPN has for it."""
+    exchange_class: type[E]
+    """The class of the exchanges: made of an id and a request."""
+    tries_again: bool
+    """A request that may be sent again is sent again by the connection itself; false: by its owner."""
+    answered: int
+    """How many responses have come, where requests are sent again by their owner; else 0."""
+    timeout: float | None
+    """Seconds that each wait may last; None: no limit."""
+
+    @property
+    def closed(self) -> bool:
+        """Whether the connection has ended."""
+        ...
+
+    @property
+    def counts(self) -> tuple[int, int]:
+        """How many exchanges are under way, and how many wait for their turn."""
+        ...
+
+    @property
+    def session(self) -> Any:
+        """The TLS session, for the next connection to resume it; None: there is none."""
+        ...
+
+    def check(self) -> bool:
+        """Tell whether further requests may be submitted; look whether the peer has closed the connection."""
+        ...
+
+    def submit(self, exchanges: Sequence[E], /, *, gather: bool = False) -> bool:
+        """Send requests, or queue those that have to wait; false if the connection takes no more.
+
+        Args:
+            exchanges: the requests.
+            gather: more may follow at once: the connection may wait for those before it sends.
+        """
+        ...
+
+    def settle(self, exchange: E, /) -> None:
+        """Wait until a submitted request, its body included, is sent or queued."""
+        ...
+
+    def write(self, exchange: E, data: Any, /) -> bool:
+        """Send a piece of the body of a request that is open; false if the peer needs no more of it."""
+        ...
+
+    def end(self, exchange: E, /) -> None:
+        """Send the end of a request that is open, and its trailers."""
+        ...
+
+    def wait_head(self, exchange: E, /) -> bool:
+        """Wait for the response's head; false if another connection has the exchange now."""
+        ...
+
+    def wait_any(self, exchanges: Collection[E], timeout: float | None, dial_by: float | None, /) -> None:
+        """Wait until one of the exchanges is settled, for `timeout` seconds at most.
+
+        Args:
+            exchanges: which.
+            timeout: seconds; None: no limit.
+            dial_by: the monotonic time until which opening a connection may take longer.
+        """
+        ...
+
+    def due(self, exchange: E, since: float, /) -> float | None:
+        """Return the monotonic time at which `expire` is to be called; None: never.
+
+        Args:
+            exchange: which.
+            since: the monotonic time from which its timeout counts; infinity: that does not count.
+        """
+        ...
+
+    def expire(self, exchange: E, since: float, /) -> bool:
+        """Fail a request whose time is over; tell whether it is settled now. For `since` see `due`."""
+        ...
+
+    def drop(self, exchange: E, /) -> None:
+        """Give an exchange up, which no thread will wait for, read or send any more."""
+        ...
+
+    def prioritize(self, stream_id: int, value: bytes, /) -> None:
+        """Change the priority of a request that is under way; nothing where the protocol has none."""
+        ...
+
+    def ping(self, timeout: float | None, /) -> float:
+        """Return the seconds of a round trip.
+
+        Raises:
+            http.client.NotConnected: the protocol has no PING, or the connection is closed.
+        """
+        ...
+
+    def trace(self, shown: bool, /) -> None:
+        """Print each frame from now on, or no more of them; nothing where there are no frames."""
+        ...
+
+    def drain(self) -> None:
+        """Take no further requests, and close when those under way are over."""
+        ...
+
+    def close(self) -> None:
+        """Give up what was not answered yet, and close when the last response was read."""
+        ...
+
+    def abandon_all(self) -> None:
+        """Let go of the socket from a finalizer, where no caller can use the connection any more."""
+        ...
