@@ -7,34 +7,25 @@
         for outcome in pool.fetch_many(urls):
             ...
 
-Any number of threads may share a pool.  There is no background thread: what has been idle for too
-long is closed by the next one who comes by.
+Any number of threads may share a pool.
 """
 
 import ssl
 import sys
-import threading
-import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from .fetching.hop import drain, wrap, wrap_whole
+from .fetching.hop import Fetcher
 from .fetching.proxy_rules import Proxies, rules
 from .fetching.response import FetchResponse, Outcome
-from .fetching.task import Options, Retries, Task, limits, make_task
+from .fetching.task import Options, Retries, limits, make_task
 from .http2.streams import KEEPALIVE_IDLE, PING_TIMEOUT
 from .messages.fields import Header
-from .net.forking import watch
-from .net.protocols import Protocols, checked_protocols
+from .net.protocols import checked_protocols
 from .net.timeouts import checked_seconds
 from .net.trust import Cert, MadeContexts, Verify
-from .origins.connection import Attempt, Key
-from .origins.origin import Counters, Origin, Settings
-
-# Seconds between two looks at what has been idle for too long.
-SWEEP = 5.0
-# Origins whose connections are all closed are forgotten after so many seconds, and with them what they speak.
-FORGET = 300.0
+from .origins.origin import Settings
+from .origins.registry import Registry
 
 
 class ConnectionPool:
@@ -93,9 +84,10 @@ class ConnectionPool:
     ) -> None:
         if max_connections_per_origin < 1:
             raise ValueError("max_connections_per_origin must be at least 1")
-        self._settings = Settings(
+        settings = Settings(
             max_connections_per_origin,
             max_http1_connections_per_origin or max_connections_per_origin,
+            max_idle,
             checked_seconds(idle_timeout, "idle_timeout"),
             {
                 "source_address": source_address,
@@ -103,7 +95,6 @@ class ConnectionPool:
                 "ping_timeout": checked_seconds(ping_timeout, "ping_timeout"),
             },
         )
-        self._max_idle = max_idle
         self._verify, self._cert, self._context = verify, cert, context
         self._options = Options(
             timeout=checked_seconds(timeout, "timeout"),
@@ -118,14 +109,9 @@ class ConnectionPool:
             headers=_default_headers(headers),
             protocols=checked_protocols(protocols),
         )
-        self._counters = Counters()
         self._contexts = MadeContexts()
-        self._lock = threading.Lock()
-        # -- guarded by _lock --
-        self._origins: dict[Key, Origin] = {}
-        self._swept = time.monotonic()
-        self._closed = False
-        watch(self)
+        self._origins = Registry(settings)
+        self._fetcher = Fetcher(self._origins)
 
     # -- fetching ---------------------------------------------------------------------------------
 
@@ -174,7 +160,7 @@ class ConnectionPool:
             json=json,
             params=params,
         )
-        return self.complete(task, stream=stream)
+        return self._fetcher.complete(task, stream=stream)
 
     def fetch_many(
         self,
@@ -205,9 +191,10 @@ class ConnectionPool:
         Nothing is fetched that nobody takes: while the caller does something else no further
         requests are sent.  What is under way when the generator is closed is cancelled.
         """
-        from .many.loop import fetch_many  # noqa: PLC0415  whoever fetches one by one needs none of it
+        from .many.loop import fetch_many  # noqa: PLC0415  what fetches one by one needs none of it
 
-        return fetch_many(self, requests, concurrency, ordered, max_buffered, progress, options)
+        made = self.options(**options)
+        return fetch_many(self._fetcher, requests, concurrency, ordered, max_buffered, progress, made)
 
     def request(
         self,
@@ -230,7 +217,7 @@ class ConnectionPool:
             As `fetch()`.
         """
         made = self.options(redirects=0, decode=False, **options)._replace(headers=())
-        return self.complete(make_task(url, method, made, headers=headers, body=body), stream=True)
+        return self._fetcher.complete(make_task(url, method, made, headers=headers, body=body), stream=True)
 
     def options(
         self,
@@ -263,131 +250,6 @@ class ConnectionPool:
         others["context"] = context
         return self._options._replace(**limits(others))
 
-    # -- what fetch() and fetch_many() have in common -----------------------------------------------
-
-    def complete(self, task: Task, *, stream: bool) -> FetchResponse:
-        """Take a task through its hops to its end, in the calling thread."""
-        task.begin()
-        while True:
-            attempt = Attempt()
-            try:
-                response = self.hop(task, attempt, stream=stream)
-            except Exception as error:
-                pause = self.retry(
-                    task, error, reused=attempt.reused, progress=attempt.progress, sent=attempt.begun
-                )
-                if pause is None:
-                    raise
-            else:
-                pause = self.follow(task, response)
-                if pause is None:
-                    response.elapsed = time.monotonic() - task.started
-                    return response
-            if pause:
-                time.sleep(pause)
-
-    def follow(self, task: Task, response: FetchResponse) -> float | None:
-        """Look at an answer: None if it is the last, else seconds to wait before the next hop."""
-        hops = len(task.history)
-        try:
-            pause = task.follow(response)
-        except BaseException:
-            drain(response)
-            raise
-        if pause is not None:
-            drain(response)
-            if len(task.history) > hops:
-                self._counters.redirects += 1
-            else:
-                self._counters.retries += 1
-        return pause
-
-    def retry(
-        self, task: Task, error: Exception, *, reused: bool, progress: bool = False, sent: bool = True
-    ) -> float | None:
-        """Look at a failure: None if that is what came of it, else seconds to wait before another try."""
-        pause = task.retry(error, reused=reused, progress=progress, sent=sent)
-        self._counters.retries += pause is not None
-        return pause
-
-    def hop(
-        self, task: Task, attempt: Attempt, *, stream: bool, meter: Callable[[int], None] | None = None
-    ) -> FetchResponse:
-        """Ask once, and return the response; the body is in it, unless it is streamed.
-
-        Args:
-            task: what is fetched.
-            attempt: the attempt, which another thread can end.
-            stream: the body is not read.
-            meter: as for `FetchResponse.load()`.
-        """
-        origin = self.origin(task)
-        lease = origin.lease(task.patience())
-        try:
-            lease.attempt = attempt
-            attempt.begin(lease.connection)
-            raw = lease.connection.ask(task)
-            response = wrap(task, raw, lease)
-        except BaseException:
-            lease.end(reusable=False)
-            raise
-        self._counters.requests += 1
-        if not stream and task.goes_on(raw):
-            drain(response)  # here: fetch_many() waits for nothing when it looks at the answer
-        elif not stream:
-            response.load(meter)
-        return response
-
-    def count_request(self) -> None:
-        """Take note of a request that was made on a connection leased from `origin()`."""
-        self._counters.requests += 1
-
-    def received(self, task: Task, *whole: Any) -> FetchResponse:
-        """Return a response for which nothing more is waited for; `whole` as for `wrap_whole()`."""
-        self._counters.requests += 1
-        return wrap_whole(task, *whole)
-
-    def origin(self, task: Task) -> Origin:
-        """Return the connections for a task's next hop."""
-        context = task.options.context if task.url.scheme == "https" else None
-        protocols = task.options.protocols
-        if task.upgrades:  # on a connection of its own
-            protocols = Protocols(protocols, secure=context is not None).insist_on_http1()
-        return self.origin_of(Key.of(task.url, task.proxy, context, protocols=protocols))
-
-    def origin_of(self, key: Key) -> Origin:
-        """Return the connections that a key stands for.
-
-        Raises:
-            ValueError: the pool is closed.
-        """
-        origin = self._origins.get(key)
-        now = time.monotonic()
-        if origin is None or now - self._swept > SWEEP:
-            with self._lock:
-                if self._closed:
-                    raise ValueError("the pool is closed")
-                origin = self._origins.get(key)
-                if origin is None:
-                    origin = self._origins[key] = Origin(key, self._settings, self._counters)
-                origin.last_used = now
-                others = [one for one in self._origins.values() if one is not origin]
-                self._swept = now
-            self._sweep(others, now)
-        return origin
-
-    def _sweep(self, origins: list[Origin], now: float) -> None:
-        """Close what has been idle for too long, and what is too much."""
-        origins.sort(key=lambda one: one.last_used, reverse=True)
-        kept = 0
-        for origin in origins:
-            origin.collect()
-            left = origin.sweep(now, self._max_idle - kept)
-            kept += left
-            if not left and now - origin.last_used > FORGET:
-                with self._lock:
-                    self._origins.pop(origin.key, None)
-
     # -- the whole --------------------------------------------------------------------------------
 
     def stats(self) -> dict[str, Any]:
@@ -397,42 +259,20 @@ class ConnectionPool:
         which has for each `protocol` ("h2", "http/1.1", or None while that is not known),
         `connections`, `leased` (requests under way), `dialling` and `waiting` (threads).
         """
-        counted = vars(self._counters).copy()
-        with self._lock:
-            origins = list(self._origins.values())
-        states: dict[str, Any] = {}
-        for origin in origins:
-            name = str(origin.key)
-            while name in states:  # the same origin, by another TLS context, or in other protocols
-                name += "'"
-            states[name] = origin.state()
-        return counted | {"origins": states}
+        return vars(self._origins.counters) | {"origins": self._origins.states()}
 
     def close(self) -> None:
         """Close all connections. A response that is being read on HTTP/2 can be read to its end."""
-        with self._lock:
-            self._closed = True
-            origins = list(self._origins.values())
-            self._origins.clear()
-        for origin in origins:
-            origin.close()
+        self._origins.close()
 
     def close_idle(self) -> None:
-        """Close the connections that nobody uses now; others are opened when they are needed."""
-        with self._lock:
-            origins = list(self._origins.values())
-        for origin in origins:
-            origin.collect()
-            origin.sweep(time.monotonic(), allowance=-1)
+        """Close the connections that no request uses now; others are opened when they are needed."""
+        self._origins.close_idle()
 
     @property
     def closed(self) -> bool:
         """Whether `close()` was called: nothing is fetched any more."""
-        return self._closed
-
-    def after_fork(self) -> None:
-        """In the child: the lock is free; the connections see to themselves."""
-        self._lock = threading.Lock()
+        return self._origins.closed
 
     def __enter__(self) -> "ConnectionPool":
         return self
@@ -441,11 +281,9 @@ class ConnectionPool:
         self.close()
 
     def __repr__(self) -> str:
-        if self._closed:
+        if self.closed:
             return "<ConnectionPool, closed>"
-        with self._lock:
-            origins = list(self._origins.values())
-        states = [origin.state() for origin in origins]
+        states = self._origins.states().values()
         connections = sum(state["connections"] for state in states)
         leased = sum(state["leased"] for state in states)
         return (

@@ -1,7 +1,16 @@
-"""One hop of a fetch: what becomes of its response."""
+"""The hops of a fetch: each asks once, and what has come of it decides whether another follows."""
 
+import time
+from collections.abc import Callable
+
+from ..messages.fields import authority
 from ..messages.response import HTTP20Response
-from ..origins.origin import Lease
+from ..net.protocols import Protocols
+from ..origins.connection import PooledConnection
+from ..origins.key import Key
+from ..origins.lease import Attempt, Lease
+from ..origins.origin import Origin
+from ..origins.registry import Registry
 from .response import FetchResponse
 from .task import Task
 
@@ -12,7 +21,150 @@ REDIRECT_BODY = 1 << 16
 REDIRECT_TIME = 0.25
 
 
-def wrap(task: Task, raw: HTTP20Response, lease: Lease) -> FetchResponse:
+class Fetcher:
+    """Takes tasks from hop to hop.
+
+    Args:
+        origins: the connections.
+    """
+
+    def __init__(self, origins: Registry) -> None:
+        self._origins = origins
+        self._counters = origins.counters
+
+    def complete(self, task: Task, *, stream: bool) -> FetchResponse:
+        """Take a task through its hops to its end, in the calling thread."""
+        task.begin()
+        while True:
+            attempt = Attempt()
+            try:
+                response = self.hop(task, attempt, stream=stream)
+            except Exception as error:
+                pause = self.retry(
+                    task, error, reused=attempt.reused, progress=attempt.progress, sent=attempt.begun
+                )
+                if pause is None:
+                    raise
+            else:
+                pause = self.follow(task, response)
+                if pause is None:
+                    response.elapsed = time.monotonic() - task.started
+                    return response
+            if pause:
+                time.sleep(pause)
+
+    def follow(self, task: Task, response: FetchResponse) -> float | None:
+        """Look at an answer: None if it is the last, else seconds to wait before the next hop."""
+        hops = len(task.history)
+        try:
+            pause = task.follow(response)
+        except BaseException:
+            drain(response)
+            raise
+        if pause is not None:
+            drain(response)
+            if len(task.history) > hops:
+                self._counters.redirects += 1
+            else:
+                self._counters.retries += 1
+        return pause
+
+    def retry(
+        self, task: Task, error: Exception, *, reused: bool, progress: bool = False, sent: bool = True
+    ) -> float | None:
+        """Look at a failure: None if that is what came of it, else seconds to wait before another try."""
+        pause = task.retry(error, reused=reused, progress=progress, sent=sent)
+        self._counters.retries += pause is not None
+        return pause
+
+    def hop(
+        self, task: Task, attempt: Attempt, *, stream: bool, meter: Callable[[int], None] | None = None
+    ) -> FetchResponse:
+        """Ask once, and return the response; the body is in it, unless it is streamed.
+
+        Args:
+            task: what is fetched.
+            attempt: the attempt, which another thread can end.
+            stream: the body is not read.
+            meter: as for `FetchResponse.load()`.
+        """
+        origin = self.origin(task)
+        lease = origin.lease(task.patience())
+        try:
+            lease.attempt = attempt
+            attempt.begin(lease.connection)
+            raw = _ask(lease.connection, task)
+            response = _wrap(task, raw, lease)
+        except BaseException:
+            lease.end(reusable=False)
+            raise
+        self._counters.requests += 1
+        if not stream and task.goes_on(raw):
+            drain(response)  # here: fetch_many() waits for nothing when it looks at the answer
+        elif not stream:
+            response.load(meter)
+        return response
+
+    def received(
+        self, task: Task, raw: HTTP20Response, body: bytes, failure: Exception | None = None
+    ) -> FetchResponse:
+        """Return a task's response, for which nothing more is waited for; `body` undoes its coding.
+
+        Args:
+            task: the task.
+            raw: the response.
+            body: what has come of it.
+            failure: why that is not all of it, which is no concern of the task if another response follows.
+
+        Raises:
+            DecodingError: it has too many codings; BodyTooLarge.
+        """
+        self._counters.requests += 1
+        options = task.options
+        last = raw.status < 300 or not task.goes_on(raw)
+        response = FetchResponse(
+            raw,
+            url=task.url,
+            history=task.history,
+            decode=options.decode,
+            max_body=options.max_body if last else max(options.max_body, len(body)),
+            whole=body,
+        )
+        if failure is not None:
+            response.fail(failure)
+        return response
+
+    def origin(self, task: Task) -> Origin:
+        """Return the connections for a task's next hop.
+
+        Raises:
+            ValueError: the pool is closed.
+        """
+        context = task.options.context if task.url.scheme == "https" else None
+        protocols = task.options.protocols
+        if task.upgrades:  # on a connection of its own
+            protocols = Protocols(protocols, secure=context is not None).insist_on_http1()
+        return self._origins.get(Key.of(task.url, task.proxy, context, protocols=protocols))
+
+
+def _ask(connection: PooledConnection, task: Task) -> HTTP20Response:
+    """Send a task's request and return its response when its header is there."""
+    task.patience()  # the time may be over already
+    target = task.url.target
+    if connection.forwarded:  # the URL, but for what is this machine's alone: a zone id
+        origin = authority(task.url.host, task.url.port, connection.default_port).decode("ascii")
+        target = f"{task.url.scheme}://{origin}{target}"
+    return connection.ask(
+        task.method,
+        target,
+        task.body,
+        task.fields(forwarded=connection.forwarded),
+        timeout=task.options.timeout,
+        deadline=task.deadline,
+    )
+
+
+def _wrap(task: Task, raw: HTTP20Response, lease: Lease) -> FetchResponse:
     """Return a task's response, whose body is still to be read."""
     options = task.options
     return FetchResponse(
@@ -23,35 +175,6 @@ def wrap(task: Task, raw: HTTP20Response, lease: Lease) -> FetchResponse:
         max_body=options.max_body,
         lease=lease,
     )
-
-
-def wrap_whole(
-    task: Task, raw: HTTP20Response, body: bytes, failure: Exception | None = None
-) -> FetchResponse:
-    """Return a task's response, for which nothing more is waited for; `body` undoes its coding.
-
-    Args:
-        task: the task.
-        raw: the response.
-        body: what has come of it.
-        failure: why that is not all of it, which is none of the task's concern if another response follows.
-
-    Raises:
-        DecodingError: it has too many codings; BodyTooLarge.
-    """
-    options = task.options
-    last = raw.status < 300 or not task.goes_on(raw)
-    response = FetchResponse(
-        raw,
-        url=task.url,
-        history=task.history,
-        decode=options.decode,
-        max_body=options.max_body if last else max(options.max_body, len(body)),
-        whole=body,
-    )
-    if failure is not None:
-        response.fail(failure)
-    return response
 
 
 def drain(response: FetchResponse) -> None:

@@ -27,13 +27,13 @@ from ..errors import (
 )
 from ..messages.fields import (
     Header,
-    Pairs,
     asks_for_upgrade,
     credentials_of_connection,
     header_items,
     scheme_of,
 )
 from ..messages.replay import MAX_TRIES, backoff, for_all_tries, is_unprocessed
+from ..messages.request import IN_MEMORY
 from ..messages.response import HTTP20Response
 from ..messages.urls import URL, parse
 from ..net.proxy import Proxy
@@ -182,7 +182,7 @@ class Task:
     @property
     def repeatable(self) -> bool:
         """Whether the body is in memory, and can be sent as often as need be."""
-        return self.body is None or isinstance(self.body, (bytes, str, bytearray, memoryview))
+        return self.body is None or isinstance(self.body, IN_MEMORY)
 
     def patience(self) -> float | None:
         """Return the seconds that the next blocking step may last, or None.
@@ -197,11 +197,11 @@ class Task:
             raise RequestTimeout(f"{self.url} was not fetched within {self.options.deadline:g} s")
         return soonest(left, self.options.timeout)
 
-    def fields(self, *, forwarded: bool) -> Pairs:
+    def fields(self, *, forwarded: bool) -> list[Header]:
         """Return the header fields to be sent on this hop."""
         if forwarded and self.proxy is not None and self.proxy.authorization:
-            return Pairs([*self.headers, ("Proxy-Authorization", self.proxy.authorization)])
-        return Pairs(self.headers)
+            return [*self.headers, ("Proxy-Authorization", self.proxy.authorization)]
+        return self.headers
 
     # -- an answer --------------------------------------------------------------------------------
 

@@ -4,19 +4,17 @@ import contextlib
 import math
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from ..errors import again
+from ..fetching.hop import Fetcher
 from ..fetching.response import FetchResponse
 from ..fetching.task import Task
-from ..origins.connection import Attempt
+from ..origins.lease import Attempt
 from .budget import Budget, weight
 from .schedule import Schedule
 from .window import Window
 from .workers import MAX_THREADS, Workers
-
-if TYPE_CHECKING:
-    from ..pool import ConnectionPool
 
 
 class Settle(Protocol):
@@ -39,7 +37,7 @@ class Crew:
     """The threads, and what they have under way.
 
     Args:
-        pool: by whose connections.
+        fetcher: by whose connections.
         schedule, budget: of the run.
         settle: called in the loop with what came of a request.
         wake: called by a thread that has done something.
@@ -50,13 +48,13 @@ class Crew:
 
     def __init__(
         self,
-        pool: "ConnectionPool",
+        fetcher: Fetcher,
         schedule: Schedule,
         budget: Budget,
         settle: Settle,
         wake: Callable[[], None],
     ) -> None:
-        self._pool = pool
+        self._fetcher = fetcher
         self._schedule = schedule
         self._budget = budget
         self._settle = settle
@@ -96,7 +94,7 @@ class Crew:
     def _fetch(self, task: Task, attempt: Attempt) -> FetchResponse:
         """Do it, on a thread."""
         meter = self._budget.meter(task.index, task.deadline)
-        response = self._pool.hop(task, attempt, stream=False, meter=meter)
+        response = self._fetcher.hop(task, attempt, stream=False, meter=meter)
         self._budget.charge(task.index, weight(response, body=False))
         return response
 

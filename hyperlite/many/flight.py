@@ -9,7 +9,7 @@ from ..fetching.task import Task
 from ..http2.connection import HTTP2Connection
 from ..http2.stream import Stream
 from ..messages.response import HTTP20Response
-from ..origins.origin import Lease
+from ..origins.lease import Lease
 from .window import Window
 
 # Unread bytes of a stream from which on they are taken, and its window opened: an eighth of the window.

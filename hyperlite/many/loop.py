@@ -26,17 +26,19 @@ import heapq
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..errors import ConnectionLost, RedirectError, RequestTimeout, again
+from ..fetching.hop import Fetcher
 from ..fetching.proxy_rules import environment
 from ..fetching.response import FetchResponse, Outcome
-from ..fetching.task import Task
+from ..fetching.task import Options, Task
 from ..http2.connection import HTTP2Connection
 from ..http2.stream import Stream
 from ..net.protocols import HTTP11
 from ..origins.connection import PooledConnection
-from ..origins.origin import Lease, Origin
+from ..origins.lease import Lease
+from ..origins.origin import Origin
 from .budget import Budget, weight
 from .crew import Crew
 from .flight import Flight
@@ -46,9 +48,6 @@ from .schedule import Schedule
 from .source import Intake
 from .steering import Steering
 from .window import Window
-
-if TYPE_CHECKING:
-    from ..pool import ConnectionPool
 
 # Outcomes that are taken between two looks at what can be begun.
 OFTEN = 8
@@ -62,20 +61,20 @@ Progress = Callable[[int, int | None], object]
 
 
 def fetch_many(
-    pool: "ConnectionPool",
+    fetcher: Fetcher,
     requests: Iterable[Any],
     concurrency: int,
     ordered: bool,
     max_buffered: int,
     progress: Progress | None,
-    options: dict[str, Any],
+    options: Options,
 ) -> Iterator[Outcome]:
     """Return the generator that `ConnectionPool.fetch_many()` describes; what is wrong is raised at once."""
     if concurrency < 1:
         raise ValueError("concurrency must be at least 1")
     if max_buffered < 1:
         raise ValueError("max_buffered must be at least 1")
-    return Loop(pool, requests, concurrency, ordered, max_buffered, progress, options).outcomes()
+    return Loop(fetcher, requests, concurrency, ordered, max_buffered, progress, options).outcomes()
 
 
 class Loop:
@@ -83,16 +82,15 @@ class Loop:
 
     def __init__(
         self,
-        pool: "ConnectionPool",
+        fetcher: Fetcher,
         requests: Iterable[Any],
         concurrency: int,
         ordered: bool,
         max_buffered: int,
         progress: Progress | None,
-        defaults: dict[str, Any],
+        options: Options,
     ) -> None:
-        self._pool = pool
-        options = pool.options(**defaults)
+        self._fetcher = fetcher
         if options.proxies is None:
             options = options._replace(proxies=environment())
         self._progress = progress
@@ -119,7 +117,7 @@ class Loop:
         """Yield an outcome for each request."""
         self._poller = Poller()
         self._budget = Budget(self._max_buffered, self._poller.wake)
-        self._crew = Crew(self._pool, self._schedule, self._budget, self._settle, self._poller.wake)
+        self._crew = Crew(self._fetcher, self._schedule, self._budget, self._settle, self._poller.wake)
         self._steering = Steering(self._budget, self._order, self._poller, self._flights, self._crew.jobs)
         try:
             while True:
@@ -174,7 +172,7 @@ class Loop:
     def _park(self, task: Task, *, first: bool = False) -> None:
         """Put a task where it waits for its origin."""
         try:
-            origin = self._pool.origin(task)
+            origin = self._fetcher.origin(task)
         except Exception as error:  # the pool was closed meanwhile
             self._deliver(None, Outcome(task.item, task.index, error=error))
         else:
@@ -238,7 +236,8 @@ class Loop:
                 try:
                     if task.deadline is not None:
                         task.patience()
-                    stream = Stream(0, connection.make(task))
+                    request = connection.make_request(task.method, task.url.target, task.body, task.headers)
+                    stream = Stream(0, request)
                 except Exception as error:
                     self._settle(window, task, None, error, reused=False)
                     continue
@@ -413,7 +412,7 @@ class Loop:
         response: FetchResponse | None = None
         try:
             if error is None or flight.is_passed_over:
-                response = self._pool.received(task, *flight.finish())
+                response = self._fetcher.received(task, *flight.finish())
         except Exception as failure:
             error = error or failure
         with contextlib.suppress(Exception):  # where its connection fails now, what came before that counts
@@ -435,9 +434,9 @@ class Loop:
         try:
             if response is None:
                 assert error is not None
-                pause = self._pool.retry(task, error, reused=reused, progress=progress)
+                pause = self._fetcher.retry(task, error, reused=reused, progress=progress)
             elif response.status >= 300:
-                pause = self._pool.follow(task, response)
+                pause = self._fetcher.follow(task, response)
             if pause is not None:
                 self._budget.end_hop(task.index, 0 if response is None else weight(response))
         except Exception as refusal:

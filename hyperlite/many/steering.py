@@ -6,7 +6,7 @@ that all others wait for, where there is an order; otherwise one that is under w
 
 from collections.abc import Mapping
 
-from ..origins.connection import Attempt
+from ..origins.lease import Attempt
 from .budget import Budget
 from .flight import Flight
 from .order import Order

@@ -317,6 +317,10 @@ def framed(fields: list[Field]) -> tuple[list[Field], int | None, bool]:
     return fields, length, False
 
 
+# Bodies that can be sent as often as need be.
+IN_MEMORY = (bytes, str, bytearray, memoryview)
+
+
 def split_body(body: Any, blocksize: int) -> tuple[bytes | None, Iterator[bytes | memoryview] | None]:
     """Return a body as (bytes, None) or (None, pieces); (None, None) if there is none."""
     if body is None:

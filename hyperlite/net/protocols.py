@@ -73,13 +73,15 @@ class Protocols:
         ValueError: the environment has no such protocols.
     """
 
-    __slots__ = ("_http1_until", "allowed")
+    __slots__ = ("_http1_until", "_spoken", "_spoken_until", "allowed")
 
     def __init__(self, allowed: tuple[str, ...] | None, *, secure: bool) -> None:
         if allowed is None and secure:
             allowed = environment()
         self.allowed = allowed or BOTH
         self._http1_until = 0.0
+        self._spoken: str | None = None  # on the latest connection
+        self._spoken_until = 0.0
 
     @property
     def http1_alone(self) -> bool:
@@ -92,6 +94,17 @@ class Protocols:
             return False
         self._http1_until = time.monotonic() + REMEMBERED
         return True
+
+    @property
+    def spoken(self) -> str | None:
+        """What the server speaks ("h2", "http/1.1"); None: that is not known, or not any more."""
+        if self.http1_alone:
+            return HTTP11
+        return None if self._spoken == HTTP11 and time.monotonic() >= self._spoken_until else self._spoken
+
+    def note(self, protocol: str) -> None:
+        """Take note of what a new connection speaks: HTTP/1.1 is remembered for REMEMBERED seconds."""
+        self._spoken, self._spoken_until = protocol, time.monotonic() + REMEMBERED
 
     def insist_on_http1(self) -> tuple[str, ...]:
         """Return what a connection may speak for a request that asks for another protocol: HTTP/1.1.

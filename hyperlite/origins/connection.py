@@ -1,73 +1,26 @@
-"""A connection as a pool keeps it: one socket for its life, known by all that sets it apart."""
+"""A connection as a pool keeps it: one socket for its life."""
 
 import contextlib
 import http.client as http_client
 import socket
-import ssl
 import time
-from typing import Any, NamedTuple
+from typing import Any
 
 from ..connection import HTTP20Connection
-from ..errors import ConnectionGoingAway, StreamReset
-from ..fetching.task import Task
+from ..errors import ConnectionGoingAway
 from ..http1.connection import HTTP1Connection
 from ..http2.connection import HTTP2Connection
 from ..http2.stream import Stream
-from ..messages.fields import Header, Pairs, authority
-from ..messages.request import Request
+from ..messages.fields import Header, Pairs
+from ..messages.request import IN_MEMORY, Request
 from ..messages.response import HTTP20Response
-from ..messages.urls import URL
 from ..net import socks
-from ..net.contexts import trust_of
-from ..net.forking import OwnLock
 from ..net.happy_eyeballs import create_connection
-from ..net.protocols import H2, HTTP11, Protocols
-from ..net.proxy import Proxy
-from ..net.sockets import break_off, is_stale
+from ..net.protocols import Protocols
+from ..net.sockets import is_stale
 from ..net.timeouts import remaining
 from .bonds import Bond
-
-
-class Key(NamedTuple):
-    """All that must be the same for two requests to share a connection."""
-
-    scheme: str
-    host: str
-    port: int
-    proxy: Proxy | None
-    context: ssl.SSLContext | None  # by identity
-    verification: tuple[Any, ...]  # what can be changed on a context while connections stand
-    protocols: tuple[str, ...] | None = None  # that may be spoken, as the caller says
-
-    @classmethod
-    def of(
-        cls,
-        url: URL,
-        proxy: Proxy | None,
-        context: ssl.SSLContext | None,
-        *,
-        verified: bool = False,
-        protocols: tuple[str, ...] | None = None,
-    ) -> "Key":
-        """Return the key for a URL; for `verified` see `trust_of`, for `protocols` `checked_protocols()`.
-
-        Raises:
-            ValueError: HTTP/2 alone may be spoken, and an HTTP proxy is asked for an http:// URL.
-        """
-        if protocols == (H2,) and proxy is not None and proxy.scheme == url.scheme == "http":
-            raise ValueError(f'protocols=("h2",): {proxy!r} is asked for http:// URLs in HTTP/1.1')
-        verification = () if context is None else trust_of(context, verified=verified)
-        return cls(url.scheme, url.host, url.port, proxy, context, verification, protocols)
-
-    def choice(self) -> Protocols:
-        """Return what may be spoken: in cleartext HTTP/1.1, unless the caller knows that it is HTTP/2."""
-        secure = self.scheme == "https"
-        return Protocols(self.protocols if secure or self.protocols == (H2,) else (HTTP11,), secure=secure)
-
-    def __str__(self) -> str:
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        via = "" if self.proxy is None else f" by way of {self.proxy!r}"
-        return f"{self.scheme}://{host}:{self.port}{via}"
+from .key import Key
 
 
 class PooledConnection(HTTP20Connection):
@@ -85,6 +38,7 @@ class PooledConnection(HTTP20Connection):
         used: whether a request was sent on it before.
         idle_since: the monotonic time at which it was last given back.
         bond: whose it is, where it has carried NTLM or Negotiate; the origin's lock guards it.
+        forwarded: requests go to a proxy, which wants the whole URL for a target.
     """
 
     def __init__(self, key: Key, *, timeout: float | None, protocols: Protocols, **options: Any) -> None:
@@ -119,7 +73,7 @@ class PooledConnection(HTTP20Connection):
                 if proxy.authorization:
                     told["Proxy-Authorization"] = proxy.authorization
                 self.set_tunnel(key.host, key.port, told)
-        self._forwarded = forwarded and not secure
+        self.forwarded = forwarded and not secure
 
     def _talk(self, sock: socket.socket, *, http2: bool) -> None:
         super()._talk(sock, http2=http2)
@@ -141,23 +95,15 @@ class PooledConnection(HTTP20Connection):
         limit = 1 if self.mux is None else self.mux.stream_limit
         return limit - self.leased
 
-    def make(self, task: Task) -> Request:
-        """Return a task's request, to be sent on this connection.
-
-        Raises:
-            ValueError, TypeError, http.client.InvalidURL: something in it may not be sent.
-        """
-        return self.make_request(task.method, task.url.target, task.body, task.headers)
-
     def make_request(self, method: str, target: str, body: Any, headers: list[Header]) -> Request:
         """Return a request to be sent on this connection.
 
         Args:
             method, target, body: of the request.
-            headers: a list that nobody changes: the same object stands for the same headers.
+            headers: a list that is never changed: the same object stands for the same headers.
 
         Raises:
-            As `make()`.
+            ValueError, TypeError, http.client.InvalidURL: something in it may not be sent.
         """
         plain = body is None and method == "GET"
         template = self._template
@@ -196,48 +142,49 @@ class PooledConnection(HTTP20Connection):
             raise
         return self.response_class.from_stream(stream, request.method)
 
-    def ask(self, task: Task) -> HTTP20Response:
-        """Send a task's request and return its response when its header is there.
-
-        Raises:
-            As `request()` and `getresponse()`.
-        """
-        task.patience()  # the time may be over already
-        if self.mux is not None and task.repeatable:
-            request = self.make(task)
-            if not request.expects:
-                request.timeout, request.deadline = task.options.timeout, task.deadline
-                return self.exchange(request)
-        target = task.url.target
-        if self._forwarded:  # the proxy wants the whole URL, but for what is this machine's alone: a zone id
-            origin = authority(task.url.host, task.url.port, self.default_port).decode("ascii")
-            target = f"{task.url.scheme}://{origin}{target}"
-        return self.converse(
-            task.method,
-            target,
-            task.body,
-            task.fields(forwarded=self._forwarded),
-            timeout=task.options.timeout,
-            deadline=remaining(task.deadline),
-        )
-
-    def converse(self, *arguments: Any, timeout: float | None, **options: Any) -> HTTP20Response:
+    def ask(
+        self,
+        method: str,
+        target: str,
+        body: Any,
+        headers: list[Header],
+        *,
+        timeout: float | None,
+        deadline: float | None = None,
+        chunked: bool = False,
+    ) -> HTTP20Response:
         """Send a request and return its response when its header is there.
 
         Args:
-            timeout: seconds that each step may last, or None.  On HTTP/1.1 it becomes the socket's own, so
-                that no step needs two system calls to set it and set it back.
-            arguments, options: as for `request()`.
+            method, target, body, headers: as for `make_request()`.
+            timeout: seconds that each step may last, or None.
+            deadline: the monotonic time by which all must be over, or None.
+            chunked: send the body in chunks on HTTP/1.1, whatever is known of its length.
 
         Raises:
             As `request()` and `getresponse()`. What has broken a kept connection under a request comes as it
             is: that the connection is not opened again to repeat it is the pool's own doing.
         """
+        if self.mux is not None and not chunked and (body is None or isinstance(body, IN_MEMORY)):
+            request = self.make_request(method, target, body, headers)
+            if not request.expects:
+                request.timeout, request.deadline = timeout, deadline
+                return self.exchange(request)
+        # The socket's own timeout: no step needs two system calls to set another and set it back.
         if self.mux is None and self.sock is not None and self.sock.gettimeout() != timeout:
             with contextlib.suppress(OSError):  # the server has announced the end, and the socket is closed
                 self.sock.settimeout(timeout)
         try:
-            response = self.getresponse(self.request(*arguments, timeout=timeout, **options))
+            stream_id = self.request(
+                method,
+                target,
+                body,
+                Pairs(headers),
+                encode_chunked=chunked,
+                timeout=timeout,
+                deadline=remaining(deadline),
+            )
+            response = self.getresponse(stream_id)
             if response.sock is not None:
                 self.sock = self._switched = (
                     None  # it is the response's: this connection takes no further request
@@ -258,53 +205,3 @@ class PooledConnection(HTTP20Connection):
             return not is_stale(self.sock)
         except OSError:  # http.client has closed it, because the server said that it would
             return False
-
-
-class Attempt:
-    """One request on a connection of its own, by a thread: so that another can end it."""
-
-    __slots__ = ("_answered", "_connection", "_lock", "_mux", "_over", "begun", "reused")
-
-    def __init__(self) -> None:
-        self.begun = False  # whether there is, or was, a connection
-        self.reused = False  # whether the connection had been used before
-        self._mux: HTTP2Connection | None = None
-        self._answered = 0
-        self._lock = OwnLock()
-        # -- guarded by _lock --
-        self._connection: PooledConnection | None = None
-        self._over = False
-
-    def begin(self, connection: "PooledConnection") -> None:
-        """Take note of the connection.
-
-        Raises:
-            StreamReset: the attempt was ended already.
-        """
-        self.begun = True
-        self.reused = connection.used
-        self._mux = connection.mux
-        self._answered = self._mux.answered if self._mux is not None else 0
-        with self._lock.own:
-            if self._over:
-                raise StreamReset("the request was cancelled")
-            self._connection = connection
-
-    @property
-    def progress(self) -> bool:
-        """Whether the connection has brought a response to any request since this one began; on HTTP/2."""
-        return self._mux is not None and self._mux.answered > self._answered
-
-    def end(self) -> None:
-        """Take note that the connection is about to be another's."""
-        with self._lock.own:
-            self._connection = None
-
-    def break_off(self) -> None:
-        """End it: on HTTP/1.1 at once; from a finalizer too, this does not wait."""
-        self._over = True
-        if not self._lock.own.locked():
-            with self._lock.own:  # not acquire(): see HTTP2Connection.abandon()
-                connection = self._connection
-                if connection is not None and connection.mux is None and connection.sock is not None:
-                    break_off(connection.sock)

@@ -10,9 +10,6 @@
 A connection of the pool is one socket for its life: it does not reconnect (`auto_open` is 0) and does
 not replay.  Whoever leases it asks the pool for another instead.
 
-What a request gets is a `Lease`.  It ends once: by `end()`, by `Origin.release()`, or by the garbage
-collector.  Later ends do nothing, so a connection's number of leases is exact whatever fails, and where.
-
 Rule: `_lock` guards everything here, and nothing is waited for while it is held.
 """
 
@@ -24,10 +21,12 @@ from typing import Any, NamedTuple
 
 from ..errors import RequestTimeout, again
 from ..net.forking import watch
-from ..net.protocols import H2, HTTP11, REMEMBERED
+from ..net.protocols import H2, HTTP11
 from ..net.timeouts import deadline_after, remaining, soonest
-from .bonds import Bond, Claim, in_the_way, own_of
-from .connection import Attempt, Key, PooledConnection
+from .bonds import Claim, in_the_way, own_of
+from .connection import PooledConnection
+from .key import Key
+from .lease import Lease
 
 # Seconds for which no further connection is tried after one was refused beside others.
 FULL = 5.0
@@ -41,8 +40,9 @@ LOOK = 0.5
 class Settings(NamedTuple):
     """What the connections of a pool have in common."""
 
-    max_connections: int
+    max_connections: int  # to one origin
     max_http1: int  # the same, of an origin that has no HTTP/2
+    max_idle: int  # to all origins together
     idle_timeout: float | None
     options: dict[str, Any]  # of HTTP20Connection
 
@@ -52,56 +52,6 @@ class Counters:
 
     def __init__(self) -> None:
         self.dialled = self.failed_dials = self.requests = self.retries = self.redirects = 0
-
-
-class Lease:
-    """One request's share of a connection: made and ended under the origin's lock.
-
-    Attributes:
-        connection: the connection; on HTTP/1.1 no other request has it meanwhile.
-        attempt: the attempt of a thread that must let go of the connection before the lease ends, or None.
-        over: it has ended; the origin's lock guards this.
-        bond: of the connection, where the request carries NTLM or Negotiate and has no answer yet; or None.
-    """
-
-    __slots__ = ("_origin", "attempt", "bond", "connection", "over")
-
-    def __init__(self, origin: "Origin", connection: PooledConnection, claim: Claim | None = None) -> None:
-        self.over = True  # as long as it does not count
-        self._origin = origin
-        self.connection = connection
-        self.attempt: Attempt | None = None
-        self.bond: Bond | None = None
-        if claim is not None and claim.carried:
-            self.bond = connection.bond = connection.bond or Bond(claim)
-            self.bond.begin(claim)
-            origin.has_bonds = True
-        connection.leased += 1
-        self.over = False
-
-    def end(self, *, reusable: bool = True) -> None:
-        """Give the connection back; nothing if that was done before.
-
-        Args:
-            reusable: the connection can take another request. An HTTP/2 connection that is open always can.
-        """
-        if self.attempt is not None:
-            self.attempt.end()
-        self._origin.release((self,), reusable=reusable)
-
-    def settle(self, *, goes_on: bool) -> None:
-        """Take note of an answer to a request with credentials: whether it wants a further message."""
-        self._origin.settle(self, goes_on=goes_on)
-
-    def abandon(self) -> None:
-        """End from a finalizer, which may run in the middle of anything and may not wait.
-
-        On HTTP/1.1 the rest of a response is still to come, so the connection takes no further request.
-        """
-        if not self.over:
-            self._origin.abandoned.append(self)
-
-    __del__ = abandon
 
 
 class Origin:
@@ -116,8 +66,6 @@ class Origin:
         self._protocols = key.choice()  # which the connections tell what the server requires
         # -- guarded by _lock --
         self._connections: list[PooledConnection] = []
-        self._protocol: str | None = None  # that the latest connection speaks
-        self._known_until = 0.0
         self._full_until = 0.0  # the server has refused a further connection
         self._dialling = 0
         self._waiting = 0
@@ -382,11 +330,7 @@ class Origin:
     @property
     def protocol(self) -> str | None:
         """What the origin speaks ("h2", "http/1.1"), or None if that is not known, or not any more."""
-        if self._protocols.http1_alone:
-            return HTTP11
-        if self._protocol == HTTP11:
-            return HTTP11 if time.monotonic() < self._known_until else None
-        return self._protocol
+        return self._protocols.spoken
 
     @property
     def max_connections(self) -> int:
@@ -457,8 +401,7 @@ class Origin:
                 self._failure = failure if isinstance(failure, Exception) and not over else None
                 if failure is None and connection is not None:
                     lease = Lease(self, connection, claim)
-                    self._protocol = HTTP11 if connection.mux is None else H2
-                    self._known_until = time.monotonic() + REMEMBERED
+                    self._protocols.note(HTTP11 if connection.mux is None else H2)
                     if not self._closed:
                         self._connections.append(connection)
                 self._changed.notify_all()

@@ -10,7 +10,8 @@ import urllib3
 from requests import Session
 
 from hyperlite.adapters.requests import HTTP20Adapter
-from hyperlite.origins.origin import Lease, Origin
+from hyperlite.origins.lease import Lease
+from hyperlite.origins.origin import Origin
 from hyperlite.testing.server import Exchange, Server, streaming
 from tests.conftest import Serve
 

@@ -462,8 +462,8 @@ def test_a_child_has_connections_of_its_own(session: Session, h2: Server):
     """Though another thread of its parent was about to make a pool, a context or a manager."""
     assert session.get(h2.url("/")).ok
     beneath = adapter_of(session)._beneath
-    [origin] = beneath.pool._origins.values()
-    locks = [beneath._lock, beneath.making, beneath.contexts._lock, beneath.pool._lock, origin._lock]
+    [origin] = beneath.pool._origins._origins.values()
+    locks = [beneath._lock, beneath.making, beneath.contexts._lock, beneath.pool._origins._lock, origin._lock]
     with contextlib.ExitStack() as stack, warnings.catch_warnings():
         for lock in locks:
             stack.enter_context(lock)

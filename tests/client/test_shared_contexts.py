@@ -69,7 +69,7 @@ class Pool(Client):
 
     def ask(self, host: str) -> Any:
         assert self.pool.fetch(f"https://{host}:{self.server.port}/").body == b"hello"
-        *_, origin = self.pool._origins.values()
+        *_, origin = self.pool._origins._origins.values()
         (connection,) = origin._connections
         return connection.sock
 

@@ -59,8 +59,8 @@ def test_it_is_remembered_for_a_while(server: Server, pool: ConnectionPool) -> N
     pool.close_idle()
     assert pool.fetch(server.url()).http_version == "HTTP/1.1"
     pool.close_idle()
-    (origin,) = pool._origins.values()
-    origin._protocols._http1_until = origin._known_until = time.monotonic()  # it is over
+    (origin,) = pool._origins._origins.values()
+    origin._protocols._http1_until = origin._protocols._spoken_until = time.monotonic()  # it is over
     assert pool.fetch(server.url("/easy")).http_version == "HTTP/2"
 
 

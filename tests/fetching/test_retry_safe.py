@@ -104,7 +104,7 @@ def test_where_no_connection_was_ever_free(make_pool: MakePool, serve: Serve) ->
     server = serve(alpn=("http/1.1",))
     pool = make_pool(max_connections_per_origin=1)
     pool.fetch(server.url("/"))
-    [origin] = pool._origins.values()
+    [origin] = pool._origins._origins.values()
     lease = origin.lease(10)
     with pytest.raises(RequestTimeout) as caught:
         pool.fetch(server.url("/"), timeout=0.1)
@@ -127,7 +127,7 @@ def test_where_no_connection_is_free_for_the_second_try(make_pool: MakePool) -> 
         getting = threads.submit(get, f"http://127.0.0.1:{listener.getsockname()[1]}/")
         first = listener.accept()[0]
         first.recv(65536)
-        [origin] = pool._origins.values()
+        [origin] = pool._origins._origins.values()
         holding = threads.submit(origin.lease, TIMEOUT)
         while not origin.state()["waiting"]:
             time.sleep(0.001)

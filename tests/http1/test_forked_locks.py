@@ -13,7 +13,7 @@ import hyperlite
 from hyperlite.http1.connection import HTTP1Connection
 from hyperlite.many.budget import Budget
 from hyperlite.many.workers import Workers
-from hyperlite.origins.connection import Attempt
+from hyperlite.origins.lease import Attempt
 from tests.net.test_forking import FINE, fork
 from tests.peer import Task
 

@@ -217,7 +217,7 @@ class TestAccounts:
                 peer.send_data(wire_id, b"unread")
                 peer.rst(wire_id, ErrorCode.INTERNAL_ERROR)
             assert all(isinstance(outcome.error, StreamReset) for outcome in task.result())
-            (origin,) = pool._origins.values()
+            (origin,) = pool._origins._origins.values()
             (connection,) = origin._connections
             assert connection.mux._unread == 0
 

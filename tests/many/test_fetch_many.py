@@ -532,7 +532,7 @@ def test_a_silent_connection_is_given_up(make_pool: MakePool, serve: Serve, monk
     server = serve(routes=ROUTES)
     pool = make_pool(keepalive_idle=0.0, ping_timeout=0.3)
     assert pool.fetch(server.url("/")).body == b"hello"
-    [origin] = pool._origins.values()
+    [origin] = pool._origins._origins.values()
     [connection] = origin._connections
     assert connection.mux is not None
     monkeypatch.setattr(connection.mux, "sock", _Deaf(connection.mux.sock))
@@ -567,7 +567,7 @@ class _Deaf:
     [
         "hyperlite.http2.connection.HTTP2Connection.submit",
         "hyperlite.many.loop.Loop._settle",
-        "hyperlite.origins.connection.PooledConnection.make",
+        "hyperlite.origins.connection.PooledConnection.make_request",
     ],
 )
 def test_an_interrupt_gives_back_all_leases(

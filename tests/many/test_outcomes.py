@@ -17,10 +17,12 @@ import pytest
 
 from hyperlite import FetchRequest, Outcome
 from hyperlite.errors import ConnectionLost, DecodingError
+from hyperlite.fetching.hop import Fetcher
 from hyperlite.fetching.task import Task
 from hyperlite.http2.connection import HTTP2Connection
 from hyperlite.many.flight import Flight
-from hyperlite.origins.connection import Attempt, PooledConnection
+from hyperlite.origins.connection import PooledConnection
+from hyperlite.origins.lease import Attempt
 from hyperlite.origins.origin import Origin
 from hyperlite.pool import ConnectionPool
 from hyperlite.testing.server import Request, Response, Server
@@ -227,15 +229,15 @@ def test_a_dial_that_is_given_up_for_one_request_does_not_fail_the_others(make_p
 # -- faults, wherever something is called ---------------------------------------------------------
 
 FAULTS: list[tuple[type, str]] = [
-    (ConnectionPool, "origin"),
-    (ConnectionPool, "hop"),
-    (ConnectionPool, "follow"),
-    (ConnectionPool, "retry"),
-    (ConnectionPool, "received"),
+    (Fetcher, "origin"),
+    (Fetcher, "hop"),
+    (Fetcher, "follow"),
+    (Fetcher, "retry"),
+    (Fetcher, "received"),
     (Origin, "try_lease"),
     (Origin, "lease"),
     (Origin, "expand"),
-    (PooledConnection, "make"),
+    (PooledConnection, "make_request"),
     (PooledConnection, "ask"),
     (Attempt, "begin"),
     (Attempt, "break_off"),

@@ -298,7 +298,7 @@ def test_what_is_told_of_a_pool_is_asked_without_its_lock(
     state, held = Origin.state, []
 
     def ask(origin: Origin) -> dict[str, Any]:
-        held.append(pool._lock.locked())
+        held.append(pool._origins._lock.locked())
         return state(origin)
 
     monkeypatch.setattr(Origin, "state", ask)

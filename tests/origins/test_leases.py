@@ -26,7 +26,7 @@ def leased(pool: ConnectionPool) -> int:
 
 def origin_of(pool: ConnectionPool, server: Server) -> Origin:
     """Return the connections to a server, of which the pool has one already."""
-    [origin] = pool._origins.values()
+    [origin] = pool._origins._origins.values()
     assert str(origin.key) in server.url("")
     return origin
 
@@ -246,7 +246,7 @@ def test_under_load(make_pool: MakePool, serve: Serve, alpn: tuple[str, ...]):
         least = 0
         while not over.is_set():
             pool.close_idle()
-            for origin in list(pool._origins.values()):
+            for origin in list(pool._origins._origins.values()):
                 least = min([least, *(connection.leased for connection in list(origin._connections))])
             over.wait(0.002)
         return least

@@ -215,7 +215,7 @@ def test_an_idle_connection_that_nginx_has_closed(
     seen = url(nginx[name], "/seen")
     for _ in range(2):
         assert pool.fetch(seen, "POST", body=b"once").text == "POST|4|"
-        (origin,) = pool._origins.values()
+        (origin,) = pool._origins._origins.values()
         poller = select.poll()
         poller.register(origin._connections[0].sock, getattr(select, "POLLRDHUP", select.POLLHUP))
         assert poller.poll(PATIENCE * 1000), "nginx has not closed the connection"

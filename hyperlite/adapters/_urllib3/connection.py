@@ -29,7 +29,7 @@ from urllib3.util.timeout import Timeout
 from ...errors import MalformedResponse, RequestTimeout
 from ...fetching.task import Task
 from ...http1.head import Framing, HeadCutOff
-from ...messages.fields import Header, Pairs, asks_for_upgrade, credentials_of_connection
+from ...messages.fields import Header, asks_for_upgrade, credentials_of_connection
 from ...messages.replay import is_unprocessed
 from ...messages.response import HTTP20Response
 from ...messages.urls import URL
@@ -37,7 +37,7 @@ from ...net.proxy import Proxy
 from ...net.timeouts import checked_seconds
 from ...origins.bonds import Claim, goes_on
 from ...origins.connection import PooledConnection
-from ...origins.origin import Lease
+from ...origins.lease import Lease
 from .response import HTTP20Raw
 
 if TYPE_CHECKING:
@@ -316,14 +316,14 @@ class Borrowed:
                     failure = error
             if pause:
                 time.sleep(pause)
-        self._hyper.count_request()
+        self._hyper._origins.counters.requests += 1
         return raw
 
     def _pause(self, error: Exception, reused: bool, progress: bool) -> float | None:
         """Return the seconds to wait before another try, or None if there is to be none."""
         if self._task is None:
             self._task = self._new_task()
-        return self._hyper.retry(self._task, error, reused=reused, progress=progress)
+        return self._hyper._fetcher.retry(self._task, error, reused=reused, progress=progress)
 
     def _seconds(self) -> float | None:
         """Return how long the next step may last."""
@@ -381,19 +381,13 @@ class Borrowed:
         return self.pool.ConnectionCls(self.host, self.port)
 
     def _exchange(self, connection: PooledConnection) -> HTTP20Response:
-        timeout = self._seconds()
-        if connection.mux is not None and not self._chunked and isinstance(self._body, bytes | None):
-            request = connection.make_request(self._method, self._target, self._body, self._fields)
-            if not request.expects:
-                request.timeout = timeout
-                return connection.exchange(request)
-        return connection.converse(
+        return connection.ask(
             self._method,
             self._target,
             self._body,
-            Pairs(self._fields),
-            encode_chunked=self._chunked,
-            timeout=timeout,
+            self._fields,
+            timeout=self._seconds(),
+            chunked=self._chunked,
         )
 
     def _end(self, *, reusable: bool) -> None:

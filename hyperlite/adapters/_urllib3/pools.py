@@ -32,7 +32,7 @@ from ...net.contexts import is_stock
 from ...net.forking import watch
 from ...net.protocols import H2, Protocols
 from ...net.proxy import Proxy
-from ...origins.connection import Key
+from ...origins.key import Key
 from ...origins.origin import Origin
 from ...pool import ConnectionPool
 from .connection import Borrowed, encoded, request_fields
@@ -295,8 +295,8 @@ class Multiplexed(urllib3.HTTPConnectionPool):
             known = self._key = (context, via, key)
         if upgrades:
             choice = Protocols(self.beneath.protocols, secure=context is not None).insist_on_http1()
-            return pool.origin_of(known[2]._replace(protocols=choice))
-        return pool.origin_of(known[2])
+            return pool._origins.get(known[2]._replace(protocols=choice))
+        return pool._origins.get(known[2])
 
     def _context(self) -> Any:
         return None

@@ -1,0 +1,51 @@
+"""What sets the connections to one origin apart from those to another."""
+
+import ssl
+from typing import Any, NamedTuple
+
+from ..messages.urls import URL
+from ..net.contexts import trust_of
+from ..net.protocols import H2, HTTP11, Protocols
+from ..net.proxy import Proxy
+
+
+class Key(NamedTuple):
+    """All that must be the same for two requests to share a connection."""
+
+    scheme: str
+    host: str
+    port: int
+    proxy: Proxy | None
+    context: ssl.SSLContext | None  # by identity
+    verification: tuple[Any, ...]  # what can be changed on a context while connections stand
+    protocols: tuple[str, ...] | None = None  # that may be spoken, as the caller says
+
+    @classmethod
+    def of(
+        cls,
+        url: URL,
+        proxy: Proxy | None,
+        context: ssl.SSLContext | None,
+        *,
+        verified: bool = False,
+        protocols: tuple[str, ...] | None = None,
+    ) -> "Key":
+        """Return the key for a URL; for `verified` see `trust_of`, for `protocols` `checked_protocols()`.
+
+        Raises:
+            ValueError: HTTP/2 alone may be spoken, and an HTTP proxy is asked for an http:// URL.
+        """
+        if protocols == (H2,) and proxy is not None and proxy.scheme == url.scheme == "http":
+            raise ValueError(f'protocols=("h2",): {proxy!r} is asked for http:// URLs in HTTP/1.1')
+        verification = () if context is None else trust_of(context, verified=verified)
+        return cls(url.scheme, url.host, url.port, proxy, context, verification, protocols)
+
+    def choice(self) -> Protocols:
+        """Return what may be spoken: in cleartext HTTP/1.1, unless the caller knows that it is HTTP/2."""
+        secure = self.scheme == "https"
+        return Protocols(self.protocols if secure or self.protocols == (H2,) else (HTTP11,), secure=secure)
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        via = "" if self.proxy is None else f" by way of {self.proxy!r}"
+        return f"{self.scheme}://{host}:{self.port}{via}"

@@ -1,0 +1,133 @@
+"""A request's share of a connection, and the try that is made on it."""
+
+from collections import deque
+from collections.abc import Collection
+from typing import Protocol
+
+from ..errors import StreamReset
+from ..http2.connection import HTTP2Connection
+from ..net.forking import OwnLock
+from ..net.sockets import break_off
+from .bonds import Bond, Claim
+from .connection import PooledConnection
+
+
+class Lessor(Protocol):
+    """What connections are leased from; see `Origin`."""
+
+    has_bonds: bool
+    abandoned: "deque[Lease]"
+
+    def release(self, leases: "Collection[Lease]", *, reusable: bool = True) -> None:
+        """End leases."""
+
+    def settle(self, lease: "Lease", *, goes_on: bool) -> None:
+        """Take note of an answer to a request with credentials."""
+
+
+class Lease:
+    """One request's share of a connection: made and ended under the lock of its origin.
+
+    A lease ends once: by `end()`, by `Origin.release()`, or by the garbage collector.  Later ends do nothing,
+    so a connection's number of leases is exact whatever fails, and where.
+
+    Args:
+        origin: the connection is its.
+        connection: the connection.
+        claim: what the request asks of its connection, where credentials may authenticate it; or None.
+
+    Attributes:
+        connection: the connection; on HTTP/1.1 no other request has it meanwhile.
+        attempt: the attempt of a thread that must let go of the connection before the lease ends, or None.
+        over: it has ended; the origin's lock guards this.
+        bond: of the connection, where the request carries NTLM or Negotiate and has no answer yet; or None.
+    """
+
+    __slots__ = ("_origin", "attempt", "bond", "connection", "over")
+
+    def __init__(self, origin: Lessor, connection: PooledConnection, claim: Claim | None = None) -> None:
+        self.over = True  # as long as it does not count
+        self._origin = origin
+        self.connection = connection
+        self.attempt: Attempt | None = None
+        self.bond: Bond | None = None
+        if claim is not None and claim.carried:
+            self.bond = connection.bond = connection.bond or Bond(claim)
+            self.bond.begin(claim)
+            origin.has_bonds = True
+        connection.leased += 1
+        self.over = False
+
+    def end(self, *, reusable: bool = True) -> None:
+        """Give the connection back; nothing if that was done before.
+
+        Args:
+            reusable: the connection can take another request. An HTTP/2 connection that is open always can.
+        """
+        if self.attempt is not None:
+            self.attempt.end()
+        self._origin.release((self,), reusable=reusable)
+
+    def settle(self, *, goes_on: bool) -> None:
+        """Take note of an answer to a request with credentials: whether it wants a further message."""
+        self._origin.settle(self, goes_on=goes_on)
+
+    def abandon(self) -> None:
+        """End from a finalizer, which may run in the middle of anything and may not wait.
+
+        On HTTP/1.1 the rest of a response is still to come, so the connection takes no further request.
+        """
+        if not self.over:
+            self._origin.abandoned.append(self)
+
+    __del__ = abandon
+
+
+class Attempt:
+    """One request on a connection of its own, by a thread: so that another can end it."""
+
+    __slots__ = ("_answered", "_connection", "_lock", "_mux", "_over", "begun", "reused")
+
+    def __init__(self) -> None:
+        self.begun = False  # whether there is, or was, a connection
+        self.reused = False  # whether the connection had been used before
+        self._mux: HTTP2Connection | None = None
+        self._answered = 0
+        self._lock = OwnLock()
+        # -- guarded by _lock --
+        self._connection: PooledConnection | None = None
+        self._over = False
+
+    def begin(self, connection: "PooledConnection") -> None:
+        """Take note of the connection.
+
+        Raises:
+            StreamReset: the attempt was ended already.
+        """
+        self.begun = True
+        self.reused = connection.used
+        self._mux = connection.mux
+        self._answered = self._mux.answered if self._mux is not None else 0
+        with self._lock.own:
+            if self._over:
+                raise StreamReset("the request was cancelled")
+            self._connection = connection
+
+    @property
+    def progress(self) -> bool:
+        """Whether the connection has brought a response to any request since this one began; on HTTP/2."""
+        return self._mux is not None and self._mux.answered > self._answered
+
+    def end(self) -> None:
+        """Take note that the connection is about to be another's."""
+        with self._lock.own:
+            self._connection = None
+
+    def break_off(self) -> None:
+        """End it: on HTTP/1.1 at once; from a finalizer too, this does not wait."""
+        self._over = True
+        if not self._lock.own.locked():
+            with self._lock.own:  # not acquire(): see HTTP2Connection.abandon()
+                connection = self._connection
+                if connection is not None and connection.mux is None and connection.sock is not None:
+                    break_off(connection.sock)
