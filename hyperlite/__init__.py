@@ -36,7 +36,8 @@ if TYPE_CHECKING:
     from .fetching.response import FetchRequest, FetchResponse, Outcome
     from .installing import install
     from .pool import ConnectionPool
-    from .messages.response import HTTP20Push, HTTP20Response
+    from .messages.response import HTTP20Response
+    from .http2.push import HTTP20Push
     from .fetching.task import Retries
     from .net.trust import create_context
 
@@ -83,7 +84,7 @@ _ELSEWHERE = {
     "FetchRequest": "fetching.response",
     "FetchResponse": "fetching.response",
     "HTTP20Connection": "connection",
-    "HTTP20Push": "messages.response",
+    "HTTP20Push": "http2.push",
     "HTTP20Response": "messages.response",
     "Outcome": "fetching.response",
     "Retries": "fetching.task",

@@ -24,6 +24,7 @@ from .errors import NotHTTP1, NotHTTP2
 from .http1.head import no_status_line
 from .http2.connection import HTTP2Connection
 from .http2.engine import make_engine
+from .http2.stream import Stream
 from .messages.fields import authority
 from .messages.hosts import ascii_host_of_2003
 from .messages.response import HTTP20Response
@@ -47,6 +48,8 @@ def _signed_as(original: _F) -> Callable[[Callable[..., Any]], _F]:
 
 class HTTPResponse(HTTP20Response):
     """http.client's HTTPResponse, on HTTP/2 as on HTTP/1.1; see `HTTP20Response` for what is beyond it."""
+
+    _stream: Stream | None
 
     @_signed_as(stock.HTTPResponse.__init__)
     def __init__(

@@ -2,9 +2,8 @@
 
 from ..errors import BodyReset, ConnectionLost, IncompleteBody, MalformedBody, MalformedResponse, StreamReset
 from ..messages.body_file import ALL, BodyFile, incomplete
-from .connection import HTTP2Connection
 from .socket_facade import RawBody
-from .stream import Stream
+from .stream import Stream, StreamTransport
 
 
 class HTTP2Body(BodyFile):
@@ -15,7 +14,7 @@ class HTTP2Body(BodyFile):
         stream: on which it comes.
     """
 
-    def __init__(self, transport: HTTP2Connection, stream: Stream) -> None:
+    def __init__(self, transport: StreamTransport, stream: Stream) -> None:
         self._transport = transport
         self._stream = stream
         self._raw: RawBody | None = None  # once it was asked for

@@ -14,12 +14,15 @@ from collections.abc import Callable, Collection, Sequence
 from typing import Any, TypeVar
 
 from ..errors import ConnectionLost, HTTP2Error, RequestTimeout
+from ..messages.exchange import Promise
 from ..messages.replay import may_repeat
 from ..net.forking import watch
 from ..net.protocols import H2, Protocols
 from ..net.timeouts import soonest
+from .body import HTTP2Body
 from .ending import Ending, is_late, is_refused, overdue
 from .engine import Engine, with_trace, without_trace
+from .push import HTTP20Push
 from .socket_io import LOOKS
 from .stream import Stream
 from .streams import KEEPALIVE_IDLE, PING_TIMEOUT, Ping
@@ -390,6 +393,14 @@ class HTTP2Connection(Ending):
             self._wait(streams, attempt, timeout, "")
         except RequestTimeout:
             return
+
+    def open_body(self, stream: Stream) -> HTTP2Body:
+        """Return the body of a response, as the file that http.client reads from."""
+        return HTTP2Body(self, stream)
+
+    def promises(self, stream: Stream, response: Any) -> list[Promise]:
+        """Return what the peer has promised to answer unasked, for the caller who has this response."""
+        return [HTTP20Push(promised, response) for promised in stream.pushes or ()]
 
     def read(self, stream: Stream, limit: int) -> bytes:
         """Take up to `limit` bytes of a body, as soon as any are there; b"" at its end.

@@ -16,8 +16,7 @@ from typing import Any, NoReturn
 from ..errors import ConnectionLost
 from ..net.timeouts import checked_seconds
 from ..net.tls import context_of
-from .connection import HTTP2Connection
-from .stream import Stream
+from .stream import Stream, StreamTransport
 
 # What may be asked of the socket without disturbing the streams on it.
 _ATTRIBUTES = frozenset(
@@ -69,17 +68,17 @@ class SharedSocket:
     `makefile()` is open.
     """
 
-    def __init__(self, mux: HTTP2Connection) -> None:
-        self._mux = mux
+    def __init__(self, transport: StreamTransport) -> None:
+        self._transport = transport
         self._context: Any = None  # once it was asked for
 
     def settimeout(self, timeout: float | None) -> None:
         """Set the seconds that each blocking step of a request may last; None: no limit."""
-        self._mux.timeout = checked_seconds(timeout, "timeout")
+        self._transport.timeout = checked_seconds(timeout, "timeout")
 
     def gettimeout(self) -> float | None:
         """Return the seconds that each blocking step of a request may last."""
-        return self._mux.timeout
+        return self._transport.timeout
 
     @property
     def timeout(self) -> float | None:
@@ -98,7 +97,7 @@ class SharedSocket:
     def context(self) -> Any:
         """The context that the connection was made with, or one like it where that is shared."""
         if self._context is None:
-            self._context = context_of(self._mux.sock)
+            self._context = context_of(self._transport.sock)
         return self._context
 
     def shutdown(self, how: int, /) -> None:
@@ -111,13 +110,13 @@ class SharedSocket:
             OSError: EINVAL, for another number.
         """
         if only_writing(how):
-            self._mux.drain()
+            self._transport.drain()
         else:
-            self._mux.shut_down()
+            self._transport.shut_down()
 
     def close(self) -> None:
         """Close the connection when the last response is read."""
-        self._mux.drain()
+        self._transport.drain()
 
     def __enter__(self) -> Any:
         return self
@@ -129,23 +128,23 @@ class SharedSocket:
         if name in _REFUSED:
             return functools.partial(_refuse, name)
         if name in _ATTRIBUTES:
-            return self._mux.ask(operator.attrgetter(name))
-        if name in _METHODS and hasattr(type(self._mux.sock), name):
+            return self._transport.ask(operator.attrgetter(name))
+        if name in _METHODS and hasattr(type(self._transport.sock), name):
             return functools.partial(self._call, name)
         raise AttributeError(f"{name!r}: the socket of an HTTP/2 connection is shared by its streams")
 
     def _call(self, name: str, *args: Any, **options: Any) -> Any:
-        return self._mux.ask(operator.methodcaller(name, *args, **options))
+        return self._transport.ask(operator.methodcaller(name, *args, **options))
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} of {self._mux!r}>"
+        return f"<{type(self).__name__} of {self._transport!r}>"
 
 
 class ResponseSocket(SharedSocket):
     """The socket as `response.fp.raw._sock`: what it sets, or ends, is that response."""
 
-    def __init__(self, mux: HTTP2Connection, stream: Stream) -> None:
-        super().__init__(mux)
+    def __init__(self, transport: StreamTransport, stream: Stream) -> None:
+        super().__init__(transport)
         self._stream = stream
 
     def settimeout(self, timeout: float | None) -> None:
@@ -154,7 +153,7 @@ class ResponseSocket(SharedSocket):
 
     def gettimeout(self) -> float | None:
         """Return the seconds that each wait for more of the response may last."""
-        return self._mux.timeout_of(self._stream)
+        return self._transport.timeout_of(self._stream)
 
     def shutdown(self, how: int, /) -> None:
         """Give the response up: its stream is reset, and a thread that reads it gets a ConnectionLost.
@@ -164,8 +163,8 @@ class ResponseSocket(SharedSocket):
         """
         if not only_writing(how):
             error = ConnectionLost("the socket was shut down", stream_id=self._stream.stream_id)
-            self._mux.cancel(self._stream, error)
-            self._mux.rouse()
+            self._transport.cancel(self._stream, error)
+            self._transport.rouse()
 
     def close(self) -> None:
         """Do nothing: as in http.client, what is under way goes on until the response is closed."""
@@ -179,10 +178,10 @@ class RawBody(io.RawIOBase):
 
     mode = "rb"
 
-    def __init__(self, mux: HTTP2Connection, stream: Stream) -> None:
-        self._mux = mux
+    def __init__(self, transport: StreamTransport, stream: Stream) -> None:
+        self._transport = transport
         self._stream = stream
-        self._sock = ResponseSocket(mux, stream)
+        self._sock = ResponseSocket(transport, stream)
 
     def readable(self) -> bool:
         """Return true: a body can be read."""
@@ -191,11 +190,11 @@ class RawBody(io.RawIOBase):
     def readinto(self, buffer: Any, /) -> int:
         """Read what has come of the body, or wait for more; 0 at its end."""
         view = memoryview(buffer).cast("B")
-        return self._mux.read_into(self._stream, view) if len(view) else 0
+        return self._transport.read_into(self._stream, view) if len(view) else 0
 
     def fileno(self) -> int:
         """Return the descriptor of the socket, which other streams share."""
-        return self._mux.fileno()
+        return self._transport.fileno()
 
     @property
     def name(self) -> int:
@@ -207,7 +206,7 @@ class RawBody(io.RawIOBase):
         if not self.closed:
             super().close()
             if not self._stream.exhausted:
-                self._mux.drop(self._stream)
+                self._transport.drop(self._stream)
 
     def __del__(self) -> None:
         """Leave the stream to the response: closing here could wait, in the middle of anything."""

@@ -7,19 +7,60 @@ Rule: only `streams` and `connection` change a stream, and only under the lock. 
 lock is read after `complete` or `error` was set, when nothing changes any more.
 """
 
+import socket
 import threading
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from ..errors import HTTP2Error
 from ..messages.buffer import Buffer
-from ..messages.exchange import Exchange
+from ..messages.exchange import AnswerTransport, Exchange
 from ..messages.fields import Field
 from ..messages.request import Request
 from ..net.leader import Waiter
 
 if TYPE_CHECKING:
     from .connection import HTTP2Connection
+
+T = TypeVar("T")
+
+
+class StreamTransport(AnswerTransport["Stream"], Protocol):
+    """The connection of a stream: what those who read the stream, or hold its socket, ask of it."""
+
+    sock: socket.socket
+
+    def fileno(self) -> int:
+        """Return the socket's descriptor."""
+        ...
+
+    def ask(self, question: Callable[[Any], T], /) -> T:
+        """Ask the socket something, while no other thread is inside it."""
+        ...
+
+    def timeout_of(self, stream: "Stream", /) -> float | None:
+        """Return the seconds that each wait for a stream may last."""
+        ...
+
+    def read(self, stream: "Stream", limit: int, /) -> bytes:
+        """Take up to `limit` bytes of a body, as soon as any are there; b"" at its end."""
+        ...
+
+    def read_into(self, stream: "Stream", view: memoryview, /) -> int:
+        """Take as much of a body as is there and fits; 0 at its end."""
+        ...
+
+    def put_back(self, stream: "Stream", data: bytes, /) -> None:
+        """Undo a read: the bytes are the next to be read again."""
+        ...
+
+    def rouse(self) -> None:
+        """Have the thread that polls look again at what it waits for."""
+        ...
+
+    def shut_down(self) -> None:
+        """Break the connection off."""
+        ...
 
 
 class Stream:

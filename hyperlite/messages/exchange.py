@@ -6,8 +6,13 @@ either protocol is written for these, and imports neither class.
 """
 
 from collections.abc import Collection, Sequence
+from http.client import HTTPMessage
 from typing import Any, Protocol, TypeVar
 
+from ..errors import HTTP2Error
+from .body_file import BodyFile
+from .buffer import Buffer
+from .fields import Field
 from .request import Request
 
 E = TypeVar("E")
@@ -51,6 +56,43 @@ class Exchange(Protocol):
 
     def make_response(self, kind: Any) -> Any:
         """Return the response, whose head has arrived; `kind` is the class that the caller wants."""
+        ...
+
+
+class Answer(Exchange, Protocol):
+    """An exchange from which the response is read piece by piece: a stream of HTTP/2."""
+
+    status: int
+    """0 before the header block has come."""
+    length: int | None
+    """Bytes of the body; None: that was not announced."""
+    response_fields: Sequence[Field]
+    trailers: Sequence[Field]
+    inbox: Buffer
+    """What has come of the body and was not read."""
+    taken: int
+    """Bytes of the body that were read."""
+    complete: bool
+    """The whole response has come."""
+
+    @property
+    def informational(self) -> Sequence[tuple[int, Sequence[Field]]]:
+        """The 1xx responses: status and fields of each."""
+        ...
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether the whole body has come and was read."""
+        ...
+
+    @property
+    def pushes(self) -> "Sequence[Answer] | None":
+        """What the server answers unasked, and no caller has taken."""
+        ...
+
+    @property
+    def transport(self) -> "AnswerTransport[Any] | None":
+        """The connection on which the response comes."""
         ...
 
 
@@ -165,4 +207,50 @@ class Transport(Protocol[E]):
 
     def abandon_all(self) -> None:
         """Let go of the socket from a finalizer, where no caller can use the connection any more."""
+        ...
+
+
+class AnswerTransport(Transport[E], Protocol[E]):
+    """A connection that takes exchanges from which the response is read piece by piece."""
+
+    def open_body(self, answer: E, /) -> BodyFile:
+        """Return the body, as a file."""
+        ...
+
+    def read_rest(self, answer: E, /) -> bytes:
+        """Return what is left of a body that is complete."""
+        ...
+
+    def promises(self, answer: E, response: Any, /) -> "list[Promise]":
+        """Return what the server has promised to answer unasked, for the caller of this response."""
+        ...
+
+    def cancel(self, exchange: E, error: HTTP2Error | None = None, /) -> bool:
+        """End an exchange, for its reader too; false if it was over."""
+        ...
+
+    def drop(self, exchange: E, error: HTTP2Error | None = None, /) -> None:
+        """Give an exchange up. An `error` is what a further read of the body raises."""
+        ...
+
+    def abandon(self, exchange: E, /) -> None:
+        """Give an exchange up from a finalizer, which may not wait."""
+        ...
+
+
+class Promise(Protocol):
+    """A response that a server promised unasked; see `HTTP20Push`."""
+
+    method: str
+    scheme: str
+    authority: str
+    path: str
+    request_headers: HTTPMessage
+
+    def getresponse(self) -> Any:
+        """Return the promised response, an `HTTP20Response`, when its header block has arrived."""
+        ...
+
+    def cancel(self) -> None:
+        """Refuse the response."""
         ...

@@ -16,11 +16,9 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 from .. import stock
-from ..http2.body import HTTP2Body
-from ..http2.connection import HTTP2Connection
-from ..http2.stream import Stream
 from ..net.timeouts import soonest
 from .body_file import incomplete
+from .exchange import Answer, Promise
 from .fields import to_message
 from .spelling import spelled_message
 
@@ -85,17 +83,17 @@ class HTTP20Response(stock.HTTPResponse):
     will_close = False
     stream_id: int | None = None
     sock: socket.socket | None = None
-    _stream: Stream | None = None
+    _stream: Answer | None = None
 
     @classmethod
-    def from_stream(cls, stream: Stream, method: str) -> "HTTP20Response":
+    def from_stream(cls, stream: Answer, method: str) -> "HTTP20Response":
         """Return the response of a stream whose header block has arrived."""
         self = cls.__new__(cls)
         self._method = method  # type: ignore[attr-defined]  # http.client's own name; callers read it
         self._fill(stream)
         return self
 
-    def _fill(self, stream: Stream) -> None:
+    def _fill(self, stream: Answer) -> None:
         """Take over what the header block says, as http.client's `begin()` does."""
         self._stream = stream
         self.stream_id = stream.stream_id
@@ -111,7 +109,7 @@ class HTTP20Response(stock.HTTPResponse):
         """
         if self._stream is None or self._stream.transport is None:
             raise AttributeError("fp")
-        return HTTP2Body(self._stream.transport, self._stream)
+        return self._stream.transport.open_body(self._stream)
 
     @Lazy
     def code(self) -> int:
@@ -250,14 +248,14 @@ class HTTP20Response(stock.HTTPResponse):
         return [(status, spelled_message(fields)) for status, fields in seen]
 
     @property
-    def pushes(self) -> "list[HTTP20Push]":
+    def pushes(self) -> list[Promise]:
         """What the server promised to answer unasked, so far (RFC 9113 section 8.4), in its order.
 
         A promise comes before the part of the body that refers to it. Empty without `enable_push`, and on
         HTTP/1.1. What nobody has taken is refused when this response is closed before its end, or dropped.
         """
-        promised = self._stream.pushes if self._stream else ()
-        return [HTTP20Push(stream, self) for stream in promised or ()]
+        stream = self._stream
+        return stream.transport.promises(stream, self) if stream is not None and stream.transport else []
 
     def __repr__(self) -> str:
         if "status" not in vars(self):  # nor has it, perhaps, anything else: `__init__` may have failed
@@ -283,57 +281,3 @@ class HTTP20Response(stock.HTTPResponse):
             for pushed in stream.pushes:
                 if pushed.transport is not None:
                     pushed.transport.abandon(pushed)
-
-
-class HTTP20Push:
-    """A response that a server promised unasked (RFC 9113 section 8.4).
-
-    Attributes:
-        method, scheme, authority, path: of the request that it answers.
-        request_headers: that request's other header fields.
-    """
-
-    def __init__(self, stream: Stream, parent: HTTP20Response) -> None:
-        pseudo = {name: value.decode("latin-1") for name, value in stream.request.fields[:4]}
-        self._stream = stream
-        self._parent = parent  # which would otherwise refuse it when it is dropped
-        self.method = pseudo[b":method"]
-        self.scheme = pseudo[b":scheme"]
-        self.authority = pseudo[b":authority"]
-        self.path = pseudo[b":path"]
-        self.request_headers: http_client.HTTPMessage = to_message(stream.request.fields)
-
-    def getresponse(self) -> HTTP20Response:
-        """Return the promised response, when its header block has arrived.
-
-        Raises:
-            http.client.ResponseNotReady: it was taken, or cancelled.
-            RequestTimeout: nothing came within the timeout. HTTP2Error: the stream or the connection
-                failed.
-        """
-        stream, mux = self._stream, self._mux()
-        try:
-            mux.wait_head(stream)
-        except BaseException:
-            mux.cancel(stream)
-            raise
-        stream.pushed_to.remove(stream)
-        return type(self._parent).from_stream(stream, self.method)
-
-    def cancel(self) -> None:
-        """Refuse the response: its stream is reset.
-
-        Raises:
-            http.client.ResponseNotReady: it was taken, or cancelled.
-        """
-        mux = self._mux()
-        self._stream.pushed_to.remove(self._stream)
-        mux.drop(self._stream)
-
-    def _mux(self) -> HTTP2Connection:
-        if self._stream not in self._stream.pushed_to or self._stream.transport is None:
-            raise http_client.ResponseNotReady(f"the promised response to {self.path!r} was taken")
-        return self._stream.transport
-
-    def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self.method} {self.scheme}://{self.authority}{self.path}>"

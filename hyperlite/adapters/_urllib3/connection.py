@@ -264,11 +264,11 @@ class Borrowed:
         lease, raw = self._leased, self._raw
         if lease is None or raw is None:
             return
-        connection = lease.connection
-        if connection.mux is not None and raw._stream is not None:
-            connection.mux.cancel(raw._stream)
-        elif connection.sock is not None:
-            connection.sock.shutdown(how)
+        stream = raw._stream
+        if stream is not None and stream.transport is not None:
+            stream.transport.cancel(stream)
+        elif lease.connection.sock is not None:
+            lease.connection.sock.shutdown(how)
 
     # -- beneath ------------------------------------------------------------------------------------
 
