@@ -25,9 +25,9 @@ from typing import Any
 
 from . import stock
 from .errors import HTTP2Error, RequestTimeout
-from .http2.connection import MAX_BUFFERED
 from .http2.engine import MAX_HEADER_LIST
-from .http2.streams import KEEPALIVE_IDLE, PING_TIMEOUT
+from .http2.liveness import KEEPALIVE_IDLE, PING_TIMEOUT
+from .http2.unread import MAX_BUFFERED
 from .messages.exchange import Exchange, Transport
 from .messages.fields import authority
 from .messages.replay import begin_again, for_all_tries, may_replay, pause

@@ -19,7 +19,7 @@ from .fetching.hop import Fetcher
 from .fetching.proxy_rules import Proxies, rules
 from .fetching.response import FetchResponse, Outcome
 from .fetching.task import Options, Retries, limits, make_task
-from .http2.streams import KEEPALIVE_IDLE, PING_TIMEOUT
+from .http2.liveness import KEEPALIVE_IDLE, PING_TIMEOUT
 from .messages.fields import Header
 from .net.protocols import checked_protocols
 from .net.timeouts import checked_seconds

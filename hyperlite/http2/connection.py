@@ -22,16 +22,16 @@ from ..net.timeouts import soonest
 from .body import HTTP2Body
 from .ending import Ending, is_late, is_refused, overdue
 from .engine import Engine, with_trace, without_trace
+from .liveness import KEEPALIVE_IDLE, PING_TIMEOUT
 from .push import HTTP20Push
 from .socket_io import LOOKS
 from .stream import Stream
-from .streams import KEEPALIVE_IDLE, PING_TIMEOUT, Ping
+from .streams import Ping
+from .unread import MAX_BUFFERED
 
 T = TypeVar("T")
 Taken = TypeVar("Taken", bytes, int)
 
-# Unread data to be taken beyond the stream windows, where progress needs it.
-MAX_BUFFERED = 64 << 20
 # Seconds to wait for 100 Continue before the body is sent all the same. curl waits 1 s.
 EXPECT_WAIT = 1.0
 
@@ -306,7 +306,8 @@ class HTTP2Connection(Ending):
         attempt: Callable[[], T | None],
         complaint: str,
         limit: float | None = None,
-        silence: float = 0.0,
+        *,
+        shared: bool = False,
     ) -> T:
         """Wait for something to happen on one stream, for as long as its request allows, and `limit`.
 
@@ -315,14 +316,14 @@ class HTTP2Connection(Ending):
             attempt: called under the lock; returns None if it is too early.
             complaint: what to say when the time is over.
             limit: seconds, or None.
-            silence: seconds of the request's timeout that are over already: see `_silence`.
+            shared: what other threads have polled in vain counts too: see `liveness`.
         """
         request = stream.request
         timeout = self.timeout_of(stream)
         timeout = soonest(timeout, limit)
         patience = timeout
-        if silence and timeout is not None:
-            patience = max(0.0, timeout - silence)
+        if shared and timeout is not None and stream.wire_id:
+            patience = max(0.0, timeout - self._liveness.silence(stream.told))
         if request.deadline is not None:
             left = max(0.0, request.deadline - time.monotonic())
             if patience is None or left < patience:
@@ -331,7 +332,7 @@ class HTTP2Connection(Ending):
             return self._wait((stream,), attempt, patience, complaint)
         except RequestTimeout as error:
             if limit is None and timeout is not None:
-                stream.told = self._waited
+                stream.told = self._liveness.waited
                 self.distrust(timeout)
             if is_late(stream):
                 late = overdue(stream, complaint)
@@ -342,18 +343,6 @@ class HTTP2Connection(Ending):
                 raise RequestTimeout(complaint, stream_id=stream.stream_id) from error
             raise
 
-    def _silence(self, stream: Stream) -> float:
-        """Return for how long an answer to a stream has been polled for in vain, whichever thread did it.
-
-        A connection that has died costs one timeout, and not one for each response that is waited for in
-        turn. Only polling counts, and only since something last moved, in either direction: a thread that
-        comes late has missed nothing. What the stream has had a timeout for does not count again.
-        """
-        waited = self._waited
-        if not stream.wire_id:
-            return 0.0
-        return waited - stream.told if stream.told <= waited else waited
-
     def wait_head(self, stream: Stream) -> bool:
         """Wait for a response's header block; false if the stream was moved to another mux meanwhile.
 
@@ -363,9 +352,7 @@ class HTTP2Connection(Ending):
         if stream.status:
             return True
         attempt = functools.partial(self._head_locked, stream)
-        return self._wait_for(
-            stream, attempt, "no response came", silence=self._waited and self._silence(stream)
-        )
+        return self._wait_for(stream, attempt, "no response came", shared=True)
 
     def _head_locked(self, stream: Stream) -> bool | None:
         if stream.status:
@@ -472,7 +459,10 @@ class HTTP2Connection(Ending):
         if taken is None:
             attempt = functools.partial(self._read_locked, stream, take)
             taken = self._wait_for(
-                stream, attempt, "no more of the body came", silence=self._waited and self._silence(stream)
+                stream,
+                attempt,
+                "no more of the body came",
+                shared=True,
             )
         return taken
 
@@ -493,10 +483,7 @@ class HTTP2Connection(Ending):
                     self._lose_locked(stream)
                 return
             stream.inbox.put_back(data)
-            stream.taken -= len(data)
-            stream.advanced += len(data)
-            self._advanced += len(data)
-            self._unread += len(data)
+            self._unread.put_back(stream, len(data))
 
     def ping(self, timeout: float | None) -> float:
         """Send PING and wait for its acknowledgement; returns the round-trip time in seconds.

@@ -13,10 +13,6 @@ from ..net.tls import session_of
 from .receive import Arrivals
 from .stream import Stream
 
-# Seconds of silence that say nothing of a connection: a healthy server may take as long to answer, and
-# short waits for what may not come (long polls) would cost a connection each. okhttp gives a PING 1 s.
-SHORT_SILENCE = 0.5
-
 
 class Ending(Arrivals):
     """The streams of a connection, and the ends that their callers put to them."""
@@ -54,15 +50,9 @@ class Ending(Arrivals):
         return self.timeout if timeout is UNSET else timeout
 
     def distrust(self, waited: float) -> None:
-        """After a time-out: a connection on which hardly anything moved takes no further requests.
-
-        It may be dead, or a byte may drip from it now and then; the next request would wait for nothing
-        too.  What it still has under way it may finish.  Silence counts from the first request that was
-        left without an answer, so many short waits come to as much as a long one.
-        """
+        """After a timeout: a silent connection takes no further requests, and finishes what is under way."""
         with self._aftermath, self._lock:
-            silence = time.monotonic() - max(self._moved, self._asked)
-            silent = silence > max(waited / 2, SHORT_SILENCE)
+            silent = self._liveness.is_silent(time.monotonic(), waited)
             if silent and not self._draining and self._closed is None:
                 self._draining = True
                 error = ConnectionLost("a request timed out on a silent connection", retry_safe=True)

@@ -53,8 +53,7 @@ class Arrivals(Slots):
     def _consume_locked(self, data: bytes) -> None:
         events = self._engine.receive(data)
         if events:
-            self._moved = self._stirred = self._heard
-            self._waited = 0.0
+            self._liveness.answered()
         if events and isinstance(events[-1], ConnectionFailed):
             self._draining = True
             self._refuse_queue_locked(_failure(events[-1]))  # nothing may be started by what came before it
@@ -100,7 +99,7 @@ class Arrivals(Slots):
         if stream := self._streams.get(event.wire_id):
             if event.data:
                 stream.inbox.put(event.data)
-                self._unread += len(event.data)
+                self._unread.total += len(event.data)
             if event.end_stream:
                 self._complete_locked(stream)
             elif stream.waiters:
@@ -114,7 +113,7 @@ class Arrivals(Slots):
     def _on_push(self, event: PushPromised) -> None:
         parent = self._streams.get(event.wire_id)
         authority = dict(event.fields)[b":authority"]
-        too_much = parent and (len(parent.pushes or ()) >= MAX_UNTAKEN or self._unread > self._max_buffered)
+        too_much = parent and (len(parent.pushes or ()) >= MAX_UNTAKEN or self._unread.is_full)
         if parent is None or too_much or authority != dict(parent.request.fields)[b":authority"]:
             # Nobody is interested any more; or it is not the server's to answer (RFC 9113 section 8.4).
             self._engine.reset(event.promised_id, ErrorCode.REFUSED_STREAM)

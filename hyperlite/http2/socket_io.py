@@ -38,6 +38,7 @@ from ..net.leader import TRY_AGAIN, Awaited, Baton, Job
 from ..net.sockets import Remains, Watch, wait_for
 from ..net.timeouts import soonest
 from ..net.tls import Session, session_of
+from .liveness import Liveness
 
 T = TypeVar("T")
 
@@ -85,7 +86,7 @@ class Aftermath:
 class Link(ABC):
     """A non-blocking socket, its lock, its unwritten bytes and its waiting threads."""
 
-    def __init__(self, sock: socket.socket, timeout: float | None) -> None:
+    def __init__(self, sock: socket.socket, timeout: float | None, liveness: Liveness) -> None:
         sock.setblocking(False)
         self.sock = sock
         self.timeout = timeout
@@ -103,12 +104,7 @@ class Link(ABC):
         self._corked = False  # the kernel gathers what is written
         self._abandoned: deque[Any] = deque()  # streams that finalizers have left: see Aftermath
         self._dry = False  # there was nothing to receive: who wants more polls first
-        # -- guarded by _lock: is the peer alive --
-        self._heard = time.monotonic()  # when it last said something
-        self._quiet = 0.0  # seconds of polling in which nothing came, since then or since the last request
-        self._waited = 0.0  # seconds of polling in which nothing of use came, since something last moved
-        self._stirred = self._heard  # when that was, if a thread was polling then
-        self._grace: float | None = None  # seconds of polling in which it must say something
+        self._liveness = liveness
         self._write_error: OSError | None = None
         self._closed: HTTP2Error | None = None  # why
         self._busy = False
@@ -230,13 +226,13 @@ class Link(ABC):
     @property
     def grace(self) -> float | None:
         """Seconds of polling in which the peer must say something, where a sign of life is waited for."""
-        return self._grace
+        return self._liveness.grace
 
     def unheard(self, seconds: float) -> None:
         """Take note that the socket was polled for so long from outside, and nothing came."""
         with self._aftermath, self._lock:
-            if self._grace is not None and self._closed is None:
-                self._use_up_grace_locked(seconds)
+            if self._closed is None and self._liveness.unheard(seconds):
+                self._unresponsive_locked()
 
     def pump(self, *, receive: bool = True) -> None:
         """Receive what has come, unless that is to wait, and send what can be sent; waits for nothing."""
@@ -289,7 +285,7 @@ class Link(ABC):
                 self._watched |= write
             if self._abandoned or self._detached:  # see Aftermath; the rest is followed by one
                 self._settle()
-            grace = self._grace if read else None
+            grace = self._liveness.grace if read else None
             timeout = soonest(soonest(timeout, silence), grace)
             start = time.monotonic()
             if read and not write:
@@ -302,7 +298,7 @@ class Link(ABC):
                 if polling and read:
                     self._polled_locked(start, ready, asked=grace is not None)
                     if write and ready:  # what was sent may be taken only now
-                        self._stir_locked()
+                        self._liveness.stir(time.monotonic())
                 if write:
                     self._watched = False
                 if self._closed is not None or self._detached:
@@ -317,31 +313,11 @@ class Link(ABC):
     def _polled_locked(self, start: float, ready: bool, *, asked: bool) -> None:
         """Take note of a poll: when it began, whether anything came, whether a PING was under way."""
         now = time.monotonic()
-        waited = now - start
-        self._waited += waited if self._stirred < start else now - self._stirred
         self._dry = not ready
-        if not ready:
-            self._quiet += waited
-            if asked and self._grace is not None:
-                self._use_up_grace_locked(waited)
-        if waited > PAUSE:
-            self._paused_locked()
-
-    def _stir_locked(self) -> None:
-        """Take note that something moved: an answer can be expected from now on, and no earlier."""
-        self._waited = 0.0
-        if self._pollers:  # or else all of the next poll counts
-            self._stirred = time.monotonic()
-
-    def _use_up_grace_locked(self, seconds: float) -> None:
-        """Take note of a poll in which the peer, which has been asked for a sign of life, said nothing.
-
-        Only polling counts: a program that does something else for a minute has not heard the answer.
-        """
-        assert self._grace is not None
-        self._grace -= seconds
-        if self._grace <= 0:
+        if self._liveness.polled(start, now, came=ready, challenged=asked):
             self._unresponsive_locked()
+        if now - start > PAUSE:
+            self._paused_locked()
 
     def _linger(self) -> None:
         """Stay until what we left behind is written, if the one who reads does not know of it."""
@@ -464,9 +440,7 @@ class Link(ABC):
         except OSError as error:
             ended, cause = True, error
         if pieces:
-            self._heard = time.monotonic()
-            self._quiet = 0.0
-            self._grace = None
+            self._liveness.received(time.monotonic())
             self._consume_locked(pieces[0] if len(pieces) == 1 else b"".join(pieces))
         self._busy = False
         if ended:

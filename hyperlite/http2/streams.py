@@ -10,13 +10,11 @@ callers may ask for `mux.py`'s; this is what goes on between them, all of it und
 - A body to be sent is made into frames when the peer's windows and the socket have room for them.
 """
 
-import math
 import socket
 import threading
 import time
 from collections import deque
 from collections.abc import Collection, Container
-from typing import cast
 
 from ..errors import (
     BufferLimitExceeded,
@@ -32,8 +30,10 @@ from ..net.protocols import Protocols
 from .engine import Engine
 from .engine.events import GoAwayReceived
 from .engine.windows import STREAM_WINDOW
+from .liveness import Liveness
 from .socket_io import Link
 from .stream import Stream
+from .unread import Unread
 
 # How much of the requests' bodies is made into frames ahead of the socket.
 WRITE_AHEAD = 256 << 10
@@ -43,14 +43,6 @@ SMALL_BODY = 16 << 10
 RECORD = 16 << 10
 # What one stream writes before the next one has its turn.
 BODY_TURN = 64 << 10
-# Seconds after which an idle connection is no longer taken for alive unasked: a NAT or a load balancer
-# may have forgotten it, and says nothing. okhttp pings an idle one after 1 s, Go after 15 if told to.
-KEEPALIVE_IDLE = 30.0
-# Seconds of waiting for the answer. Go waits 15 s.
-PING_TIMEOUT = 5.0
-# Seconds of polling, in which nothing comes, after which an answer that is waited for may be one that the
-# server holds back until others are read. Longer than most answers take: slowness need not cost memory.
-STALLED = 0.5
 # The payload of that PING; those of `ping()` are numbers.
 _SIGN_OF_LIFE = b"alive?\0\0"
 
@@ -79,28 +71,21 @@ class Slots(Link):
         ping_timeout: float,
         protocols: Protocols | None,
     ) -> None:
-        super().__init__(sock, timeout)
+        super().__init__(sock, timeout, Liveness(time.monotonic(), keepalive_idle, ping_timeout))
         self._protocols = protocols
         self._engine = engine
-        self._max_buffered = max_buffered
-        self._keepalive_idle = math.inf if keepalive_idle is None else keepalive_idle
-        self._ping_timeout = ping_timeout
         # -- guarded by _lock --
         self._streams: dict[int, Stream] = {}  # by wire id: those that hold a slot
         self._pushed = 0  # of these, those that the server has opened: they take no slot
         self._queue: deque[Stream] = deque()  # those that wait for one
         self._senders: dict[int, Stream] = {}  # those with a body still to be sent
-        self._unread = 0  # bytes in all inboxes
-        self._advanced = 0  # of which were credited before they were read
+        self._unread = Unread(max_buffered)
         self._pings: dict[bytes, Ping] = {}  # by payload
         self._pinged = 0
         self.answered = 0  # responses that have come
         self._refused = 0  # requests that were refused one after the other
         self._refused_since = 0  # how many responses had come by then
         self._refused_at = 0  # how many bytes were written by then
-        self._stalled = -1  # how many of them had come when the server was last seen to hold one back
-        self._moved = self._heard  # when something last came that was of use
-        self._asked = 0.0  # when the first request went out after that
         self._greeted = False  # the peer's SETTINGS have come
         self._going_away: GoAwayReceived | None = None
         self._draining = False  # takes no further requests, and closes when the last stream is over
@@ -126,17 +111,18 @@ class Slots(Link):
         if not queue or self._closed is not None:
             return
         free = engine.max_concurrent_streams - len(self._streams) + self._pushed
-        if free > 0 and self._grace is None and time.monotonic() - self._heard > self._keepalive_idle:
+        now = time.monotonic()
+        if free > 0 and self._liveness.is_doubtful(now):
             self._ask_for_life_locked()
         while queue and free > 0 and not engine.exhausted:
-            if self._unread <= self._max_buffered:
-                self._start_locked(queue.popleft())
+            if not self._unread.is_full:
+                self._start_locked(queue.popleft(), now)
             else:
                 wanted = next((stream for stream in queue if stream.wanted), None)
                 if wanted is None:
                     return
                 queue.remove(wanted)
-                self._start_locked(wanted)
+                self._start_locked(wanted, now)
             free -= 1
         if queue and engine.exhausted:
             self._draining = True
@@ -147,13 +133,10 @@ class Slots(Link):
         busy, self._busy = self._busy, True
         self._engine.ping(_SIGN_OF_LIFE)
         self._busy = busy
-        self._grace = self._ping_timeout
+        self._liveness.challenge()
 
-    def _start_locked(self, stream: Stream) -> None:
-        if self._asked < self._moved:
-            self._asked = time.monotonic()
-        self._quiet = 0.0
-        self._stir_locked()
+    def _start_locked(self, stream: Stream, now: float) -> None:
+        self._liveness.request(now)
         stream.written_at = self._written
         request = stream.request
         engine = self._engine
@@ -180,15 +163,9 @@ class Slots(Link):
 
     def _taken_locked(self, stream: Stream, size: int) -> None:
         """Take note that so much of a body was read."""
-        stream.taken += size
-        self._unread -= size
-        prepaid = 0
-        if stream.advanced:
-            prepaid = min(size, stream.advanced)
-            stream.advanced -= prepaid
-            self._advanced -= prepaid
-        if size > prepaid and not stream.complete and stream.wire_id in self._streams:
-            self._credit_locked(stream, size - prepaid)
+        due = self._unread.take(stream, size)
+        if due and not stream.complete and stream.wire_id in self._streams:
+            self._credit_locked(stream, due)
             self._push_locked()
         if self._queue:
             self._start_queued_locked()
@@ -221,10 +198,7 @@ class Slots(Link):
         self._cancel_locked(stream, None)
         if stream.inbox.size:
             self._lose_locked(stream)
-            self._unread -= stream.inbox.size
-            self._advanced -= stream.advanced
-            stream.advanced = 0
-            stream.inbox.clear()
+            self._unread.discard(stream)
         for pushed in stream.pushes or ():
             self._drop_locked(pushed)
         stream.pushes = None
@@ -238,7 +212,7 @@ class Slots(Link):
 
     def _credit_locked(self, stream: Stream, size: int) -> None:
         if self._engine.window_left(stream.wire_id) < STREAM_WINDOW // 2:
-            self._stir_locked()  # or else the peer could have sent without it, and did not
+            self._liveness.stir(time.monotonic())  # or else the peer could have sent without it, and did not
         busy, self._busy = self._busy, True
         self._engine.credit(stream.wire_id, size)
         self._busy = busy
@@ -273,62 +247,28 @@ class Slots(Link):
             self._baton.wake(stream)
 
     def _relieve_locked(self, waiting: Collection[Awaited]) -> float | None:
-        """Give credit for unread data where a wait depends on it; returns when to look again, if at all.
-
-        A stream that waits for a slot waits for its siblings to end, and one that waits to send may
-        wait for the peer to get rid of an answer; both may need credit that only a reader would
-        give.  So unread data beyond the windows is taken, up to `max_buffered` bytes.  Where the
-        thread that waits is the one who should have read, it would wait for itself for ever: error.
-
-        A request that was sent can depend on its siblings as well: Apache begins with six workers for a
-        connection, and each of them waits for the window of what it sends.  That shows by silence alone.
+        """Give credit for unread bytes where a wait depends on it: see `unread`.
 
         Returns:
-            The seconds of silence that are missing for that; None if they would change nothing.
+            The seconds of silence that are missing for that; None if there is nothing to be done later.
+
+        Raises:
+            BufferLimitExceeded: the thread would wait for itself.
         """
-        # What lies unread of a window that is full: all but what was read and is not credited yet.
-        much = self._unread - self._advanced >= STREAM_WINDOW // 2
-        unanswered = False
-        for one in waiting:
-            if not isinstance(one, Stream):
-                return None
-            if one.wire_id and one.outgoing is None:
-                if one.status or not much:
-                    return None
-                unanswered = True
-        if unanswered and self._stalled != self.answered:
-            if not any(map(self._is_held_up_locked, self._streams.values())):
-                return None
-            if self._quiet < STALLED:
-                return STALLED - self._quiet
-            self._stalled = self.answered
-        streams = cast("Collection[Stream]", waiting)
-        me = threading.get_ident()
-        deadlocked = bool(self._streams) and not any(stream.wire_id for stream in streams)
-        for sibling in self._streams.values():
-            held = sibling.inbox.size - sibling.advanced
-            if held > 0 and not sibling.waiters and self._advanced + held <= self._max_buffered:
-                sibling.advanced += held
-                self._advanced += held
-                self._credit_locked(sibling, held)
-            if self._engine.window_left(sibling.wire_id) > 0 or sibling.thread != me or sibling.waiters:
-                deadlocked = False
+        unread, streams, window_left = self._unread, self._streams.values(), self._engine.window_left
+        patience = unread.patience(waiting, streams, window_left, self.answered, self._liveness.quiet)
+        if patience != 0:
+            return patience
+        for stream in streams:
+            if size := unread.advance(stream):
+                self._credit_locked(stream, size)
         self._push_locked()
-        if deadlocked:
+        if unread.is_deadlocked(waiting, streams, window_left, threading.get_ident()):
             raise BufferLimitExceeded(
-                f"{self._unread} bytes lie unread on {len(self._streams)} streams, and no other can go on "
-                f"before they are read: read them first, or pass max_buffered above {self._max_buffered}"
+                f"{unread.total} bytes lie unread on {len(streams)} streams, and no other can go on "
+                f"before they are read: read them first, or pass max_buffered above {unread.max_buffered}"
             )
         return None
-
-    def _is_held_up_locked(self, stream: Stream) -> bool:
-        """Tell whether a server can send no more of a response, because nobody reads it."""
-        held = stream.inbox.size - stream.advanced
-        return (
-            0 < held <= self._max_buffered - self._advanced
-            and not stream.waiters
-            and self._engine.window_left(stream.wire_id) <= 0
-        )
 
     # -- under the lock: the connection -----------------------------------------------------------
 
@@ -358,7 +298,7 @@ class Slots(Link):
             last = stream.outgoing_last and len(turn) == len(outgoing)
             sent = self._engine.send(wire_id, turn, end_stream=last and not trailers)
             ahead += sent
-            self._stir_locked()
+            self._liveness.stir(time.monotonic())
             if sent < len(outgoing):
                 stream.outgoing = outgoing[sent:]
                 if sent:  # the others have their turn first
@@ -388,7 +328,8 @@ class Slots(Link):
 
     def _unresponsive_locked(self) -> None:
         self._shut_locked(
-            ConnectionLost(f"no answer to a PING within {self._ping_timeout:g} s"), repeat=SAFE_TO_REPEAT
+            ConnectionLost(f"no answer to a PING within {self._liveness.ping_timeout:g} s"),
+            repeat=SAFE_TO_REPEAT,
         )
 
     def _shut_locked(self, error: HTTP2Error, repeat: Container[str] = ()) -> None:

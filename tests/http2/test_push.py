@@ -116,7 +116,7 @@ class TestPush:
         response = task.result()
         assert (response.read(), response.pushes) == (b"page", [])
         assert not conn._transport._streams
-        assert not conn._transport._unread
+        assert not conn._transport._unread.total
 
     def test_the_server_may_leave_when_it_has_come(self, peer: Peer, conn: CONN) -> None:
         """GOAWAY names the last of our streams (RFC 9113 section 6.8): of its own it says nothing."""
@@ -213,7 +213,7 @@ class TestPush:
         response = conn.getresponse(stream_id)
         response.read()
         assert len(response.pushes) == 100
-        assert conn._transport._unread == 100 * len(b"style")
+        assert conn._transport._unread.total == 100 * len(b"style")
         conn.close()
 
     def test_nor_too_much_of_them(self, peer: Peer) -> None:
@@ -226,7 +226,7 @@ class TestPush:
         response = conn.getresponse(stream_id)
         response.read()
         assert len(response.pushes) == 2
-        assert conn._transport._unread == 1200
+        assert conn._transport._unread.total == 1200
         conn.close()
 
     @pytest.mark.parametrize("number", [3, 4])

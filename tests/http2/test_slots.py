@@ -8,7 +8,7 @@ from hyperframe.frame import HeadersFrame, RstStreamFrame, WindowUpdateFrame
 
 import hyperlite
 from hyperlite.errors import BufferLimitExceeded, ErrorCode, MalformedResponse, StreamReset
-from hyperlite.http2 import streams as slots
+from hyperlite.http2 import unread
 from hyperlite.http2.engine.windows import STREAM_WINDOW
 from tests.peer import Peer
 
@@ -265,7 +265,7 @@ class TestProgress:
         self, peer: Peer, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """So does Apache, which begins with six workers for a connection."""
-        monkeypatch.setattr(slots, "STALLED", 0.01)
+        monkeypatch.setattr(unread, "STALLED", 0.01)
         conn = peer.connect(max_buffered=2 * STREAM_WINDOW)
         first = begin(peer, conn)
         second, third = conn.request("GET", "/2"), conn.request("GET", "/3")

@@ -61,7 +61,7 @@ class TestComplete:
         mux.put_back(stream, ahead)
         with pytest.raises(StreamReset, match="cancelled"):
             mux.read(stream, 100)
-        assert (mux._unread, mux._advanced) == (0, 0)
+        assert (mux._unread.total, mux._unread.advanced) == (0, 0)
 
     @pytest.mark.parametrize("error", [None, RequestTimeout("too late")])
     def test_cancelling_it_changes_nothing(
@@ -74,7 +74,7 @@ class TestComplete:
         mux.cancel(stream, error)
         assert (stream.complete, stream.error) == (True, None)
         assert conn.getresponse(stream_id).read() == b"whole"
-        assert mux._unread == 0
+        assert mux._unread.total == 0
 
     def test_a_timeout_of_fetch_many_that_comes_too_late(self, overtaken: Any) -> None:
         certified = certificates()
@@ -123,7 +123,7 @@ class TestComplete:
         assert not stream.complete
         with pytest.raises(StreamReset, match="cancelled"):
             response.read()
-        assert (mux._unread, mux._advanced) == (0, 0)
+        assert (mux._unread.total, mux._unread.advanced) == (0, 0)
 
     def test_given_up_after_its_end_it_is_still_complete(self, peer: Peer, conn: CONN) -> None:
         stream_id = begin(peer, conn)
@@ -151,7 +151,7 @@ class TestCancelled:
                 response.read1()
         assert peer.want(RstStreamFrame, 1).error_code == ErrorCode.CANCEL
         response.close()
-        assert (mux._unread, mux._advanced) == (0, 0)
+        assert (mux._unread.total, mux._unread.advanced) == (0, 0)
 
     def test_the_body_is_incomplete_when_its_deadline_is_over(self, peer: Peer) -> None:
         conn = peer.connect(deadline=0.05)
@@ -175,7 +175,7 @@ class TestCancelled:
         taken = mux.read(stream, 4)
         response.close()
         mux.put_back(stream, taken)
-        assert (stream.inbox.size, mux._unread, mux._advanced) == (0, 0, 0)
+        assert (stream.inbox.size, mux._unread.total, mux._unread.advanced) == (0, 0, 0)
 
 
 class TestAccounts:
@@ -187,7 +187,7 @@ class TestAccounts:
         peer.send_headers(1)
         peer.send_data(1, b"unread", end_stream=end == "complete")
         mux, stream = mux_of(conn), conn._pending[stream_id]
-        pump_until(mux, lambda: mux._unread)
+        pump_until(mux, lambda: mux._unread.total)
         if end == "rst":
             peer.rst(1, ErrorCode.INTERNAL_ERROR)
             pump_until(mux, lambda: stream.error)
@@ -199,7 +199,7 @@ class TestAccounts:
         else:
             pump_until(mux, lambda: stream.complete)
             conn.cancel(stream_id)
-        assert mux._unread == 0
+        assert mux._unread.total == 0
 
     def test_of_what_fetch_many_gave_up(self) -> None:
         certified = certificates()
@@ -219,7 +219,7 @@ class TestAccounts:
             assert all(isinstance(outcome.error, StreamReset) for outcome in task.result())
             (origin,) = pool._origins._origins.values()
             (connection,) = origin._connections
-            assert connection.mux._unread == 0
+            assert connection.mux._unread.total == 0
 
     def test_what_waited_for_it_is_started(self, peer: Peer) -> None:
         conn = peer.connect(max_buffered=1000)

@@ -13,7 +13,7 @@ import pytest
 from hyperframe.frame import HeadersFrame, RstStreamFrame, WindowUpdateFrame
 
 import hyperlite
-import hyperlite.http2.ending
+import hyperlite.http2.liveness
 from hyperlite.errors import ErrorCode, RequestTimeout
 from hyperlite.http2.engine.windows import STREAM_WINDOW
 from hyperlite.http2.stream import Stream
@@ -97,7 +97,7 @@ class TestHeaders:
     def test_a_queued_request_times_out_too(
         self, peer: Peer, conn: CONN, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(hyperlite.http2.ending, "SHORT_SILENCE", 0.0)
+        monkeypatch.setattr(hyperlite.http2.liveness, "SHORT_SILENCE", 0.0)
         acquaint(peer, conn, max_concurrent_streams=1)
         ids = [conn.request("GET", "/1"), conn.request("GET", "/2")]
         peer.want(HeadersFrame, 3)

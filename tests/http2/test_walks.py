@@ -143,8 +143,8 @@ class Walk:
 
     def check(self) -> None:
         mux = self.mux
-        assert mux._unread == sum(stream.inbox.size for stream in self.streams)
-        assert mux._advanced == sum(stream.advanced for stream in self.streams)
+        assert mux._unread.total == sum(stream.inbox.size for stream in self.streams)
+        assert mux._unread.advanced == sum(stream.advanced for stream in self.streams)
         assert not mux._abandoned
         assert not mux._busy
         assert not mux._baton.held
@@ -165,7 +165,7 @@ class Walk:
             self.mux.drop(stream)
         self.mux.drain()
         self.check()
-        assert (self.mux.counts, self.mux._unread, self.mux._advanced) == ((0, 0), 0, 0)
+        assert (self.mux.counts, self.mux._unread.total, self.mux._unread.advanced) == ((0, 0), 0, 0)
         assert self.mux.closed
         assert self.mux.fileno() == -1
         self.peer.close()
