@@ -13,7 +13,7 @@ from requests.adapters import HTTPAdapter
 from urllib3.util import Retry
 
 from hyperlite.adapters._urllib3 import pools
-from hyperlite.adapters._urllib3 import response as raw
+from hyperlite.adapters._urllib3 import response as urllib3_response
 from hyperlite.adapters.requests import HTTP20Adapter
 from hyperlite.testing.server import Request, Response, Server
 from tests.conftest import Serve
@@ -168,15 +168,17 @@ def test_a_response_is_as_urllib3_makes_it(
     session: Session, h2: Server, monkeypatch: pytest.MonkeyPatch, path: str, method: str
 ):
     """But for what is one's own, attribute for attribute."""
-    assert raw._IS_KNOWN
+    assert urllib3_response._IS_KNOWN
     seen = []
     for known in (True, False):
-        monkeypatch.setattr(raw, "_IS_KNOWN", known)
+        monkeypatch.setattr(urllib3_response, "_IS_KNOWN", known)
         with session.request(method, h2.url(path), stream=True) as response:
             own = response.raw
             assert ("chunked" in vars(own)) is not known
             made = {
-                name: getattr(own, name) for name in (*raw._OWN, *vars(raw.HTTP20Raw)) if name[:2] != "__"
+                name: getattr(own, name)
+                for name in (*urllib3_response._OWN, *vars(urllib3_response.HTTP20Raw))
+                if name[:2] != "__"
             }
             differs = {name: value for name, value in made.items() if not _is_ones_own(value)}
             differs["_fp"] = type(own._fp)
@@ -185,7 +187,7 @@ def test_a_response_is_as_urllib3_makes_it(
     assert seen[0] == seen[1]
     with session.get(h2.url(path), stream=True) as response:
         made = vars(response.raw)
-    assert made.keys() - {"_finalizing"} <= raw._OWN | vars(raw.HTTP20Raw).keys()
+    assert made.keys() - {"_finalizing"} <= urllib3_response._OWN | vars(urllib3_response.HTTP20Raw).keys()
 
 
 @pytest.mark.parametrize("path", ["/", "/cookies", "/fields"])
@@ -203,10 +205,10 @@ def test_requests_makes_the_same_of_a_response(
     server = serve(routes=lambda _: Response(418, headers=cookies + fields, body=b"hello"))
     seen = []
     for known in (True, False):
-        monkeypatch.setattr(raw, "_IS_KNOWN", known)
+        monkeypatch.setattr(urllib3_response, "_IS_KNOWN", known)
         session = make_session()
         response = session.get(server.url(path))
-        assert type(response.raw) is raw.HTTP20Raw
+        assert type(response.raw) is urllib3_response.HTTP20Raw
         made = {**vars(response), "elapsed": None, "raw": None, "connection": None, "request": None}
         made["cookies"] = [(one.name, one.value) for one in response.cookies]
         made["headers"] = list(response.headers.items())
@@ -240,7 +242,7 @@ def test_a_later_requests_finds_all(session: Session, h2: Server):
     """What it may want beyond what it wants now is the response's own."""
     with session.get(h2.url("/"), stream=True) as response:
         summary = response.raw.summary()
-        assert type(summary) is raw.Summary
+        assert type(summary) is urllib3_response.Summary
         assert (summary.version, summary.version_string) == (20, "HTTP/2")
 
 
@@ -274,7 +276,14 @@ def test_who_wraps_the_file_sees_all(make_session: MakeSession, h2: Server):
 def _is_ones_own(value: object) -> bool:
     """Tell whether it is an object that belongs to one response alone."""
     return callable(value) or isinstance(
-        value, (classmethod, raw.HTTP20Response, raw.Chunks, pools.Borrowed, raw.BytesQueueBuffer)
+        value,
+        (
+            classmethod,
+            urllib3_response.HTTP20Response,
+            urllib3_response.Chunks,
+            pools.Borrowed,
+            urllib3_response.BytesQueueBuffer,
+        ),
     )
 
 
@@ -286,9 +295,9 @@ def test_an_unknown_release_of_urllib3(monkeypatch: pytest.MonkeyPatch):
             super().__init__(*arguments, **options)
             self._novelty = True
 
-    assert raw._is_known()
-    monkeypatch.setattr(raw, "HTTPResponse", Later)
-    assert not raw._is_known()
+    assert urllib3_response._is_known()
+    monkeypatch.setattr(urllib3_response, "HTTPResponse", Later)
+    assert not urllib3_response._is_known()
 
 
 def test_headers_that_change(session: Session, server: Server):
@@ -362,7 +371,9 @@ def test_a_dropped_response_is_gone_at_once(session: Session, h2: Server):
         session.get(h2.url("/"))
         gc.set_debug(gc.DEBUG_SAVEALL)
         gc.collect()
-        assert not [one for one in gc.garbage if isinstance(one, (pools.Borrowed, raw.HTTP20Raw))]
+        assert not [
+            one for one in gc.garbage if isinstance(one, (pools.Borrowed, urllib3_response.HTTP20Raw))
+        ]
     finally:
         gc.set_debug(0)
         gc.garbage.clear()

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import hyperlite
-from hyperlite.http1 import request_writer as http1_request
+from hyperlite.http1 import request_writer
 
 from .conftest import Script, Talk, Wire, response, says
 
@@ -306,12 +306,12 @@ class TestExpect:
         assert rest == [b""]
 
     def test_the_server_knows_nothing_of_it(self, talk: Talk, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(http1_request, "EXPECT_WAIT", 0.05)
+        monkeypatch.setattr(request_writer, "EXPECT_WAIT", 0.05)
         conn = talk(records([], b"body"))
         assert conn.getresponse(conn.request("PUT", "/", b"body", EXPECT)).read() == b"done"
 
     def test_the_deadline_holds(self, talk: Talk, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(http1_request, "EXPECT_WAIT", 60.0)
+        monkeypatch.setattr(request_writer, "EXPECT_WAIT", 60.0)
         conn = talk(says(close=False))
         start = time.monotonic()
         with pytest.raises(hyperlite.RequestTimeout):

@@ -6,8 +6,7 @@ from typing import Any
 import pytest
 from hyperframe.frame import DataFrame, GoAwayFrame, HeadersFrame, PingFrame, RstStreamFrame
 
-from hyperlite import client
-from hyperlite import strict_socket as translator
+from hyperlite import client, strict_socket
 from hyperlite.testing.certificates import certificates
 from tests.peer import TIMEOUT, Peer
 
@@ -87,7 +86,7 @@ def test_a_head_that_nothing_followed(peer: Peer, conn: client.HTTPSConnection) 
 def test_a_server_that_does_not_say_that_it_has_read_it(
     peer: Peer, conn: client.HTTPSConnection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(translator, "PARTING", 0.01)
+    monkeypatch.setattr(strict_socket, "PARTING", 0.01)
     closing = peer.background(ask_and_close, conn, whole)
     peer.accept()
     closing.result()

@@ -1,4 +1,4 @@
-"""message.py: what a response may be, and what its stream is reset for (RFC 9113 section 8.1)."""
+"""response_rules.py: what a response may be, and what its stream is reset for (RFC 9113 section 8.1)."""
 
 from collections.abc import Sequence
 from typing import ClassVar
@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hyperlite.errors import ErrorCode, MalformedResponse
-from hyperlite.messages import response_rules as message
+from hyperlite.messages import response_rules
 from hyperlite.messages.fields import Field
 from hyperlite.messages.response_rules import MAX_FIELDS, MAX_INFORMATIONAL, Block, Message
 
@@ -493,6 +493,6 @@ def test_it_is_complete_only_if_what_came_is_what_was_announced(
 
 def test_what_is_remembered_of_fields_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     checked: set[Field] = set()
-    monkeypatch.setattr(message, "_checked", checked)
+    monkeypatch.setattr(response_rules, "_checked", checked)
     response((b"x" * 200_000, b""), (b"short", b"1"), (b"long", b"1" * 200_000))
     assert checked == {(b"short", b"1")}

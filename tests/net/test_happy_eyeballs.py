@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 import hyperlite
-from hyperlite.net import happy_eyeballs as addresses
+from hyperlite.net import happy_eyeballs
 from tests.conftest import MakePool
 
 INET, INET6, TCP = socket.AF_INET, socket.AF_INET6, socket.SOCK_STREAM
@@ -52,9 +52,9 @@ def _resolve(monkeypatch: pytest.MonkeyPatch, *targets: tuple[str, int]) -> None
 
 def test_families_take_turns():
     answer = _as_answer(("::1", 1), ("::2", 1), ("::3", 1), ("127.0.0.1", 1), ("127.0.0.2", 1))
-    hosts = [address[4][0] for address in addresses.interleave(answer)]
+    hosts = [address[4][0] for address in happy_eyeballs.interleave(answer)]
     assert hosts == ["::1", "127.0.0.1", "::2", "127.0.0.2", "::3"]
-    assert addresses.interleave([]) == []
+    assert happy_eyeballs.interleave([]) == []
 
 
 def test_a_dead_address_is_not_waited_for(
@@ -63,7 +63,7 @@ def test_a_dead_address_is_not_waited_for(
     port = listener.getsockname()[1]
     _resolve(monkeypatch, ("127.0.0.1", black_hole), ("127.0.0.1", port))
     start = time.monotonic()
-    with addresses.create_connection(("example", 443), timeout=10) as sock:
+    with happy_eyeballs.create_connection(("example", 443), timeout=10) as sock:
         assert sock.getpeername()[1] == port
         assert sock.gettimeout() == 10
     assert time.monotonic() - start < 9
@@ -72,16 +72,16 @@ def test_a_dead_address_is_not_waited_for(
 def test_one_that_refuses_costs_nothing(
     monkeypatch: pytest.MonkeyPatch, listener: socket.socket, closed: int
 ):
-    monkeypatch.setattr(addresses, "ATTEMPT_DELAY", 30)
+    monkeypatch.setattr(happy_eyeballs, "ATTEMPT_DELAY", 30)
     _resolve(monkeypatch, *[("127.0.0.1", closed)] * 5, listener.getsockname())
-    with addresses.create_connection(("example", 443), timeout=20) as sock:
+    with happy_eyeballs.create_connection(("example", 443), timeout=20) as sock:
         assert sock.getpeername() == listener.getsockname()
 
 
 def test_all_refuse(monkeypatch: pytest.MonkeyPatch, closed: int):
     _resolve(monkeypatch, ("127.0.0.1", closed), ("::1", closed))
     with pytest.raises(OSError) as caught:
-        addresses.create_connection(("example", 443), timeout=10)
+        happy_eyeballs.create_connection(("example", 443), timeout=10)
     assert caught.value.errno in {errno.ECONNREFUSED, errno.EADDRNOTAVAIL, errno.ENETUNREACH}
 
 
@@ -89,12 +89,12 @@ def test_none_answers_in_time(monkeypatch: pytest.MonkeyPatch, black_hole: int):
     _resolve(monkeypatch, ("127.0.0.1", black_hole), ("127.0.0.1", black_hole))
     start = time.monotonic()
     with pytest.raises(TimeoutError):
-        addresses.create_connection(("example", 443), timeout=0.3)
+        happy_eyeballs.create_connection(("example", 443), timeout=0.3)
     assert time.monotonic() - start > 0.25
 
 
 def test_a_source_address(monkeypatch: pytest.MonkeyPatch, listener: socket.socket):
-    with addresses.create_connection(listener.getsockname(), 10, ("127.0.0.2", 0)) as sock:
+    with happy_eyeballs.create_connection(listener.getsockname(), 10, ("127.0.0.2", 0)) as sock:
         assert sock.getsockname()[0] == "127.0.0.2"
 
 

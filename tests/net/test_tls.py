@@ -1,4 +1,4 @@
-"""transport.py: TCP, TLS and ALPN on real sockets."""
+"""tls.py: TCP, TLS and ALPN on real sockets."""
 
 import contextlib
 import errno

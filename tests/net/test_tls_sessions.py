@@ -12,7 +12,7 @@ import trustme
 
 import hyperlite
 from hyperlite.adapters.requests import HTTP20Adapter
-from hyperlite.origins import connection as pooled
+from hyperlite.origins import connection as origin_connection
 from hyperlite.pool import ConnectionPool
 from tests.connect_proxy import Proxy
 from tests.peer import TIMEOUT
@@ -230,13 +230,13 @@ class TestThePool:
     ) -> None:
         """The context is changed while the connection is dialled, and back again afterwards."""
         context = client_context(ca)
-        connect = pooled.create_connection
+        connect = origin_connection.create_connection
 
         def disarm(*args: Any) -> Any:
             unverified(context)
             return connect(*args)
 
-        monkeypatch.setattr(pooled, "create_connection", disarm)
+        monkeypatch.setattr(origin_connection, "create_connection", disarm)
         with ConnectionPool(context=context, timeout=TIMEOUT, retries=0) as pool:
             with pytest.raises(ssl.SSLCertVerificationError):
                 pool.fetch(impostor.url())

@@ -18,7 +18,7 @@ import hyperlite
 from hyperlite import ConnectionPool, RequestTimeout
 from hyperlite.api import default_pool
 from hyperlite.net.trust import MAX_CONTEXTS
-from hyperlite.origins import origin as origins
+from hyperlite.origins import origin as origin_module
 from hyperlite.origins.connection import PooledConnection
 from hyperlite.origins.origin import Origin
 from hyperlite.testing.certificates import certificates
@@ -149,7 +149,7 @@ def test_a_dial_whose_time_is_up_is_nobody_elses(
     """Who has more time, or no end of it, tries for himself."""
     server, pool = serve(), make_pool(retries=0)
     dials, waits = threading.Event(), threading.Event()
-    connect, wait = PooledConnection.connect, origins.Origin._wait_locked
+    connect, wait = PooledConnection.connect, origin_module.Origin._wait_locked
 
     def connects(connection: PooledConnection) -> None:
         if dials.is_set():
@@ -163,7 +163,7 @@ def test_a_dial_whose_time_is_up_is_nobody_elses(
         return wait(*arguments)
 
     monkeypatch.setattr(PooledConnection, "connect", connects)
-    monkeypatch.setattr(origins.Origin, "_wait_locked", waiting)
+    monkeypatch.setattr(origin_module.Origin, "_wait_locked", waiting)
     with ThreadPoolExecutor(2) as threads:
         hasty = threads.submit(pool.fetch, server.url("/"), timeout=1)
         assert dials.wait(10)
@@ -279,7 +279,7 @@ def test_what_was_just_used_needs_no_look(
     make_pool: MakePool, serve: Serve, monkeypatch: pytest.MonkeyPatch, recent: float, looks: int
 ):
     looked = []
-    monkeypatch.setattr(origins, "RECENT", recent)
+    monkeypatch.setattr(origin_module, "RECENT", recent)
     pool, server = make_pool(), serve(alpn=("h2",))
     assert pool.fetch(server.url("/")).body == b"hello"
     inner = PooledConnection.healthy.fget

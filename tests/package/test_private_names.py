@@ -22,7 +22,7 @@ import urllib3.poolmanager
 
 import hyperlite
 from compat.stdlib import interpreters
-from hyperlite.adapters._urllib3 import response as raw
+from hyperlite.adapters._urllib3 import response as urllib3_response
 
 from . import private_names
 from .private_names import Owner, gone, standard_library
@@ -37,8 +37,8 @@ LIBRARIES = ("h2", "hpack", "http", "requests", "ssl", "urllib", "urllib3")
 
 def other_libraries() -> list[Owner]:
     """Return the names of what is installed; those of urllib3's responses are looked for at import, too."""
-    of_responses = {name for name in raw._OWN if PRIVATE.fullmatch(name)}
-    # Some releases have them, and `raw._is_known()` looks which; `HTTP20Raw` has them all.
+    of_responses = {name for name in urllib3_response._OWN if PRIVATE.fullmatch(name)}
+    # Some releases have them, and `response._is_known()` looks which; `HTTP20Raw` has them all.
     of_some = (
         "_body", "_decoder", "_decoder_initialized", "_fp_bytes_read", "_has_decoded_content",
         "_uncached_read_occurred",
@@ -47,7 +47,7 @@ def other_libraries() -> list[Owner]:
     return [
         ("urllib3.HTTPHeaderDict", urllib3.HTTPHeaderDict(), ("_container",)),
         ("urllib3.HTTPResponse", urllib3.HTTPResponse(io.BytesIO()), tuple(sorted(of_responses))),
-        ("urllib3.HTTPResponse, of some releases", raw.HTTP20Raw, of_some),
+        ("urllib3.HTTPResponse, of some releases", urllib3_response.HTTP20Raw, of_some),
         (
             "urllib3.HTTPConnectionPool",
             urllib3.HTTPConnectionPool,

@@ -19,8 +19,7 @@ from hypothesis.stateful import (
 )
 
 from hyperlite.errors import ErrorCode
-from hyperlite.http2.engine import hpack_decoder as hpack_memo
-from hyperlite.http2.engine import native, reference
+from hyperlite.http2.engine import hpack_decoder, native, reference
 from hyperlite.http2.engine.events import DataReceived, ResponseReceived
 from hyperlite.http2.engine.frames import SETTINGS as SETTINGS_FRAME
 
@@ -401,7 +400,7 @@ def test_the_native_way_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
 
 # -- defects that the proof must find -----------------------------------------------------------------
 
-# Each is a change of one place in the source of native.py or hpack_memo.py, of the kind that happens.
+# Each is a change of one place in the source of native.py or hpack_decoder.py, of the kind that happens.
 MUTANTS = {
     "padding is not flow-controlled": (native, "stream.left -= length", "stream.left -= size"),
     "padding is not credited": (native, "if length > size:", "if False:"),
@@ -440,11 +439,11 @@ MUTANTS = {
         "self._encoder.header_table_size = settings.header_table_size",
         "pass",
     ),
-    "a block that came before enters no table": (hpack_memo, "self._wait(last.inserted, 0)", "pass"),
-    "a table size update is not obeyed": (hpack_memo, "self._max_size = size\n            while", "while"),
-    "what a smaller table has no room for stays": (hpack_memo, "while self._size > size:", "while False:"),
+    "a block that came before enters no table": (hpack_decoder, "self._wait(last.inserted, 0)", "pass"),
+    "a table size update is not obeyed": (hpack_decoder, "self._max_size = size\n            while", "while"),
+    "what a smaller table has no room for stays": (hpack_decoder, "while self._size > size:", "while False:"),
     "what is remembered enters no table": (
-        hpack_memo,
+        hpack_decoder,
         "if first >= 0x40:\n                        adds",
         "if first >= 0x40 and known is None:\n                        adds",
     ),

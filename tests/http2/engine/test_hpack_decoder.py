@@ -1,4 +1,4 @@
-"""hpack_memo.py: for any input what hpack says, and for any field list what hpack understands."""
+"""hpack_decoder.py: for any input what hpack says, and for any field list what hpack understands."""
 
 import random
 import tracemalloc
@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hyperlite.http2.engine import hpack_decoder as hpack_memo
+from hyperlite.http2.engine import hpack_decoder
 from hyperlite.http2.engine.hpack_decoder import MEMORY, MemoDecoder, MemoEncoder
 from hyperlite.http2.engine.hpack_huffman import decode_huffman, encode_huffman
 from hyperlite.http2.engine.hpack_table import STATIC_TABLE
@@ -128,7 +128,7 @@ class TestDecoder:
         decoder = MemoDecoder(LIMIT)
         block = hpack.Encoder().encode([(b"server", b"nginx"), (b"x-name", b"value")])
         fields = decoder.decode(block)
-        monkeypatch.setattr(hpack_memo, "decode_huffman", None)
+        monkeypatch.setattr(hpack_decoder, "decode_huffman", None)
         assert decoder.decode(block) == fields
 
     def test_the_memory_is_bounded(self) -> None:
@@ -136,7 +136,7 @@ class TestDecoder:
         for number in range(5000):
             decoder.decode(encoder.encode([(b"etag", b"%d" % number)]))
         remembered = [*decoder._memory, *decoder._older]
-        assert 100 < len(remembered) <= MEMORY // hpack_memo.OVERHEAD
+        assert 100 < len(remembered) <= MEMORY // hpack_decoder.OVERHEAD
 
     def test_what_comes_often_is_not_forgotten(self, monkeypatch: pytest.MonkeyPatch) -> None:
         decoder, encoder = MemoDecoder(LIMIT), hpack.Encoder()
@@ -151,7 +151,7 @@ class TestDecoder:
         assert common in decoder._memory
         assert learned.count(common) < 40  # and never decoded again but for the first time
 
-    @pytest.mark.parametrize("name", sorted(hpack_memo.SECRET))
+    @pytest.mark.parametrize("name", sorted(hpack_decoder.SECRET))
     def test_secrets_are_not_remembered(self, name: bytes) -> None:
         decoder = MemoDecoder(LIMIT)
         decoder.decode(hpack.Encoder().encode([(name, b"secret")]))
@@ -176,9 +176,9 @@ class TestMemory:
 
     def test_a_block_that_comes_for_ever_is_not_kept_for_ever(self) -> None:
         decoder = MemoDecoder(LIMIT)
-        for _ in range(3 * hpack_memo.LATE):
+        for _ in range(3 * hpack_decoder.LATE):
             assert decoder.decode(b"\x88\x76\x05nginx\x5f\x04text")[1] == (b"server", b"nginx")
-            assert len(decoder._inserted) <= hpack_memo.LATE + 2
+            assert len(decoder._inserted) <= hpack_decoder.LATE + 2
 
     def test_an_entry_too_large_empties_the_table(self) -> None:
         large = b"\x40\x01x\x7f\xa1\x1f" + b"v" * 4128
@@ -237,7 +237,7 @@ class TestEncoder:
             encoder.encode([(b":path", b"/same"), (b"x-id", b"%d" % number)])
         assert not encoder._table
 
-    @pytest.mark.parametrize("name", sorted(hpack_memo.SECRET))
+    @pytest.mark.parametrize("name", sorted(hpack_decoder.SECRET))
     def test_secrets_are_never_indexed(self, name: bytes) -> None:
         encoder = MemoEncoder()
         for _ in range(4):
