@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from .pool import ConnectionPool
     from .messages.response import HTTP20Response
     from .http2.push import HTTP20Push
-    from .fetching.task import Retries
+    from .fetching.options import Retries
     from .net.trust import create_context
 
 __version__ = "0.1.0"
@@ -87,7 +87,7 @@ _ELSEWHERE = {
     "HTTP20Push": "http2.push",
     "HTTP20Response": "messages.response",
     "Outcome": "fetching.response",
-    "Retries": "fetching.task",
+    "Retries": "fetching.options",
     "create_context": "net.trust",
     "fetch": "api",
     "fetch_many": "api",

@@ -348,7 +348,7 @@ class HTTP20Connection(PuttingConnection):
         """
         if not self._may_replay(stream):
             return False
-        pause(stream, transport.answered, until)
+        pause(stream, until)
         by = soonest(end_of_step(stream.request), until)
         batch = self._while_dialling(by, lambda: self._send_again(transport, stream, error, by))
         for one in batch or ():
@@ -371,7 +371,7 @@ class HTTP20Connection(PuttingConnection):
             return None
         try:
             for one in batch:
-                begin_again(one, transport.answered)
+                begin_again(one)
             self._submit(current, batch, by)
         except BaseException as failure:
             for one in batch:

@@ -218,7 +218,7 @@ class RequestingConnection(DiallingConnection):
             self._talk_http2(lane.surrender(), engine).adopt(stream)
         except BaseException:
             lane.drop(exchange)  # the next requests would wait for its answer
-            if not stream.tries:  # or else the thread that waits for it sends it again
+            if not stream.tries.repeats:  # or else the thread that waits for it sends it again
                 self._cancel(stream)
             if lane.closed and self._transport is lane:  # the socket was given up, and nothing has it
                 self._transport = self.sock = None
@@ -268,7 +268,7 @@ class RequestingConnection(DiallingConnection):
                 self._retire()
                 raise RequestTimeout("not sent again in time", stream_id=stream.stream_id)
         except BaseException:
-            stream.doubtful = True
+            stream.tries = stream.tries._replace(doubtful=True)
             raise
         if outcome is not stream:
             stream.heir = outcome

@@ -16,9 +16,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from .fetching.hop import Fetcher
+from .fetching.options import Options, Retries, limits
 from .fetching.proxy_rules import Proxies, rules
 from .fetching.response import FetchResponse, Outcome
-from .fetching.task import Options, Retries, limits, make_task
+from .fetching.task import make_task
 from .http2.liveness import KEEPALIVE_IDLE, PING_TIMEOUT
 from .messages.fields import Header
 from .net.protocols import checked_protocols

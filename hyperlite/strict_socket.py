@@ -225,14 +225,14 @@ class StrictSocket(SharedSocket):
                     renew = self._renew()
                     if renew is None or not may_replay(stream):
                         raise
-                    pause(stream, mux.answered)
+                    pause(stream)
                     successor = renew()
                     if successor is None:
                         raise
                     if not isinstance(successor, StrictSocket):
                         successor.sendall(b"%b\r\n\r\n%b" % (self._head, stream.request.body or b""))
                         return successor
-                    begin_again(stream, mux.answered)
+                    begin_again(stream)
                     mux = successor.mux
                     if mux.submit([stream]):
                         mux.settle(stream)

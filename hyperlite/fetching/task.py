@@ -6,21 +6,12 @@ decided here, without waiting for anything.
 
 import base64
 import email.utils
-import http.client as http_client
 import json as json_codec
-import socket
-import ssl
 import threading
 import time
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 from ..errors import (
-    DecodingError,
-    ErrorCode,
-    InadequateSecurity,
-    MalformedResponse,
-    ProtocolError,
     RedirectError,
     RequestTimeout,
     TooManyRedirects,
@@ -32,84 +23,19 @@ from ..messages.fields import (
     header_items,
     scheme_of,
 )
-from ..messages.replay import MAX_TRIES, backoff, for_all_tries, is_unprocessed
+from ..messages.replay import Tries, for_all_tries
 from ..messages.request import IN_MEMORY
 from ..messages.response import HTTP20Response
 from ..messages.urls import URL, parse
 from ..net.proxy import Proxy
-from ..net.timeouts import checked_seconds, remaining, soonest
+from ..net.timeouts import remaining, soonest
 from . import decoding, redirects
-from .proxy_rules import Rules, choose
+from .options import HopTries, Options
+from .proxy_rules import choose
 from .response import FetchResponse
 
-# RFC 9110 section 9.2.2: asking twice is as good as asking once.
-_IDEMPOTENT = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PUT", "QUERY", "TRACE"})
 # Schemes that authenticate a connection.
 _SPELT = {"ntlm": "NTLM", "negotiate": "Negotiate", "credssp": "CredSSP"}
-# They would only come again.
-_HOPELESS = (
-    DecodingError,
-    InadequateSecurity,
-    MalformedResponse,
-    ProtocolError,
-    TimeoutError,  # the time that the caller gave is over
-    http_client.InvalidURL,
-    ssl.SSLCertVerificationError,
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Retries:
-    """What is tried again after a failure, and how patiently.
-
-    Only idempotent methods are, and only bodies that can be sent again; a request that the server
-    provably did not process is sent again beyond this, whatever its method.
-
-    Attributes:
-        total: how often at most.
-        backoff: seconds before the first further try; doubled each time.
-        statuses: answers that mean "later", where they say when (Retry-After, RFC 9110 section 10.2.3).
-        longest: seconds; an answer that says "later than that" is returned as it is. None: no limit.
-
-    Raises:
-        ValueError: `backoff` or `longest` is negative or not a number, or `backoff` has no end.
-    """
-
-    total: int = 2
-    backoff: float = 0.1
-    statuses: frozenset[int] = frozenset({429, 503})
-    longest: float | None = 30.0
-
-    def __post_init__(self) -> None:
-        backoff = checked_seconds(self.backoff, "backoff")
-        if backoff is None:
-            raise ValueError(f"backoff is a number of seconds, not {self.backoff!r}")
-        object.__setattr__(self, "backoff", backoff)  # what is frozen can be set in no other way
-        object.__setattr__(self, "longest", checked_seconds(self.longest, "longest"))
-
-
-class Options(NamedTuple):
-    """How a request is fetched; see `ConnectionPool.fetch()`."""
-
-    timeout: float | None
-    deadline: float | None
-    redirects: int
-    decode: bool
-    max_body: int
-    retries: Retries
-    allow_downgrade: bool
-    context: ssl.SSLContext | None
-    proxies: Rules | None  # None: as the environment says
-    headers: tuple[Header, ...]  # what is sent unless the request has its own
-    protocols: tuple[str, ...] | None  # that may be spoken; None: see `HTTP20Connection`
-
-
-def limits(options: dict[str, Any]) -> dict[str, Any]:
-    """Return options whose time limits have been looked at; ValueError for one that is none."""
-    checked = {
-        name: checked_seconds(options[name], name) for name in ("timeout", "deadline") if name in options
-    }
-    return options | checked
 
 
 class Task:
@@ -120,14 +46,11 @@ class Task:
         history: the redirects so far.
         deadline: the monotonic time by which all must be over, or None.
         upgrades: it asks to go on in another protocol.
+        tries: what is known of the tries of this hop.
     """
 
     __slots__ = (
-        "_doubtful",
         "_position",
-        "_refusals",
-        "_retried",
-        "_stale",
         "body",
         "deadline",
         "headers",
@@ -138,6 +61,7 @@ class Task:
         "options",
         "proxy",
         "started",
+        "tries",
         "upgrades",
         "url",
     )
@@ -166,10 +90,7 @@ class Task:
         self.started = 0.0
         self.deadline: float | None = None
         self.proxy: Proxy | None = choose(url, options.proxies)
-        self._retried = 0
-        self._refusals = 0
-        self._stale = False  # a kept connection had broken under it once
-        self._doubtful = False  # an earlier try, or hop, may have been processed
+        self.tries = HopTries()
         self._position = None if body is None else _tell(body)
 
     def begin(self) -> None:
@@ -214,8 +135,7 @@ class Task:
             RedirectError: it leads where we do not go.
         """
         if (pause := self._later(response.raw)) is not None:
-            self._retried += 1
-            self._doubtful = True
+            self.tries = self.tries.after_answer()
             return pause
         places = response.raw.headers.get_all("location") if response.status in redirects.FOLLOWED else None
         if not places or not any(places) or self.options.redirects <= 0:
@@ -235,7 +155,7 @@ class Task:
 
     def _later(self, raw: HTTP20Response) -> float | None:
         retries = self.options.retries
-        if raw.status not in retries.statuses or not self._may_try_again():
+        if raw.status not in retries.statuses or not retries.allows(self.method, self.tries):
             return None
         pause = _retry_after(raw.getheader("retry-after"))
         if pause is None or (retries.longest is not None and pause > retries.longest):
@@ -260,12 +180,10 @@ class Task:
         if following.user is not None:
             self.headers = [field for field in self.headers if field[0].lower() != "authorization"]
             self.headers.append(_basic(following.user))
-        self._doubtful = True  # by the first hop, whatever becomes of the next
+        self.tries = HopTries(Tries(doubtful=True))  # by the first hop, whatever becomes of the next
         self.url = following
         self.history = [*self.history, response]
         self.proxy = choose(following, self.options.proxies)
-        self._retried = self._refusals = 0
-        self._stale = False
 
     # -- a failure --------------------------------------------------------------------------------
 
@@ -284,39 +202,15 @@ class Task:
                 was sent: then a server that takes a few at a time gets through, and it is not counted.
             sent: whether there was a connection at all, so that the request may have left.
         """
-        pause = None
-        if isinstance(error, (http_client.HTTPException, OSError)) and not isinstance(error, RedirectError):
-            pause = self._pause(error, reused=reused, progress=progress)
+        following = self.options.retries.again(
+            error, self.tries, self.method, reused=reused, progress=progress, sent=sent
+        )
         left = remaining(self.deadline)
-        if pause is None or (left is not None and pause >= left):
-            for_all_tries(error, doubtful=self._doubtful)
+        if following is None or (left is not None and following[0] >= left) or not self._rewind():
+            for_all_tries(error, doubtful=self.tries.of_all.doubtful)
             return None
-        self._doubtful |= sent and not is_unprocessed(error)
+        pause, self.tries = following
         return pause
-
-    def _pause(self, error: BaseException, *, reused: bool, progress: bool) -> float | None:
-        if is_unprocessed(error):
-            if progress:
-                self._refusals = 0
-            if isinstance(error, TimeoutError) or self._refusals >= MAX_TRIES or not self._rewind():
-                return None
-            self._refusals += 1
-            return backoff(self._refusals - 1)
-        if isinstance(error, _HOPELESS) or _is_unknown_name(error) or self.method not in _IDEMPOTENT:
-            return None
-        if getattr(error, "error_code", None) == ErrorCode.HTTP_1_1_REQUIRED:
-            return None  # it is excluded, or an answer had begun to come
-        if reused and not self._stale and isinstance(error, ConnectionError) and self._rewind():
-            self._stale = True
-            return 0.0
-        if not self._may_try_again() or not self._rewind():
-            return None
-        self._retried += 1
-        pause = self.options.retries.backoff * 2.0 ** min(self._retried - 1, 60)  # beyond 1023 it overflows
-        return min(pause, threading.TIMEOUT_MAX)  # a thread can sleep no longer
-
-    def _may_try_again(self) -> bool:
-        return self.method in _IDEMPOTENT and self._retried < self.options.retries.total
 
     def _rewind(self) -> bool:
         """Make the body ready to be sent again; false if that cannot be done."""
@@ -426,7 +320,3 @@ def _retry_after(value: str | None) -> float | None:
         )  # the year 9999 is longer away than a thread can sleep
     except (TypeError, ValueError, OverflowError):
         return None
-
-
-def _is_unknown_name(error: BaseException) -> bool:
-    return isinstance(error, socket.gaierror) and error.errno != socket.EAI_AGAIN

@@ -173,7 +173,9 @@ class HTTP2Connection(Ending):
 
     def _send_body(self, stream: Stream) -> None:
         request = stream.request
-        if stream.transport is not self or stream.tries:  # another thread has sent it again, body and all
+        if (
+            stream.transport is not self or stream.tries.repeats
+        ):  # another thread has sent it again, body and all
             return
         try:
             if request.expects and self._wait_continue(stream):

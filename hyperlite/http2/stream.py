@@ -16,6 +16,7 @@ from ..errors import HTTP2Error
 from ..messages.buffer import Buffer
 from ..messages.exchange import AnswerTransport, Exchange
 from ..messages.fields import Field
+from ..messages.replay import FIRST
 from ..messages.request import Request
 from ..net.leader import Waiter
 
@@ -74,10 +75,8 @@ class Stream:
     __slots__ = (
         "__weakref__",
         "advanced",
-        "again_at",
         "answered_before",
         "complete",
-        "doubtful",
         "error",
         "given_up",
         "heir",
@@ -113,10 +112,8 @@ class Stream:
         self.thread = threading.get_ident()  # whose request it is
         self.pushed_to: list[Stream]  # only if the server has opened it: the `pushes` of which it is one
         # -- owned by the connection --
-        self.tries = 0  # how often it was sent again without the server having answered anything
+        self.tries = FIRST  # what is known of those before
         self.answered_before = 0  # what its transport had had answered when it was submitted
-        self.doubtful = False  # an earlier try may have been processed
-        self.again_at = 0.0  # the monotonic time at which it may be sent again; 0: unknown
         self.given_up = False  # nobody wants it any more: it is not to be sent again
         self.heir: Exchange | None = None  # the same request, where it goes on over HTTP/1.1
         # -- guarded by the transport's lock --
@@ -146,6 +143,11 @@ class Stream:
         self.repeat = False  # it may be sent again although the server may have processed it
         self.wanted = False  # somebody waits for its response
         self.told = 0.0  # seconds of silence that were a timeout of its own already
+
+    @property
+    def doubtful(self) -> bool:
+        """Whether an earlier try may have been processed."""
+        return self.tries.doubtful
 
     @property
     def settled(self) -> bool:

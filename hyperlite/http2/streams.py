@@ -146,7 +146,7 @@ class Slots(Link):
         self._streams[wire_id] = stream
         if stream.outgoing is not None:  # the first piece of a body, which has waited for this
             self._senders[wire_id] = stream
-        elif not request.bare and request.pieces is None and (stream.tries or not request.expects):
+        elif not request.bare and request.pieces is None and (stream.tries.repeats or not request.expects):
             self._send_body_locked(stream, request.body or b"")
         self._busy = busy
 

@@ -30,9 +30,10 @@ from typing import Any
 
 from ..errors import ConnectionLost, RedirectError, RequestTimeout, again
 from ..fetching.hop import Fetcher
+from ..fetching.options import Options
 from ..fetching.proxy_rules import environment
 from ..fetching.response import FetchResponse, Outcome
-from ..fetching.task import Options, Task
+from ..fetching.task import Task
 from ..http2.connection import HTTP2Connection
 from ..http2.stream import Stream
 from ..net.protocols import HTTP11

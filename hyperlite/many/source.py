@@ -4,8 +4,9 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from ..fetching.options import Options, limits
 from ..fetching.response import FetchRequest, Outcome
-from ..fetching.task import Options, Task, limits, make_task, with_defaults
+from ..fetching.task import Task, make_task, with_defaults
 from ..messages.fields import Header
 from ..messages.urls import parse
 

@@ -1,7 +1,7 @@
 """When a request is sent again, and what is known of its tries (RFC 9113 section 8.7).
 
-Where it goes then is decided by `connection`, `translator`, `http1`, `pool` and `many`; whether it may, after
-what pause and how often is decided here, for all of them.
+Where a request goes then is decided by `connection`, `strict_socket`, `http1`, `fetching` and `many`; whether
+it may, after what pause and how often is decided here, for all of them.
 
 Two things are kept apart.  A try is *unprocessed* if the server has provably not processed it: then the
 request may be sent again whatever its method.  Where that is not known, the method may allow it; but there is
@@ -10,9 +10,10 @@ a doubt from then on: no later error of this request is `retry_safe`, because th
 
 import http.client as http_client
 import time
+from typing import NamedTuple, Protocol
 
 from ..errors import HTTP2Error, RequestTimeout
-from ..http2.stream import Stream
+from .exchange import Exchange
 
 # Sent again so often without the server having answered anything meanwhile. Go gives up after 6 tries.
 MAX_TRIES = 5
@@ -38,48 +39,98 @@ def for_all_tries(error: BaseException, *, doubtful: bool) -> None:
         error.retry_safe = False
 
 
-def backoff(tries: int) -> float:
-    """Return the seconds before another try, after so many without progress: the first is made at once."""
-    return BACKOFF * 2.0 ** (tries - 1) if tries else 0.0
+class Tries(NamedTuple):
+    """What is known of the tries of one request: a value, in whose place each further try puts another.
+
+    Attributes:
+        repeats: how often it was sent again without the server having answered anything meanwhile.
+        doubtful: one of the tries, or an earlier hop, may have been processed.
+        again_at: the monotonic time at which the next one may begin; 0: that was not decided yet.
+    """
+
+    repeats: int = 0
+    doubtful: bool = False
+    again_at: float = 0.0
+
+    def pause(self, *, progress: bool) -> float | None:
+        """Return the seconds before the request is sent again, 0 the first time; None: it was too often.
+
+        Args:
+            progress: the server has answered something, to whichever request, since it was last sent.  Then
+                a server that takes a few at a time gets through, and its refusals do not count.
+        """
+        if progress or not self.repeats:
+            return 0.0
+        return None if self.repeats >= MAX_TRIES else BACKOFF * 2.0 ** (self.repeats - 1)
+
+    def after(self, error: BaseException | None, *, progress: bool) -> "Tries":
+        """Return what is known when the request is sent again; for `progress` see `pause`."""
+        doubtful = self.doubtful or error is None or not is_unprocessed(error)
+        return Tries(1 if progress else self.repeats + 1, doubtful)
 
 
-def may_repeat(stream: Stream) -> bool:
+# Of a request that was sent once.
+FIRST = Tries()
+
+
+class Repeatable(Exchange, Protocol):
+    """An exchange that its owner sends again: a stream."""
+
+    tries: Tries
+    """What is known of its tries."""
+    answered_before: int
+    """What its transport had had answered when it was submitted."""
+    repeat: bool
+    """It may be sent again although the server may have processed it."""
+
+    def reset(self) -> None:
+        """Make the request ready to be submitted to another transport."""
+        ...
+
+
+def may_repeat(stream: Repeatable) -> bool:
     """Tell whether a request has failed in a way that allows it to be sent again, its body included."""
     error = stream.error
     return error is not None and (is_unprocessed(error) or stream.repeat) and stream.request.repeatable
 
 
-def may_replay(stream: Stream) -> bool:
+def may_replay(stream: Repeatable) -> bool:
     """Tell whether a request is to be sent again, after so many tries."""
-    return may_repeat(stream) and stream.tries < MAX_TRIES and not stream.given_up
+    if stream.given_up or not may_repeat(stream):
+        return False
+    return stream.tries.pause(progress=_has_progress(stream)) is not None
 
 
-def pause(stream: Stream, answered: int, until: float | None = None) -> None:
+def pause(stream: Repeatable, until: float | None = None) -> None:
     """Wait, before a request is sent again, for as long as it has been refused without progress.
 
     Args:
         stream: the request.
-        answered: how many responses have come on the connection that has refused it.
         until: the monotonic time at which the thread has to go on; a later call waits for what is left.
 
     Raises:
         RequestTimeout: that is earlier.
     """
-    now = time.monotonic()
-    if not stream.again_at:
-        stream.again_at = now + backoff(stream.tries if answered == stream.answered_before else 0)
-    seconds = stream.again_at - now
+    now, tries = time.monotonic(), stream.tries
+    if not tries.again_at:
+        seconds = tries.pause(progress=_has_progress(stream)) or 0.0
+        tries = stream.tries = tries._replace(again_at=now + seconds)
+    seconds = tries.again_at - now
     if seconds <= 0:
         return
-    if until is not None and until < stream.again_at:
+    if until is not None and until < tries.again_at:
         time.sleep(max(0.0, until - now))
         raise RequestTimeout("not sent again in time", stream_id=stream.stream_id, retry_safe=True)
     time.sleep(seconds)
 
 
-def begin_again(stream: Stream, answered: int) -> None:
-    """Count the try, and make the request ready to be submitted; for `answered` see `pause`."""
-    stream.tries = 1 if answered > stream.answered_before else stream.tries + 1
-    stream.doubtful |= stream.error is None or not is_unprocessed(stream.error)
-    stream.again_at = 0.0
+def begin_again(stream: Repeatable) -> None:
+    """Count the try, and make the request ready to be submitted."""
+    stream.tries = stream.tries.after(stream.error, progress=_has_progress(stream))
     stream.reset()
+
+
+def _has_progress(stream: Repeatable) -> bool:
+    """Tell whether the transport has brought a response to any request since this one was submitted."""
+    transport = stream.transport
+    return transport is not None and transport.answered > stream.answered_before

@@ -106,7 +106,7 @@ def test_a_pause_between_two_tries(peer: Peer, conn: CONN, monkeypatch: pytest.M
     for timeout in (0.05, 0):
         with pytest.raises(RequestTimeout, match=f"1 responses did not come within {timeout} s"):
             in_time(conn, stream_id, timeout)
-    stream.again_at = 1e-9  # as after an hour
+    stream.tries = stream.tries._replace(again_at=1e-9)  # as after an hour
     ready = peer.background(in_time, conn, stream_id, 10)
     peer.want(HeadersFrame, 5)
     peer.answer(5, b"at last")

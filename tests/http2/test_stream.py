@@ -7,6 +7,7 @@ import pytest
 
 from hyperlite.errors import StreamReset
 from hyperlite.http2.stream import Stream
+from hyperlite.messages.replay import FIRST, Tries
 from hyperlite.messages.request import NO_HEADERS, Request
 
 
@@ -59,7 +60,12 @@ class TestReadable:
 class TestState:
     def test_a_new_stream_belongs_to_the_thread_that_asked_for_it(self, stream: Stream) -> None:
         assert stream.thread == threading.get_ident()
-        assert (stream.tries, stream.answered_before, stream.transport, stream.waiters) == (0, 0, None, ())
+        assert (stream.tries, stream.answered_before, stream.transport, stream.waiters) == (
+            FIRST,
+            0,
+            None,
+            (),
+        )
 
     def test_a_new_stream_waits(self, stream: Stream) -> None:
         assert (stream.stream_id, stream.wire_id, stream.settled, stream.exhausted) == (5, 0, False, False)
@@ -81,11 +87,11 @@ class TestState:
     def test_reset_forgets_the_last_connection(self, stream: Stream) -> None:
         stream.wire_id, stream.status, stream.error, stream.complete = 7, 200, StreamReset("reset"), True
         stream.inbox.put(b"abc")
-        stream.tries = 2
+        stream.tries = Tries(2)
         stream.reset()
         assert (stream.wire_id, stream.status, stream.error, stream.complete) == (0, 0, None, False)
         assert stream.inbox.size == 0
-        assert (stream.stream_id, stream.tries) == (5, 2)
+        assert (stream.stream_id, stream.tries) == (5, Tries(2))
 
     @pytest.mark.parametrize(
         ("change", "text"),

@@ -25,7 +25,7 @@ from requests.structures import CaseInsensitiveDict
 from urllib3 import PoolManager, Retry, Timeout, connectionpool
 from urllib3.util import ssl_
 
-from ...fetching.task import Options, Retries
+from ...fetching.options import Options, Retries
 from ...messages.fields import Header
 from ...messages.urls import URL
 from ...net.contexts import is_stock

@@ -1,0 +1,145 @@
+"""How a request is fetched: what `fetch()` is told, and what is tried again."""
+
+import http.client as http_client
+import socket
+import ssl
+import threading
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from ..errors import (
+    DecodingError,
+    ErrorCode,
+    InadequateSecurity,
+    MalformedResponse,
+    ProtocolError,
+    RedirectError,
+)
+from ..messages.fields import Header
+from ..messages.replay import FIRST, Tries, is_unprocessed
+from ..net.timeouts import checked_seconds
+from .proxy_rules import Rules
+
+# RFC 9110 section 9.2.2: asking twice is as good as asking once.
+_IDEMPOTENT = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PUT", "QUERY", "TRACE"})
+# They would only come again.
+_HOPELESS = (
+    DecodingError,
+    InadequateSecurity,
+    MalformedResponse,
+    ProtocolError,
+    TimeoutError,  # the time that the caller gave is over
+    http_client.InvalidURL,
+    ssl.SSLCertVerificationError,
+)
+
+
+class HopTries(NamedTuple):
+    """What is known of the tries of one hop of a fetch.
+
+    Attributes:
+        of_all: what is known of any request that is sent again.
+        counted: how many tries `Retries.total` counts.
+        stale: a kept connection has broken under one of them, which is not counted.
+    """
+
+    of_all: Tries = FIRST
+    counted: int = 0
+    stale: bool = False
+
+    def after_answer(self) -> "HopTries":
+        """Return what is known when an answer has asked for another try later."""
+        return HopTries(self.of_all._replace(doubtful=True), self.counted + 1, self.stale)
+
+
+@dataclass(frozen=True, slots=True)
+class Retries:
+    """What is tried again after a failure, and how patiently.
+
+    Only idempotent methods are, and only bodies that can be sent again; a request that the server
+    provably did not process is sent again beyond this, whatever its method.
+
+    Attributes:
+        total: how often at most.
+        backoff: seconds before the first further try; doubled each time.
+        statuses: answers that mean "later", where they say when (Retry-After, RFC 9110 section 10.2.3).
+        longest: seconds; an answer that says "later than that" is returned as it is. None: no limit.
+
+    Raises:
+        ValueError: `backoff` or `longest` is negative or not a number, or `backoff` has no end.
+    """
+
+    total: int = 2
+    backoff: float = 0.1
+    statuses: frozenset[int] = frozenset({429, 503})
+    longest: float | None = 30.0
+
+    def __post_init__(self) -> None:
+        backoff = checked_seconds(self.backoff, "backoff")
+        if backoff is None:
+            raise ValueError(f"backoff is a number of seconds, not {self.backoff!r}")
+        object.__setattr__(self, "backoff", backoff)  # what is frozen can be set in no other way
+        object.__setattr__(self, "longest", checked_seconds(self.longest, "longest"))
+
+    def allows(self, method: str, tries: HopTries) -> bool:
+        """Tell whether a request is tried again that may have been processed."""
+        return method in _IDEMPOTENT and tries.counted < self.total
+
+    def again(
+        self, error: BaseException, tries: HopTries, method: str, *, reused: bool, progress: bool, sent: bool
+    ) -> tuple[float, HopTries] | None:
+        """Return the seconds before another try, and what is known then; None: the error is what came of it.
+
+        Args:
+            error: what happened.
+            tries: what is known before.
+            method: of the request.
+            reused, progress, sent: as for `Task.retry()`.
+        """
+        if not isinstance(error, (http_client.HTTPException, OSError)) or isinstance(error, RedirectError):
+            return None
+        of_all, counted, stale = tries
+        if is_unprocessed(error):
+            pause = None if isinstance(error, TimeoutError) else of_all.pause(progress=progress)
+            if pause is None:
+                return None
+            return pause, HopTries(of_all.after(error, progress=progress), counted, stale)
+        if isinstance(error, _HOPELESS) or _is_unknown_name(error) or method not in _IDEMPOTENT:
+            return None
+        if getattr(error, "error_code", None) == ErrorCode.HTTP_1_1_REQUIRED:
+            return None  # it is excluded, or an answer had begun to come
+        of_all = of_all._replace(doubtful=of_all.doubtful or sent)
+        if reused and not stale and isinstance(error, ConnectionError):
+            return 0.0, HopTries(of_all, counted, True)
+        if not self.allows(method, tries):
+            return None
+        pause = self.backoff * 2.0 ** min(counted, 60)  # beyond 1023 it overflows
+        return min(pause, threading.TIMEOUT_MAX), HopTries(of_all, counted + 1, stale)  # no sleep is longer
+
+
+class Options(NamedTuple):
+    """How a request is fetched; see `ConnectionPool.fetch()`."""
+
+    timeout: float | None
+    deadline: float | None
+    redirects: int
+    decode: bool
+    max_body: int
+    retries: Retries
+    allow_downgrade: bool
+    context: ssl.SSLContext | None
+    proxies: Rules | None  # None: as the environment says
+    headers: tuple[Header, ...]  # what is sent unless the request has its own
+    protocols: tuple[str, ...] | None  # that may be spoken; None: see `HTTP20Connection`
+
+
+def limits(options: dict[str, Any]) -> dict[str, Any]:
+    """Return options whose time limits have been looked at; ValueError for one that is none."""
+    checked = {
+        name: checked_seconds(options[name], name) for name in ("timeout", "deadline") if name in options
+    }
+    return options | checked
+
+
+def _is_unknown_name(error: BaseException) -> bool:
+    return isinstance(error, socket.gaierror) and error.errno != socket.EAI_AGAIN
