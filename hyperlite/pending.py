@@ -301,7 +301,7 @@ class RequestingConnection(DiallingConnection):
         for piece in pieces if pieces is not None else (body or b"",):
             for part in request.contents(piece):
                 transport.write(exchange, part)
-        if request.is_whole:
+        if request.is_whole and not request.needs_end:
             self._finish(exchange, transport)
 
     def end(self, stream_id: int | None = None, trailers: Headers | None = None) -> None:

@@ -10,9 +10,8 @@ response is asked for.
 
 ::
 
-    HEAD ── content-length ──> LENGTH ──┐
-     │ ├─── chunked ─────────> CHUNKED ─┼──> DONE ── finish() ──> HEAD
-     │ └─── neither ─────────> OPEN ────┘
+    HEAD ──> BODY ── so many bytes as its content-length says, or the last chunk ──> DONE ── finish() ──> HEAD
+              └───── where it has neither: finish(), flush_request(), close() ────────┘
 """
 
 import contextlib
@@ -26,10 +25,9 @@ from .errors import ConnectionGoingAway, ConnectionLost, HTTP2Error
 from .http2.connection import HTTP2Connection
 from .http2.socket_facade import READ, SharedSocket, only_writing, unsupported
 from .http2.stream import Stream
-from .messages.chunked import Dechunker
 from .messages.fields import Field, asks_for_upgrade, name_bytes, value_bytes
 from .messages.replay import begin_again, for_all_tries, may_replay, pause
-from .messages.request import Request, framed
+from .messages.request import Request
 from .net.timeouts import soonest
 
 # A weak reference to a method: what it belongs to refers to the socket.
@@ -42,9 +40,7 @@ PARTING = 1.0  # seconds in which a server has read a request, where `close()` f
 
 class _State(enum.Enum):
     HEAD = "the head is not complete"
-    LENGTH = "so many bytes of the body follow"
-    CHUNKED = "chunks follow"
-    OPEN = "a body may follow, or not"
+    BODY = "a body follows, or may follow"
     DONE = "the request is complete"
 
 
@@ -76,8 +72,6 @@ class StrictSocket(SharedSocket):
     def _begin(self) -> None:
         self._state = _State.HEAD
         self._pending = bytearray()  # bytes that are not a whole head yet
-        self._missing = 0  # of the body
-        self._chunks = Dechunker()
         self._request: Request | None = None
         self._stream: Stream | None = None  # once the header block was sent
 
@@ -98,12 +92,9 @@ class StrictSocket(SharedSocket):
             view = self._take_head(view)
         if not len(view):
             return
-        if self._state is _State.CHUNKED:
-            self._take_chunks(view)
-        elif self._state is _State.DONE:
+        if self._state is _State.DONE:
             raise http_client.CannotSendRequest("more of a body than its content-length announced")
-        else:
-            self._take_body(view)
+        self._take_body(view)
 
     def send(self, data: Any, _flags: int = 0, /) -> int:
         """Take a piece of a request, all of it; returns its length in bytes. Raises: see `sendall`."""
@@ -196,10 +187,9 @@ class StrictSocket(SharedSocket):
 
     def _complete(self) -> None:
         """End a request whose head is there."""
-        if self._state in (_State.LENGTH, _State.CHUNKED):
-            missing = f"{self._missing} bytes" if self._state is _State.LENGTH else "the last chunk"
-            raise http_client.CannotSendRequest(f"the request is not complete: {missing} missing")
-        if self._state is _State.OPEN:
+        if self._state is _State.BODY:
+            assert self._request is not None
+            self._request.check_whole()
             self._end()
 
     def await_head(self, stream: Stream) -> Any:
@@ -250,9 +240,8 @@ class StrictSocket(SharedSocket):
     def close(self) -> None:
         """Close when the last response is read; let the server have a request that is complete."""
         try:
-            if self._state is _State.OPEN:
-                with contextlib.suppress(HTTP2Error, OSError):  # to close raises nothing
-                    self._end()
+            with contextlib.suppress(http_client.HTTPException, OSError):  # to close raises nothing
+                self._complete()
             if self._stream is not None:
                 self._part_with(self._stream)
         finally:
@@ -275,7 +264,8 @@ class StrictSocket(SharedSocket):
 
     def flush_request(self) -> None:
         """Send what is known to be complete, without waiting for the response to be asked for."""
-        if self._state is _State.OPEN and self._stream is None:
+        request = self._request
+        if request is not None and self._stream is None and request.left is None and request.chunks is None:
             self._end()
 
     # -- the head ---------------------------------------------------------------------------------
@@ -294,22 +284,14 @@ class StrictSocket(SharedSocket):
         if b"upgrade" in names and asks_for_upgrade(headers) and (renew := self._renew()) is not None:
             renew(True).sendall(b"%b\r\n\r\n%b" % (head, bytes(view[end + 4 - before :])))
             return view[:0]
-        headers, length, chunked = framed(headers)
         plain = version == "HTTP/1.1" and b"connection" not in names
         self.closes = not plain and _asks_for_close(version, headers)
         self._request = Request.from_fields(
             method, target, headers, scheme=self._scheme, authority=self._authority
         )
-        if chunked:
-            self._state = _State.CHUNKED
-            self._chunks = Dechunker()
-        elif length is not None:
-            self._missing = length
-            self._state = _State.LENGTH
-            if not length:
-                self._end()
-        else:
-            self._state = _State.OPEN
+        self._state = _State.BODY
+        if self._request.is_whole:
+            self._end()
         if b"expect" in names and self._stream is None:
             self._open()
         return view[end + 4 - before :]
@@ -317,28 +299,16 @@ class StrictSocket(SharedSocket):
     # -- the body ---------------------------------------------------------------------------------
 
     def _take_body(self, view: memoryview) -> None:
-        if self._state is _State.OPEN:
-            self._write(view)
-            return
-        if len(view) > self._missing:
-            raise http_client.CannotSendRequest("more of a body than its content-length announced")
-        self._missing -= len(view)
-        if self._missing:
-            self._write(view)
-            return
-        if self._stream is None:  # the whole body in one piece, behind its head
+        request = self._request
+        assert request is not None
+        request.check_fits(len(view))
+        if self._stream is None and request.left == len(view):  # the whole body in one piece, behind its head
             self._end(bytes(view))
-        else:
-            self._write(view, last=True)
-            self._state = _State.DONE
-
-    def _take_chunks(self, view: memoryview) -> None:
-        """Unwrap what a caller has framed by hand."""
-        for piece in self._chunks.feed(view):
-            self._write(memoryview(piece))
-        if self._chunks.done:
-            assert self._request is not None
-            self._request.trailers = self._chunks.trailers
+            return
+        for piece in request.contents(view):
+            # False says that the response is complete: the peer needs no more, and the caller need not know.
+            self.mux.write(self._stream or self._open(), piece, last=len(piece) == request.left)
+        if request.is_whole:
             self._end()
 
     # -- sending ----------------------------------------------------------------------------------
@@ -355,14 +325,10 @@ class StrictSocket(SharedSocket):
         self.mux.settle(stream)
         return stream
 
-    def _write(self, view: memoryview, *, last: bool = False) -> None:
-        # False says that the response is complete: nobody wants the rest, and nobody need know.
-        self.mux.write(self._stream or self._open(), view, last=last)
-
     def _end(self, body: bytes | None = None) -> None:
         """Complete the request; `body` is all of it, if its header block was not sent yet."""
         if self._stream is not None:
-            self.mux.write(self._stream, b"", last=True)
+            self.mux.end(self._stream)
         else:
             assert self._request is not None
             self._request.complete(body)

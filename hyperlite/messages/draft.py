@@ -9,7 +9,6 @@ Rule: what is wrong with a part is said when that part comes, and the draft is t
 
 import http.client as http_client
 import threading
-from collections.abc import Iterable
 from typing import Any
 
 from .chunked import Dechunker
@@ -114,7 +113,9 @@ class PutRequest(Request):
         TypeError: it is no body.
     """
 
-    __slots__ = ("_chunks",)
+    needs_end = False
+
+    __slots__ = ()
 
     def __init__(
         self,
@@ -139,13 +140,15 @@ class PutRequest(Request):
         self.expects = False
         self.upgrades = asks_for_upgrade(self.checked)
         by_hand = chunked and not (encode_chunked and body is not None)
-        self._chunks = Dechunker() if by_hand else None
+        self.chunks = Dechunker() if by_hand else None
         self.body, self.pieces = split_body(body, blocksize)
         self.open = by_hand or (length is not None and self.pieces is not None)
         if by_hand:
             self._take_chunks()
         elif length is not None and self.pieces is None:
-            self._take_length(length)
+            self.open = len(self.body or b"") < length  # what is missing comes by `send()`
+            if not self.open:
+                self._announce(length)
         elif self.body is not None and not chunked:
             given = [*given, (b"content-length", b"%d" % len(self.body))]
         self.left = length if self.open else None
@@ -160,39 +163,7 @@ class PutRequest(Request):
             chunks = Dechunker()
             parts = chunks.take(self.body)
             if chunks.done and not chunks.trailers:  # which the head would have to announce on HTTP/1.1
-                self.body, self._chunks, self.open = b"".join(parts), None, False
-
-    def _take_length(self, length: int) -> None:
-        """Compare a body in memory with its length: what is missing comes by `send()`."""
-        size = len(self.body or b"")
-        if size > length:
-            raise http_client.CannotSendRequest(
-                f"the body has {size} bytes, and its content-length says {length}"
-            )
-        self.open = size < length
-
-    def contents(self, piece: bytes | memoryview) -> Iterable[bytes | memoryview]:
-        """Return what a piece that `send()` is given has in it of the body.
-
-        Raises:
-            ValueError: it is no chunk, and nothing of it was taken.
-        """
-        if self._chunks is None:
-            return (piece,)
-        parts = self._chunks.take(piece)
-        self.trailers = self._chunks.trailers
-        return parts
-
-    @property
-    def is_whole(self) -> bool:
-        """Whether the framing shows that the body has come to its end."""
-        return self.left == 0 if self._chunks is None else self._chunks.done
-
-    def check_whole(self) -> None:
-        """Raise CannotSendRequest if less of the body was sent than was announced."""
-        super().check_whole()
-        if self._chunks is not None and not self._chunks.done:
-            raise http_client.CannotSendRequest("the request is not complete: the last chunk is missing")
+                self.body, self.chunks, self.open = b"".join(parts), None, False
 
 
 class Drafts(threading.local):

@@ -9,7 +9,7 @@ import io
 from collections.abc import Container, Iterable, Iterator, Sequence
 from typing import Any
 
-from .chunked import unwrap
+from .chunked import Dechunker, unwrap
 from .fields import (
     PATH,
     Field,
@@ -49,6 +49,7 @@ class Request:
     Attributes:
         method, url: as the caller gave them; nothing is "/", as in http.client.
         headers: the caller's (name, value) pairs, as they were when the request was made.
+        chunks: takes the body out of the chunks in which the caller sends it; None: it is in none.
         checked: the same pairs in the same order, in the form in which they may be sent.
         bare: nothing follows the header block.
         fields: the HTTP/2 field list.
@@ -62,12 +63,16 @@ class Request:
         upgrades: it asks to go on in another protocol, and so is for HTTP/1.1.
         timeout: seconds that each step may last, None for no limit; `UNSET`: the connection's.
         deadline: the monotonic time by which all of the exchange must be over, or None.
+        needs_end: the caller ends the body by `end()`, also where its length or its last chunk shows the end.
     """
+
+    needs_end = True
 
     __slots__ = (
         "bare",
         "body",
         "checked",
+        "chunks",
         "deadline",
         "encode_chunked",
         "expects",
@@ -116,6 +121,7 @@ class Request:
         self.body: bytes | None = None
         self.pieces: Iterator[bytes | memoryview] | None = None
         self.left: int | None = None
+        self.chunks: Dechunker | None = None
         self.bare = body is None and end_stream and trailers is None
         if self.bare and method == "GET" and not given:
             given = _USUAL
@@ -170,32 +176,43 @@ class Request:
                 f"the body has {len(self.body or b'')} bytes, and its content-length says {length}"
             )
 
-    def count(self, size: int) -> None:
-        """Take note of a piece of the body that is about to be sent.
+    def check_fits(self, size: int) -> None:
+        """Raise CannotSendRequest if so many bytes are more of the body than was announced."""
+        if self.left is not None and size > self.left:
+            raise http_client.CannotSendRequest("more of a body than its content-length announced")
 
-        Raises:
-            http.client.CannotSendRequest: it is more than was announced.
-        """
+    def count(self, size: int) -> None:
+        """Take note of a piece of the body that is about to be sent; raises as `check_fits`."""
         if self.left is not None:
-            if size > self.left:
-                raise http_client.CannotSendRequest("more of a body than its content-length announced")
+            self.check_fits(size)
             self.left -= size
 
     def contents(self, piece: bytes | memoryview) -> Iterable[bytes | memoryview]:
-        """Return what a piece that `send()` is given has in it of the body: all of it."""
-        return (piece,)
+        """Return what a piece that the caller sends has in it of the body.
+
+        Raises:
+            ValueError: it is no chunk, and nothing of it was taken.
+        """
+        if self.chunks is None:
+            return (piece,)
+        parts = self.chunks.take(piece)
+        self.trailers = self.chunks.trailers
+        return parts
 
     @property
     def is_whole(self) -> bool:
-        """Whether the body is known to have come to its end, so that no `end()` is needed: never here."""
-        return False
+        """Whether the length, or the last chunk, shows that the body has come to its end."""
+        return self.left == 0 if self.chunks is None else self.chunks.done
 
     def check_whole(self) -> None:
         """Raise CannotSendRequest if less of the body was sent than was announced."""
-        if self.left:
-            raise http_client.CannotSendRequest(
-                f"the request is not complete: {self.left} bytes of its content-length missing"
+        if self.left or not (self.chunks is None or self.chunks.done):
+            missing = (
+                f"{self.left} bytes missing of its content-length"
+                if self.left
+                else "the last chunk is missing"
             )
+            raise http_client.CannotSendRequest(f"the request is not complete: {missing}")
 
     def _unwrap(self) -> None:
         """Take a body out of its chunks."""
@@ -208,14 +225,19 @@ class Request:
     def from_fields(
         cls, method: str, url: str, headers: list[Field], *, scheme: bytes, authority: bytes
     ) -> "Request":
-        """Return a request whose header fields are complete and checked, and whose body is written later."""
+        """Return a request whose header fields are complete and checked, and whose body is written later.
+
+        Raises:
+            ValueError: as `framed`.
+        """
         self = cls.__new__(cls)
         self.method = method
         self.url = url or "/"
         self.bare = False
         self.body = None
         self.pieces = iter(())
-        self.left = None
+        headers, self.left, chunked = framed(headers)
+        self.chunks = Dechunker() if chunked else None
         self.open = True
         self.expects = self.upgrades = False
         self.trailers = []
@@ -241,7 +263,7 @@ class Request:
         other.headers, other.checked = self.headers, self.checked
         other.encode_chunked = self.encode_chunked
         other.bare, other.body, other.pieces, other.trailers = True, None, None, _NONE
-        other.left = None
+        other.left = other.chunks = None
         other.open = other.expects = False
         other.upgrades = self.upgrades
         other.timeout, other.deadline = self.timeout, self.deadline
