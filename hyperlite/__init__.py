@@ -10,7 +10,6 @@ from importlib import import_module
 TYPE_CHECKING = False  # typing's own, which takes longer to import than all that is here
 if TYPE_CHECKING:
     from . import client as client, errors as errors
-    from .api import fetch, fetch_many
     from .connection import HTTP20Connection
     from .errors import (
         BodyReset,
@@ -35,7 +34,7 @@ if TYPE_CHECKING:
     )
     from .fetching.response import FetchRequest, FetchResponse, Outcome
     from .installing import install
-    from .pool import ConnectionPool
+    from .pool import ConnectionPool, fetch, fetch_many
     from .messages.response import HTTP20Response
     from .http2.push import HTTP20Push
     from .fetching.options import Retries
@@ -89,8 +88,8 @@ _ELSEWHERE = {
     "Outcome": "fetching.response",
     "Retries": "fetching.options",
     "create_context": "net.trust",
-    "fetch": "api",
-    "fetch_many": "api",
+    "fetch": "pool",
+    "fetch_many": "pool",
     "install": "installing",
 }
 # Modules that are asked for by name after `import hyperlite` alone.

@@ -1,4 +1,4 @@
-"""ConnectionPool: many origins, and the connections to them. fetch() and fetch_many() stand on it.
+"""ConnectionPool, fetch() and fetch_many(): the facade over `fetching/`, `many/` and `origins/`.
 
 ::
 
@@ -10,8 +10,10 @@
 Any number of threads may share a pool.
 """
 
+import os
 import ssl
 import sys
+import threading
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -305,3 +307,46 @@ def _default_headers(headers: Any) -> tuple[Header, ...]:
 
 
 _CHANGEABLE = frozenset(Options._fields) - {"headers", "context"}
+
+
+# -- for callers without a pool of their own: all of them share one --------------------------------
+
+_default: ConnectionPool | None = None
+_default_lock = threading.Lock()
+
+
+def _renew_lock() -> None:
+    """Forget, in a child, that another thread of its parent held the lock."""
+    global _default_lock  # noqa: PLW0603
+    _default_lock = threading.Lock()
+
+
+def default_pool() -> ConnectionPool:
+    """Return the pool that `hyperlite.fetch()` and `hyperlite.fetch_many()` use."""
+    global _default  # noqa: PLW0603
+    with _default_lock:
+        if _default is None or _default.closed:
+            _default = ConnectionPool()
+        return _default
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_lock)
+
+
+def fetch(url: str, method: str = "GET", **arguments: Any) -> FetchResponse:
+    """Fetch a URL, on connections that all callers of this function share.
+
+    Args:
+        url, method, arguments: as for `ConnectionPool.fetch()`.
+    """
+    return default_pool().fetch(url, method, **arguments)
+
+
+def fetch_many(requests: Iterable[Any], **arguments: Any) -> Iterator[Outcome]:
+    """Fetch many URLs, on connections that all callers of this function share.
+
+    Args:
+        requests, arguments: as for `ConnectionPool.fetch_many()`.
+    """
+    return default_pool().fetch_many(requests, **arguments)

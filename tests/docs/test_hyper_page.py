@@ -10,7 +10,7 @@ import pytest
 import trustme
 from cryptography.hazmat.primitives import serialization
 
-from hyperlite.api import default_pool
+from hyperlite.pool import default_pool
 from tests.conftest import Serve
 
 from .test_documents import DOCS, ROUTES, examples

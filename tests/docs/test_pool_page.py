@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from hyperlite.api import default_pool
+from hyperlite.pool import default_pool
 from hyperlite.testing.server import Response
 from tests.conftest import ROUTES, Serve
 

@@ -16,11 +16,11 @@ from h2.settings import SettingCodes
 
 import hyperlite
 from hyperlite import ConnectionPool, RequestTimeout
-from hyperlite.api import default_pool
 from hyperlite.net.trust import MAX_CONTEXTS
 from hyperlite.origins import origin as origin_module
 from hyperlite.origins.connection import PooledConnection
 from hyperlite.origins.origin import Origin
+from hyperlite.pool import default_pool
 from hyperlite.testing.certificates import certificates
 from hyperlite.testing.server import Request, Response, Server
 from tests.conftest import ROUTES, MakePool, Serve
