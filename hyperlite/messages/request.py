@@ -207,12 +207,8 @@ class Request:
     def check_whole(self) -> None:
         """Raise CannotSendRequest if less of the body was sent than was announced."""
         if self.left or not (self.chunks is None or self.chunks.done):
-            missing = (
-                f"{self.left} bytes missing of its content-length"
-                if self.left
-                else "the last chunk is missing"
-            )
-            raise http_client.CannotSendRequest(f"the request is not complete: {missing}")
+            missing = f"{self.left} bytes of its content-length" if self.left else "the last chunk is"
+            raise http_client.CannotSendRequest(f"the request is not complete: {missing} missing")
 
     def _unwrap(self) -> None:
         """Take a body out of its chunks."""

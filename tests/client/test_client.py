@@ -148,7 +148,7 @@ class TestRequestsByParts:
         h2.putrequest("POST", "/report")
         h2.putheader("Content-Length", "10")
         h2.endheaders(b"short")
-        with pytest.raises(http.client.CannotSendRequest, match="5 bytes missing"):
+        with pytest.raises(http.client.CannotSendRequest, match="5 bytes of its content-length missing"):
             h2.getresponse()
         h2.close()
         assert get(h2).read() == b"hello"

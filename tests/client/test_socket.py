@@ -210,7 +210,7 @@ def test_the_end_of_sending_before_that_of_the_body(strict: client.HTTPSConnecti
     strict.putrequest("POST", "/")
     strict.putheader("Content-Length", "5")
     strict.endheaders()
-    with pytest.raises(http.client.CannotSendRequest, match="5 bytes missing"):
+    with pytest.raises(http.client.CannotSendRequest, match="5 bytes of its content-length missing"):
         strict.sock.shutdown(socket.SHUT_WR)
 
 

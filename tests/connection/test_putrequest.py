@@ -195,7 +195,7 @@ class TestIds:
 
     def test_an_announced_body_is_ended_early_in_no_way(self, conn: CONN) -> None:
         stream_id = put(conn, ("Content-Length", "2"))
-        with pytest.raises(http.client.CannotSendRequest, match="2 bytes missing"):
+        with pytest.raises(http.client.CannotSendRequest, match="2 bytes of its content-length missing"):
             conn.end(stream_id)
         with pytest.raises(http.client.CannotSendRequest, match="content-length"):
             conn.send(b"abc", stream_id)
