@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from ..errors import (
+    ConnectionGoingAway,
     DecodingError,
     ErrorCode,
     InadequateSecurity,
     MalformedResponse,
     ProtocolError,
     RedirectError,
+    StreamReset,
 )
 from ..messages.fields import Header
 from ..messages.replay import FIRST, Tries, is_unprocessed
@@ -106,7 +108,8 @@ class Retries:
             return pause, HopTries(of_all.after(error, progress=progress), counted, stale)
         if isinstance(error, _HOPELESS) or _is_unknown_name(error) or method not in _IDEMPOTENT:
             return None
-        if getattr(error, "error_code", None) == ErrorCode.HTTP_1_1_REQUIRED:
+        code = getattr(error, "error_code", None)
+        if code == ErrorCode.HTTP_1_1_REQUIRED and isinstance(error, (StreamReset, ConnectionGoingAway)):
             return None  # it is excluded, or an answer had begun to come
         of_all = of_all._replace(doubtful=of_all.doubtful or sent)
         if reused and not stale and isinstance(error, ConnectionError):

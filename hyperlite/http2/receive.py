@@ -18,7 +18,7 @@ from ..errors import (
     StreamReset,
     code_name,
 )
-from ..messages.request import Request
+from ..messages.request import SAFE_TO_REPEAT, Request
 from .engine.events import (
     ConnectionFailed,
     DataReceived,
@@ -75,9 +75,11 @@ class Arrivals(Slots):
         elif cause is not None:
             reason += f": {cause}"
         required = code == ErrorCode.HTTP_1_1_REQUIRED and self._require_http1_locked()
-        error = ConnectionLost(reason, error_code=code, retry_safe=required)
+        # Of several requests the server may have processed all but the one that needs HTTP/1.1.
+        alone = sum(wire_id % 2 and not stream.answered for wire_id, stream in self._streams.items()) == 1
+        error = ConnectionLost(reason, error_code=code, retry_safe=required and alone)
         error.__cause__ = cause
-        self._shut_locked(error)
+        self._shut_locked(error, repeat=SAFE_TO_REPEAT if required else ())
 
     def _on_informational(self, event: InformationalReceived) -> None:
         if stream := self._streams.get(event.wire_id):
@@ -188,8 +190,8 @@ class Arrivals(Slots):
     def _require_http1_locked(self) -> bool:
         """Take note that the peer requires HTTP/1.1; tell whether that may be spoken.
 
-        Then a request that it has not answered counts as not processed, whatever its method, as it does for
-        curl and for browsers, and this connection takes no further ones.
+        Then a request that it refuses so counts as not processed, whatever its method, as it does for curl
+        and for browsers, and this connection takes no further ones.
         """
         if self._protocols is None or not self._protocols.require_http1():
             return False

@@ -3,16 +3,19 @@
 import io
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 from h2.settings import SettingCodes
 
 import hyperlite
-from hyperlite import ConnectionPool
-from hyperlite.errors import ErrorCode, StreamReset
+from hyperlite import ConnectionPool, FetchRequest
+from hyperlite.errors import ConnectionLost, ErrorCode, StreamReset
+from hyperlite.testing.certificates import certificates
 from hyperlite.testing.server import Exchange, Response, Server, streaming
 from tests.conftest import MakePool, Serve
+from tests.peer import Peer
 
 
 @streaming
@@ -137,6 +140,57 @@ def test_what_has_begun_to_be_answered_is_not_sent_again(server: Server, pool: C
     with pytest.raises(StreamReset):
         pool.fetch(server.url("/half"))
     assert protocols(server) == ["h2"]
+
+
+@pytest.mark.parametrize("many", [True, False])
+def test_where_it_closes_with_several_open_those_that_are_safe_to_repeat_go_on(
+    pool: ConnectionPool, many: bool
+) -> None:
+    """It may have processed all but one of what it says it has seen."""
+
+    def fetch() -> list[Any]:
+        requests = [
+            FetchRequest(f"https://localhost:{peer.port}/{method}", method=method) for method in METHODS
+        ]
+        if many:
+            return [outcome.error or outcome.response for outcome in pool.fetch_many(requests, ordered=True)]
+        with ThreadPoolExecutor(len(METHODS)) as threads:
+            return list(threads.map(lambda one: fetched(pool, one), requests))
+
+    with Peer(tls=certificates().server_context(("h2", "http/1.1"))) as peer:
+        task = peer.background(fetch)
+        peer.accept()
+        peer.greet()
+        assert len(peer.want_requests(len(METHODS))) == len(METHODS)
+        peer.goaway(2**31 - 1, ErrorCode.HTTP_1_1_REQUIRED)
+        peer.finish()
+        served = peer.background(serve_http1, peer, 2)
+        pay, *others = task.result()
+        assert isinstance(pay, ConnectionLost)
+        assert not pay.retry_safe
+        assert [one.http_version for one in others] == ["HTTP/1.1"] * 2
+        assert served.result() == [b"GET /GET HTTP/1.1", b"HEAD /HEAD HTTP/1.1"]
+
+
+METHODS = ("POST", "GET", "HEAD")
+
+
+def fetched(pool: ConnectionPool, request: FetchRequest) -> Any:
+    try:
+        return pool.fetch(request.url, request.method)
+    except hyperlite.HTTP2Error as error:
+        return error
+
+
+def serve_http1(peer: Peer, count: int) -> list[bytes]:
+    """Answer requests in HTTP/1.1, each on a connection of its own; returns their request lines."""
+    lines = []
+    for _ in range(count):
+        wire = peer.accept()
+        lines.append(wire.sock.recv(65536).partition(b"\r\n")[0])
+        wire.sock.sendall(b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n")
+        wire.close()
+    return sorted(lines)
 
 
 @pytest.mark.parametrize("many", [True, False])

@@ -26,10 +26,14 @@ def leave(wire: Wire) -> None:
     wire.goaway(0, REQUIRED)
 
 
+def leave_with(last: int, wire: Wire) -> None:
+    wire.goaway(last, REQUIRED)
+    wire.finish()
+
+
 def leave_and_close(wire: Wire) -> None:
     """What it says it has seen it has not answered."""
-    wire.goaway(1, REQUIRED)
-    wire.finish()
+    leave_with(1, wire)
 
 
 EACH_WAY = pytest.mark.parametrize("say", [refuse, leave, leave_and_close])
@@ -96,6 +100,44 @@ class TestTheConnection:
         assert answered.read() == b"and ended"
         assert answered.version == 20
         assert peer.wires[0].want_eof()
+
+    def test_where_it_closes_with_several_open_those_that_are_safe_to_repeat_go_on(
+        self, peer: Peer, conn: hyperlite.HTTP20Connection
+    ) -> None:
+        """It may have processed all but one of what it says it has seen."""
+        acquaint(peer, conn)
+        pay, look, answered = (
+            conn.request(*one) for one in (("POST", "/pay"), ("GET", "/look"), ("GET", "/"))
+        )
+        for wire_id in (3, 5, 7):
+            peer.want(HeadersFrame, wire_id)
+        peer.answer(7, b"hello")
+        leave_with(7, peer.wires[0])
+        with pytest.raises(hyperlite.HTTP2Error, match="HTTP_1_1_REQUIRED") as caught:
+            conn.getresponse(pay)
+        assert not caught.value.retry_safe
+        assert read(conn, answered) == (20, answered, b"hello")
+        answer = peer.background(read, conn, look)
+        wire = peer.accept()
+        assert take(wire)[0] == "GET /look HTTP/1.1"
+        give(wire, b"seen")
+        assert answer.result() == (11, look, b"seen")
+
+    def test_where_it_closes_with_one_unanswered_that_goes_on(
+        self, peer: Peer, conn: hyperlite.HTTP20Connection
+    ) -> None:
+        acquaint(peer, conn)
+        pay, answered = conn.request("POST", "/pay"), conn.request("GET", "/")
+        for wire_id in (3, 5):
+            peer.want(HeadersFrame, wire_id)
+        peer.answer(5, b"hello")
+        leave_with(5, peer.wires[0])
+        assert read(conn, answered) == (20, answered, b"hello")
+        answer = peer.background(read, conn, pay)
+        wire = peer.accept()
+        assert take(wire)[0] == "POST /pay HTTP/1.1"
+        give(wire, b"paid")
+        assert answer.result() == (11, pay, b"paid")
 
     def test_as_ready_tells_of_it(self, peer: Peer, conn: hyperlite.HTTP20Connection) -> None:
         stream_id = begin(peer, conn)
