@@ -14,7 +14,7 @@ import ssl
 import time
 from collections.abc import Iterator, Mapping
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import Any, NamedTuple
 
 from urllib3.exceptions import (
     ConnectTimeoutError,
@@ -39,10 +39,7 @@ from ...origins.bonds import Claim, goes_on
 from ...origins.connection import PooledConnection
 from ...origins.lease import Lease
 from .response import HTTP20Raw
-
-if TYPE_CHECKING:
-    from ...pool import ConnectionPool
-    from .pools import Multiplexed
+from .seams import Pool
 
 # The PreparedRequest that an adapter is sending.
 UNDER_WAY: contextvars.ContextVar[Any] = contextvars.ContextVar("UNDER_WAY", default=None)
@@ -50,6 +47,26 @@ UNDER_WAY: contextvars.ContextVar[Any] = contextvars.ContextVar("UNDER_WAY", def
 _LENGTHS = "two values of content-length"
 # What urllib3 says where nobody else has said anything.
 _USER_AGENT = f"python-urllib3/{importlib.metadata.version('urllib3')}"
+
+
+class Asked(NamedTuple):
+    """A request, as urllib3 has it.
+
+    Attributes:
+        method, target, body: of the request; the target is what goes into the request line.
+        fields: its header fields: a list that is never changed.
+        chunked: the length of the body is not known, or its caller wants chunks.
+        upgrades: it asks to go on in another protocol.
+        options: for urllib3's response.
+    """
+
+    method: str = "GET"
+    target: str = "/"
+    body: Any = None
+    fields: list[Header] = []  # noqa: RUF012
+    chunked: bool = False
+    upgrades: bool = False
+    options: dict[str, Any] = {}  # noqa: RUF012
 
 
 class Borrowed:
@@ -72,24 +89,18 @@ class Borrowed:
 
     # What a request is, and what has become of it so far.
     _connect_timeout: float | None = None
-    _method = "GET"
-    _target = "/"
-    _fields: list[Header] = []  # noqa: RUF012  which nobody changes
-    _body: Any = None
-    _chunked = False
-    _upgrades = False
-    _options: dict[str, Any] = {}  # noqa: RUF012  nor this
+    _asked = Asked()
     _task: Task | None = None  # made when there is something to be decided about it
     _raw: HTTP20Response | None = None
     _leased: Lease | None = None
     _reached = False  # `ask()` has found a connection
 
-    def __init__(self, pool: "Multiplexed") -> None:
+    def __init__(self, pool: Pool) -> None:
         self.host: str = pool.host.rstrip(".")  # as of urllib3's: names that are absolute lose the dot
         self.port = pool.port or 0
         self.proxy = pool.proxy
         self.pool = pool
-        self._hyper: ConnectionPool = pool.beneath.pool
+        self._hyper = pool.hyper
         self._via: Proxy | None = pool.socks
 
     # -- what our own urlopen() calls ---------------------------------------------------------------
@@ -110,8 +121,7 @@ class Borrowed:
             method, target, body, fields: of the request; a list of fields that nobody changes.
             connect_timeout, read_timeout: seconds, or None.
         """
-        self._method, self._target, self._body, self._fields = method, target, body, fields
-        self._upgrades = asks_for_upgrade(fields)
+        self._asked = Asked(method, target, body, fields, upgrades=asks_for_upgrade(fields))
         self.timeout = connect_timeout
         try:
             self._connect_timeout = self._seconds()
@@ -197,7 +207,7 @@ class Borrowed:
             chunked: the body's length is not known, or its caller wants chunks.
             preload_content, decode_content, enforce_content_length: as for urllib3.HTTPResponse.
         """
-        self._options = {
+        options = {
             "preload_content": preload_content,
             "decode_content": decode_content,
             "enforce_content_length": enforce_content_length,
@@ -207,13 +217,14 @@ class Borrowed:
         if self.outcome is not None:
             if not self._reached:
                 self._tell()
+            self._asked = self._asked._replace(options=options)
             return
-        self._method, self._target, self._chunked = method, url, chunked
-        self._body, self._fields = encoded(body), request_fields(headers or {}, chunked=chunked)
+        fields = request_fields(headers or {}, chunked=chunked)
+        upgrades = asks_for_upgrade(fields)
+        self._asked = Asked(method, url, encoded(body), fields, chunked, upgrades, options)
         if body is not None:
             self._task = self._new_task()  # which takes note of where a file stands
-        if asks_for_upgrade(self._fields):
-            self._upgrades = True
+        if upgrades:
             self._end(reusable=True)  # of the connection that `connect()` has leased, which may speak HTTP/2
         elif self._leased is not None and self._leased.bond is None and self._carries():
             self._end(reusable=True)  # other requests may use that connection
@@ -235,11 +246,11 @@ class Borrowed:
         try:
             if self.outcome is not None:
                 return self._tell()
-            return HTTP20Raw.of(self._answer(), sock_shutdown=self.shut_down, **self._options)
+            return HTTP20Raw.of(self._answer(), sock_shutdown=self.shut_down, **self._asked.options)
         except HeadCutOff as error:
-            if not _announces_body(error, self._method):
+            if not _announces_body(error, self._asked.method):
                 raise
-            return HTTP20Raw.cut_off(error, **self._options)
+            return HTTP20Raw.cut_off(error, **self._asked.options)
 
     def close(self) -> None:
         """Give the connection up: on HTTP/1.1 nobody uses it again; on HTTP/2 the others go on."""
@@ -281,8 +292,9 @@ class Borrowed:
         return outcome
 
     def _new_task(self) -> Task:
-        url = URL(self.pool.scheme, self.host, self.port, self._target)
-        return Task(url, self._method, self._fields, self._body, self.pool.options(self._hyper))
+        asked = self._asked
+        url = URL(self.pool.scheme, self.host, self.port, asked.target)
+        return Task(url, asked.method, asked.fields, asked.body, self.pool.options(self._hyper))
 
     def _answer(self) -> HTTP20Response:
         """Send the request until there is an answer, or an error that lasts."""
@@ -331,7 +343,7 @@ class Borrowed:
 
     def _lease(self) -> Lease:
         """Lease a connection; what prevents it becomes the error that urllib3 has for it."""
-        origin = self.pool.origin(self._hyper, self._via, upgrades=self._upgrades)
+        origin = self.pool.origin(self._hyper, self._via, upgrades=self._asked.upgrades)
         try:
             lease = origin.lease(self._connect_timeout, self._claim())
         except socket.gaierror as error:
@@ -363,7 +375,7 @@ class Borrowed:
         """Return what the request asks of its connection, or None."""
         request = UNDER_WAY.get()
         auth = None if request is None else _auth_of(request)
-        fields = self._fields
+        fields = self._asked.fields
         if not fields and request is not None:  # urllib3 connects before it tells them
             fields = request.headers.items()
         if auth is None and not credentials_of_connection(fields):
@@ -372,7 +384,7 @@ class Borrowed:
 
     def _carries(self) -> bool:
         """Tell whether there are credentials in the request that authenticate its connection."""
-        return bool(credentials_of_connection(self._fields))
+        return bool(credentials_of_connection(self._asked.fields))
 
     def _shown(self) -> Any:
         """Return what urllib3's errors show for a connection: one of its own, which was never opened."""
@@ -381,14 +393,8 @@ class Borrowed:
         return self.pool.ConnectionCls(self.host, self.port)
 
     def _exchange(self, connection: PooledConnection) -> HTTP20Response:
-        return connection.ask(
-            self._method,
-            self._target,
-            self._body,
-            self._fields,
-            timeout=self._seconds(),
-            chunked=self._chunked,
-        )
+        method, target, body, fields, chunked, *_ = self._asked
+        return connection.ask(method, target, body, fields, timeout=self._seconds(), chunked=chunked)
 
     def _end(self, *, reusable: bool) -> None:
         lease, self._leased = self._leased, None

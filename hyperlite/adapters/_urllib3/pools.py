@@ -263,6 +263,11 @@ class Multiplexed(urllib3.HTTPConnectionPool):
             self._headers = pairs, fields  # 1 and True are equal, and not the same header
         return fields
 
+    @property
+    def hyper(self) -> ConnectionPool:
+        """The pool of hyperlite's that this stands on."""
+        return self.beneath.pool
+
     def options(self, pool: ConnectionPool) -> Options:
         """Return how requests are made here, with the TLS context for what is asked for now."""
         context = self._context()

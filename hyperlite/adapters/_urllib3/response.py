@@ -3,7 +3,7 @@
 import http.client as http_client
 import io
 from collections.abc import Generator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from urllib3 import HTTPHeaderDict, HTTPResponse, Retry
 from urllib3.exceptions import ProtocolError, ResponseNotChunked
@@ -11,9 +11,7 @@ from urllib3.response import BytesQueueBuffer
 
 from ...http1.head import HeadCutOff
 from ...messages.response import HTTP20Response
-
-if TYPE_CHECKING:
-    from .connection import Borrowed
+from .seams import Connection
 
 # Bytes at most that `stream()` yields at a time, as in urllib3.
 PIECE = 65536
@@ -60,7 +58,7 @@ class HTTP20Raw(HTTPResponse):
     # What is ours.
     _is_cut_off = False
 
-    _connection: "Borrowed | None"  # type: ignore[assignment]
+    _connection: Connection | None  # type: ignore[assignment]
 
     @classmethod
     def of(cls, raw: HTTP20Response, **options: Any) -> "HTTP20Raw":
@@ -100,7 +98,7 @@ class HTTP20Raw(HTTPResponse):
 
     @classmethod
     def plain(
-        cls, raw: HTTP20Response, connection: "Borrowed", *, url: str, retries: Retry, decode_content: bool
+        cls, raw: HTTP20Response, connection: Connection, *, url: str, retries: Retry, decode_content: bool
     ) -> "HTTP20Raw":
         """Return the response that reads from `raw`, of whose body nothing was read.
 
