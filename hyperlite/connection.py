@@ -33,12 +33,12 @@ from .messages.fields import authority
 from .messages.replay import begin_again, for_all_tries, may_replay, pause
 from .messages.request import Priority, priority_value
 from .messages.response import HTTP20Response
-from .messages.response_rules import MAX_FIELDS
 from .net.forking import watch
 from .net.protocols import BOTH, H2, Protocols, checked_protocols
 from .net.timeouts import UNSET_TIMEOUT, checked_seconds, deadline_after, end_of_step, remaining, soonest
 from .pending import standing, unknown
 from .putting import PuttingConnection
+from .transports import TransportOptions
 
 # Seconds in which `as_ready` looks once at each of several connections.
 TURN = 0.02
@@ -122,8 +122,6 @@ class HTTP20Connection(PuttingConnection):
         self._secure = secure
         self._context = context
         self.deadline = checked_seconds(deadline, "deadline")
-        self._max_buffered = max_buffered
-        self._lane_options = {"require_close_notify": require_close_notify}
         if upgrade and secure:
             raise ValueError("upgrade=True is for secure=False: with TLS, ALPN chooses the protocol")
         self._upgrade = upgrade
@@ -131,16 +129,15 @@ class HTTP20Connection(PuttingConnection):
         if upgrade and allowed not in (None, BOTH):
             raise ValueError("upgrade=True goes from HTTP/1.1 to HTTP/2: protocols must allow both")
         self._protocols = Protocols(allowed, secure=secure)
-        self._engine_options = {
-            "max_header_list": max_header_list,
-            "max_fields": MAX_FIELDS if max_response_headers is None else max_response_headers,
-            "enable_push": enable_push,
-        }
-        keepalive_idle = checked_seconds(keepalive_idle, "keepalive_idle")
-        patience = checked_seconds(ping_timeout, "ping_timeout")
-        if patience is None:
-            keepalive_idle, patience = None, math.inf  # an answer that may take for ever is not asked for
-        self._mux_options = {"keepalive_idle": keepalive_idle, "ping_timeout": patience}
+        self._options = TransportOptions(
+            max_buffered,
+            keepalive_idle,
+            ping_timeout,
+            max_header_list,
+            max_response_headers,
+            enable_push,
+            require_close_notify,
+        ).checked()
         self._scheme = b"https" if secure else b"http"
         self._named = self.host, self.port, authority(self.host, self.port, self.default_port)
         self._dialling = threading.RLock()

@@ -19,8 +19,8 @@ from .messages.exchange import Exchange, Transport
 from .messages.fields import Headers, trailer_fields
 from .messages.replay import MAX_TRIES
 from .messages.request import NO_HEADERS, SAFE_TO_REPEAT, UNSET, Priority, Request, split_body
-from .net.dialer import DiallingConnection
 from .net.timeouts import checked_seconds, deadline_after, end_of_step, remaining, resolve_timeout, soonest
+from .transports import DiallingConnection
 
 
 class RequestingConnection(DiallingConnection):
@@ -204,7 +204,7 @@ class RequestingConnection(DiallingConnection):
         self._upgrade_next = False
         request = stream.request
         engine, settings = make_upgrading_engine(
-            request.fields, trace=self.debuglevel > 0, **self._engine_options
+            request.fields, trace=self.debuglevel > 0, **self._options.engine
         )
         exchange: Exchange = lane.exchange_class(stream.stream_id, asking(request, settings))
         exchange.thread = stream.thread

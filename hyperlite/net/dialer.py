@@ -1,342 +1,166 @@
-"""The transport of a connection object: which one is current, which drain, and how a new one is opened.
+"""From a name to a connected socket, and the protocol that is to be spoken on it.
 
-Rule: who connects holds `_dialling`, so that no two threads do it at once.
+::
+
+    host, port ──> address ──> connected ──> [an HTTP proxy's tunnel] ──> [TLS and ALPN] ──> socket, protocol
+
+Rule: `by` is one monotonic time for all of it; `timeout` is for each step.
 """
 
 import contextlib
+import errno
 import functools
-import http.client as http_client
 import socket
 import ssl
-import sys
-import threading
 import time
 import types
-import weakref
-from collections.abc import Callable
-from typing import Any, TypeVar
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 from .. import stock
 from ..errors import RequestTimeout
-from ..http1.connection import HTTP1Connection
-from ..http2.connection import HTTP2Connection
-from ..http2.engine import Engine, make_engine
-from ..http2.socket_facade import SharedSocket
-from ..messages.exchange import Transport
-from ..messages.fields import authority
-from ..messages.hosts import ascii_host
-from . import tls, trust, tunnel
-from .protocols import H2, HTTP11, Protocols
-from .timeouts import deadline_after, remaining, resolve_timeout, soonest
-from .tls import Session
-
-T = TypeVar("T")
+from . import tunnel as tunnels
+from .protocols import BOTH
+from .timeouts import deadline_after, remaining, soonest
+from .tls import CreateConnection, Session, secure
 
 
-class DiallingConnection(stock.HTTPSConnection):
-    """What `HTTP20Connection` knows of sockets; for the arguments see there."""
+class Tunnel(NamedTuple):
+    """The origin that an HTTP proxy is asked to connect to, and what the proxy is told besides."""
 
-    source_address: tuple[str, int] | None
-    max_response_headers: int | None
-    _secure: bool
-    _context: Any
-    _protocols: Protocols
-    _max_buffered: int
-    _engine_options: dict[str, Any]
-    _mux_options: dict[str, Any]
-    _lane_options: dict[str, Any]
-    _named: tuple[
-        str, int | None, bytes
-    ]  # host and port, and the origin that is made of them, as requests name it
-    _dialling: threading.RLock
-    # -- guarded by _dialling --
-    _transport: Transport[Any] | None
-    _draining: list[Transport[Any]]
-    _beside: Transport[Any] | None = (
-        None  # in HTTP/1.1, for what asks for another protocol while HTTP/2 is spoken
-    )
-    _switched: socket.socket | None = None  # where the latest of these has been given what it asked for
-    _upgrade: bool
-    _upgrade_next: bool = False  # the next request asks for HTTP/2
-    _session: Session | None = None
-    _trust: tuple[Any, ...] | None = None  # how the context is to be, where it may be changed meanwhile
-    _dial_by: float | None = None  # when the exchange for which one dials must be over
+    host: str  # in ASCII
+    port: int
+    headers: Any = None  # a mapping, as for `set_tunnel()`
 
-    # -- connecting -------------------------------------------------------------------------------
 
-    def connect(self) -> None:
-        """Connect now; `request()` does it by itself.
+class Dialer:
+    """Opens connections to one origin, by one way.
 
-        Raises:
-            OSError, ssl.SSLError: as http.client's `connect()`.
-            InadequateSecurity: HTTP/2 was negotiated with a cipher that it forbids.
-            NotHTTP2: `protocols` is ("h2",), and the server did not choose HTTP/2.
-        """
-        with self._dialling:
-            self._retire()
-            offer = self._protocols.offer()
-            sock, protocol = self._open(offer, self._dial_by)
-            try:
-                self._upgrade_next = self._upgrade and H2 in offer
-                prior_knowledge = H2 in offer and not self._upgrade
-                self._talk(sock, http2=protocol == H2 if self._secure else prior_knowledge)
-            except BaseException:
-                sock.close()
-                raise
+    Args:
+        host, port: what to connect to: the origin, or the proxy of a tunnel. The host is in ASCII.
+        context: the ssl.SSLContext; None: no TLS.
+        trust: what `trust_of` the context returned: so the handshake is made, though the context is changed
+            meanwhile.  None: as it is now.
+        tunnel: the origin, where `host` is an HTTP proxy; or None.
+        source_address: (host, port) to connect from, or None.
+        create_connection: in the place of `socket.create_connection`, which tries each address in turn.
+        session: of an earlier connection, to be resumed if the terms are the same; see `tls.secure`.
+        debuglevel: above 0, http.client prints what it says to the proxy.
 
-    def _talk(self, sock: socket.socket, *, http2: bool) -> None:
-        """Make a transport of a connected socket."""
-        if http2:
-            self._talk_http2(sock, make_engine(trace=self.debuglevel > 0, **self._engine_options))
-        else:
-            self._transport = self._lane_on(sock)
-            self.sock = sock
+    Attributes:
+        proxy_headers: what http.client keeps of the answer to CONNECT (since Python 3.12), or None.
+    """
 
-    def _lane_on(self, sock: socket.socket) -> HTTP1Connection:
-        """Return a transport in HTTP/1.1, which does not keep this object.
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        *,
+        context: Any = None,
+        trust: tuple[Any, ...] | None = None,
+        tunnel: Tunnel | None = None,
+        source_address: tuple[str, int] | None = None,
+        create_connection: CreateConnection = socket.create_connection,
+        session: Session | None = None,
+        debuglevel: int = 0,
+    ) -> None:
+        self._address = host, port
+        self._context = context
+        self._trust = trust
+        self._tunnel = tunnel
+        self._source_address = source_address
+        self._create_connection = create_connection
+        self._session = session
+        self._debuglevel = debuglevel
+        self.proxy_headers: Any = None
 
-        They would refer to each other, and only the garbage collector would close one that its caller drops.
-        """
-        me = weakref.ref(self)
-
-        def owner() -> DiallingConnection:
-            found = me()
-            if found is None:
-                raise http_client.NotConnected("the connection object is gone")
-            return found
-
-        return HTTP1Connection(
-            lambda by: owner()._dial(by),
-            lambda sock: owner()._speak(sock),
-            sock,
-            timeout=resolve_timeout(self.timeout),
-            max_buffered=self._max_buffered,
-            **self._lane_options,
-        )
-
-    def _lane(self, by: float | None) -> Transport[Any]:
-        """Return a connection in HTTP/1.1, the current one or one beside it, opened by a monotonic time.
-
-        Raises:
-            ValueError: the caller excludes HTTP/1.1. Otherwise as `connect()`.
-        """
-        offer = self._protocols.insist_on_http1()
-        for lane in (self._transport, self._beside):
-            if lane is not None and lane.protocol == HTTP11 and not lane.closed:
-                return lane
-        if not self.auto_open:
-            raise http_client.NotConnected("Upgrade needs a connection in HTTP/1.1, and auto_open is off")
-        sock, _ = self._open(offer, by)
-        self._beside = self._lane_on(sock)
-        return self._beside
-
-    def _talk_http2(self, sock: socket.socket, engine: Engine) -> HTTP2Connection:
-        mux = HTTP2Connection(
-            sock,
-            engine,
-            timeout=resolve_timeout(self.timeout),
-            max_buffered=self._max_buffered,
-            protocols=self._protocols,
-            **self._mux_options,
-        )
-        self._transport = mux
-        self.sock = SharedSocket(mux)
-        return mux
-
-    def set_debuglevel(self, level: int) -> None:
-        """Print, above 0: on HTTP/1.1 what http.client prints, on HTTP/2 each frame as one line."""
-        super().set_debuglevel(level)
-        if self._transport is not None:
-            self._transport.trace(level > 0)
-
-    def _open(self, alpn: tuple[str, ...], by: float | None) -> tuple[socket.socket, str | None]:
-        sys.audit("http.client.connect", self, self.host, self.port)
-        context = self._context if self._secure else None
-        if self._secure and context is None:
-            context = trust.default_context()
-        usual = resolve_timeout(self.timeout)
-        create: tls.CreateConnection = self._create_connection  # type: ignore[attr-defined]
-        if by is not None and _is_pythons_own(create):
-            create = functools.partial(_connect_in_turn, by)
-        sock, protocol = tls.connect(
-            ascii_host(self.host),
-            self.port,
-            context=None if self._tunnelled else context,
-            timeout=_patience(usual, by),
-            by=by,
-            source_address=self.source_address,
-            alpn=alpn,
-            session=self._session,
-            trust=self._trust,
-            create_connection=create,
-        )
-        if self._tunnelled:
-            try:
-                self._pass_proxy(sock, deadline_after(_patience(usual, by)))
-                if context is not None:
-                    sock, protocol = tls.secure(
-                        sock,
-                        *self._origin,
-                        context=context,
-                        timeout=usual,
-                        by=by,
-                        start=time.monotonic(),
-                        alpn=alpn,
-                        session=self._session,
-                        trust=self._trust,
-                        proxy=(self.host, self.port),
-                    )
-            except BaseException:
-                sock.close()
-                raise
-        if context is not None and not isinstance(sock, ssl.SSLSocket):
-            sock.close()
-            raise TypeError(f"{context!r} makes {sock!r}, which is no ssl.SSLSocket")
-        sock.settimeout(usual)
-        return sock, protocol
-
-    def _keep_session(self) -> None:
-        """Take note of the TLS session, for the next connection to resume it (RFC 8446 section 2.2)."""
-        if self._transport is not None and self._transport.session is not None:
-            self._session = self._transport.session
-
-    def _pass_proxy(self, sock: socket.socket, deadline: float | None) -> None:
-        """Have the proxy at the other end of a socket connect it to the origin, by a monotonic time."""
-        proxy = stock.HTTPConnection(self.host, self.port)
-        proxy.set_debuglevel(self.debuglevel)
-        proxy.set_tunnel(*self._origin, self._tunnel_headers)  # type: ignore[attr-defined]
-        proxy.sock = sock
-        tunnel.establish(proxy, proxy._tunnel, deadline)  # type: ignore[attr-defined]
-        if hasattr(proxy, "_raw_proxy_headers"):  # for get_proxy_response_headers(), since Python 3.12
-            self._raw_proxy_headers = proxy._raw_proxy_headers
-
-    def set_tunnel(self, host: str, port: int | None = None, headers: Any = None) -> None:
-        """Connect through the proxy that the constructor named, as in http.client; TLS and ALPN are inside.
+    def dial(
+        self, alpn: Sequence[str] = BOTH, *, timeout: float | None = None, by: float | None = None
+    ) -> tuple[socket.socket, str | None]:
+        """Connect; return the socket and the protocol that ALPN chose, None where it chose none.
 
         Args:
-            host, port: the origin; requests are for it from now on.
-            headers: a mapping of header fields for the proxy, such as `Proxy-Authorization`.
+            alpn: what to offer, best first.
+            timeout: seconds for each address of the host, the TLS handshake included, and for the proxy;
+                None: no limit.
+            by: the monotonic time by which all must be over, or None.
 
         Raises:
-            RuntimeError: the connection is open already.
-            http.client.InvalidURL, ValueError: the host or the port is none.
+            OSError: no address could be reached; TimeoutError if that was for want of time.
+            ssl.SSLError: the handshake failed; a certificate that does not hold is SSLCertVerificationError.
+            InadequateSecurity: HTTP/2 was chosen together with a cipher that it forbids.
+            NotHTTP2: `alpn` is HTTP/2 alone, and the server did not choose it.
+            TypeError: the context makes no ssl.SSLSocket.
+            RequestTimeout: it was not over by the time. And as `tunnel.establish`.
         """
-        host, port = self._get_hostport(host, port)  # type: ignore[attr-defined]
-        if host[:1] == "[" and host[-1:] == "]":  # some releases of http.client leave the brackets
-            host = host[1:-1]
-        host = ascii_host(host)  # of which http.client makes the Host that the proxy is told
-        authority(host, port, self.default_port)  # before anything is set
-        super().set_tunnel(host, port, headers)
-
-    @property
-    def _tunnelled(self) -> bool:
-        return self._tunnel_host is not None  # type: ignore[attr-defined]
-
-    @property
-    def _authority(self) -> bytes:
-        """The origin as requests name it: `host` and `port` may be set, as with http.client."""
-        host, port = self._tunnel_host, self._tunnel_port  # type: ignore[attr-defined]
-        if host is None:
-            host, port = self.host, self.port
-        known_host, known_port, named = self._named
-        if known_host != host or known_port != port:
-            named = authority(host, port, self.default_port)
-            self._named = host, port, named
-        return named
-
-    @property
-    def _origin(self) -> tuple[str, int]:
-        """The host, in ASCII, and the port that requests are for: the tunnel's far end where there is one."""
-        if self._tunnelled:
-            return ascii_host(self._tunnel_host), self._tunnel_port  # type: ignore[attr-defined]
-        return ascii_host(self.host), self.port
-
-    def _dial(self, by: float | None) -> socket.socket:
-        """Open a further socket to an origin that is known to speak HTTP/1.1, by a monotonic time."""
-        if not self.auto_open:
-            raise http_client.NotConnected("the connection is closed, and auto_open is off")
-        self._keep_session()
-        self.sock, _ = self._open((HTTP11,), by)
-        return self.sock
-
-    def _speak(self, sock: socket.socket) -> http_client.HTTPConnection:
-        """Return an http.client connection that talks on `sock`."""
-        connection: Any = stock.UnpatchedConnection(*self._origin, blocksize=self.blocksize)
-        connection.max_response_headers = self.max_response_headers  # a name of Python 3.15's
-        connection.default_port = self.default_port  # so that Host names the port when it must
-        connection.set_debuglevel(self.debuglevel)
-        connection.auto_open = 0
-        connection.sock = sock
-        spoken: http_client.HTTPConnection = connection
-        return spoken
-
-    def _retire(self) -> None:
-        """Let go of the current transport: what it has under way it finishes."""
-        if self._transport is not None:
-            self._transport.drain()
-            self._draining.append(self._transport)
-        self._keep_session()
-        self._draining = [one for one in self._draining if not one.closed]
-        self._transport = self.sock = None
-
-    def _usable_transport(self, by: float | None) -> Transport[Any]:
-        """Return the current transport; where it takes no more requests, connect anew by a monotonic time."""
-        current = self._transport
-        if current is not None and self.sock is not None and current.check():
-            return current
-        if not self.auto_open:
-            raise http_client.NotConnected("the connection is closed, and auto_open is off")
-        self._connect_by(by)
-        assert self._transport is not None
-        return self._transport
-
-    def _connect_by(self, by: float | None) -> None:
-        """Connect, with all that belongs to it, by a monotonic time."""
-        self._dial_by = by
+        start = time.monotonic()
+        sock, protocol = self._connected(timeout, by), None
         try:
-            self.connect()
-        finally:
-            self._dial_by = None
-
-    def _while_dialling(self, by: float | None, work: Callable[[], T]) -> T:
-        """Do something while holding `_dialling`; see `_take_dialling`.
-
-        An interrupt may come when it was acquired and nobody knows yet: other threads would wait for ever.
-        """
-        try:
-            self._take_dialling(by)
-            result = work()
+            _send_at_once(sock)
+            origin, proxy = self._address, None
+            if self._tunnel is not None:
+                origin, proxy = self._tunnel[:2], self._address
+                self._pass_proxy(sock, self._tunnel, deadline_after(_patience(timeout, by)))
+                start = time.monotonic()
+            if self._context is not None:
+                sock, protocol = secure(
+                    sock,
+                    *origin,
+                    context=self._context,
+                    timeout=timeout,
+                    start=start,
+                    by=by,
+                    alpn=alpn,
+                    session=self._session,
+                    trust=self._trust,
+                    proxy=proxy,
+                )
+                if not isinstance(sock, ssl.SSLSocket):
+                    raise TypeError(f"{self._context!r} makes {sock!r}, which is no ssl.SSLSocket")
+            sock.settimeout(timeout)
         except BaseException:
-            with contextlib.suppress(RuntimeError):  # it was not acquired
-                self._dialling.release()
+            sock.close()
             raise
-        self._dialling.release()
-        return result
+        return sock, protocol
 
-    def _take_dialling(self, by: float | None) -> None:
-        """Acquire `_dialling`; who dials before us may take no more than our own timeout, or until `by`."""
-        if self._dialling.acquire(blocking=False):
-            return
-        timeout = soonest(resolve_timeout(self.timeout), remaining(by))
-        if not self._dialling.acquire(timeout=-1 if timeout is None else min(timeout, threading.TIMEOUT_MAX)):
-            raise RequestTimeout(f"another thread has been connecting for {timeout:g} s", retry_safe=True)
+    def _connected(self, timeout: float | None, by: float | None) -> socket.socket:
+        create = self._create_connection
+        if by is not None and _is_pythons_own(create):
+            create = functools.partial(_connect_in_turn, by)
+        return create(self._address, _patience(timeout, by), self._source_address)
+
+    def _pass_proxy(self, sock: socket.socket, tunnel: Tunnel, deadline: float | None) -> None:
+        """Have the proxy at the other end of a socket connect it to the origin, by a monotonic time."""
+        proxy: Any = stock.HTTPConnection(*self._address)
+        proxy.set_debuglevel(self._debuglevel)
+        proxy.set_tunnel(*tunnel)
+        proxy.sock = sock
+        tunnels.establish(proxy, proxy._tunnel, deadline)
+        self.proxy_headers = getattr(proxy, "_raw_proxy_headers", None)
+
+
+def _send_at_once(sock: socket.socket) -> None:
+    """Have small pieces of data not wait for others (RFC 896), on a socket that has the option."""
+    try:
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    except OSError as error:
+        if error.errno != errno.ENOPROTOOPT:
+            raise
 
 
 def _patience(usual: float | None, by: float | None) -> float | None:
     """Return the seconds that the next step of connecting may last; None for no limit.
 
     Raises:
-        RequestTimeout: the deadline, a monotonic time, has passed.
+        RequestTimeout: the monotonic time `by` has passed.
     """
     left = remaining(by)
-    if left is None:
-        return usual
-    if not left:
+    if left == 0:
         raise RequestTimeout("not connected in time", retry_safe=True)
-    return soonest(usual, left)
+    return soonest(left, usual)
 
 
-def _is_pythons_own(create: tls.CreateConnection) -> bool:
+def _is_pythons_own(create: CreateConnection) -> bool:
     """Tell whether this is `socket.create_connection` itself; another may have names of its own."""
     return type(create) is types.FunctionType and create.__code__.co_filename == socket.__file__
 

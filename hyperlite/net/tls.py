@@ -48,63 +48,6 @@ _terms: "weakref.WeakKeyDictionary[ssl.SSLSocket, Terms]" = weakref.WeakKeyDicti
 _callers: "weakref.WeakKeyDictionary[ssl.SSLSocket, ssl.SSLContext]" = weakref.WeakKeyDictionary()
 
 
-def connect(
-    host: str,
-    port: int,
-    *,
-    context: Any,
-    timeout: float | None = None,
-    by: float | None = None,
-    source_address: tuple[str, int] | None = None,
-    alpn: Sequence[str] = BOTH,
-    session: Session | None = None,
-    trust: tuple[Any, ...] | None = None,
-    create_connection: CreateConnection = socket.create_connection,
-) -> tuple[socket.socket, str | None]:
-    """Connect to an origin; returns the socket and the protocol that ALPN chose, None without TLS.
-
-    Args:
-        context: an ssl.SSLContext; None for cleartext.
-        timeout: seconds for each address of the host, the TLS handshake included.
-        by: the monotonic time by which the handshake must be over, whatever the timeout, or None.
-        source_address: (host, port) to bind to.
-        alpn: what to offer, best first; see `secure`.
-        session: of an earlier connection; see `secure`.
-        trust: see `secure`.
-        create_connection: in place of `socket.create_connection`, which tries each address in turn.
-
-    Raises:
-        OSError: no address could be reached; TimeoutError if that was for want of time.
-        ssl.SSLError: the handshake failed; a certificate that does not hold is SSLCertVerificationError.
-        InadequateSecurity: HTTP/2 was chosen together with a cipher that it forbids.
-    """
-    start = time.monotonic()
-    sock = create_connection((host, port), timeout, source_address)
-    try:
-        try:
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        except OSError as error:
-            if error.errno != errno.ENOPROTOOPT:
-                raise
-    except BaseException:
-        sock.close()
-        raise
-    if context is None:
-        return sock, None
-    return secure(
-        sock,
-        host,
-        port,
-        context=context,
-        timeout=timeout,
-        by=by,
-        start=start,
-        alpn=alpn,
-        session=session,
-        trust=trust,
-    )
-
-
 def secure(
     sock: socket.socket,
     host: str,
@@ -130,7 +73,7 @@ def secure(
         context: the caller's; it is not changed. One that is no ssl.SSLContext may return what it likes.
         timeout: seconds, since `start` if these are not over.
         start: the monotonic time at which connecting began.
-        by: as for `connect`.
+        by: the monotonic time by which the handshake must be over, whatever the timeout, or None.
         alpn: what to offer, best first; see `narrowed` for a context that offers something itself.
         session: offered only on the terms on which it was made: the same host, port, proxy and context, and
             nothing changed on the context that decides trust.
@@ -139,7 +82,10 @@ def secure(
         proxy: host and port of the proxy whose tunnel leads to the origin.
 
     Raises:
-        As `connect`.  ConnectionLost: a context that makes its TLS sockets itself is not as `trust` says.
+        OSError: the connection failed; TimeoutError: the handshake was not over in time.
+        ssl.SSLError: the handshake failed; a certificate that does not hold is SSLCertVerificationError.
+        InadequateSecurity: HTTP/2 was chosen together with a cipher that it forbids.
+        ConnectionLost: a context that makes its TLS sockets itself is not as `trust` says.
         NotHTTP2: `alpn` is HTTP/2 alone, and the server did not choose it.
     """
     deadline = _handshake_deadline(timeout, start, by)

@@ -126,9 +126,9 @@ def test_ids_outlive_the_numbers_of_the_wire(
 ) -> None:
     """Near 2**31 a connection runs out of numbers: it finishes what it has, and a new one takes over."""
     server = serve()
-    make = hyperlite.net.dialer.make_engine
+    make = hyperlite.transports.make_engine
     with monkeypatch.context() as patch:
-        patch.setattr(hyperlite.net.dialer, "make_engine", lambda **_: make(first_wire_id=2**31 - 9))
+        patch.setattr(hyperlite.transports, "make_engine", lambda **_: make(first_wire_id=2**31 - 9))
         conn = connect(server)
         ids = [conn.request("GET", "/late")]
     assert ids == [1]

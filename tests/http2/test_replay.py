@@ -10,8 +10,7 @@ from hyperframe.frame import GoAwayFrame, HeadersFrame, RstStreamFrame
 
 import hyperlite
 import hyperlite.messages.replay
-import hyperlite.net.dialer
-import hyperlite.net.tls
+import hyperlite.transports
 from hyperlite.errors import ConnectionGoingAway, ConnectionLost, ErrorCode, RequestTimeout, StreamReset
 from hyperlite.http2.connection import HTTP2Connection
 from hyperlite.http2.engine import make_engine
@@ -437,7 +436,7 @@ class TestExhaustion:
     def _almost_exhausted(self, monkeypatch: pytest.MonkeyPatch) -> None:
         engines = [make_engine(first_wire_id=2**31 - 3)]
         monkeypatch.setattr(
-            hyperlite.net.dialer, "make_engine", lambda **_: engines.pop() if engines else make_engine()
+            hyperlite.transports, "make_engine", lambda **_: engines.pop() if engines else make_engine()
         )
 
     def test_the_next_request_goes_elsewhere(self, peer: Peer, conn: CONN) -> None:
@@ -470,22 +469,19 @@ class TestExhaustion:
 
 
 class TestMeanwhile:
-    def test_the_deadline_holds_for_the_next_connection(
-        self, peer: Peer, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_the_deadline_holds_for_the_next_connection(self, peer: Peer) -> None:
         conn = peer.connect(timeout=5)
         stream_id = conn.request("GET", "/", deadline=0.3)
         peer.accept()
         peer.greet()
         peer.want(HeadersFrame, 1)
         timeouts = []
-        connect = hyperlite.net.tls.connect
 
-        def spy(*args: Any, timeout: float, **options: Any) -> Any:
+        def create_connection(address: Any, timeout: float, source_address: Any) -> Any:
             timeouts.append(timeout)
-            return connect(*args, timeout=timeout, **options)
+            return socket.create_connection(address, timeout, source_address)
 
-        monkeypatch.setattr(hyperlite.net.tls, "connect", spy)
+        conn._create_connection = create_connection
         peer.goaway(0)
         with pytest.raises(RequestTimeout, match="before the deadline"):
             conn.getresponse(stream_id)

@@ -11,10 +11,10 @@ import trustme
 from hyperframe.frame import HeadersFrame
 
 import hyperlite
-from hyperlite.net import tls
 from tests.peer import TIMEOUT, Peer, Task
 
 from .conftest import client_context, listening, server_context
+from .dialling import connect
 
 
 @pytest.fixture
@@ -136,7 +136,7 @@ def test_http_2_is_not_renegotiated(
         port = probe.getsockname()[1]
     server = OpensslServer(ca, tmp_path, port, "h2")
     try:
-        sock, protocol = tls.connect("localhost", port, context=client, timeout=TIMEOUT)
+        sock, protocol = connect("localhost", port, context=client, timeout=TIMEOUT)
         with sock:
             assert protocol == "h2"
             server.read_to(b"CIPHER is")

@@ -15,7 +15,7 @@ import trustme
 import hyperlite
 import hyperlite.client
 from hyperlite.adapters.urllib import HTTP20Handler
-from hyperlite.net import contexts, tls
+from hyperlite.net import contexts
 from hyperlite.net.client_hello import client_hello
 from tests.peer import TIMEOUT, Task
 
@@ -29,6 +29,7 @@ from .conftest import (
     listening,
     server_context,
 )
+from .dialling import connect
 
 # Where each attribute of a context goes; docs/differences.md says what this means for callers.
 COPIED = {
@@ -97,7 +98,7 @@ def test_it_is_decided_where_each_attribute_of_a_context_goes() -> None:
 
 
 def contact(context: Any, **options: Any) -> Callable[[int], Any]:
-    return lambda port: tls.connect("localhost", port, context=context, timeout=TIMEOUT, **options)
+    return lambda port: connect("localhost", port, context=context, timeout=TIMEOUT, **options)
 
 
 def alike(hello: Hello) -> tuple[Any, ...]:
@@ -320,7 +321,7 @@ class TestWhatItDecides:
             def here(_address: object, timeout: float | None, _source: object) -> socket.socket:
                 return socket.create_connection(("127.0.0.1", running.port), timeout)
 
-            sock, _ = tls.connect(host, 443, context=context, timeout=TIMEOUT, create_connection=here)
+            sock, _ = connect(host, 443, context=context, timeout=TIMEOUT, create_connection=here)
             with sock:
                 assert isinstance(sock, ssl.SSLSocket)
                 sock.recv(1)  # what the server says of the client's certificate

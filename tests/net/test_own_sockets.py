@@ -12,10 +12,11 @@ import trustme
 
 import hyperlite
 import hyperlite.client
-from hyperlite.net import contexts, tls
+from hyperlite.net import contexts
 from tests.peer import TIMEOUT, Task
 
 from .conftest import SecureServer, client_context, frozen_context, hello_of, listening, server_context
+from .dialling import connect
 
 
 class Wrapping(ssl.SSLContext):
@@ -135,7 +136,7 @@ class TestAnotherClass:
             any_protocol(unknown_ca) as impostor,
             pytest.raises(hyperlite.ConnectionLost, match="verifies otherwise") as caught,
         ):
-            tls.connect("localhost", impostor.port, context=context, timeout=TIMEOUT, trust=trust)
+            connect("localhost", impostor.port, context=context, timeout=TIMEOUT, trust=trust)
         assert caught.value.retry_safe
 
     def test_another_name_is_its_own_affair(self, ca: trustme.CA) -> None:
@@ -177,7 +178,7 @@ class TestAnotherClass:
         with listening() as listener:
             port = listener.getsockname()[1]
             with pytest.raises(TimeoutError, match=f"the TLS handshake with localhost:{port} timed out"):
-                tls.connect("localhost", port, context=Wrapping(client_context(ca)), timeout=0.1)
+                connect("localhost", port, context=Wrapping(client_context(ca)), timeout=0.1)
 
 
 class TestTheClassInTheSslModuleIsReplaced:
@@ -288,14 +289,14 @@ class TestWhatCannotBeRepeated:
     """The ClientHello is http.client's then: nothing is offered by ALPN."""
 
     def offered(self, context: ssl.SSLContext) -> list[str] | None:
-        return hello_of(lambda port: tls.connect("localhost", port, context=context, timeout=TIMEOUT)).alpn
+        return hello_of(lambda port: connect("localhost", port, context=context, timeout=TIMEOUT)).alpn
 
     def test_a_rare_curve(self, ca: trustme.CA) -> None:
         context = frozen_context(ca)
         context.maximum_version = ssl.TLSVersion.TLSv1_2  # TLS 1.3 has no such
         context.set_ecdh_curve("secp256k1")
         context.freeze()
-        hello = hello_of(lambda port: tls.connect("localhost", port, context=context, timeout=TIMEOUT))
+        hello = hello_of(lambda port: connect("localhost", port, context=context, timeout=TIMEOUT))
         assert hello.alpn is None
         assert hello.extensions[10] == b"\0\2\0\x16"
 
@@ -348,7 +349,7 @@ class TestWhatCannotBeRepeated:
         inner = client_context(ca)
         inner.set_alpn_protocols(["h2"])
         with any_protocol(ca) as server, pytest.raises(ConnectionError, match="chose HTTP/2"):
-            tls.connect(
+            connect(
                 "localhost",
                 server.port,
                 context=Wrapping(inner),

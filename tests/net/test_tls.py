@@ -18,7 +18,7 @@ import trustme
 
 from hyperlite.errors import ErrorCode, InadequateSecurity
 from hyperlite.net.sockets import Watch, break_off, is_stale, wait_for
-from hyperlite.net.tls import connect
+from tests.net.dialling import connect
 from tests.peer import TIMEOUT, Task
 
 Script = Callable[[socket.socket], Any]
@@ -232,6 +232,9 @@ class Refusing:
 
     def setsockopt(self, *_: object) -> None:
         raise OSError(self.code, "no")
+
+    def settimeout(self, _seconds: float | None) -> None:
+        """Take it."""
 
     def close(self) -> None:
         self.closed = True
