@@ -25,7 +25,7 @@ from hyperlite.http2.engine.frames import SETTINGS as SETTINGS_FRAME
 
 from .conftest import request
 from .pair import Disagreement, Pair
-from .test_engine import TestCutting as Cutting
+from .test_responses import TestCutting as Cutting
 
 REQUESTS = [
     (request("GET"), True),
