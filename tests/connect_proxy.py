@@ -1,12 +1,11 @@
 """A small forward proxy for tests: CONNECT, and http:// targets in absolute form."""
 
 import contextlib
-import selectors
 import socket
-import threading
 import time
 from collections.abc import Callable
-from typing import Self
+
+from tests.listener import Listener, relay
 
 GRANTED = b"HTTP/1.1 200 Connection established\r\n\r\n"
 
@@ -32,7 +31,7 @@ def drip(sock: socket.socket, head: bytes = b"HTTP/1.1 200 OK\r\nX-Slow: ") -> b
     return True
 
 
-class Proxy:
+class Proxy(Listener):
     """Listens on a free port until its end; `seen` has the first line and the headers of each request."""
 
     def __init__(
@@ -47,38 +46,13 @@ class Proxy:
         self._answer = answer
         self.seen: list[list[str]] = []
         self._refuse = refuse
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port: int = self._listener.getsockname()[1]
-        self._open: list[socket.socket] = []
-        self._threads = [threading.Thread(target=self._accept, daemon=True)]
-        self._threads[0].start()
+        super().__init__()
 
     def url(self, credentials: str = "") -> str:
         """Return what to give as a proxy's URL."""
         return f"http://{credentials + '@' if credentials else ''}127.0.0.1:{self.port}"
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        sockets = [self._listener, *self._open]
-        for sock in sockets:
-            with contextlib.suppress(OSError):
-                sock.shutdown(socket.SHUT_RDWR)
-        for thread in self._threads:
-            thread.join(5)
-        for sock in sockets:
-            sock.close()
-
-    def _accept(self) -> None:
-        with contextlib.suppress(OSError):
-            while True:
-                sock = self._listener.accept()[0]
-                self._open.append(sock)
-                self._threads.append(threading.Thread(target=self._serve, args=[sock], daemon=True))
-                self._threads[-1].start()
-
-    def _serve(self, sock: socket.socket) -> None:
+    def serve(self, sock: socket.socket) -> None:
         with contextlib.suppress(OSError), sock:
             head = b""
             while not head.endswith(b"\r\n\r\n"):
@@ -100,20 +74,7 @@ class Proxy:
                 host, _, port = netloc.partition(":")
                 first = f"{method} /{path} HTTP/1.1\r\n".encode() + head.partition(b"\r\n")[2]
             with socket.create_connection((host.strip("[]"), int(port or 80))) as far:
-                self._open.append(far)
+                self.opened.append(far)
                 far.sendall(first)
                 if first or self._answer(sock):
                     relay(sock, far)
-
-
-def relay(one: socket.socket, other: socket.socket) -> None:
-    """Hand on what comes on either, until one of them ends."""
-    with selectors.DefaultSelector() as selector:
-        selector.register(one, selectors.EVENT_READ, other)
-        selector.register(other, selectors.EVENT_READ, one)
-        while True:
-            for key, _ in selector.select():
-                data = key.fileobj.recv(65536)
-                if not data:
-                    return
-                key.data.sendall(data)

@@ -2,12 +2,10 @@
 
 import contextlib
 import socket
-import threading
 import time
 from collections.abc import Callable
-from typing import Self
 
-from tests.connect_proxy import relay
+from tests.listener import Listener, relay
 
 Send = Callable[[socket.socket, bytes], None]
 
@@ -24,7 +22,7 @@ def drip(sock: socket.socket, data: bytes) -> None:
         sock.sendall(data[at : at + 1])
 
 
-class SocksProxy:
+class SocksProxy(Listener):
     """Listens on a free port until its end, and connects to 127.0.0.1 whatever the host.
 
     Attributes:
@@ -47,44 +45,19 @@ class SocksProxy:
     ) -> None:
         self.seen: list[bytes] = []
         self._users, self._refusal, self._bound, self._send = users, refusal, bound, send
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port: int = self._listener.getsockname()[1]
-        self._open: list[socket.socket] = []
-        self._threads = [threading.Thread(target=self._accept, daemon=True)]
-        self._threads[0].start()
+        super().__init__()
 
     def url(self, scheme: str, credentials: str = "") -> str:
         """Return what to give as a proxy's URL."""
         return f"{scheme}://{credentials + '@' if credentials else ''}127.0.0.1:{self.port}"
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        sockets = [self._listener, *self._open]
-        for sock in sockets:
-            with contextlib.suppress(OSError):
-                sock.shutdown(socket.SHUT_RDWR)
-        for thread in self._threads:
-            thread.join(5)
-        for sock in sockets:
-            sock.close()
-
-    def _accept(self) -> None:
-        with contextlib.suppress(OSError):
-            while True:
-                sock = self._listener.accept()[0]
-                self._open.append(sock)
-                self._threads.append(threading.Thread(target=self._serve, args=[sock], daemon=True))
-                self._threads[-1].start()
-
-    def _serve(self, sock: socket.socket) -> None:
+    def serve(self, sock: socket.socket) -> None:
         with contextlib.suppress(OSError, EOFError), sock:
             version, count = self._take(sock, 2)
             port = self._serve_4(sock, count) if version == 4 else self._serve_5(sock, count)
             if port:
                 with socket.create_connection(("127.0.0.1", port)) as far:
-                    self._open.append(far)
+                    self.opened.append(far)
                     relay(sock, far)
 
     def _serve_4(self, sock: socket.socket, command: int) -> int:

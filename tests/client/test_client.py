@@ -1,19 +1,9 @@
 """hyperlite.client: http.client's classes, on HTTP/2."""
 
-import functools
 import http.client
-import inspect
 import io
-import json
 import socket
-import socketserver
-import subprocess
-import sys
 import threading
-import unittest.mock
-import urllib.error
-import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,39 +11,11 @@ import pytest
 
 import hyperlite
 from hyperlite import client, client_classes
-from hyperlite.adapters.urllib import HTTP20Handler
-from hyperlite.testing.server import Exchange, Request, Response, Server, streaming
-from tests.conftest import ROUTES, Serve
+from hyperlite.testing.server import Exchange, Server, streaming
+from tests.conftest import Serve
 from tests.connection.test_connection import reported
 
-
-@pytest.fixture(params=["h2", "http/1.1"])
-def server(request: pytest.FixtureRequest, serve: Serve) -> Server:
-    return serve(alpn=(request.param,))
-
-
-@pytest.fixture
-def conn(server: Server) -> Iterator[client.HTTPSConnection]:
-    conn = client.HTTPSConnection("localhost", server.port, context=server.context(), timeout=10)
-    yield conn
-    conn.close()
-
-
-@pytest.fixture
-def h2(serve: Serve) -> Iterator[client.HTTPSConnection]:
-    server = serve()
-    conn = client.HTTPSConnection("localhost", server.port, context=server.context(), timeout=10)
-    yield conn
-    conn.close()
-
-
-def get(conn: client.HTTPSConnection, target: str = "/", **options: Any) -> client.HTTPResponse:
-    conn.request("GET", target, **options)
-    return conn.getresponse()
-
-
-def report_of(conn: client.HTTPSConnection) -> dict[str, Any]:
-    return json.loads(conn.getresponse().read())
+from .conftest import get, report_of
 
 
 class TestTheStateMachine:
@@ -261,76 +223,6 @@ def test_one_that_was_interrupted_while_it_connected(
     assert (response.version, response.read()) == (20, b"hello")
 
 
-class Proxy(socketserver.ThreadingTCPServer):
-    """An HTTP proxy that knows nothing but CONNECT."""
-
-    daemon_threads = True
-
-    def __init__(self, status: bytes = b"200 Connection established") -> None:
-        self.heads: list[bytes] = []
-        self.status = status
-        super().__init__(("127.0.0.1", 0), ProxyHandler)
-
-
-class ProxyHandler(socketserver.BaseRequestHandler):
-    server: Proxy
-
-    def handle(self) -> None:
-        head = b""
-        while b"\r\n\r\n" not in head:
-            head += self.request.recv(4096)
-        self.server.heads.append(head)
-        self.request.sendall(b"HTTP/1.1 " + self.server.status + b"\r\nX-Proxy: yes\r\n\r\n")
-        if not self.server.status.startswith(b"200"):
-            return
-        host, _, port = head.split()[1].decode().rpartition(":")
-        with socket.create_connection((host, int(port))) as upstream:
-            back = threading.Thread(target=self.pump, args=(upstream, self.request))
-            back.start()
-            self.pump(self.request, upstream)
-            back.join()
-
-    def pump(self, source: socket.socket, target: socket.socket) -> None:
-        try:
-            while data := source.recv(65536):
-                target.sendall(data)
-            target.shutdown(socket.SHUT_WR)
-        except OSError:
-            pass
-
-
-@pytest.fixture
-def proxy() -> Iterator[Proxy]:
-    with Proxy() as proxy:
-        thread = threading.Thread(target=proxy.serve_forever)
-        thread.start()
-        yield proxy
-        proxy.shutdown()
-        thread.join()
-
-
-def test_through_a_tunnel(server: Server, proxy: Proxy) -> None:
-    conn = client.HTTPSConnection("localhost", proxy.server_address[1], context=server.context(), timeout=10)
-    conn.set_tunnel("localhost", server.port, {"X-Key": "secret"})
-    conn.request("GET", "/report")
-    seen = report_of(conn)
-    assert seen["authority"] == f"localhost:{server.port}"
-    assert proxy.heads[0].startswith(f"CONNECT localhost:{server.port} HTTP/1.".encode())
-    assert b"X-Key: secret" in proxy.heads[0]
-    if hasattr(conn, "get_proxy_response_headers"):  # since 3.12
-        assert conn.get_proxy_response_headers()["X-Proxy"] == "yes"
-    conn.close()
-
-
-def test_a_tunnel_that_is_refused(proxy: Proxy) -> None:
-    proxy.status = b"403 Forbidden"
-    conn = client.HTTPSConnection("localhost", proxy.server_address[1], timeout=10)
-    conn.set_tunnel("localhost", 1)
-    with pytest.raises(OSError, match="403"):
-        conn.request("GET", "/")
-    assert conn.sock is None
-
-
 def test_a_response_that_has_not_begun(h2: client.HTTPSConnection) -> None:
     h2.request("GET", "/")
     response = client.HTTPResponse(h2.sock, method="GET")  # type: ignore[arg-type]
@@ -386,112 +278,6 @@ def test_key_log(serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert "CLIENT_TRAFFIC_SECRET_0" in (tmp_path / "keys").read_text()
 
 
-class TestTheModule:
-    def test_every_name_is_there(self) -> None:
-        assert set(client.__all__) == set(http.client.__all__)
-        for name in dir(http.client):
-            assert hasattr(client, name), name
-        assert client.HTTPException is http.client.HTTPException
-        assert client.responses is http.client.responses
-        assert client.OK == 200
-
-    def test_limits_are_set_where_they_are_read(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(client, "_MAXHEADERS", 7)
-        assert http.client._MAXHEADERS == 7
-
-    @pytest.mark.parametrize("name", ["HTTPConnection", "HTTPSConnection", "HTTPResponse"])
-    def test_signatures(self, name: str) -> None:
-        assert inspect.signature(getattr(client, name)) == inspect.signature(getattr(http.client, name))
-
-    def test_response_class_may_be_any_callable(self, h2: client.HTTPSConnection) -> None:
-        class Own(client.HTTPResponse):
-            pass
-
-        h2.response_class = functools.partial(Own)
-        assert isinstance(get(h2), Own)
-
-    def test_patches_of_the_standard_classes_take_effect(
-        self, conn: client.HTTPSConnection, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        seen = []
-        original = http.client.HTTPConnection.putrequest
-
-        def spy(self: Any, method: str, url: str, *args: Any, **options: Any) -> None:
-            seen.append((method, url))
-            original(self, method, url, *args, **options)
-
-        monkeypatch.setattr(http.client.HTTPConnection, "putrequest", spy)
-        assert get(conn).read() == b"hello"
-        assert seen == [("GET", "/")]
-
-    def test_a_socket_of_one_s_own_speaks_http1(self, server: Server) -> None:
-        conn = client.HTTPSConnection("localhost", server.port, timeout=10)
-        raw = socket.create_connection(("localhost", server.port))
-        conn.sock = server.context().wrap_socket(raw, server_hostname="localhost")
-        assert get(conn).version == 11
-        conn.close()
-
-
-class TestInstall:
-    def test_as_a_context_manager(self) -> None:
-        standard = http.client
-        with hyperlite.install():
-            import http.client as inside  # noqa: PLC0415
-
-            assert inside is client
-            assert urllib.request.http.client is client
-        assert sys.modules["http.client"] is standard
-        assert urllib.request.http.client is standard
-
-    def test_urllib_request(self, server: Server) -> None:
-        with hyperlite.install():
-            response = urllib.request.urlopen(server.url("/report"), b"data", context=server.context())
-            assert response.read().startswith(b'{"method": "POST"')
-        assert response.version == (20 if server.log[0][0] == "h2" else 11)
-
-
-def test_run_a_script_unmodified(serve: Serve, tmp_path: Path) -> None:
-    server = serve()
-    (tmp_path / "neighbour.py").write_text("NAME = 'neighbour'\n")
-    script = tmp_path / "script.py"
-    script.write_text(
-        "import sys, ssl, threading, urllib.request, neighbour\n"
-        "context = ssl.create_default_context(cafile=sys.argv[2])\n"
-        "response = urllib.request.urlopen(sys.argv[1], context=context)\n"
-        "print(__name__, neighbour.NAME, response.version, response.read())\n"
-        "def later():\n"
-        "    threading.main_thread().join()\n"
-        "    print(urllib.request.urlopen(sys.argv[1], context=context).version)\n"
-        "threading.Thread(target=later).start()\n"
-        "sys.exit(3)\n"
-    )
-    command = [sys.executable, "-m", "hyperlite", "run", str(script), server.url("/"), server.ca_file]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-    assert (done.stdout, done.stderr) == ("__main__ neighbour 20 b'hello'\n20\n", "")
-    assert done.returncode == 3
-
-
-class TestUrllibHandler:
-    def test_it_opens_over_http2(self, server: Server) -> None:
-        opener = urllib.request.build_opener(HTTP20Handler(context=server.context()))
-        with opener.open(server.url("/sized?n=3000000")) as response:
-            assert len(response.read()) == 3_000_000
-            assert response.url == server.url("/sized?n=3000000")
-
-    def test_redirects_and_errors(self, serve: Serve) -> None:
-        def moved(_: Request) -> Response:
-            return Response(302, headers=[("location", "/")])
-
-        server = serve(routes={**ROUTES, "/moved": moved})
-        opener = urllib.request.build_opener(HTTP20Handler(context=server.context()))
-        assert opener.open(server.url("/moved")).read() == b"hello"
-        with pytest.raises(urllib.error.HTTPError, match="404") as caught:
-            opener.open(server.url("/missing"))
-        assert caught.value.read() == b"no such thing"
-        caught.value.close()
-        assert {protocol for protocol, *_ in server.log} == {"h2"}
-
-
 def test_reported_helper_agrees(h2: client.HTTPSConnection) -> None:
     """The same request by either connection is the same to the server."""
     headers = {"X-A": "1"}
@@ -499,16 +285,3 @@ def test_reported_helper_agrees(h2: client.HTTPSConnection) -> None:
     strict = report_of(h2)
     with hyperlite.HTTP20Connection("localhost", h2.port, context=h2._context, timeout=10) as conn:
         assert reported(conn, "PUT", b"x", headers) == strict
-
-
-def test_patches_are_undone() -> None:
-    before = http.client._MAXLINE
-    with unittest.mock.patch.object(client, "_MAXLINE", 5):
-        assert http.client._MAXLINE == 5
-    assert before == http.client._MAXLINE
-    client.brand_new = 1
-    assert http.client.brand_new == 1
-    del client.brand_new
-    assert not hasattr(http.client, "brand_new")
-    with pytest.raises(AttributeError):
-        del client.no_such_name

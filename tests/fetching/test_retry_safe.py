@@ -15,7 +15,8 @@ from hyperlite.adapters.requests import HTTP20Adapter
 from hyperlite.errors import ErrorCode, StreamReset
 from hyperlite.testing.certificates import certificates
 from tests.conftest import MakePool, Serve
-from tests.peer import TIMEOUT, Fields, Peer
+from tests.frames import Fields
+from tests.peer import TIMEOUT, Peer
 
 MANY = pytest.mark.parametrize("many", [False, True], ids=["fetch", "fetch_many"])
 

@@ -10,6 +10,8 @@ from hyperframe.frame import HeadersFrame
 import hyperlite
 from tests.peer import Peer
 
+EVERYTHING = 2**31 - 1  # GOAWAY's last stream: none is refused
+
 _failed = pytest.StashKey[bool]()
 
 

@@ -3,7 +3,8 @@
 import pytest
 
 import hyperlite
-from tests.peer import FrameFactory, Peer
+from tests.frames import FrameFactory
+from tests.peer import Peer
 
 FRAMES = FrameFactory()
 

@@ -11,7 +11,8 @@ from hyperlite.http2.connection import HTTP2Connection
 from hyperlite.http2.stream import Stream
 from hyperlite.messages.request import Request
 from hyperlite.testing.certificates import certificates
-from tests.peer import TIMEOUT, Fields, Peer, Wire
+from tests.frames import Fields
+from tests.peer import TIMEOUT, Peer, Wire
 
 from .conftest import acquaint
 

@@ -8,7 +8,8 @@ from hyperframe.frame import GoAwayFrame, HeadersFrame, PingFrame, SettingsFrame
 import hyperlite
 from hyperlite.errors import ErrorCode
 from hyperlite.testing.certificates import certificates
-from tests.peer import FrameFactory, Peer, Wire
+from tests.frames import FrameFactory
+from tests.peer import Peer, Wire
 
 from .conftest import acquaint
 

@@ -6,7 +6,8 @@ from hyperframe.frame import ContinuationFrame, DataFrame, HeadersFrame, Setting
 
 import hyperlite
 from hyperlite.http2.engine.frames import DEFAULT_FRAME, MAX_FRAME
-from tests.peer import END_HEADERS, END_STREAM, Peer
+from tests.frames import END_HEADERS, END_STREAM
+from tests.peer import Peer
 
 SIZE = 28_000
 

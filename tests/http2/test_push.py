@@ -9,7 +9,8 @@ from hyperframe.frame import GoAwayFrame, HeadersFrame, RstStreamFrame
 
 import hyperlite
 import hyperlite.messages.replay
-from tests.peer import OK, Peer, Wire
+from tests.frames import OK
+from tests.peer import Peer, Wire
 
 from .conftest import acquaint, begin
 

@@ -1,8 +1,6 @@
 """GOAWAY and REFUSED_STREAM: what the server provably did not process is sent again, and nothing else."""
 
 import http.client
-import socket
-import time
 from typing import Any
 
 import pytest
@@ -11,16 +9,10 @@ from hyperframe.frame import GoAwayFrame, HeadersFrame, RstStreamFrame
 import hyperlite
 import hyperlite.messages.replay
 import hyperlite.transports
-from hyperlite.errors import ConnectionGoingAway, ConnectionLost, ErrorCode, RequestTimeout, StreamReset
-from hyperlite.http2.connection import HTTP2Connection
-from hyperlite.http2.engine import make_engine
-from hyperlite.http2.stream import Stream
+from hyperlite.errors import ConnectionGoingAway, ConnectionLost, ErrorCode, StreamReset
 from tests.peer import Peer
 
-from .conftest import acquaint, begin, path_of
-
-CONN = hyperlite.HTTP20Connection
-EVERYTHING = 2**31 - 1
+from .conftest import EVERYTHING, acquaint, begin, path_of
 
 
 @pytest.fixture(autouse=True)
@@ -29,7 +21,7 @@ def _no_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class TestGoAway:
-    def three(self, peer: Peer, conn: CONN) -> list[int]:
+    def three(self, peer: Peer, conn: hyperlite.HTTP20Connection) -> list[int]:
         """Send three requests; their wire ids are 1, 3 and 5."""
         ids = conn.request_many([("GET", "/1"), ("POST", "/2", b"body"), ("GET", "/3")])
         peer.accept()
@@ -37,7 +29,7 @@ class TestGoAway:
         assert peer.want_requests(3) == {"/1": (1, b""), "/2": (3, b"body"), "/3": (5, b"")}
         return ids
 
-    def test_what_was_not_processed_is_sent_again(self, peer: Peer, conn: CONN) -> None:
+    def test_what_was_not_processed_is_sent_again(self, peer: Peer, conn: hyperlite.HTTP20Connection) -> None:
         """A POST too: its body is in memory. The ids stay."""
         ids = self.three(peer, conn)
         old = peer.wires[0]
@@ -56,7 +48,9 @@ class TestGoAway:
         assert conn.getresponse(ids[0]).read() == b"one"
         assert not peer.waiting
 
-    def test_the_old_connection_ends_with_its_last_stream(self, peer: Peer, conn: CONN) -> None:
+    def test_the_old_connection_ends_with_its_last_stream(
+        self, peer: Peer, conn: hyperlite.HTTP20Connection
+    ) -> None:
         ids = self.three(peer, conn)
         old = peer.wires[0]
         old.goaway(3)
@@ -71,7 +65,7 @@ class TestGoAway:
             assert conn.getresponse(stream_id).read() == b"x"
         assert isinstance(old.want_eof()[-1], GoAwayFrame)
 
-    def test_what_was_processed_is_not_sent_again(self, peer: Peer, conn: CONN) -> None:
+    def test_what_was_processed_is_not_sent_again(self, peer: Peer, conn: hyperlite.HTTP20Connection) -> None:
         ids = self.three(peer, conn)
         peer.goaway(5)
         for wire_id, stream_id in zip((5, 3, 1), reversed(ids), strict=True):
@@ -79,7 +73,7 @@ class TestGoAway:
             assert conn.getresponse(stream_id).read() == b"%d" % wire_id
         assert not peer.waiting
 
-    def test_a_body_goes_on_after_it(self, peer: Peer, conn: CONN) -> None:
+    def test_a_body_goes_on_after_it(self, peer: Peer, conn: hyperlite.HTTP20Connection) -> None:
         stream_id = begin(peer, conn)
         peer.send_headers(1)
         peer.send_data(1, b"half ")
@@ -89,7 +83,7 @@ class TestGoAway:
         peer.send_data(1, b"whole", end_stream=True)
         assert response.read() == b"whole"
 
-    def test_new_requests_go_elsewhere(self, peer: Peer, conn: CONN) -> None:
+    def test_new_requests_go_elsewhere(self, peer: Peer, conn: hyperlite.HTTP20Connection) -> None:
         first = begin(peer, conn)
         old = peer.wires[0]
         old.send_headers(1)
@@ -105,7 +99,7 @@ class TestGoAway:
         assert response.read() == b"old"
         assert path_of(old.of(HeadersFrame)[-1]) == "/"
 
-    def test_in_two_steps(self, peer: Peer, conn: CONN) -> None:
+    def test_in_two_steps(self, peer: Peer, conn: hyperlite.HTTP20Connection) -> None:
         """RFC 9113 section 6.8: 2^31-1 first, so that nothing under way is lost; the number later."""
         ids = self.three(peer, conn)
         old = peer.wires[0]
@@ -125,7 +119,12 @@ class TestGoAway:
     @pytest.mark.parametrize("which", [1, 2], ids=["another", "the one that is waited for"])
     @pytest.mark.parametrize("moment", ["_usable_transport", "_submit"])
     def test_what_is_cancelled_meanwhile_is_not(
-        self, peer: Peer, conn: CONN, monkeypatch: pytest.MonkeyPatch, moment: str, which: int
+        self,
+        peer: Peer,
+        conn: hyperlite.HTTP20Connection,
+        monkeypatch: pytest.MonkeyPatch,
+        moment: str,
+        which: int,
     ) -> None:
         """While another thread connects to send it again, and while it is in nobody's hands."""
         ids = self.three(peer, conn)
@@ -160,7 +159,9 @@ class TestGoAway:
         old.answer(1, b"one")
         assert conn.getresponse(ids[0]).read() == b"one"
 
-    def test_what_waited_is_not_started_in_the_slot_of_what_is_refused(self, peer: Peer, conn: CONN) -> None:
+    def test_what_waited_is_not_started_in_the_slot_of_what_is_refused(
+        self, peer: Peer, conn: hyperlite.HTTP20Connection
+    ) -> None:
         """After GOAWAY a request would be lost, and nobody could say with what effect."""
         acquaint(peer, conn, max_concurrent_streams=2)
         paths = [f"/{number}" for number in range(4)]
@@ -176,7 +177,9 @@ class TestGoAway:
         assert last.result().read() == b"/3"
         assert [conn.getresponse(stream_id).read() for stream_id in ids[:3]] == [b"/0", b"/1", b"/2"]
 
-    def test_what_waited_for_a_slot_is_sent_elsewhere(self, peer: Peer, conn: CONN) -> None:
+    def test_what_waited_for_a_slot_is_sent_elsewhere(
+        self, peer: Peer, conn: hyperlite.HTTP20Connection
+    ) -> None:
         acquaint(peer, conn, max_concurrent_streams=1)
         ids = [conn.request("GET", f"/{number}") for number in (1, 2, 3)]
         old = peer.wires[0]
@@ -193,7 +196,7 @@ class TestGoAway:
         assert third.result().read() == b"/3"
         assert [conn.getresponse(stream_id).read() for stream_id in ids[:2]] == [b"/1", b"/2"]
 
-    def test_the_same_with_an_error(self, peer: Peer, conn: CONN) -> None:
+    def test_the_same_with_an_error(self, peer: Peer, conn: hyperlite.HTTP20Connection) -> None:
         stream_id = begin(peer, conn)
         peer.goaway(0, ErrorCode.ENHANCE_YOUR_CALM, b"slow down")
         getting = peer.background(conn.getresponse, stream_id)
@@ -203,7 +206,7 @@ class TestGoAway:
         peer.answer(1, b"calm")
         assert getting.result().read() == b"calm"
 
-    def test_not_with_auto_open_off(self, peer: Peer, conn: CONN) -> None:
+    def test_not_with_auto_open_off(self, peer: Peer, conn: hyperlite.HTTP20Connection) -> None:
         stream_id = begin(peer, conn)
         conn.auto_open = 0
         peer.goaway(0, ErrorCode.ENHANCE_YOUR_CALM, b"slow down")
@@ -213,7 +216,9 @@ class TestGoAway:
         assert caught.value.retry_safe
         assert not peer.waiting
 
-    def test_not_if_the_body_can_be_sent_only_once(self, peer: Peer, conn: CONN) -> None:
+    def test_not_if_the_body_can_be_sent_only_once(
+        self, peer: Peer, conn: hyperlite.HTTP20Connection
+    ) -> None:
         stream_id = conn.request("POST", "/", iter([b"once"]))
         peer.accept()
         peer.greet()
@@ -225,7 +230,7 @@ class TestGoAway:
         assert caught.value.retry_safe
         assert not peer.waiting
 
-    def test_not_for_ever(self, peer: Peer, conn: CONN) -> None:
+    def test_not_for_ever(self, peer: Peer, conn: hyperlite.HTTP20Connection) -> None:
         def refuse() -> None:
             while True:
                 wire = peer.accept()
@@ -243,7 +248,7 @@ class TestGoAway:
         with pytest.raises(OSError):
             refusing.result()
 
-    def test_the_end_of_the_connection_after_it(self, peer: Peer, conn: CONN) -> None:
+    def test_the_end_of_the_connection_after_it(self, peer: Peer, conn: hyperlite.HTTP20Connection) -> None:
         """What was processed, and not answered, may have happened: it is not sent again."""
         ids = self.three(peer, conn)
         peer.goaway(5, ErrorCode.INTERNAL_ERROR, b"crash")
@@ -255,7 +260,7 @@ class TestGoAway:
             assert caught.value.error_code == ErrorCode.INTERNAL_ERROR
         assert not peer.waiting
 
-    def test_refused_streams_are_reset(self, peer: Peer, conn: CONN) -> None:
+    def test_refused_streams_are_reset(self, peer: Peer, conn: hyperlite.HTTP20Connection) -> None:
         """Nobody wants what the server might still send on them."""
         ids = self.three(peer, conn)
         conn.auto_open = 0
@@ -266,7 +271,9 @@ class TestGoAway:
 
 
 class TestRefusedStream:
-    def test_it_is_sent_again_on_the_same_connection(self, peer: Peer, conn: CONN) -> None:
+    def test_it_is_sent_again_on_the_same_connection(
+        self, peer: Peer, conn: hyperlite.HTTP20Connection
+    ) -> None:
         stream_id = begin(peer, conn, "POST", "/", b"body")
         assert peer.want_end(1) == b"body"
         peer.rst(1, ErrorCode.REFUSED_STREAM)
@@ -278,7 +285,7 @@ class TestRefusedStream:
         assert (response.stream_id, response.read()) == (stream_id, b"now")
         assert not peer.waiting
 
-    def test_its_siblings_go_on(self, peer: Peer, conn: CONN) -> None:
+    def test_its_siblings_go_on(self, peer: Peer, conn: hyperlite.HTTP20Connection) -> None:
         ids = [begin(peer, conn), conn.request("GET", "/2")]
         peer.want(HeadersFrame, 3)
         peer.rst(1, ErrorCode.REFUSED_STREAM)
@@ -289,7 +296,9 @@ class TestRefusedStream:
         peer.answer(5, b"one")
         assert getting.result().read() == b"one"
 
-    def test_all_that_were_refused_are_sent_again_together(self, peer: Peer, conn: CONN) -> None:
+    def test_all_that_were_refused_are_sent_again_together(
+        self, peer: Peer, conn: hyperlite.HTTP20Connection
+    ) -> None:
         ids = conn.request_many([("GET", f"/{number}") for number in range(3)])
         peer.accept()
         peer.greet()
@@ -303,7 +312,7 @@ class TestRefusedStream:
         assert getting.result().read() == b"/0"
         assert [conn.getresponse(stream_id).read() for stream_id in ids[1:]] == [b"/1", b"/2"]
 
-    def test_not_for_ever(self, peer: Peer, conn: CONN) -> None:
+    def test_not_for_ever(self, peer: Peer, conn: hyperlite.HTTP20Connection) -> None:
         """Three times on one connection, three times on the next."""
         getting = peer.background(lambda: conn.getresponse(conn.request("GET", "/")))
         for _ in range(2):
@@ -317,7 +326,7 @@ class TestRefusedStream:
         assert caught.value.retry_safe
         assert not peer.waiting
 
-    def test_not_with_auto_open_off(self, peer: Peer, conn: CONN) -> None:
+    def test_not_with_auto_open_off(self, peer: Peer, conn: hyperlite.HTTP20Connection) -> None:
         stream_id = begin(peer, conn)
         conn.auto_open = 0
         peer.rst(1, ErrorCode.REFUSED_STREAM)
@@ -326,7 +335,9 @@ class TestRefusedStream:
         assert caught.value.retry_safe
         assert peer.silent()
 
-    def test_not_if_the_body_can_be_sent_only_once(self, peer: Peer, conn: CONN) -> None:
+    def test_not_if_the_body_can_be_sent_only_once(
+        self, peer: Peer, conn: hyperlite.HTTP20Connection
+    ) -> None:
         stream_id = conn.request("POST", "/", iter([b"once"]))
         peer.accept()
         peer.greet()
@@ -337,7 +348,7 @@ class TestRefusedStream:
             conn.getresponse(stream_id)
         assert caught.value.retry_safe
 
-    def test_not_after_the_response_has_begun(self, peer: Peer, conn: CONN) -> None:
+    def test_not_after_the_response_has_begun(self, peer: Peer, conn: hyperlite.HTTP20Connection) -> None:
         stream_id = begin(peer, conn)
         peer.send_headers(1)
         response = conn.getresponse(stream_id)
@@ -347,173 +358,12 @@ class TestRefusedStream:
         assert not caught.value.retry_safe
 
     @pytest.mark.parametrize("code", set(ErrorCode) - {ErrorCode.REFUSED_STREAM, ErrorCode.HTTP_1_1_REQUIRED})
-    def test_no_other_reset_is_a_refusal(self, peer: Peer, conn: CONN, code: ErrorCode) -> None:
+    def test_no_other_reset_is_a_refusal(
+        self, peer: Peer, conn: hyperlite.HTTP20Connection, code: ErrorCode
+    ) -> None:
         stream_id = begin(peer, conn)
         peer.rst(1, code)
         with pytest.raises(StreamReset, match=code.name) as caught:
             conn.getresponse(stream_id)
         assert (caught.value.error_code, caught.value.retry_safe) == (code, False)
         assert peer.silent()
-
-
-class TestTheEndOfTheConnection:
-    """A request that was written may have been processed, whatever its method."""
-
-    @pytest.mark.parametrize("end", ["close", "reset_tcp", "finish"])
-    @pytest.mark.parametrize("method", ["GET", "POST"])
-    def test_what_was_sent_is_not_sent_again(self, peer: Peer, conn: CONN, end: str, method: str) -> None:
-        stream_id = begin(peer, conn, method, "/")
-        getattr(peer, end)()
-        with pytest.raises(http.client.RemoteDisconnected) as caught:
-            conn.getresponse(stream_id)
-        assert isinstance(caught.value, ConnectionLost)
-        assert (caught.value.stream_id, caught.value.retry_safe) == (stream_id, False)
-        assert not peer.waiting
-
-    def test_before_the_settings(self, peer: Peer, conn: CONN) -> None:
-        stream_id = conn.request("GET", "/")
-        peer.accept().close()
-        with pytest.raises(ConnectionLost):
-            conn.getresponse(stream_id)
-        assert not peer.waiting
-
-    def test_what_waited_for_a_slot_is_sent_elsewhere(self, peer: Peer, conn: CONN) -> None:
-        acquaint(peer, conn, max_concurrent_streams=1)
-        first, second = conn.request("POST", "/1"), conn.request("POST", "/2")
-        peer.want(HeadersFrame, 3)
-        peer.close()
-        getting = peer.background(conn.getresponse, second)
-        new = peer.accept()
-        new.greet()
-        assert path_of(new.want(HeadersFrame, 1)) == "/2"
-        new.answer(1, b"two")
-        assert getting.result().read() == b"two"
-        with pytest.raises(ConnectionLost) as caught:
-            conn.getresponse(first)
-        assert not caught.value.retry_safe
-
-    def test_the_next_request_connects_anew(self, peer: Peer, conn: CONN) -> None:
-        first = begin(peer, conn)
-        peer.close()
-        with pytest.raises(ConnectionLost):
-            conn.getresponse(first)
-        second = begin(peer, conn)
-        peer.answer(1, b"new")
-        assert conn.getresponse(second).read() == b"new"
-
-    def test_a_request_that_never_left_is_sent_again(self, peer: Peer, conn: CONN) -> None:
-        """A request that is still in the client's memory when the connection ends is not processed.
-
-        Small socket buffers see to it: they hold less than the body that is queued ahead of the request.
-        """
-        acquaint(peer, conn, initial_window_size=2**31 - 1)
-        conn.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
-        peer.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        peer.window_update(0, 2**30)
-        first = peer.background(conn.request, "POST", "/1", bytes(20_000_000))
-        peer.want(HeadersFrame, 3)  # and the peer reads no further: the socket fills up
-        while not conn._transport.wants_write:
-            assert not first.join(0.01)
-        second = peer.background(conn.request, "GET", "/2")
-        while conn._transport.counts != (2, 0):
-            assert not second.join(0.01)
-        peer.reset_tcp()
-        with pytest.raises(ConnectionLost) as caught:
-            conn.getresponse(first.result())
-        assert not caught.value.retry_safe
-        getting = peer.background(lambda: conn.getresponse(second.result()))
-        new = peer.accept()
-        new.greet()
-        assert path_of(new.want(HeadersFrame, 1)) == "/2"
-        new.answer(1, b"two")
-        assert getting.result().read() == b"two"
-
-
-class TestExhaustion:
-    """RFC 9113 section 5.1.1: the stream numbers of a connection end."""
-
-    @pytest.fixture(autouse=True)
-    def _almost_exhausted(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        engines = [make_engine(first_wire_id=2**31 - 3)]
-        monkeypatch.setattr(
-            hyperlite.transports, "make_engine", lambda **_: engines.pop() if engines else make_engine()
-        )
-
-    def test_the_next_request_goes_elsewhere(self, peer: Peer, conn: CONN) -> None:
-        ids = [conn.request("GET", f"/{number}") for number in range(3)]
-        assert ids == [1, 3, 5]
-        old, new = peer.accept(), peer.accept()
-        for wire in (old, new):
-            wire.greet()
-        answers = [(old, 2**31 - 3), (old, 2**31 - 1), (new, 1)]
-        for number, (wire, wire_id) in enumerate(answers):
-            assert path_of(wire.want(HeadersFrame, wire_id)) == f"/{number}"
-            wire.answer(wire_id, b"%d" % number)
-        assert [conn.getresponse(stream_id).read() for stream_id in ids] == [b"0", b"1", b"2"]
-        assert isinstance(old.want_eof()[-1], GoAwayFrame)
-
-    def test_what_waits_for_a_slot_goes_elsewhere(self, peer: Peer, conn: CONN) -> None:
-        ids = conn.request_many([("GET", f"/{number}") for number in range(3)])
-        old = peer.accept()
-        old.greet()
-        for wire_id in (2**31 - 3, 2**31 - 1):
-            old.want(HeadersFrame, wire_id)
-            old.answer(wire_id, b"old")
-        getting = peer.background(conn.getresponse, ids[2])
-        new = peer.accept()
-        new.greet()
-        assert path_of(new.want(HeadersFrame, 1)) == "/2"
-        new.answer(1, b"new")
-        assert getting.result().read() == b"new"
-        assert [conn.getresponse(stream_id).read() for stream_id in ids[:2]] == [b"old", b"old"]
-
-
-class TestMeanwhile:
-    def test_the_deadline_holds_for_the_next_connection(self, peer: Peer) -> None:
-        conn = peer.connect(timeout=5)
-        stream_id = conn.request("GET", "/", deadline=0.3)
-        peer.accept()
-        peer.greet()
-        peer.want(HeadersFrame, 1)
-        timeouts = []
-
-        def create_connection(address: Any, timeout: float, source_address: Any) -> Any:
-            timeouts.append(timeout)
-            return socket.create_connection(address, timeout, source_address)
-
-        conn._create_connection = create_connection
-        peer.goaway(0)
-        with pytest.raises(RequestTimeout, match="before the deadline"):
-            conn.getresponse(stream_id)
-        assert timeouts
-        assert timeouts[0] <= 0.3
-
-    def test_a_body_that_waits_for_100_continue(self, peer: Peer, conn: CONN) -> None:
-        """The request is refused instead: as with any other, that is getresponse()'s to mend."""
-        acquaint(peer, conn)
-        headers = {"Expect": "100-continue"}
-        sending = peer.background(conn.request, "PUT", "/", b"body", headers)
-        peer.want(HeadersFrame, 3)
-        peer.rst(3, ErrorCode.REFUSED_STREAM)
-        getting = peer.background(conn.getresponse, sending.result())
-        peer.want(HeadersFrame, 5)
-        assert peer.want_end(5) == b"body"
-        peer.answer(5, b"thanks")
-        assert getting.result().read() == b"thanks"
-
-    def test_who_still_writes_a_request_leaves_it_to_who_sends_it_again(self, peer: Peer, conn: CONN) -> None:
-        """Another thread was faster, and the first finds the stream elsewhere."""
-        acquaint(peer, conn, initial_window_size=EVERYTHING)
-        peer.window_update(0, EVERYTHING - 65535)
-        mux = conn._transport
-        assert isinstance(mux, HTTP2Connection)
-        sending = peer.background(conn.request, "POST", "/", bytes(20 << 20))
-        while not mux._backlog:  # it waits for the socket
-            time.sleep(0)
-        stream = conn._pending[3]
-        assert isinstance(stream, Stream)
-        with mux._lock:
-            mux._shut_locked(ConnectionLost("the server is gone", retry_safe=True))
-            stream.reset()
-            stream.wire_id = 1
-        assert sending.result(1) == 3

@@ -13,7 +13,8 @@ from hyperlite import client
 from hyperlite.errors import ConnectionLost, NotHTTP1, NotHTTP2
 from hyperlite.http1.head import HeadReader, LineReader
 from hyperlite.testing.certificates import certificates
-from tests.peer import FrameFactory, Peer
+from tests.frames import FrameFactory
+from tests.peer import Peer
 
 FRAMES = FrameFactory()
 # How servers answer an HTTP/1.1 request that take HTTP/2 alone: nghttpd and Node; nginx; Jetty.

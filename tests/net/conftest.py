@@ -1,10 +1,10 @@
 """Servers whose TLS context a test makes, and the first message that a client sends."""
 
-import contextlib
 import socket
 import ssl
 import struct
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
 import pytest
@@ -98,7 +98,7 @@ def frozen_context(ca: trustme.CA) -> Frozen:
 # -- what is said first -------------------------------------------------------------------------------
 
 
-@contextlib.contextmanager
+@contextmanager
 def listening() -> Iterator[socket.socket]:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.settimeout(TIMEOUT)
@@ -114,7 +114,7 @@ def hello_of(connect: Callable[[int], Any]) -> "Hello":
             sock.settimeout(TIMEOUT)
             head = _exactly(sock, 5)
             hello = Hello(head + _exactly(sock, struct.unpack_from(">H", head, 3)[0]))
-        with contextlib.suppress(OSError):
+        with suppress(OSError):
             connecting.result()
     return hello
 
@@ -163,3 +163,102 @@ class Hello:
             protocols.append(names[1 : 1 + names[0]].decode())
             names = names[1 + names[0] :]
         return protocols
+
+
+# -- what answers on a socket -------------------------------------------------------------------------
+
+Script = Callable[[socket.socket], Any]
+
+
+class Listener:
+    """A TCP server that plays one script for each connection, in a thread."""
+
+    def __init__(self, script: Script) -> None:
+        self._script = script
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener.settimeout(TIMEOUT)
+        self.port: int = self._listener.getsockname()[1]
+        self._sockets: list[socket.socket] = []
+        self._tasks: list[Task] = []
+
+    def play(self) -> Task:
+        """Accept one connection; the task's result is what the script returns."""
+        self._tasks.append(Task(self._accept))
+        return self._tasks[-1]
+
+    def _accept(self) -> Any:
+        sock, _ = self._listener.accept()
+        self._sockets.append(sock)
+        sock.settimeout(TIMEOUT)
+        return self._script(sock)
+
+    def close(self) -> None:
+        """End everything."""
+        self._listener.close()
+        for sock in self._sockets:
+            with suppress(OSError):
+                sock.shutdown(socket.SHUT_RDWR)  # which wakes a script that reads
+            sock.close()
+        for task in self._tasks:
+            task.join()
+
+
+@pytest.fixture
+def listen() -> Iterator[Callable[[Script], Listener]]:
+    with ExitStack() as stack:
+
+        def make(script: Script) -> Listener:
+            listener = Listener(script)
+            stack.callback(listener.close)
+            return listener
+
+        yield make
+
+
+@pytest.fixture
+def keep() -> Iterator[Callable[..., Any]]:
+    """Return what it is given, and close it at the end."""
+    with ExitStack() as stack:
+
+        def keep(sock: Any) -> Any:
+            stack.callback(sock.close)
+            return sock
+
+        yield keep
+
+
+@pytest.fixture(scope="session")
+def client(ca: trustme.CA) -> Callable[[], ssl.SSLContext]:
+    def make() -> ssl.SSLContext:
+        context = ssl.create_default_context()
+        ca.configure_trust(context)
+        return context
+
+    return make
+
+
+def localhost_context(ca: trustme.CA, alpn: tuple[str, ...] = (), **certificate: Any) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    certificate.setdefault("key_type", trustme.KeyType.ECDSA)
+    ca.issue_cert("localhost", **certificate).configure_cert(context)
+    if alpn:
+        context.set_alpn_protocols(list(alpn))
+    return context
+
+
+def tls(context: ssl.SSLContext, then: Script = lambda sock: sock.recv(1)) -> Script:
+    """Return a script that shakes hands first."""
+
+    def script(sock: socket.socket) -> Any:
+        with context.wrap_socket(sock, server_side=True) as wrapped:
+            return then(wrapped)
+
+    return script
+
+
+def until_eof(sock: socket.socket) -> bytes:
+    """Read to the end: the client has closed when this returns."""
+    received = b""
+    while data := sock.recv(65536):
+        received += data
+    return received

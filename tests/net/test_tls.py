@@ -1,127 +1,22 @@
 """tls.py: TCP, TLS and ALPN on real sockets."""
 
-import contextlib
 import errno
 import http.client
-import select
 import socket
 import ssl
 import struct
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, suppress
 from typing import Any
 
 import pytest
 import trustme
 
 from hyperlite.errors import ErrorCode, InadequateSecurity
-from hyperlite.net.sockets import Watch, break_off, is_stale, wait_for
-from tests.net.dialling import connect
 from tests.peer import TIMEOUT, Task
 
-Script = Callable[[socket.socket], Any]
-
-
-class Listener:
-    """A TCP server that plays one script for each connection, in a thread."""
-
-    def __init__(self, script: Script) -> None:
-        self._script = script
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self._listener.settimeout(TIMEOUT)
-        self.port: int = self._listener.getsockname()[1]
-        self._sockets: list[socket.socket] = []
-        self._tasks: list[Task] = []
-
-    def play(self) -> Task:
-        """Accept one connection; the task's result is what the script returns."""
-        self._tasks.append(Task(self._accept))
-        return self._tasks[-1]
-
-    def _accept(self) -> Any:
-        sock, _ = self._listener.accept()
-        self._sockets.append(sock)
-        sock.settimeout(TIMEOUT)
-        return self._script(sock)
-
-    def close(self) -> None:
-        """End everything."""
-        self._listener.close()
-        for sock in self._sockets:
-            with suppress(OSError):
-                sock.shutdown(socket.SHUT_RDWR)  # which wakes a script that reads
-            sock.close()
-        for task in self._tasks:
-            task.join()
-
-
-@pytest.fixture
-def serve() -> Iterator[Callable[[Script], Listener]]:
-    with ExitStack() as stack:
-
-        def make(script: Script) -> Listener:
-            listener = Listener(script)
-            stack.callback(listener.close)
-            return listener
-
-        yield make
-
-
-@pytest.fixture
-def keep() -> Iterator[Callable[..., Any]]:
-    """Return what it is given, and close it at the end."""
-    with ExitStack() as stack:
-
-        def keep(sock: Any) -> Any:
-            stack.callback(sock.close)
-            return sock
-
-        yield keep
-
-
-@pytest.fixture(scope="session")
-def ca() -> trustme.CA:
-    return trustme.CA()
-
-
-@pytest.fixture(scope="session")
-def client(ca: trustme.CA) -> Callable[[], ssl.SSLContext]:
-    def make() -> ssl.SSLContext:
-        context = ssl.create_default_context()
-        ca.configure_trust(context)
-        return context
-
-    return make
-
-
-def server_context(ca: trustme.CA, alpn: tuple[str, ...] = (), **certificate: Any) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    certificate.setdefault("key_type", trustme.KeyType.ECDSA)
-    ca.issue_cert("localhost", **certificate).configure_cert(context)
-    if alpn:
-        context.set_alpn_protocols(list(alpn))
-    return context
-
-
-def tls(context: ssl.SSLContext, then: Script = lambda sock: sock.recv(1)) -> Script:
-    """Return a script that shakes hands first."""
-
-    def script(sock: socket.socket) -> Any:
-        with context.wrap_socket(sock, server_side=True) as wrapped:
-            return then(wrapped)
-
-    return script
-
-
-def until_eof(sock: socket.socket) -> bytes:
-    """Read to the end: the client has closed when this returns."""
-    received = b""
-    while data := sock.recv(65536):
-        received += data
-    return received
-
+from .conftest import localhost_context, tls, until_eof
+from .dialling import connect
 
 # -- what a client offers ----------------------------------------------------------------------------
 
@@ -157,32 +52,32 @@ def _exactly(sock: socket.socket, size: int) -> bytes:
 
 
 class TestCleartext:
-    def test_it_connects_and_chooses_nothing(self, serve: Any, keep: Any) -> None:
-        listener = serve(lambda sock: sock.recv(5))
+    def test_it_connects_and_chooses_nothing(self, listen: Any, keep: Any) -> None:
+        listener = listen(lambda sock: sock.recv(5))
         said = listener.play()
         sock, protocol = connect("127.0.0.1", listener.port, context=None)
         keep(sock).sendall(b"hello")
         assert protocol is None
         assert said.result() == b"hello"
 
-    def test_small_writes_are_not_delayed(self, serve: Any, keep: Any) -> None:
-        sock, _ = connect("127.0.0.1", serve(until_eof).port, context=None)
+    def test_small_writes_are_not_delayed(self, listen: Any, keep: Any) -> None:
+        sock, _ = connect("127.0.0.1", listen(until_eof).port, context=None)
         assert keep(sock).getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
     @pytest.mark.parametrize("timeout", [None, 3.5])
-    def test_it_has_the_timeout(self, serve: Any, keep: Any, timeout: float | None) -> None:
-        sock, _ = connect("127.0.0.1", serve(until_eof).port, context=None, timeout=timeout)
+    def test_it_has_the_timeout(self, listen: Any, keep: Any, timeout: float | None) -> None:
+        sock, _ = connect("127.0.0.1", listen(until_eof).port, context=None, timeout=timeout)
         assert keep(sock).gettimeout() == timeout
 
-    def test_it_binds_to_the_source_address(self, serve: Any, keep: Any) -> None:
-        listener = serve(lambda sock: sock.getpeername())
+    def test_it_binds_to_the_source_address(self, listen: Any, keep: Any) -> None:
+        listener = listen(lambda sock: sock.getpeername())
         peer = listener.play()
         sock, _ = connect("127.0.0.1", listener.port, context=None, source_address=("127.0.0.2", 0))
         assert peer.result() == keep(sock).getsockname()
         assert sock.getsockname()[0] == "127.0.0.2"
 
-    def test_nobody_listens(self, serve: Any) -> None:
-        listener = serve(until_eof)
+    def test_nobody_listens(self, listen: Any) -> None:
+        listener = listen(until_eof)
         listener.close()
         with pytest.raises(ConnectionRefusedError):
             connect("127.0.0.1", listener.port, context=None)
@@ -197,8 +92,8 @@ class TestAddresses:
         with socket.create_server(("127.0.0.1", 0)) as listener:
             return listener.getsockname()[1]
 
-    def test_each_is_tried_in_turn(self, serve: Any, keep: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-        listener = serve(until_eof)
+    def test_each_is_tried_in_turn(self, listen: Any, keep: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+        listener = listen(until_eof)
         self.resolve_to(monkeypatch, self.closed_port(), self.closed_port(), listener.port)
         sock, _ = connect("many.example", 80, context=None)
         assert keep(sock).getpeername()[1] == listener.port
@@ -208,9 +103,9 @@ class TestAddresses:
         with pytest.raises(ConnectionRefusedError):
             connect("many.example", 80, context=None)
 
-    def test_the_callers_create_connection_is_used_as_http_client_does(self, serve: Any, keep: Any) -> None:
+    def test_the_callers_create_connection_is_used_as_http_client_does(self, listen: Any, keep: Any) -> None:
         """urllib3, and tests, replace `conn._create_connection`."""
-        listener = serve(until_eof)
+        listener = listen(until_eof)
         asked = []
 
         def create_connection(*args: Any) -> socket.socket:
@@ -267,15 +162,15 @@ class TestAlpn:
         ],
     )
     def test_what_the_server_chooses(
-        self, serve: Any, keep: Any, ca: trustme.CA, client: Any, server: tuple[str, ...], chosen: str | None
+        self, listen: Any, keep: Any, ca: trustme.CA, client: Any, server: tuple[str, ...], chosen: str | None
     ) -> None:
-        listener = serve(tls(server_context(ca, server)))
+        listener = listen(tls(localhost_context(ca, server)))
         listener.play()
         sock, protocol = connect("localhost", listener.port, context=client(), timeout=TIMEOUT)
         assert keep(sock).selected_alpn_protocol() == protocol == chosen
 
-    def test_what_is_offered_by_default(self, serve: Any, client: Any) -> None:
-        listener = serve(offered)
+    def test_what_is_offered_by_default(self, listen: Any, client: Any) -> None:
+        listener = listen(offered)
         offer = listener.play()
         connecting = Task(connect, "localhost", listener.port, context=client(), timeout=TIMEOUT)
         assert offer.result() == ["h2", "http/1.1"]
@@ -283,8 +178,8 @@ class TestAlpn:
         with pytest.raises(OSError):
             connecting.result()
 
-    def test_what_is_offered_on_demand(self, serve: Any, client: Any) -> None:
-        listener = serve(offered)
+    def test_what_is_offered_on_demand(self, listen: Any, client: Any) -> None:
+        listener = listen(offered)
         offer = listener.play()
         connecting = Task(
             connect, "localhost", listener.port, context=client(), timeout=TIMEOUT, alpn=("http/1.1",)
@@ -294,9 +189,9 @@ class TestAlpn:
         with pytest.raises(OSError):
             connecting.result()
 
-    def offer_of_http_client(self, serve: Any, context: ssl.SSLContext) -> list[str] | None:
+    def offer_of_http_client(self, listen: Any, context: ssl.SSLContext) -> list[str] | None:
         """Return what the standard library offers on a context."""
-        listener = serve(offered)
+        listener = listen(offered)
         offer = listener.play()
         conn = http.client.HTTPSConnection("localhost", listener.port, context=context, timeout=TIMEOUT)
         connecting = Task(conn.connect)
@@ -309,34 +204,34 @@ class TestAlpn:
             conn.close()
 
     def test_the_callers_context_offers_afterwards_what_it_did(
-        self, serve: Any, keep: Any, ca: trustme.CA, client: Any
+        self, listen: Any, keep: Any, ca: trustme.CA, client: Any
     ) -> None:
         context = client()
-        before = self.offer_of_http_client(serve, context)
-        listener = serve(tls(server_context(ca, ("h2",))))
+        before = self.offer_of_http_client(listen, context)
+        listener = listen(tls(localhost_context(ca, ("h2",))))
         listener.play()
         sock, protocol = connect("localhost", listener.port, context=context, timeout=TIMEOUT)
         keep(sock)
         assert protocol == "h2"
-        assert self.offer_of_http_client(serve, context) == before is None
+        assert self.offer_of_http_client(listen, context) == before is None
 
     def test_the_callers_context_offers_nothing_while_a_handshake_is_under_way(
-        self, serve: Any, client: Any
+        self, listen: Any, client: Any
     ) -> None:
         context = client()
         arrived = threading.Event()
-        stalling = serve(lambda sock: (offered(sock), arrived.set(), until_eof(sock)))
+        stalling = listen(lambda sock: (offered(sock), arrived.set(), until_eof(sock)))
         stalling.play()
         connecting = Task(connect, "localhost", stalling.port, context=context, timeout=TIMEOUT)
         assert arrived.wait(TIMEOUT)
-        assert self.offer_of_http_client(serve, context) is None
+        assert self.offer_of_http_client(listen, context) is None
         stalling.close()
         with pytest.raises(OSError):
             connecting.result()
 
-    def test_the_callers_context_offers_nothing_after_a_failure(self, serve: Any, client: Any) -> None:
+    def test_the_callers_context_offers_nothing_after_a_failure(self, listen: Any, client: Any) -> None:
         context = client()
-        listener = serve(until_eof)
+        listener = listen(until_eof)
         ended = listener.play()
         with pytest.raises(ValueError, match="server_hostname"):
             connect(
@@ -346,12 +241,12 @@ class TestAlpn:
                 create_connection=lambda *_: socket.create_connection(("127.0.0.1", listener.port)),
             )
         assert ended.result() == b""  # and the socket is closed
-        assert self.offer_of_http_client(serve, context) is None
+        assert self.offer_of_http_client(listen, context) is None
 
-    def test_many_threads_share_a_context(self, serve: Any, keep: Any, ca: trustme.CA, client: Any) -> None:
+    def test_many_threads_share_a_context(self, listen: Any, keep: Any, ca: trustme.CA, client: Any) -> None:
         """None is left with the offer of another, or with none."""
         context = client()
-        listener = serve(tls(server_context(ca, ("h2", "http/1.1"))))
+        listener = listen(tls(localhost_context(ca, ("h2", "http/1.1"))))
         offers = [("h2",), ("http/1.1",)] * 8
         for _ in offers:
             listener.play()
@@ -366,8 +261,8 @@ class TestAlpn:
 
 
 class TestHandshake:
-    def test_a_server_that_stalls(self, serve: Any, client: Any) -> None:
-        listener = serve(until_eof)
+    def test_a_server_that_stalls(self, listen: Any, client: Any) -> None:
+        listener = listen(until_eof)
         ended = listener.play()
         start = time.monotonic()
         with pytest.raises(TimeoutError, match=rf"TLS handshake with localhost:{listener.port} timed out"):
@@ -375,7 +270,7 @@ class TestHandshake:
         assert time.monotonic() - start >= 0.2
         ended.result()  # the socket is closed
 
-    def test_a_server_that_drips(self, serve: Any, client: Any) -> None:
+    def test_a_server_that_drips(self, listen: Any, client: Any) -> None:
         """A timeout for each byte would never end it."""
         enough = threading.Event()
 
@@ -387,7 +282,7 @@ class TestHandshake:
             except OSError:
                 return
 
-        listener = serve(drip)
+        listener = listen(drip)
         listener.play()
         try:
             with pytest.raises(TimeoutError, match="timed out"):
@@ -395,8 +290,8 @@ class TestHandshake:
         finally:
             enough.set()
 
-    def test_a_server_that_closes(self, serve: Any, client: Any) -> None:
-        listener = serve(lambda sock: (sock.recv(1), sock.close()))
+    def test_a_server_that_closes(self, listen: Any, client: Any) -> None:
+        listener = listen(lambda sock: (sock.recv(1), sock.close()))
         listener.play()
         with pytest.raises((ssl.SSLError, ConnectionError)):
             connect("localhost", listener.port, context=client(), timeout=TIMEOUT)
@@ -413,47 +308,47 @@ class TestHandshake:
         ],
         ids=["http/1.1", "http/1.0", "h2c", "h2c without settings", "ssh", "smtp"],
     )
-    def test_a_server_that_speaks_no_tls(self, serve: Any, client: Any, answer: bytes) -> None:
-        listener = serve(lambda sock: (sock.recv(1), sock.sendall(answer), until_eof(sock)))
+    def test_a_server_that_speaks_no_tls(self, listen: Any, client: Any, answer: bytes) -> None:
+        listener = listen(lambda sock: (sock.recv(1), sock.sendall(answer), until_eof(sock)))
         listener.play()
         with pytest.raises(ssl.SSLError, match="does not speak TLS") as caught:
             connect("localhost", listener.port, context=client(), timeout=TIMEOUT)
         assert f"localhost:{listener.port} does not speak TLS (pass secure=False?)" in str(caught.value)
 
     def test_the_timeout_is_that_of_the_caller_afterwards(
-        self, serve: Any, keep: Any, ca: trustme.CA, client: Any
+        self, listen: Any, keep: Any, ca: trustme.CA, client: Any
     ) -> None:
-        listener = serve(tls(server_context(ca)))
+        listener = listen(tls(localhost_context(ca)))
         listener.play()
         sock, _ = connect("localhost", listener.port, context=client(), timeout=4.5)
         assert keep(sock).gettimeout() == 4.5
 
-    def test_without_a_timeout(self, serve: Any, keep: Any, ca: trustme.CA, client: Any) -> None:
-        listener = serve(tls(server_context(ca)))
+    def test_without_a_timeout(self, listen: Any, keep: Any, ca: trustme.CA, client: Any) -> None:
+        listener = listen(tls(localhost_context(ca)))
         listener.play()
         sock, _ = connect("localhost", listener.port, context=client())
         assert keep(sock).gettimeout() is None
 
 
 class TestCertificates:
-    def test_another_host(self, serve: Any, ca: trustme.CA, client: Any) -> None:
+    def test_another_host(self, listen: Any, ca: trustme.CA, client: Any) -> None:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         ca.issue_cert("other.example").configure_cert(context)
-        listener = serve(tls(context))
+        listener = listen(tls(context))
         listener.play()
         with pytest.raises(ssl.SSLCertVerificationError, match="Hostname mismatch"):
             connect("localhost", listener.port, context=client(), timeout=TIMEOUT)
 
-    def test_an_authority_that_nobody_knows(self, serve: Any, client: Any) -> None:
-        listener = serve(tls(server_context(trustme.CA())))
+    def test_an_authority_that_nobody_knows(self, listen: Any, client: Any) -> None:
+        listener = listen(tls(localhost_context(trustme.CA())))
         listener.play()
         with pytest.raises(ssl.SSLCertVerificationError, match="unable to get local issuer certificate"):
             connect("localhost", listener.port, context=client(), timeout=TIMEOUT)
 
     def test_an_unknown_authority_where_nothing_is_verified(
-        self, serve: Any, keep: Any, ca: trustme.CA
+        self, listen: Any, keep: Any, ca: trustme.CA
     ) -> None:
-        listener = serve(tls(server_context(ca, ("h2",))))
+        listener = listen(tls(localhost_context(ca, ("h2",))))
         listener.play()
         context = ssl._create_unverified_context()
         sock, protocol = connect("localhost", listener.port, context=context, timeout=TIMEOUT)
@@ -465,15 +360,15 @@ class TestCiphers:
     """RFC 9113 section 9.2.2: what HTTP/2 may be used with."""
 
     def negotiate(
-        self, serve: Any, ca: trustme.CA, client: Any, cipher: str, *, rsa: bool, alpn: str
+        self, listen: Any, ca: trustme.CA, client: Any, cipher: str, *, rsa: bool, alpn: str
     ) -> tuple[ssl.SSLSocket, str | None]:
         kind = trustme.KeyType.RSA if rsa else trustme.KeyType.ECDSA
-        server = server_context(ca, (alpn,), key_type=kind)
+        server = localhost_context(ca, (alpn,), key_type=kind)
         context = client()
         context.maximum_version = ssl.TLSVersion.TLSv1_2
         context.set_ciphers(cipher)
         server.set_ciphers(cipher)
-        listener = serve(tls(server, until_eof))
+        listener = listen(tls(server, until_eof))
         self.served = listener.play()
         return connect("localhost", listener.port, context=context, timeout=TIMEOUT)
 
@@ -485,9 +380,9 @@ class TestCiphers:
             pytest.param("AES128-GCM-SHA256", True, id="AEAD without forward secrecy"),
         ],
     )
-    def test_bad_ones(self, serve: Any, ca: trustme.CA, client: Any, cipher: str, rsa: bool) -> None:
+    def test_bad_ones(self, listen: Any, ca: trustme.CA, client: Any, cipher: str, rsa: bool) -> None:
         with pytest.raises(InadequateSecurity, match=f"TLSv1.2 and cipher {cipher}") as caught:
-            self.negotiate(serve, ca, client, cipher, rsa=rsa, alpn="h2")
+            self.negotiate(listen, ca, client, cipher, rsa=rsa, alpn="h2")
         assert caught.value.error_code == ErrorCode.INADEQUATE_SECURITY
         assert self.served.join()  # the socket is closed
 
@@ -501,186 +396,21 @@ class TestCiphers:
         ],
     )
     def test_good_ones(
-        self, serve: Any, keep: Any, ca: trustme.CA, client: Any, cipher: str, rsa: bool
+        self, listen: Any, keep: Any, ca: trustme.CA, client: Any, cipher: str, rsa: bool
     ) -> None:
-        sock, protocol = self.negotiate(serve, ca, client, cipher, rsa=rsa, alpn="h2")
+        sock, protocol = self.negotiate(listen, ca, client, cipher, rsa=rsa, alpn="h2")
         assert keep(sock).cipher()[0] == cipher
         assert protocol == "h2"
 
-    def test_http_1_may_use_any(self, serve: Any, keep: Any, ca: trustme.CA, client: Any) -> None:
+    def test_http_1_may_use_any(self, listen: Any, keep: Any, ca: trustme.CA, client: Any) -> None:
         sock, protocol = self.negotiate(
-            serve, ca, client, "ECDHE-ECDSA-AES128-SHA256", rsa=False, alpn="http/1.1"
+            listen, ca, client, "ECDHE-ECDSA-AES128-SHA256", rsa=False, alpn="http/1.1"
         )
         keep(sock)
         assert protocol == "http/1.1"
 
-    def test_tls_1_3_has_only_good_ones(self, serve: Any, keep: Any, ca: trustme.CA, client: Any) -> None:
-        listener = serve(tls(server_context(ca, ("h2",))))
+    def test_tls_1_3_has_only_good_ones(self, listen: Any, keep: Any, ca: trustme.CA, client: Any) -> None:
+        listener = listen(tls(localhost_context(ca, ("h2",))))
         listener.play()
         sock, protocol = connect("localhost", listener.port, context=client(), timeout=TIMEOUT)
         assert (keep(sock).version(), protocol) == ("TLSv1.3", "h2")
-
-
-class TestBreakOff:
-    """Another thread is inside the socket, perhaps inside the TLS library."""
-
-    def test_it_wakes_a_thread_that_reads(self, serve: Any, keep: Any) -> None:
-        sock, _ = connect("127.0.0.1", serve(until_eof).port, context=None)
-        reading = Task(keep(sock).recv, 1)
-        break_off(sock)
-        assert reading.result() == b""
-        assert sock.fileno() >= 0  # it is that thread's to close
-
-    def test_over_tls(self, serve: Any, keep: Any, ca: trustme.CA, client: Any) -> None:
-        listener = serve(tls(server_context(ca), until_eof))
-        listener.play()
-        sock, _ = connect("localhost", listener.port, context=client(), timeout=TIMEOUT)
-        reading = Task(keep(sock).recv, 1)
-        break_off(sock)
-        with contextlib.suppress(ConnectionResetError):  # as some versions of Python and OpenSSL tell it
-            assert reading.result() == b""
-        assert sock.fileno() >= 0
-
-    def test_twice(self, serve: Any, keep: Any) -> None:
-        sock, _ = connect("127.0.0.1", serve(until_eof).port, context=None)
-        break_off(keep(sock))
-        break_off(sock)
-
-
-class TestIsStale:
-    @pytest.fixture
-    def pair(self) -> Iterator[tuple[socket.socket, socket.socket]]:
-        ours, theirs = socket.socketpair()
-        with ours, theirs:
-            ours.settimeout(7)
-            yield ours, theirs
-
-    def test_an_open_one_is_not(self, pair: tuple[socket.socket, socket.socket]) -> None:
-        assert not is_stale(pair[0])
-
-    def test_a_closed_one_is(self, pair: tuple[socket.socket, socket.socket]) -> None:
-        pair[1].close()
-        assert is_stale(pair[0])
-
-    def test_one_that_was_closed_on_this_side_is(self, pair: tuple[socket.socket, socket.socket]) -> None:
-        pair[0].close()
-        assert is_stale(pair[0])
-
-    def test_one_on_which_something_came_unasked_is(self, pair: tuple[socket.socket, socket.socket]) -> None:
-        pair[1].sendall(b"HTTP/1.1 408 Request Timeout\r\n\r\n")
-        assert is_stale(pair[0])
-
-    @pytest.mark.parametrize("ends", [False, True])
-    def test_its_timeout_stays(self, pair: tuple[socket.socket, socket.socket], ends: bool) -> None:
-        if ends:
-            pair[1].close()
-        is_stale(pair[0])
-        assert pair[0].gettimeout() == 7
-
-    def test_one_that_was_reset_is(self, serve: Any, keep: Any) -> None:
-        connected = threading.Event()
-
-        def reset(sock: socket.socket) -> None:
-            assert connected.wait(TIMEOUT)
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            sock.close()
-
-        listener = serve(reset)
-        reset_done = listener.play()
-        sock, _ = connect("127.0.0.1", listener.port, context=None, timeout=TIMEOUT)
-        keep(sock)
-        connected.set()
-        reset_done.result()
-        assert wait_for(sock, read=True, write=False, timeout=TIMEOUT)
-        assert is_stale(sock)
-
-    def test_a_session_ticket_is_no_end(self, serve: Any, keep: Any, ca: trustme.CA, client: Any) -> None:
-        """With TLS 1.3 the server sends them by itself, right after the handshake."""
-        listener = serve(tls(server_context(ca), until_eof))
-        listener.play()
-        sock, _ = connect("localhost", listener.port, context=client(), timeout=TIMEOUT)
-        assert keep(sock).version() == "TLSv1.3"
-        assert wait_for(sock, read=True, write=False, timeout=TIMEOUT)
-        assert not is_stale(sock)
-
-    def test_a_close_notify_is(self, serve: Any, keep: Any, ca: trustme.CA, client: Any) -> None:
-        closed = threading.Event()
-
-        def shut(sock: ssl.SSLSocket) -> None:
-            sock.settimeout(0)
-            with pytest.raises(ssl.SSLWantReadError):
-                sock.unwrap()
-            closed.set()
-
-        listener = serve(tls(server_context(ca), shut))
-        listener.play()
-        sock, _ = connect("localhost", listener.port, context=client(), timeout=TIMEOUT)
-        keep(sock)
-        assert closed.wait(TIMEOUT)
-        while not is_stale(sock):  # session tickets come before it
-            assert wait_for(sock, read=True, write=False, timeout=TIMEOUT)
-
-
-def test_a_watch_heeds_what_takes_the_place_of_poll(monkeypatch: pytest.MonkeyPatch) -> None:
-    """gevent may be told to patch the standard library when connections stand already."""
-    made = []
-    poll = select.poll
-
-    def make() -> Any:
-        made.append(poll())
-        return made[-1]
-
-    ours, theirs = socket.socketpair()
-    with ours, theirs:
-        watch = Watch(ours)
-        assert not watch.wait(0)
-        monkeypatch.setattr(select, "poll", make)
-        theirs.sendall(b"x")
-        assert [watch.wait(0), watch.wait(5)] == [True, True]
-        assert len(made) == 1
-        monkeypatch.delattr(select, "poll")
-        assert watch.wait(0)
-
-
-@pytest.mark.parametrize("way", ["poll", "select"])
-class TestWaitFor:
-    @pytest.fixture(autouse=True)
-    def _way(self, way: str, monkeypatch: pytest.MonkeyPatch) -> None:
-        if way == "select":
-            monkeypatch.delattr(select, "poll")
-
-    @pytest.fixture
-    def pair(self) -> Iterator[tuple[socket.socket, socket.socket]]:
-        ours, theirs = socket.socketpair()
-        with ours, theirs:
-            yield ours, theirs
-
-    def test_nothing_to_read(self, pair: tuple[socket.socket, socket.socket]) -> None:
-        start = time.monotonic()
-        assert not wait_for(pair[0], read=True, write=False, timeout=0.05)
-        assert time.monotonic() - start >= 0.05
-
-    @pytest.mark.parametrize("timeout", [0, 5, None])
-    def test_something_to_read(
-        self, pair: tuple[socket.socket, socket.socket], timeout: float | None
-    ) -> None:
-        pair[1].sendall(b"x")
-        assert wait_for(pair[0], read=True, write=False, timeout=timeout)
-
-    def test_the_end_can_be_read(self, pair: tuple[socket.socket, socket.socket]) -> None:
-        pair[1].close()
-        assert wait_for(pair[0], read=True, write=False, timeout=5)
-
-    def test_room_to_write(self, pair: tuple[socket.socket, socket.socket]) -> None:
-        assert wait_for(pair[0], read=False, write=True, timeout=5)
-        assert wait_for(pair[0], read=True, write=True, timeout=5)
-
-    def test_no_room_to_write(self, pair: tuple[socket.socket, socket.socket]) -> None:
-        pair[0].setblocking(False)
-        with pytest.raises(BlockingIOError):
-            while True:
-                pair[0].send(bytes(65536))
-        assert not wait_for(pair[0], read=True, write=True, timeout=0)
-        pair[1].sendall(b"x")
-        assert not wait_for(pair[0], read=False, write=True, timeout=0)
-        assert wait_for(pair[0], read=True, write=True, timeout=0)

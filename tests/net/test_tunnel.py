@@ -14,7 +14,7 @@ import hyperlite
 from hyperlite import client
 from tests.conftest import Serve
 from tests.connect_proxy import GRANTED, Proxy, drip, grant, says
-from tests.peer import PREFACE, FrameFactory
+from tests.frames import PREFACE, FrameFactory
 
 Open = Callable[..., Any]  # an (unconnected) connection to a proxy, with the origin's context
 

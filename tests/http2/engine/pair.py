@@ -23,7 +23,8 @@ from hyperlite.http2.engine.frames import FRAME_HEADER, MAX_WIRE_ID
 from hyperlite.http2.engine.native import NativeEngine
 from hyperlite.http2.engine.reference import H2Engine
 from hyperlite.http2.engine.windows import DEFAULT_WINDOW
-from tests.peer import EnginePeer, FrameFactory
+from tests.frames import FrameFactory
+from tests.peer import EnginePeer
 
 # Small windows, so that a few frames fill them.
 OPTIONS = {

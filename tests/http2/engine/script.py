@@ -9,7 +9,8 @@ from hyperlite.http2.engine.events import (
     Event,
     ResponseReceived,
 )
-from tests.peer import EnginePeer, FrameFactory
+from tests.frames import FrameFactory
+from tests.peer import EnginePeer
 
 from .conftest import request
 

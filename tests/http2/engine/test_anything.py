@@ -12,7 +12,8 @@ from hyperframe.frame import (
 from hyperlite.http2.engine.events import (
     ConnectionFailed,
 )
-from tests.peer import EnginePeer, FrameFactory
+from tests.frames import FrameFactory
+from tests.peer import EnginePeer
 
 from .conftest import Make
 from .script import ALTSVC, GET, POST, of

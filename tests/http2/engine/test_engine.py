@@ -29,7 +29,8 @@ from hyperlite.http2.engine.windows import (
     CONNECTION_WINDOW,
     STREAM_WINDOW,
 )
-from tests.peer import PREFACE, EnginePeer, FrameFactory
+from tests.frames import PREFACE, FrameFactory
+from tests.peer import EnginePeer
 
 from .conftest import Make
 from .script import ALTSVC, GET, LARGEST, ORIGIN, POST, UNKNOWN, failure, goes_on, of, pack_settings

@@ -24,7 +24,8 @@ from hyperlite.http2.engine.events import (
     TrailersReceived,
     WindowOpened,
 )
-from tests.peer import EnginePeer, FrameFactory
+from tests.frames import FrameFactory
+from tests.peer import EnginePeer
 
 from .conftest import Make, request
 from .script import (
