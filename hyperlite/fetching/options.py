@@ -108,11 +108,11 @@ class Retries:
             return pause, HopTries(of_all.after(error, progress=progress), counted, stale)
         if isinstance(error, _HOPELESS) or _is_unknown_name(error) or method not in _IDEMPOTENT:
             return None
-        code = getattr(error, "error_code", None)
-        if code == ErrorCode.HTTP_1_1_REQUIRED and isinstance(error, (StreamReset, ConnectionGoingAway)):
+        required = getattr(error, "error_code", None) == ErrorCode.HTTP_1_1_REQUIRED
+        if required and isinstance(error, (StreamReset, ConnectionGoingAway)):
             return None  # it is excluded, or an answer had begun to come
         of_all = of_all._replace(doubtful=of_all.doubtful or sent)
-        if reused and not stale and isinstance(error, ConnectionError):
+        if (reused or required) and not stale and isinstance(error, ConnectionError):
             return 0.0, HopTries(of_all, counted, True)
         if not self.allows(method, tries):
             return None

@@ -9,11 +9,14 @@ import requests
 import urllib3
 
 from hyperlite.adapters.requests import HTTP20Adapter
+from hyperlite.errors import ErrorCode
+from hyperlite.testing.certificates import certificates
 from hyperlite.testing.server import Server
 from tests import websocket
 from tests.conftest import Serve
 from tests.connect_proxy import Proxy
-from tests.fetching.test_http1_required import picky
+from tests.fetching.test_http1_required import picky, serve_http1
+from tests.peer import Peer
 
 from .conftest import MakeSession
 
@@ -66,6 +69,19 @@ def test_http2_alone_goes_through_a_tunnel(serve: Serve, make_session: MakeSessi
     with Proxy() as proxy:
         response = session.get(server.url(), proxies={"https": proxy.url()})
         assert response.raw.version_string == "HTTP/2"
+
+
+def test_gets_go_on_where_the_server_closes_because_it_requires_http1(make_session: MakeSession) -> None:
+    session = make_session(HTTP20Adapter())
+    with Peer(tls=certificates().server_context(("h2", "http/1.1"))) as peer:
+        answers = [peer.background(session.get, f"https://localhost:{peer.port}/{n}") for n in range(2)]
+        peer.accept()
+        peer.greet()
+        assert set(peer.want_requests(2)) == {"/0", "/1"}
+        peer.goaway(2**31 - 1, ErrorCode.HTTP_1_1_REQUIRED)
+        peer.finish()
+        assert serve_http1(peer, 2) == [b"GET /0 HTTP/1.1", b"GET /1 HTTP/1.1"]
+        assert [answer.result().raw.version_string for answer in answers] == ["HTTP/1.1"] * 2
 
 
 def test_it_is_pickled(serve: Serve, make_session: MakeSession) -> None:
