@@ -72,7 +72,6 @@ class FetchResponse:
     _headers: http_client.HTTPMessage | None = None
     _begun = False  # a part of the body was handed out by read()
     _ended = False  # and so was the rest
-    _meter: Callable[[int], None] | None = None
     _failure: Exception | None = None  # why no more of it can be read
     _unpacked: Callable[[int], bytes] | None = None  # reads what was packed
 
@@ -147,16 +146,7 @@ class FetchResponse:
             HTTP2Error, OSError: the connection or the stream failed, or the body ended too early. Asked
                 again, it fails with the same error.
         """
-        if self._body is None:
-            self._begin()
-            try:
-                body = self._read_all()
-            except BaseException as error:
-                self.fail(error)
-                raise
-            self._body = body
-            self._finish(reusable=True)
-        return self._body
+        return self.load()
 
     @property
     def buffered(self) -> int:
@@ -240,8 +230,8 @@ class FetchResponse:
         if raw._taken or closed:
             raise ValueError(f"the body of {self.url}, or a part of it, was read already by way of `raw`")
 
-    def load(self, meter: Callable[[int], None] | None) -> None:
-        """Have the whole body in memory.
+    def load(self, meter: Callable[[int], None] | None = None) -> bytes:
+        """Have the whole body in memory, and return it.
 
         Args:
             meter: called with the size of each piece that was read; the next is read when it returns.
@@ -249,13 +239,21 @@ class FetchResponse:
         Raises:
             As `body`.
         """
-        self._meter = meter
-        _ = self.body
+        if self._body is None:
+            self._begin()
+            try:
+                body = self._read_all(meter)
+            except BaseException as error:
+                self.fail(error)
+                raise
+            self._body = body
+            self._finish(reusable=True)
+        return self._body
 
     def keep(self, limit: int) -> None:
         """Have the body in memory if it is no longer than `limit` bytes; otherwise that is an error."""
         self._max_body = min(limit, self._max_body)
-        _ = self.body
+        self.load()
 
     def pass_over(self, limit: int, seconds: float) -> None:
         """Close, as another response is wanted; keep the body if it is short, and there soon.
@@ -275,12 +273,12 @@ class FetchResponse:
             self._failure = self._too_large()
         self.close()
 
-    def _read_all(self) -> bytes:
+    def _read_all(self, meter: Callable[[int], None] | None = None) -> bytes:
         if self._unpacked is None:
             length = self.raw.length
             if length is not None and length > self._max_body:
                 raise self._too_large()
-            if self._meter is None:
+            if meter is None:
                 body = self.raw.read(None if length is not None else self._max_body + 1)
                 if len(body) > self._max_body:
                     raise self._too_large()
@@ -292,8 +290,8 @@ class FetchResponse:
             if left < 0:
                 raise self._too_large()
             parts.append(piece)
-            if self._meter is not None:
-                self._meter(len(piece))
+            if meter is not None:
+                meter(len(piece))
         return b"".join(parts)
 
     def _read(self, size: int) -> bytes:

@@ -22,7 +22,6 @@ and the end of the generator.
 """
 
 import contextlib
-import heapq
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -37,6 +36,7 @@ from ..fetching.task import Task
 from ..http2.connection import HTTP2Connection
 from ..http2.stream import Stream
 from ..net.protocols import HTTP11
+from ..net.timeouts import soonest
 from ..origins.connection import PooledConnection
 from ..origins.lease import Lease
 from ..origins.origin import Origin
@@ -48,13 +48,11 @@ from .poller import Poller
 from .schedule import Schedule
 from .source import Intake
 from .steering import Steering
+from .timers import Timers
 from .window import Window
 
 # Outcomes that are taken between two looks at what can be begun.
 OFTEN = 8
-# Seconds between two looks at who has timed out: at most, and as a part of the shortest timeout.
-LONGEST_TICK = 1.0
-SHORTEST_TICK = 0.02
 # Seconds after which to look whether others have given a connection back: they do not ring.
 STUCK_TICK = 0.05
 
@@ -75,7 +73,7 @@ def fetch_many(
         raise ValueError("concurrency must be at least 1")
     if max_buffered < 1:
         raise ValueError("max_buffered must be at least 1")
-    return Loop(fetcher, requests, concurrency, ordered, max_buffered, progress, options).outcomes()
+    return Loop(fetcher, requests, concurrency, ordered, progress, options).outcomes(max_buffered)
 
 
 class Loop:
@@ -87,7 +85,6 @@ class Loop:
         requests: Iterable[Any],
         concurrency: int,
         ordered: bool,
-        max_buffered: int,
         progress: Progress | None,
         options: Options,
     ) -> None:
@@ -103,26 +100,21 @@ class Loop:
         self._stuck: dict[Window, float] = {}  # where others have all connections; since when
         self._flights: dict[int, Flight] = {}  # on HTTP/2, by index
         self._landed: dict[Origin, list[Lease]] = {}  # leases to be given back, all at once
-        self._asleep: list[tuple[float, int, Task]] = []  # a heap: what is tried again later
-        # -- what is done --
-        self._done = 0
-        self._max_buffered = max_buffered
         # -- waiting --
         self._touched: deque[Flight] = deque()
-        self._looked = time.monotonic()  # for timeouts
-        self._tick = LONGEST_TICK
+        self._timers = Timers(time.monotonic())
 
     # -- the generator ----------------------------------------------------------------------------
 
-    def outcomes(self) -> Iterator[Outcome]:
-        """Yield an outcome for each request."""
+    def outcomes(self, max_buffered: int) -> Iterator[Outcome]:
+        """Yield an outcome for each request; for `max_buffered` see `ConnectionPool.fetch_many()`."""
         self._poller = Poller()
-        self._budget = Budget(self._max_buffered, self._poller.wake)
+        self._budget = Budget(max_buffered, self._poller.wake)
         self._crew = Crew(self._fetcher, self._schedule, self._budget, self._settle, self._poller.wake)
         self._steering = Steering(self._budget, self._order, self._poller, self._flights, self._crew.jobs)
         try:
             while True:
-                if not self._order or self._done % OFTEN == 0:
+                if not self._order or self._order.taken % OFTEN == 0:
                     self._take_in()
                     if not self._order or self._schedule.worth_it:
                         self._start()
@@ -162,10 +154,9 @@ class Loop:
         if window is not None:
             window.busy -= 1
             self._schedule.note(window)
-        self._done += 1
         if self._progress is not None:
             try:
-                self._progress(self._done, self._intake.total)
+                self._progress(self._order.taken, self._intake.total)
             except Exception as failure:
                 return outcome, failure
         return outcome, None
@@ -259,7 +250,8 @@ class Loop:
             self._crash(mux, error)
             return
         if accepted:
-            self._quicken(flights)
+            for limits in {flight.task.options[:2] for flight in flights}:
+                self._timers.quicken(*limits)
         else:
             self._recall(window, connection, flights)
 
@@ -271,13 +263,6 @@ class Loop:
             self._schedule.put_back(window, flight.task)
         self._give_back(window.origin, [flight.lease for flight in flights])
         self._discard(window.origin, connection)
-
-    def _quicken(self, flights: list[Flight]) -> None:
-        """Look at the clock as often as the shortest time limit needs."""
-        for limits in {flight.task.options[:2] for flight in flights}:  # timeout and deadline
-            for seconds in limits:
-                if seconds is not None:
-                    self._tick = max(SHORTEST_TICK, min(self._tick, seconds / 10))
 
     def _touch(self, flight: Flight) -> None:
         """Take note, from any thread, that something happened to a stream."""
@@ -297,12 +282,11 @@ class Loop:
         now = self._attend_all()
         while self._landed:
             self._give_back(*self._landed.popitem())
-        while self._asleep and self._asleep[0][0] <= now:
-            self._park(heapq.heappop(self._asleep)[2], first=True)
+        for task in self._timers.awake(now):
+            self._park(task, first=True)
         for window in self._stuck:
             self._schedule.note(window)
-        if now - self._looked >= self._tick:
-            self._looked = now
+        if self._timers.is_time_to_look(now):
             self._look_at_the_clock(now)
 
     def _is_hurried(self) -> bool:
@@ -313,13 +297,8 @@ class Loop:
         """Return how long to wait at most."""
         if self._intake.wants(self._schedule.parked, several=self._schedule.several):
             return 0
-        now = time.monotonic()
-        limits = [self._asleep[0][0] - now] if self._asleep else []
-        if self._flights:
-            limits.append(self._looked + self._tick - now)
-        if self._stuck:
-            limits.append(STUCK_TICK)
-        return max(0.0, min(limits)) if limits else None
+        patience = self._timers.patience(time.monotonic(), looks=bool(self._flights))
+        return soonest(STUCK_TICK, patience) if self._stuck else patience
 
     def _look_at_the_clock(self, now: float) -> None:
         for window, since in list(self._stuck.items()):
@@ -454,7 +433,7 @@ class Loop:
         window.busy -= 1
         self._schedule.note(window)
         if pause:
-            heapq.heappush(self._asleep, (time.monotonic() + pause, task.index, task))
+            self._timers.put_to_sleep(task, time.monotonic() + pause)
         else:
             self._park(task, first=True)
 

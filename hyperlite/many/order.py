@@ -19,9 +19,13 @@ class Order:
 
     Args:
         kept: the requests' own order is.
+
+    Attributes:
+        taken: how many outcomes the caller has taken.
     """
 
     def __init__(self, kept: bool) -> None:
+        self.taken = 0
         self._kept = kept
         self._ready: deque[Done] = deque()
         self._early: dict[int, Done] = {}
@@ -68,4 +72,5 @@ class Order:
 
     def take(self) -> Done:
         """Take the first of those that are ready."""
+        self.taken += 1
         return self._ready.popleft()

@@ -25,11 +25,10 @@ from ..net.protocols import H2, HTTP11
 from ..net.timeouts import deadline_after, remaining, soonest
 from .bonds import Claim, in_the_way, own_of
 from .connection import PooledConnection
+from .dials import Dials
 from .key import Key
 from .lease import Lease
 
-# Seconds for which no further connection is tried after one was refused beside others.
-FULL = 5.0
 # Seconds for which an HTTP/2 connection that was just given back needs no look, which would cost a twentieth
 # of a small request: what its server says then could as well be on its way still. GOAWAY is heeded anyhow.
 RECENT = 0.001
@@ -66,11 +65,8 @@ class Origin:
         self._protocols = key.choice()  # which the connections tell what the server requires
         # -- guarded by _lock --
         self._connections: list[PooledConnection] = []
-        self._full_until = 0.0  # the server has refused a further connection
-        self._dialling = 0
+        self._dials = Dials()
         self._waiting = 0
-        self._round = 0  # of dialling: who waits for one that fails is told so
-        self._failure: Exception | None = None
         self._closed = False
         self._dismissed: list[
             PooledConnection
@@ -104,14 +100,13 @@ class Origin:
                 if lease is None:
                     if self.has_bonds:
                         self._make_room_locked(alone=alone)
-                    failed = self._failure is not None and joined is not None and joined < self._round
-                    if failed and not self._connections:
-                        assert self._failure is not None
-                        raise again(self._failure) from self._failure
+                    failure = self._dials.failure_since(joined)
+                    if failure is not None and not self._connections:
+                        raise again(failure) from failure
                     if not self._may_dial_locked(eager=alone, alone=alone):
                         joined = self._wait_locked(deadline, timeout)
                         continue
-                    self._dialling += 1
+                    self._dials.under_way += 1
             self._dismiss()
             if lease is None:
                 try:
@@ -158,7 +153,7 @@ class Origin:
                 raise _closed()
             if not self._may_dial_locked(eager=True):
                 return
-            self._dialling += 1
+            self._dials.under_way += 1
         self._dial(timeout).end()
 
     def release(self, leases: Collection[Lease], *, reusable: bool = True) -> None:
@@ -258,7 +253,7 @@ class Origin:
             self._connections = [
                 one for one in self._connections if one.mux is None or (one.mux.usable and not http1_alone)
             ]
-        if best is None and queue and not self._dialling and not self._may_dial_locked(eager=True):
+        if best is None and queue and not self._dials.under_way and not self._may_dial_locked(eager=True):
             # All are full and there may be no more: the shortest queue.
             best = min(
                 (one for one in self._connections if one.mux is not None and one.bond is None),
@@ -315,15 +310,15 @@ class Origin:
     def _has_enough(self) -> bool:
         """After a dial that failed: tell whether there are other connections, which must do for a while."""
         with self._lock:
-            self._full_until = time.monotonic() + FULL
+            self._dials.refuse_more()
             return any(one.bond is None for one in self._connections)
 
     def _may_dial_locked(self, *, eager: bool = False, alone: bool = False) -> bool:
-        if self._connections and time.monotonic() < self._full_until:
+        if self._connections and self._dials.are_refused:
             return False
         if self._places_locked(alone=alone) <= 0:
             return False
-        if not self._dialling or eager:
+        if not self._dials.under_way or eager:
             return True
         return self.protocol == HTTP11  # otherwise the one under way will do for all who wait
 
@@ -352,7 +347,7 @@ class Origin:
         Args:
             alone: for a request that binds its connection.
         """
-        places = self.max_connections - len(self._connections) - self._dialling
+        places = self.max_connections - len(self._connections) - self._dials.under_way
         if not self.has_bonds or self.protocol == HTTP11:
             return places
         settings = self._settings
@@ -367,7 +362,7 @@ class Origin:
             raise RequestTimeout(
                 f"no connection to {self.key} was free within {timeout:g} s", retry_safe=True
             )
-        joined = self._round
+        joined = self._dials.ended
         self._waiting += 1
         try:
             self._changed.wait(soonest(LOOK, left))
@@ -378,7 +373,7 @@ class Origin:
     # -- dialling ---------------------------------------------------------------------------------
 
     def _dial(self, timeout: float | None, claim: Claim | None = None) -> Lease:
-        """Open a connection, leased for one request. `_dialling` counts it already."""
+        """Open a connection, leased for one request. `_dials` counts it already."""
         connection: PooledConnection | None = None
         lease: Lease | None = None
         failure: BaseException | None = None
@@ -394,11 +389,9 @@ class Origin:
             raise
         finally:
             with self._lock:
-                self._dialling -= 1
-                self._round += 1
-                # Who has waited for this one fails with it; but whose time was up was alone in that.
+                # Threads that wait for this dial get its error, unless only its own thread is out of time.
                 over = timeout is not None and isinstance(failure, TimeoutError)
-                self._failure = failure if isinstance(failure, Exception) and not over else None
+                self._dials.end(failure if isinstance(failure, Exception) and not over else None)
                 if failure is None and connection is not None:
                     lease = Lease(self, connection, claim)
                     self._protocols.note(HTTP11 if connection.mux is None else H2)
@@ -421,7 +414,7 @@ class Origin:
                 if not connection.leased and (expired or dead or surplus):
                     old.append(connection)
             self._connections = [one for one in self._connections if one not in old]
-            left = len(self._connections) + self._dialling
+            left = len(self._connections) + self._dials.under_way
         for connection in old:
             connection.close()
         return left
@@ -440,7 +433,8 @@ class Origin:
         self._lock = threading.Lock()
         self._changed = threading.Condition(self._lock)
         self._connections = []
-        self._dialling = self._waiting = 0
+        self._dials = Dials()
+        self._waiting = 0
 
     def state(self) -> dict[str, Any]:
         """Return what there is, for `ConnectionPool.stats()`."""
@@ -450,7 +444,7 @@ class Origin:
                 "protocol": self.protocol,
                 "connections": len(self._connections),
                 "leased": sum(one.leased for one in self._connections),
-                "dialling": self._dialling,
+                "dialling": self._dials.under_way,
                 "waiting": self._waiting,
             }
 

@@ -1,0 +1,57 @@
+"""When a run of fetch_many() has to go on by itself: tries that are to be made later, and time limits."""
+
+import heapq
+from collections.abc import Iterator
+
+from ..fetching.task import Task
+
+# Seconds between two looks at time limits: at most, and as a part of the shortest limit.
+LONGEST_TICK = 1.0
+SHORTEST_TICK = 0.02
+
+
+class Timers:
+    """Arithmetic of time; it looks at no clock, and every time is monotonic.
+
+    Args:
+        now: the time.
+    """
+
+    def __init__(self, now: float) -> None:
+        self._asleep: list[tuple[float, int, Task]] = []  # a heap
+        self._looked = now
+        self._tick = LONGEST_TICK
+
+    def put_to_sleep(self, task: Task, until: float) -> None:
+        """Have a task tried again at a later time."""
+        heapq.heappush(self._asleep, (until, task.index, task))
+
+    def awake(self, now: float) -> Iterator[Task]:
+        """Yield the tasks whose time has come."""
+        while self._asleep and self._asleep[0][0] <= now:
+            yield heapq.heappop(self._asleep)[2]
+
+    def quicken(self, *limits: float | None) -> None:
+        """Look at time limits as often as these seconds need; None is no limit."""
+        for seconds in limits:
+            if seconds is not None:
+                self._tick = max(SHORTEST_TICK, min(self._tick, seconds / 10))
+
+    def is_time_to_look(self, now: float) -> bool:
+        """Tell whether to look at time limits now, and take note that this is done."""
+        if now - self._looked < self._tick:
+            return False
+        self._looked = now
+        return True
+
+    def patience(self, now: float, *, looks: bool) -> float | None:
+        """Return the seconds until something is to be done; None: never.
+
+        Args:
+            now: the time.
+            looks: there are time limits to look at.
+        """
+        ends = [self._asleep[0][0]] if self._asleep else []
+        if looks:
+            ends.append(self._looked + self._tick)
+        return max(0.0, min(ends) - now) if ends else None
