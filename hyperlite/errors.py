@@ -90,9 +90,9 @@ class HTTP2Error(http_client.HTTPException):
     Attributes:
         error_code: the HTTP/2 error code (RFC 9113 section 7) that was received or sent, or None.
         stream_id: the id that `request()` returned, where the error belongs to one request, or None.
-        retry_safe: true when the server has provably not processed the request, so that sending it
-            again cannot make it happen twice, whatever its method. It speaks of all that was done for the
-            request: each time that it was sent, and each hop of a fetch.
+        retry_safe: true if the server has provably not processed the request: it can be sent again,
+            whatever its method, and will not happen twice. It covers each try of the request, and each
+            hop of a fetch.
     """
 
     error_code: int | None = None
@@ -206,7 +206,7 @@ class MalformedBody(BodyReset, MalformedResponse):
 
 
 class RequestTimeout(HTTP2Error, TimeoutError):
-    """What was waited for did not happen within the timeout."""
+    """Something did not happen within its timeout, or before a deadline."""
 
 
 class BufferLimitExceeded(HTTP2Error):
@@ -242,7 +242,7 @@ class TooManyRedirects(RedirectError):
 def again(error: Exception) -> Exception:
     """Return a copy of an error without its traceback, to be raised once more.
 
-    One object would gather the tracebacks of all that raise it, and keep alive what these refer to.
+    One object raised many times would gather the tracebacks of all, and keep their frames alive.
     """
     try:
         return copy.copy(error)

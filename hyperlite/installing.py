@@ -9,7 +9,7 @@ class Installation:
     """What `install()` has done; as a context manager it undoes it at the end of the block."""
 
     def __init__(self) -> None:
-        from . import client  # noqa: PLC0415  who imports hyperlite need not want this
+        from . import client  # noqa: PLC0415  an import of hyperlite alone does not need it
         from .net.protocols import environment  # noqa: PLC0415
 
         environment()  # what is wrong with it is told now, and not by the first connection

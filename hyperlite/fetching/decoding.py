@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 from ..errors import DecodingError
 
-# urllib3: 5 (CVE-2025-66418); curl: 5 (CVE-2022-32206). Nobody means more than two.
+# urllib3: 5 (CVE-2025-66418); curl: 5 (CVE-2022-32206). No honest server uses more than two.
 MAX_CODINGS = 5
 # Packed bytes that are taken of the source at a time.
 PIECE = 16384
@@ -197,7 +197,7 @@ def decoder(content_encoding: str, source: Read) -> Read | None:
 
 
 class _Layer:
-    """One coding between its source and the one who reads."""
+    """One coding, between its source and the reader."""
 
     def __init__(self, name: str, codec: Codec, source: Read) -> None:
         self._name = name

@@ -337,7 +337,7 @@ class FetchResponse:
             self.raw.close()
             lease.end(reusable=reusable)
         if self._body is not None:
-            self._unpacked = None  # which knows us: nobody needs the garbage collector for that
+            self._unpacked = None  # it refers to us: break the cycle, so that no garbage collection is needed
 
     def __enter__(self) -> "FetchResponse":
         return self

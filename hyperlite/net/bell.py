@@ -12,9 +12,9 @@ class Bell:
 
     Sockets, because on Windows a selector takes nothing else.
 
-    `ring()` and `close()` may be called by any thread at any time, finalizers included, which may run in the
-    middle of either.  So no call waits: it leaves word of what it wants, and where the lock is taken, the
-    thread that has it sees to that too.  Under the lock no socket is closed while a thread writes to it.
+    Any thread may call `ring()` and `close()` at any time, and a finalizer may do so in the middle of either.
+    So no call waits: it notes what it wants, and if another thread has the lock, that thread does it too.
+    Under the lock no socket is closed while a thread writes to it.
     """
 
     def __init__(self) -> None:
@@ -61,7 +61,7 @@ class Bell:
                         self._outside.send(b"!")
 
     def after_fork(self) -> None:
-        """In the child: the other ends of both sockets are the parent's too, which is not to be woken."""
+        """In the child: close both sockets without a ring, which would wake the parent."""
         self._lock = threading.Lock()
         self._closing = True
         self._serve()

@@ -3,8 +3,8 @@
 A caller's context is never changed: other threads make TLS objects from it.  A *private* context offers our
 ALPN, verifies as the caller's does, and trusts nothing; `tls` makes the TLS object from it.
 
-What of a context cannot be read from it is read from a ClientHello that it makes (`client_hello`).  A context
-that cannot be followed so makes its TLS objects itself, as for http.client (docs/differences.md).
+A ClientHello that the context makes shows the settings that the ssl module cannot read (`client_hello`).  A
+context with other such settings makes its TLS objects itself, as for http.client (docs/differences.md).
 """
 
 import contextlib
@@ -20,7 +20,8 @@ from .client_hello import client_hello
 from .protocols import narrowed
 from .trust import NATIVE, is_context, sslsocket_class_of
 
-# What decides which certificates are accepted, and how well a connection is protected, as OpenSSL's numbers.
+# The settings that decide which certificates are accepted and how a connection is protected, as OpenSSL's
+# numbers.
 TRUST = (
     "verify_mode",
     "check_hostname",
@@ -55,7 +56,7 @@ _CURVES = {23: "prime256v1", 24: "secp384r1", 25: "secp521r1", 29: "X25519", 30:
 
 
 def trust_of(context: Any, *, verified: bool = False) -> tuple[Any, ...]:
-    """Return what of a context decides which certificates are accepted, and can be changed while it is used.
+    """Return the settings that decide which certificates a context accepts, and that may change in use.
 
     Equal for the same context: whatever was accepted before would be accepted now.  (Authorities can be
     added to a context, never taken away; a client certificate that was loaded cannot be seen.)

@@ -1,8 +1,8 @@
 """After a fork the child has copies of the parent's connections, and must not touch them.
 
-Both processes hold the same socket and the same TLS state: a byte sent by the child would end the
-parent's connection.  And a lock that another thread held at that moment stays held in the child for
-ever.  So the child's copies get new locks, close their descriptors and send nothing.
+Both processes hold the same socket and the same TLS state: a byte that the child sends would end the
+parent's connection.  A lock that another thread holds during the fork stays held in the child for ever.
+So the child's copies get new locks, close their descriptors and send nothing.
 """
 
 import os
@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 
 class Forkable(Protocol):
-    """What must be told that it is in the child."""
+    """An object that is told when it finds itself in a child process."""
 
     def after_fork(self) -> None:
         """Let go of what belongs to the parent."""
@@ -63,7 +63,7 @@ def watch(one: Forkable) -> None:
 
 
 def _in_child() -> None:
-    """Call each, whatever the others raise; what they raised goes to `sys.unraisablehook` in the end."""
+    """Call each, whatever the others raise; in the end their errors go to `sys.unraisablehook`."""
     alive = [reference() for reference in list(_all.values())]  # until all have let go of their sockets
     failures: list[BaseException] = []
     for one in alive:

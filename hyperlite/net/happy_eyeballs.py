@@ -1,7 +1,7 @@
 """From a name to a connected socket: its addresses tried side by side.
 
-In the spirit of RFC 8305: an address that does not answer is not waited out; after a quarter of a
-second, or when it has failed, the next one is tried as well, and the first to answer is taken.
+As RFC 8305 has it: a quarter of a second after one address, or when it has failed, the next one is tried as
+well, and the first to answer is taken.
 """
 
 import errno

@@ -1,10 +1,10 @@
-"""The baton: of the threads that wait on one connection, one works for all and the others sleep.
+"""Threads that wait on one connection: the leader holds the baton and does all I/O, the followers sleep.
 
-Each sleeps on a lock of its own, so that it is woken when something happened to what *it* waits for,
-and not with all the others (a shared condition costs milliseconds at 250 threads).  Whoever leaves
-while nobody holds the baton wakes exactly one sleeper, who takes it up.
+Each follower sleeps on a lock of its own.  It is woken when its own exchange changes, not whenever any
+exchange does: a shared condition costs milliseconds at 250 threads.  A thread that leaves while the baton
+is free wakes exactly one follower, which becomes the leader.
 
-Rule: everything here is done under the connection's lock, but for working and sleeping.
+Rule: all of this runs under the connection's lock, except working and sleeping.
 """
 
 import contextlib
@@ -17,22 +17,22 @@ from ..errors import RequestTimeout
 from .timeouts import remaining
 
 T = TypeVar("T")
-# What a thread does outside the lock, given the seconds that are left to it.
+# A job for a thread to do outside the lock. It gets the seconds that the thread has left.
 Job = Callable[[float | None], None]
 
 
-def TRY_AGAIN(_timeout: float | None) -> None:  # noqa: N802  a constant: that there is nothing to be done
-    """Do nothing: something was received, which may be what is waited for."""
+def TRY_AGAIN(_timeout: float | None) -> None:  # noqa: N802  a constant: there is nothing to do
+    """Do nothing: something was received, and the attempt may succeed now."""
 
 
 NOTHING = contextlib.nullcontext()
 
 
 class Waiter(Protocol):
-    """What is released when something happens: the lock that a thread sleeps on, or what stands for one."""
+    """An object that is released when something happens: the lock that a thread sleeps on, or a stand-in."""
 
     def release(self) -> None:
-        """Go on; RuntimeError where it was released before."""
+        """Wake the waiter; RuntimeError if it was released before."""
         ...
 
 
@@ -49,15 +49,15 @@ class Awaited(Protocol):
 
 
 class Baton:
-    """Who works, and who sleeps.
+    """Makes one waiting thread the leader and lets the others sleep.
 
     Args:
         lock: the connection's.
-        around: what is left when the lock is free, before the thread sleeps. A job that waits does so itself,
-            and so does the caller of `wait`.
+        around: a context that a thread leaves before it sleeps, once the lock is free. A job that waits
+            leaves it by itself, and so does the caller of `wait`.
 
     Attributes:
-        held: somebody has it.
+        held: a thread has the baton.
     """
 
     def __init__(
@@ -76,10 +76,10 @@ class Baton:
         timeout: float | None,
         complaint: str,
     ) -> T:
-        """Try `attempt` until it returns something, and work or sleep in between.
+        """Call `attempt` until it returns something; work or sleep between two calls.
 
         Args:
-            awaited: that which must change for the attempt to succeed.
+            awaited: the exchange whose change can make the attempt succeed.
             attempt: called under the lock; returns None if it is too early.
             step: called under the lock, told whether this thread has the baton; returns what is to
                 be done outside the lock, or None to sleep.
@@ -125,7 +125,7 @@ class Baton:
                 raise
 
     def _leave(self, sleeper: "threading.Lock | None", awaited: Iterable[Awaited], holding: bool) -> None:
-        """Undo what a wait has done. Doing it twice does no harm."""
+        """Undo what a wait has done. A second call does nothing."""
         with self._lock:
             if sleeper is not None:
                 self._get_up(sleeper, awaited)
@@ -135,23 +135,23 @@ class Baton:
                 self._pass_on()
 
     def wake(self, awaited: Awaited) -> None:
-        """Wake those who wait for something to happen to this."""
+        """Wake the threads that wait for something to happen to this."""
         if awaited.waiters:
             for sleeper in awaited.waiters:
                 _wake(sleeper)
 
     def call(self) -> None:
-        """Wake one thread that sleeps, if there is any: there is work besides that of the thread at work."""
+        """Wake one sleeping thread, if there is one: there is more work than the leader does."""
         if self._sleepers:
             self._pass_on()
 
     def wake_all(self) -> None:
-        """Wake everybody."""
+        """Wake all sleeping threads."""
         for sleeper in self._sleepers:
             _wake(sleeper)
 
     def _lie_down(self, sleeper: threading.Lock, awaited: Iterable[Awaited]) -> None:
-        """Register a sleeper: in the same breath as the attempt failed, so that no change is missed."""
+        """Register a sleeper. The lock has been held since the attempt failed, so no change is missed."""
         sleeper.acquire()
         self._sleepers[sleeper] = None
         for one in awaited:
@@ -164,7 +164,7 @@ class Baton:
                 one.waiters = tuple(other for other in one.waiters if other is not sleeper)
 
     def _pass_on(self) -> None:
-        """Wake one sleeper, as nobody has the baton; one that was woken before does so when it leaves."""
+        """Wake one sleeper, since the baton is free. If one is awake already, it does this when it leaves."""
         _wake(next(iter(self._sleepers)))
 
 

@@ -1,8 +1,8 @@
 """Which protocols are spoken with an origin: what the caller allows, and what the server requires.
 
-Rule: what HTTP/1.1 alone can carry goes over a new connection, on which ALPN offers `http/1.1` and nothing
-else.  That is a request that the server refuses with HTTP_1_1_REQUIRED (RFC 9113 section 7), and one that
-asks for another protocol by `Upgrade` (RFC 9110 section 7.8).
+Rule: a request that only HTTP/1.1 can carry goes over a new connection, on which ALPN offers `http/1.1` and
+nothing else.  There are two kinds: the server refuses one with HTTP_1_1_REQUIRED (RFC 9113 section 7); the
+other asks for another protocol by `Upgrade` (RFC 9110 section 7.8).
 """
 
 import os
@@ -16,7 +16,7 @@ H2 = "h2"
 HTTP11 = "http/1.1"
 BOTH = (H2, HTTP11)
 
-# What speaks for those that the program does not choose for itself, where TLS is used.
+# The variable that names the protocols of TLS connections for which the program names none.
 VARIABLE = "HYPERLITE_PROTOCOLS"
 # Seconds for which it is remembered that an origin has no HTTP/2, or requires HTTP/1.1: enough for a crawl.
 REMEMBERED = 300.0

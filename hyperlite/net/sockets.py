@@ -27,7 +27,7 @@ def wait_for(sock: socket.socket, *, read: bool, write: bool, timeout: float | N
 
 
 def _milliseconds(timeout: float | None) -> int | None:
-    """Return what `poll` takes; rounded up, because who wakes too early only has to sleep again."""
+    """Return what `poll` takes; rounded up, because a thread that wakes too early has to sleep again."""
     return None if timeout is None else math.ceil(min(timeout, LONGEST_POLL) * 1000)
 
 
@@ -63,10 +63,10 @@ def in_time(
 
 
 class Watch:
-    """What `wait_for` does, for one who waits to read from the same socket over and over; one at a time.
+    """`wait_for`, for repeated waits to read from one socket; one thread at a time.
 
     Args:
-        sock: which must be open while somebody waits.
+        sock: the socket; it must be open while a thread waits.
     """
 
     def __init__(self, sock: socket.socket) -> None:
@@ -88,8 +88,8 @@ class Watch:
 def is_stale(sock: socket.socket) -> bool:
     """Tell whether an idle HTTP/1.1 connection is of no more use.
 
-    Nobody asked for anything, so whatever has come is its end, or nonsense; a TLS session ticket,
-    which the ssl module deals with by itself, is neither.
+    No request is under way, so any bytes that have come are its end, or nonsense.  A TLS session ticket
+    is neither: the ssl module consumes it.
     """
     try:
         if not wait_for(sock, read=True, write=False, timeout=0) and not (
@@ -119,18 +119,19 @@ def break_off(sock: socket.socket) -> None:
 
 
 class Remains:
-    """What can still be asked of a socket that is about to be closed, because a response is yet to be read.
+    """Answers for a socket that is about to be closed while its response is still unread.
 
-    http.client's socket stays open until then; hyperlite's is closed when all that it was for has come.
+    http.client keeps the socket open until the response is read.  hyperlite closes it when the response has
+    come.
 
     Args:
         sock: is still open.
-        session: its TLS session, which takes as long to read as all the rest does ten times.
+        session: its TLS session. To read it takes ten times as long as all the rest.
     """
 
     def __init__(self, sock: socket.socket, session: ssl.SSLSession | None) -> None:
         self._sock = sock
-        self._answers: dict[str, Any] = {}  # which OpenSSL does not give any more after its close_notify
+        self._answers: dict[str, Any] = {}  # OpenSSL does not give them after its close_notify
         for name in ("getpeername", "getsockname", "version", "cipher", "selected_alpn_protocol"):
             if hasattr(sock, name):
                 with contextlib.suppress(OSError):
@@ -147,7 +148,7 @@ class Remains:
         return self._answers.get("DER" if binary_form else "getpeercert")
 
     def setsockopt(self, *_: object) -> None:
-        """Do nothing: there is nothing left that an option would act upon."""
+        """Do nothing: no option acts on a closed socket."""
 
     def __getattr__(self, name: str) -> Any:
         if name in self._answers:

@@ -1,7 +1,7 @@
 """SOCKS: a proxy that knows nothing of HTTP connects this client (SOCKS 4 and 4a; RFC 1928, RFC 1929).
 
 One deadline holds for connecting to the proxy and for all that it answers, however slowly its bytes drip.
-What it is told is of its length and without NUL: SOCKS 4 ends a text with one, SOCKS 5 counts to 255.
+Texts are checked before they are sent: SOCKS 4 ends a text with NUL, SOCKS 5 gives its length in one byte.
 """
 
 import errno

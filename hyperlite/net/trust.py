@@ -2,10 +2,10 @@
 
 Rules:
 
-- Trust is never widened.  What the environment, a replaced hook, the system or the caller names is all
-  that is trusted.  certifi's authorities are for systems that have none.
-- An object that a replaced hook returns may be another's.  It is used as it is, and never changed.
-- A context that connections share is handed to no caller: what one changes would hold for all.
+- Trust is never widened: only what the environment, a replaced hook, the system or the caller names is
+  trusted.  certifi's authorities are for systems that have none.
+- An object that a replaced hook returns may have other users.  It is used as it is, and never changed.
+- No caller gets a context that connections share: a change by one caller would hold for all.
 """
 
 import functools
@@ -299,8 +299,8 @@ def _system_has_authorities() -> bool:
     return _holds_certificate(paths.openssl_cafile) or _has_hashed(paths.openssl_capath)
 
 
-# What it is that there is none. After any other error there may be one: OpenSSL finds a file in a directory
-# that this process may not list.
+# The errors that mean that there is none. After any other error there may be one: OpenSSL finds a file in a
+# directory that this process may not list.
 _ABSENT = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
 
 

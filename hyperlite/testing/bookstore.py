@@ -2,7 +2,7 @@
 
 `/` lists the ids as JSON, `/book?id=N` is one book. `python -m hyperlite.testing.bookstore` runs it: one line
 of JSON with the port and the path of the certificate authority says that it is ready, and it serves until its
-standard input ends, so that it does not survive whoever has started it.
+standard input ends, so that it does not survive the process that started it.
 """
 
 import argparse

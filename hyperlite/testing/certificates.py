@@ -40,7 +40,7 @@ def certificates() -> Certificates:
     Raises ImportError when trustme is not installed.
     """
     try:
-        import trustme  # noqa: PLC0415 (only those who use TLS need it)
+        import trustme  # noqa: PLC0415 (needed for TLS alone)
     except ImportError as error:
         raise ImportError(
             "The test server's certificates need trustme, the extra hyperlite-http[testing]."

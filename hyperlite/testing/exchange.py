@@ -118,7 +118,7 @@ class StreamingHandler:
         try:
             self.function(exchange)
             if exchange.dead:
-                return  # Nobody waits for an answer any more.
+                return  # The client does not wait for an answer any more.
             if not exchange.started:
                 raise RuntimeError("The handler has returned without a response.")
             if not exchange.ended:

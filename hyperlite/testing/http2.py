@@ -25,7 +25,7 @@ _SETTINGS: dict[SettingCodes | int, int] = {
     SettingCodes.INITIAL_WINDOW_SIZE: 1 << 20,
     SettingCodes.MAX_HEADER_LIST_SIZE: 1 << 16,
 }
-# So wide that uploads nobody reads, which their streams' windows hold back, do not hold back the others.
+# So wide that unread uploads, which their streams' windows hold back, do not hold back the others.
 _CONNECTION_WINDOW = 1 << 30
 # The most to have ready for a socket that takes no more, in bytes.
 _BURST = 1 << 18

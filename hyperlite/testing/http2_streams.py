@@ -136,7 +136,7 @@ class Streams:
             self._over(stream)
 
     def abandon(self, stream: Stream) -> None:
-        """Note that the streaming handler has returned, so that nobody will read the rest of the request."""
+        """Note that the streaming handler has returned, so that the rest of the request stays unread."""
         stream.abandoned = True
         if stream.ended:
             self.reset(stream, ErrorCodes.NO_ERROR)

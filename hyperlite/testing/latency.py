@@ -57,7 +57,7 @@ class LatencyProxy:
         self._closed = False
         self._selector = selectors.DefaultSelector()
         self._ends: set[_End] = set()
-        # What is under way: when it is due, to whom, and what. None is a reset, b"" the end of the stream. As
+        # What is under way: when, to which side, and what. None is a reset, b"" the end of the stream. As
         # everything takes equally long, the first is always the next.
         self._transit: deque[tuple[float, _End, bytes | None]] = deque()
         self._thread = threading.Thread(target=self._run, daemon=True)

@@ -1,8 +1,8 @@
 """HTTP/2 without a socket: bytes in, events out; calls in, bytes out.
 
 An engine is a plain object.  It never blocks, sleeps, locks or reads a clock, and it never raises
-for what a peer sends: what went wrong is an event, the last of its list.  `mux` owns it and calls it
-under its lock.
+for what a peer sends: an error is an event, the last of its list.  The connection owns the engine and
+calls it under its lock.
 """
 
 import os
@@ -25,12 +25,12 @@ class Engine(Protocol):
 
     @property
     def pending(self) -> bytes:
-        """What came of a frame that is not complete, or a header for what is to come of one."""
+        """The bytes of a frame that is not complete yet, or a header for the rest of one."""
         ...
 
     @property
     def max_concurrent_streams(self) -> int:
-        """How many streams the peer lets us have open at once; 100 until its SETTINGS came."""
+        """How many streams the peer lets us have open at once; 100 until its SETTINGS come."""
         ...
 
     @property
@@ -58,7 +58,7 @@ class Engine(Protocol):
         ...
 
     def credit(self, wire_id: int, size: int) -> None:
-        """Tell that `size` bytes of a stream's body were consumed: the peer may send as many again."""
+        """Take note that the reader consumed `size` bytes of a body: the peer may send as many again."""
         ...
 
     def window_left(self, wire_id: int) -> int:
@@ -66,7 +66,7 @@ class Engine(Protocol):
         ...
 
     def grow(self, wire_id: int) -> None:
-        """Tell that a stream's reader waits with nothing to read: its window may be too narrow."""
+        """Take note that a stream's reader waits with nothing to read: its window may be too narrow."""
         ...
 
     def prioritize(self, wire_id: int, value: bytes) -> None:
@@ -78,11 +78,11 @@ class Engine(Protocol):
         ...
 
     def pause(self) -> None:
-        """Tell that the peer has paused before what comes next: it does not flood."""
+        """Take note that the peer paused before what comes next: it does not flood."""
         ...
 
     def receive(self, data: bytes) -> list[Event]:
-        """Take what came from the socket and tell what it meant."""
+        """Take bytes from the socket; return the events that they make."""
         ...
 
     def take(self) -> bytes:
@@ -90,7 +90,7 @@ class Engine(Protocol):
         ...
 
     def close(self, error_code: int = 0) -> None:
-        """Send GOAWAY: the connection takes no more part."""
+        """Send GOAWAY; the connection sends and takes nothing more."""
         ...
 
 
@@ -112,7 +112,7 @@ def make_engine(
         max_header_list: bytes of one decoded header list (RFC 9113 section 10.5.1).
         max_fields: fields of one header block.
         first_wire_id: the number of the first stream, odd.
-        enable_push: let the peer answer what was not asked (RFC 9113 section 8.4); by H2Engine.
+        enable_push: let the peer push responses (RFC 9113 section 8.4); H2Engine alone can.
         trace: print each frame as it passes.
 
     Raises:

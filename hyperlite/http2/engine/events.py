@@ -1,16 +1,16 @@
-"""What an engine reports: one object per thing that the peer did, in the order in which he did it.
+"""What an engine reports: one object for each thing that the peer did, in the order of its doing.
 
-`wire_id` is the number of the stream on this connection's wire, private to engine and mux; the id
-that callers know is another one, because it outlives the socket.
+`wire_id` is the number of the stream on this connection's wire, private to the engine and the connection.
+Callers know another id, because that one outlives the socket.
 
-These are no dataclasses: that module takes longer to import than all of hyperlite.
+These are no dataclasses: the dataclasses module takes longer to import than all of hyperlite.
 """
 
 from ...messages.fields import Field
 
 
 class Event:
-    """The base of all: equal to another that says the same."""
+    """The base of all events; two that say the same are equal."""
 
     __slots__: tuple[str, ...] = ()
 
@@ -41,9 +41,9 @@ class InformationalReceived(Event):
 
 
 class ResponseReceived(Event):
-    """The final header block came; with `end_stream`, that was the whole response.
+    """The final header block came; with `end_stream`, it was the whole response.
 
-    `length` is that of the body: 0 where none may follow, None where it was not announced.
+    `length` is that of the body: 0 if no body may follow, None if the server announced no length.
     """
 
     __slots__ = ("end_stream", "fields", "length", "status", "wire_id")
@@ -80,7 +80,7 @@ class TrailersReceived(Event):
 
 
 class PushPromised(Event):
-    """The peer will answer a request that was not made (RFC 9113 section 8.4), on a stream of its own."""
+    """The peer pushes (RFC 9113 section 8.4): it names a request, and answers it on a new stream."""
 
     __slots__ = ("fields", "promised_id", "wire_id")
 
@@ -93,9 +93,9 @@ class PushPromised(Event):
 class StreamFailed(Event):
     """The stream is over before its time.
 
-    `remote`: the peer reset it; otherwise we did, because what came on it broke a rule.  After a
-    complete response a remote reset with NO_ERROR says only that the rest of the request's body is
-    not wanted (RFC 9113 section 8.1).
+    `remote`: the peer reset it; otherwise we did, because the peer broke a rule on it.  A remote reset
+    with NO_ERROR after a complete response only stops the rest of the request's body (RFC 9113
+    section 8.1).
     """
 
     __slots__ = ("error_code", "reason", "remote", "wire_id")
@@ -132,7 +132,7 @@ class PingAcknowledged(Event):
 
 
 class GoAwayReceived(Event):
-    """The peer takes no further streams; those above `last_wire_id` it has not processed."""
+    """The peer takes no further streams, and has not processed those above `last_wire_id`."""
 
     __slots__ = ("debug", "error_code", "last_wire_id")
 

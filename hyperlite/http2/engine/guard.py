@@ -1,9 +1,8 @@
 """What a peer may not do, the same for both engines: rules that cost little and end at a number.
 
-Everything here is decided before, or without, memory is spent on it.  What breaks a rule is raised
-as `Violation`, which the engine makes the end of the connection.  No rule knows the time; but the
-engine is told of the peer's pauses: what is honest and of no use, such as a PING now and then, comes
-with pauses between, a flood comes without.
+Each rule is checked before memory is spent on the frame.  A broken rule raises `Violation`, and the
+engine then ends the connection.  No rule reads a clock, but the engine is told when the peer pauses:
+an honest peer pauses between useless frames, such as a PING now and then, and a flood does not.
 """
 
 import struct
@@ -36,7 +35,7 @@ from .frames import (
 # Frames that bring nothing, in a row. nghttp2 lets 10,000 "glitches" pass at once and 330 a second
 # after them, Go queues 10,000 frames of its own in answer to the peer's.
 MAX_USELESS = 10_000
-# What of it a useless frame takes, where that is not 1: these two the whole connection has to attend to.
+# What a useless frame takes of it, where that is not 1: these two concern the whole connection.
 _COST = {SETTINGS: 10, GOAWAY: 10}
 # Bytes of SETTINGS that count as one frame: a hundred settings. A frame has room for 10,922.
 SETTINGS_SHARE = 600
@@ -47,7 +46,7 @@ BLOCK_SHARE = 256
 TINY = 2
 # Bytes of a body that make up for one useless frame.
 USEFUL = 8
-# What makes up for useless frames besides: a response's head; a frame of a request's body (servers
+# Other things that make up for useless frames: a response's head; a frame of a request's body (servers
 # answer each with two WINDOW_UPDATEs, and some with PING); a pause (PING once a second, for days).
 HEAD_EARNS, FRAME_EARNS, PAUSE_EARNS = 16, 4, 4
 # Frames of one header block. h2 takes 64, nghttp2 8 after the first, Go as many as fill its size limit.
@@ -108,11 +107,11 @@ def check_greeting(beginning: bytes) -> None:
 
 
 class Guard:
-    """What the peer of one connection has done so far that it may not do for ever.
+    """Counts what a peer may do only so often, on one connection.
 
     Args:
         max_header_list: bytes that one header block may have.
-        push: the peer may promise responses that nobody asked for.
+        push: the peer may push responses.
     """
 
     def __init__(self, max_header_list: int, *, push: bool = False) -> None:
@@ -134,7 +133,7 @@ class Guard:
     # -- the nine bytes of a frame's header ------------------------------------------------------
 
     def check_header(self, kind: int, flags: int, wire_id: int, length: int, next_wire_id: int) -> None:
-        """Check what the header alone shows, before the rest is waited for."""
+        """Check what the header alone shows, before the rest comes."""
         if length > MAX_FRAME:
             raise Violation(ErrorCode.FRAME_SIZE_ERROR, f"a frame of {length} bytes, {MAX_FRAME} are allowed")
         if self.block_of:
@@ -239,7 +238,7 @@ class Guard:
     def late_data(self, wire_id: int, length: int) -> None:
         """Take note of DATA on a stream that is over: the peer may not have heard of it yet.
 
-        But more than the stream's window it cannot have under way.
+        It cannot have more than the stream's window under way.
         """
         self._check_late(DATA, wire_id)
         self.spend(1 if length < TINY or wire_id not in self._cut_short else 0)
@@ -274,10 +273,10 @@ def data_size(flags: int, payload_length: int, first: int) -> int:
 
 
 def block_fragment(flags: int, payload: bytes) -> bytes:
-    """Return what of a HEADERS frame's payload belongs to the header block (RFC 9113 section 6.2).
+    """Return the part of a HEADERS frame's payload that is header block (RFC 9113 section 6.2).
 
     Raises:
-        Violation: the padding, or a priority (which nobody heeds any more), is longer than the frame.
+        Violation: the padding, or a priority (which is obsolete and ignored), is longer than the frame.
     """
     start, end = 0, len(payload)
     if flags & PADDED:
@@ -294,8 +293,8 @@ def block_fragment(flags: int, payload: bytes) -> bytes:
 def increment_of(payload: bytes) -> int:
     """Return the increment of a WINDOW_UPDATE; a reserved bit is ignored, none at all is a breach.
 
-    RFC 9113 section 6.9 would have the latter an error of its stream alone, where it has one; h2 and
-    nghttp2 take it for the connection's as section 5.4.2 allows: who sends it counts wrong.
+    RFC 9113 section 6.9 makes an increment of 0 an error of its stream alone, where there is one.  h2 and
+    nghttp2 end the connection for it, as section 5.4.2 allows: a peer that sends it counts wrong.
     """
     increment: int = struct.unpack(">L", payload)[0] & MAX_WIRE_ID
     if not increment:

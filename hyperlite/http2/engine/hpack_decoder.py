@@ -1,10 +1,10 @@
 """HPACK that remembers: servers, and programs, say the same things over and over (RFC 7541).
 
-The unit of memory is the *field literal*, the bytes of one field as they stand in a block.  Whole
-blocks repeat only where somebody fetches one file again and again; real ones differ in an etag, a
-length, a date, and have the rest in common.  What is remembered of a literal is what it says, never
-what it does: an insertion into the dynamic table is done each time, so that the table is always that
-of a decoder without a memory.
+The unit of memory is the *field literal*, the bytes of one field as they stand in a block.  A whole
+block repeats only when a program fetches one file again and again; the blocks of different files differ in
+an etag, a length and a date, and share the rest.  The decoder remembers the field that a literal stands
+for.  It still inserts that field into the dynamic table each time, so the table is always that of a decoder
+without a memory.
 
 Rules: a memory is one connection's, is bounded in bytes, and holds nothing secret: `SECRET` fields and
 what the peer marked as never to be indexed are decoded, and encoded, anew each time.
@@ -171,7 +171,7 @@ class MemoDecoder:
     def _insert(self) -> None:
         """Bring the table up to date: the oldest entries make room for new ones (section 4.4).
 
-        That is done when somebody refers to the table, which many servers fill and never do.
+        This is done when a block refers to the table. Many servers fill it and never refer to it.
         """
         entries = self._entries
         self._version += 1
@@ -297,7 +297,7 @@ class MemoEncoder:
 
     A field enters the table when it comes for the second time, and only while there is room: nothing
     is ever evicted, so that what was encoded once can be said again in the same bytes.  `:path` never
-    enters it, secrets go as literals that nobody may index (RFC 7541 section 7.1.3).
+    enters it, secrets go as literals that no hop may index (RFC 7541 section 7.1.3).
     """
 
     def __init__(self) -> None:

@@ -210,7 +210,7 @@ class NativeEngine:
             self._guard.cut_short(wire_id, stream.left)
 
     def credit(self, wire_id: int, size: int) -> None:
-        """Tell that `size` bytes of a stream's body were consumed."""
+        """Take note that the reader consumed `size` bytes of a body."""
         if stream := self._streams.get(wire_id):
             self._credit(wire_id, stream, stream.consumed(size))
 
@@ -219,7 +219,7 @@ class NativeEngine:
         return self._streams[wire_id].left
 
     def grow(self, wire_id: int) -> None:
-        """Tell that a stream's reader waits with nothing to read."""
+        """Take note that a stream's reader waits with nothing to read."""
         if stream := self._streams.get(wire_id):
             self._credit(wire_id, stream, stream.grow(self._max_stream_window))
 
@@ -241,7 +241,7 @@ class NativeEngine:
         self._out.append(frame(PING, 0, 0, payload))
 
     def pause(self) -> None:
-        """Tell that the peer has paused before what comes next: it does not flood."""
+        """Take note that the peer paused before what comes next: it does not flood."""
         self._guard.earn(PAUSE_EARNS)
 
     def take(self) -> bytes:
@@ -258,7 +258,7 @@ class NativeEngine:
         return data
 
     def close(self, error_code: int = 0) -> None:
-        """Send GOAWAY: the connection takes no more part."""
+        """Send GOAWAY; the connection sends and takes nothing more."""
         if not self._failed:
             self._failed = True
             self._out.append(frame(GOAWAY, 0, 0, struct.pack(">LL", 0, error_code)))
@@ -272,7 +272,7 @@ class NativeEngine:
     # -- bytes in, events out ----------------------------------------------------------------
 
     def receive(self, data: bytes) -> list[Event]:
-        """Take what came from the socket and tell what it meant."""
+        """Take bytes from the socket; return the events that they make."""
         events: list[Event] = []
         if self._failed:
             return events
@@ -310,7 +310,7 @@ class NativeEngine:
                 and not guard.block_of
             ):
                 if stop > end:
-                    # Of a large one what has come is taken at once: a reader may not wait for the rest.
+                    # Take what has come of a large one at once: its reader need not wait for the rest.
                     if kind == DATA and end - start >= DEFAULT_FRAME:
                         self._data(wire_id, stream, data[start:], end - start, False, events)
                         self.pending = FRAME_HEADER.pack(stop - end << 8, flags, wire_id)
@@ -402,7 +402,7 @@ class NativeEngine:
             self._refill()
 
     def _refill(self) -> None:
-        """Return the connection's window: on receipt, so that who does not read holds up nobody else.
+        """Return the connection's window: on receipt, so that an unread stream holds up no other.
 
         Half of it is always left, and no frame is as large: the peer cannot exceed it.
         """
@@ -412,7 +412,7 @@ class NativeEngine:
     def _block(
         self, wire_id: int, stream: _Stream | None, block: bytes, ends: bool, events: list[Event]
     ) -> None:
-        """Take a whole header block; one that nobody waits for is decoded for the table's sake."""
+        """Take a whole header block. A late one is decoded too: it changes the HPACK table."""
         try:
             fields = self._decoder.decode(block)
         except hpack.OversizedHeaderListError as error:

@@ -1,6 +1,6 @@
 """H2Engine: every frame by h2, through its public API. The judge of any faster engine.
 
-h2's habits, and what is done about each:
+h2's habits, and our answer to each:
 
 - A bad frame makes `receive_data` drop the good events before it: h2 is fed frame by frame.
 - It checks a frame's length after buffering the frame: guard.py checks the nine bytes that announce it.
@@ -78,7 +78,7 @@ from .hpack_encoder import BoundedEncoder
 from .windows import CONNECTION_WINDOW, DEFAULT_WINDOW, InboundWindow
 
 _WORD = struct.Struct(">L")
-# Responses that nobody asked for and that are under way at once. nghttp2 lets 200 wait.
+# Pushed responses under way at once. nghttp2 lets 200 wait.
 MAX_PUSHES = 100
 
 
@@ -152,7 +152,9 @@ class H2Engine:
         self._greeted = False  # the peer's SETTINGS came
         self._failed = False
         self._guard = Guard(max_header_list, push=enable_push)
-        self._promised: tuple[int, int] | None = None  # who promises, and what, while its block is under way
+        self._promised: tuple[int, int] | None = (
+            None  # the stream that promises, and the promised one, while the block comes
+        )
         self._tap = _FieldTap(max_header_list)
         self._h2 = h2.connection.H2Connection(
             h2.config.H2Configuration(
@@ -255,7 +257,7 @@ class H2Engine:
             self._guard.cut_short(wire_id, stream.window.left)
 
     def credit(self, wire_id: int, size: int) -> None:
-        """Tell that `size` bytes of a stream's body were consumed."""
+        """Take note that the reader consumed `size` bytes of a body."""
         if stream := self._streams.get(wire_id):
             self._window_update(wire_id, stream.window.consumed(size))
 
@@ -264,7 +266,7 @@ class H2Engine:
         return self._streams[wire_id].window.left
 
     def grow(self, wire_id: int) -> None:
-        """Tell that a stream's reader waits with nothing to read."""
+        """Take note that a stream's reader waits with nothing to read."""
         if stream := self._streams.get(wire_id):
             self._window_update(wire_id, stream.window.grow(self._max_stream_window))
 
@@ -274,7 +276,7 @@ class H2Engine:
             self._out += self._h2.data_to_send() + frame(PRIORITY_UPDATE, 0, 0, _WORD.pack(wire_id) + value)
 
     def pause(self) -> None:
-        """Tell that the peer has paused before what comes next: it does not flood."""
+        """Take note that the peer paused before what comes next: it does not flood."""
         self._guard.earn(PAUSE_EARNS)
 
     def ping(self, payload: bytes) -> None:
@@ -288,7 +290,7 @@ class H2Engine:
         return data
 
     def close(self, error_code: int = 0) -> None:
-        """Send GOAWAY: the connection takes no more part."""
+        """Send GOAWAY; the connection sends and takes nothing more."""
         if not self._failed:
             self._failed = True
             self._h2.close_connection(error_code)
@@ -313,7 +315,7 @@ class H2Engine:
     # -- bytes in, events out ----------------------------------------------------------------
 
     def receive(self, data: bytes) -> list[Event]:
-        """Take what came from the socket and tell what it meant."""
+        """Take bytes from the socket; return the events that they make."""
         events: list[Event] = []
         if self._failed:
             return events
@@ -346,7 +348,7 @@ class H2Engine:
         return events
 
     def _is_dealt_with_in_parts(self, kind: int, flags: int, wire_id: int, came: int) -> bool:
-        """Tell whether what has come of a frame is taken at once, as a frame by itself."""
+        """Tell whether the part of a frame that has come is taken at once, as a frame by itself."""
         plain = kind == DATA and not flags & (PADDED | HAS_PRIORITY)
         return plain and came >= DEFAULT_FRAME and wire_id in self._streams
 
@@ -476,7 +478,7 @@ class H2Engine:
         self._forget_if_over(wire_id)
 
     def _promise(self, events: list[Event]) -> None:
-        """Take a request that the peer will answer unasked, or refuse it politely."""
+        """Take a push, or reset its stream: with REFUSED_STREAM if there are many, or PROTOCOL_ERROR."""
         assert self._promised is not None
         wire_id, promised_id = self._promised
         fields = self._tap.fields

@@ -36,7 +36,7 @@ class Frames:
 
     Args:
         label: what each line begins with.
-        begun: what has passed already of a frame that is not complete.
+        begun: the bytes of an incomplete frame that have passed already.
     """
 
     def __init__(self, label: str, begun: bytes = b"") -> None:
@@ -79,12 +79,12 @@ class TracedEngine:
         self._outgoing = Frames("frame out:")
 
     def receive(self, data: bytes) -> list[Event]:
-        """Print what came, and have it dealt with."""
+        """Print the frames that came, and give them to the engine."""
         self._incoming.feed(data)
         return self.untraced.receive(data)
 
     def take(self) -> bytes:
-        """Print what is to be sent, and hand it on."""
+        """Print the frames to be sent, and return them."""
         data = self.untraced.take()
         self._outgoing.feed(data)
         return data

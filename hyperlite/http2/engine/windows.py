@@ -1,8 +1,8 @@
 """How much the peer may send: the inbound flow-control policy, as arithmetic (RFC 9113 section 5.2).
 
-A stream's window is returned as its reader consumes, so that a slow reader slows one stream.  The
-connection's window is returned on receipt, so that unread streams never starve their siblings; what
-bounds memory is the sum of the stream windows.
+A stream's window is returned as its reader consumes, so a slow reader slows one stream.  The
+connection's window is returned on receipt, so unread streams never starve their siblings.  The sum of
+the stream windows bounds the memory.
 """
 
 # A hundred unread streams hold 100 MiB at the most. Go: 4 MiB a stream, curl 10 MB, Firefox 128 KiB.
@@ -11,21 +11,21 @@ STREAM_WINDOW = 1 << 20
 MAX_STREAM_WINDOW = 16 << 20
 # By what factor it grows: two round trips from the first width to the last.
 GROWTH = 4
-# What part of a window is read before the peer is told.
+# The part of a window that is read before the peer gets credit for it.
 CREDIT_SHARE = 8
-# Never the narrow place: the stream windows are. Half of what the protocol can express.
+# So wide that only stream windows hold a body back: half of what the protocol can express.
 CONNECTION_WINDOW = 1 << 30
 # RFC 9113 section 6.9.2.
 DEFAULT_WINDOW = 65535
 
 
 class InboundWindow:
-    """What one stream's peer may still send, and when to tell him of more.
+    """How much the peer may still send on one stream, and when to allow it more.
 
     Attributes:
         size: of the whole window.
-        left: what of it the peer may still send. The engine takes off what has come, padding included; below
-            0 it was more than allowed.
+        left: bytes that the peer may still send. The engine subtracts what comes, padding included; below 0
+            the peer sent more than allowed.
     """
 
     __slots__ = ("_before", "_pending", "left", "size")
@@ -40,7 +40,7 @@ class InboundWindow:
         """Take note of what was read; returns the increment to send now, or 0.
 
         An eighth of a window at a time: one WINDOW_UPDATE for many frames, and yet nearly the whole
-        window is always with the peer. What is saved up here is bandwidth lost where latency is high.
+        window is always with the peer. Credit that is held back costs bandwidth where latency is high.
         """
         self._pending += size
         if self._pending * CREDIT_SHARE < self.size:
@@ -64,7 +64,7 @@ class InboundWindow:
     def grow(self, limit: int) -> int:
         """Widen the window, up to `limit`, if a windowful came since it last grew; returns the increment.
 
-        Called while the reader has nothing to read: then the window, not the reader, is what is slow.
+        Called while the reader has nothing to read: then the window is the limit, not the reader.
         """
         if self._before - self.left < self.size:
             return 0
