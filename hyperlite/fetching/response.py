@@ -11,14 +11,12 @@ from typing import Any, Protocol
 
 from ..errors import BodyTooLarge, again
 from ..messages.fields import to_message
-from ..messages.response import HTTP20Response
+from ..messages.response import VERSIONS, HTTP20Response
 from ..messages.urls import URL
 from . import charsets, decoding
 
 # Bytes that iteration yields at a time.
 PIECE = 65536
-
-_VERSIONS = {20: "HTTP/2", 11: "HTTP/1.1", 10: "HTTP/1.0"}
 
 
 @dataclass(slots=True)
@@ -132,7 +130,7 @@ class FetchResponse:
     @property
     def http_version(self) -> str:
         """The protocol that it came by."""
-        return _VERSIONS.get(self.raw.version, "HTTP/1.1")
+        return VERSIONS.get(self.raw.version, "HTTP/1.1")
 
     # -- the body ---------------------------------------------------------------------------------
 

@@ -4,7 +4,6 @@
 decided here, without waiting for anything.
 """
 
-import base64
 import email.utils
 import json as json_codec
 import threading
@@ -19,6 +18,7 @@ from ..errors import (
 from ..messages.fields import (
     Header,
     asks_for_upgrade,
+    basic,
     credentials_of_connection,
     header_items,
     scheme_of,
@@ -179,7 +179,7 @@ class Task:
             self.method = "HEAD" if self.method == "HEAD" else "GET"
         if following.user is not None:
             self.headers = [field for field in self.headers if field[0].lower() != "authorization"]
-            self.headers.append(_basic(following.user))
+            self.headers.append(("Authorization", basic(following.user)))
         self.tries = HopTries(Tries(doubtful=True))  # by the first hop, whatever becomes of the next
         self.url = following
         self.history = [*self.history, response]
@@ -280,7 +280,7 @@ def with_defaults(headers: list[Header], url: URL, options: Options) -> list[Hea
     if options.decode and "accept-encoding" not in names:
         added.append(("accept-encoding", decoding.accept_encoding()))
     if url.user is not None and "authorization" not in names:
-        added.append(_basic(url.user))
+        added.append(("Authorization", basic(url.user)))
     made = added + headers
     for credentials in credentials_of_connection(made):
         scheme = scheme_of(credentials).decode("latin-1")
@@ -289,10 +289,6 @@ def with_defaults(headers: list[Header], url: URL, options: Options) -> list[Hea
             "ConnectionPool.request() share theirs: use HTTP20Connection, or requests with HTTP20Adapter"
         )
     return made
-
-
-def _basic(user: bytes) -> Header:
-    return "Authorization", f"Basic {base64.b64encode(user).decode()}"
 
 
 def _tell(body: Any) -> int | None:

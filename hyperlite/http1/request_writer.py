@@ -13,19 +13,14 @@ where it stopped.
 import http.client as http_client
 import ssl
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
-from ..messages.fields import Field
-from ..messages.request import SAFE_TO_REPEAT, Request
+from ..messages.request import EXPECT_WAIT, SAFE_TO_REPEAT, Request
 from ..net.forking import OwnLock
 from ..net.timeouts import soonest
 from .response import QueuedResponse
 from .wire import PIECE, Paused, Wire
-
-# Seconds in which a server that means to answer 100 Continue does so; then the body is sent all the same
-# (RFC 9110 section 10.1.1 has no number). curl waits 1 s, and so do most who use Go's ExpectContinueTimeout.
-EXPECT_WAIT = 1.0
 
 # What says where the body ends.
 _FRAMING = frozenset({b"content-length", b"transfer-encoding"})
@@ -101,11 +96,8 @@ class Outgoing:
                 self._flush(None)
             return not self.stopped
 
-    def end(self, trailers: Iterable[Field] = ()) -> None:
-        """End an open request.
-
-        Args:
-            trailers: fields to send behind the body, besides those that the request came with.
+    def end(self) -> None:
+        """End an open request, and send its trailers.
 
         Raises:
             http.client.CannotSendRequest: it is complete already, or less was sent than was announced, or
@@ -116,10 +108,9 @@ class Outgoing:
             self._check_open()
             if self.done:
                 return
-            trailers = [*self._request.trailers, *trailers]
-            if trailers and not self._chunked:
+            if self._request.trailers and not self._chunked:
                 raise http_client.CannotSendRequest("trailer fields need chunks, not a content-length")
-            self._put_end(trailers)
+            self._put_end()
             self._flush(None)
             self.done = True
 
@@ -197,7 +188,7 @@ class Outgoing:
             if len(piece):
                 self._put(piece)
                 return
-        self._put_end(self._request.trailers)
+        self._put_end()
         self.done = True
 
     def _put(self, piece: Any) -> None:
@@ -210,10 +201,10 @@ class Outgoing:
             self._connection.send(piece)
             self._connection.send(b"\r\n")
 
-    def _put_end(self, trailers: Iterable[Field]) -> None:
+    def _put_end(self) -> None:
         self._request.check_whole()
         if self._chunked:
-            lines = [b"%b: %b\r\n" % field for field in trailers]
+            lines = [b"%b: %b\r\n" % field for field in self._request.trailers]
             self._connection.send(b"".join([b"0\r\n", *lines, b"\r\n"]))
 
     def _flush(self, until: float | None) -> None:

@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 from ..errors import ConnectionLost, HTTP2Error, RequestTimeout
 from ..messages.exchange import Promise
 from ..messages.replay import may_repeat
+from ..messages.request import EXPECT_WAIT
 from ..net.forking import watch
 from ..net.protocols import H2, Protocols
 from ..net.timeouts import soonest
@@ -31,9 +32,6 @@ from .unread import MAX_BUFFERED
 
 T = TypeVar("T")
 Taken = TypeVar("Taken", bytes, int)
-
-# Seconds to wait for 100 Continue before the body is sent all the same. curl waits 1 s.
-EXPECT_WAIT = 1.0
 
 
 class HTTP2Connection(Ending):

@@ -6,6 +6,7 @@ and what is smuggled there is a request of its own (RFC 9113 section 10.3).  Wha
 refuses is refused here with the same class of exception; where RFC 9113 is stricter, so are we.
 """
 
+import base64
 import functools
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -168,6 +169,11 @@ def value_bytes(value: HeaderValue) -> bytes:
         if not _is_value(encoded):
             raise ValueError(f"Invalid header value {encoded!r}")
     return encoded
+
+
+def basic(user: bytes) -> str:
+    """Return the credentials that authenticate `name:password` by Basic (RFC 7617)."""
+    return f"Basic {base64.b64encode(user).decode()}"
 
 
 def header_items(headers: Headers) -> list[tuple[str | bytes, HeaderValue]]:

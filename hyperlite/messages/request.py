@@ -28,6 +28,9 @@ _METHODS_EXPECTING_BODY = frozenset({"PATCH", "POST", "PUT"})
 # What may be sent again when nobody knows whether it was processed (RFC 9110 section 9.2.1: safe methods).
 SAFE_TO_REPEAT = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 
+# Seconds in which a server that means to answer 100 Continue does so; then the body is sent all the same
+# (RFC 9110 section 10.1.1 has no number). curl waits 1 s, and so do most users of Go's ExpectContinueTimeout.
+EXPECT_WAIT = 1.0
 
 # A request's timeout that is the connection's.
 UNSET: Any = object()

@@ -16,7 +16,6 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 from .. import stock
-from ..net.timeouts import soonest
 from .body_file import incomplete
 from .exchange import Answer, Promise
 from .fields import to_message
@@ -28,6 +27,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 HTTP_2 = 20  # as http.client has 10 and 11
+# What `version` says, in words.
+VERSIONS = {HTTP_2: "HTTP/2", 11: "HTTP/1.1", 10: "HTTP/1.0"}
 
 _REASONS = {status.value: status.phrase for status in HTTPStatus}
 # http.client's own; None: a program had replaced it, and wants its own to be called.
@@ -231,7 +232,8 @@ class HTTP20Response(stock.HTTPResponse):
     def _end_by(self, deadline: float) -> None:
         """Let no read of the body last longer than to a monotonic time; an earlier deadline stays."""
         if (stream := self._stream) is not None:
-            stream.request.deadline = soonest(stream.request.deadline, deadline)
+            before = stream.request.deadline
+            stream.request.deadline = deadline if before is None else min(before, deadline)
 
     @property
     def trailers(self) -> http_client.HTTPMessage:

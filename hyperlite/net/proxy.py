@@ -1,7 +1,8 @@
 """A proxy on the way to an origin."""
 
-import base64
 from typing import NamedTuple
+
+from ..messages.fields import basic
 
 
 class Proxy(NamedTuple):
@@ -16,7 +17,7 @@ class Proxy(NamedTuple):
     @property
     def authorization(self) -> str | None:
         """The value of Proxy-Authorization (RFC 7617), or None."""
-        return None if self.user is None else f"Basic {base64.b64encode(self.user).decode()}"
+        return None if self.user is None else basic(self.user)
 
     def __repr__(self) -> str:  # without the password
         return f"<Proxy {self.scheme}://{self.host}:{self.port}>"

@@ -10,13 +10,11 @@ from urllib3.exceptions import ProtocolError, ResponseNotChunked
 from urllib3.response import BytesQueueBuffer
 
 from ...http1.head import HeadCutOff
-from ...messages.response import HTTP20Response
+from ...messages.response import VERSIONS, HTTP20Response
 from .seams import Connection
 
 # Bytes at most that `stream()` yields at a time, as in urllib3.
 PIECE = 65536
-
-_VERSIONS = {20: "HTTP/2", 11: "HTTP/1.1", 10: "HTTP/1.0"}
 
 
 # What urllib3 2.3 to 2.8 have of each response, besides what is the same for all of them here.
@@ -53,7 +51,7 @@ class HTTP20Raw(HTTPResponse):
     enforce_content_length = True
     msg = None
     version = 20
-    version_string = _VERSIONS[20]
+    version_string = VERSIONS[20]
 
     # What is ours.
     _is_cut_off = False
@@ -68,7 +66,7 @@ class HTTP20Raw(HTTPResponse):
             headers=HTTPHeaderDict(raw.headers.raw_items()),
             status=raw.status,
             version=raw.version,
-            version_string=_VERSIONS.get(raw.version, "HTTP/?"),
+            version_string=VERSIONS.get(raw.version, "HTTP/?"),
             reason=raw.reason,
             original_response=raw,
             **options,
@@ -91,7 +89,7 @@ class HTTP20Raw(HTTPResponse):
             headers=HTTPHeaderDict(fields),
             status=error.status,
             version=11,
-            version_string=_VERSIONS[11],
+            version_string=VERSIONS[11],
             reason=http_client.responses.get(error.status, ""),
             **options,
         )
@@ -292,7 +290,7 @@ def _is_known() -> bool:
     headers = HTTPHeaderDict([("a", "1"), ("a", "2")])
     if vars(headers) != {"_container": {"a": ["a", "1", "2"]}}:
         return False
-    response = HTTPResponse(io.BytesIO(), headers, 200, 20, _VERSIONS[20], preload_content=False)
+    response = HTTPResponse(io.BytesIO(), headers, 200, 20, VERSIONS[20], preload_content=False)
     made, alike = vars(response), vars(HTTP20Raw)
     return made.keys() >= _OWN and all(
         name in _OWN or (name in alike and alike[name] == value) for name, value in made.items()
