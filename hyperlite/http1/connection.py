@@ -23,11 +23,11 @@ from ..messages.replay import for_all_tries
 from ..net.forking import FOREIGN, watch
 from ..net.leader import Baton, Job
 from ..net.protocols import HTTP11
-from ..net.sockets import break_off, is_stale
 from ..net.timeouts import deadline_after, end_of_step, remaining, soonest
 from ..net.tls import Session, session_of
 from .body import HTTP1Body
 from .exchange import Exchange
+from .kept_socket import KeptSocket
 from .request_writer import Outgoing
 from .response import QueuedResponse
 from .wire import Paused
@@ -73,13 +73,10 @@ class HTTP1Connection:
         # -- guarded by _lock --
         self._baton = Baton(self._lock)
         self._written = threading.Condition(self._lock)  # an open request was ended, or given up
-        self._sock: socket.socket | None = sock
-        self._proven: socket.socket | None = None  # it has brought a response
+        self._socket = KeptSocket(sock)
         self._queue: deque[Exchange] = deque()
         self._current: Exchange | None = None
         self._closed = False
-        self._working = False  # a thread uses the socket, outside the lock
-        self._doomed: list[socket.socket] = []  # to be closed when it has stopped
         self._kept: weakref.WeakSet[HTTP1Body] = weakref.WeakSet()  # which nobody has read yet
         watch(self)  # the last: what `after_fork()` needs is there
 
@@ -204,10 +201,10 @@ class HTTP1Connection:
     def surrender(self) -> socket.socket:
         """Give up the socket, on which the server goes on in another protocol, and the exchange on it."""
         with self._lock:
-            assert self._sock is not None
-            sock, self._sock = self._sock, None
+            sock = self._socket.take()
             self._current = None
             self._closed = True
+        assert sock is not None
         return sock
 
     def close(self) -> None:
@@ -236,7 +233,7 @@ class HTTP1Connection:
         """Let go of what refers to this, from a finalizer; not where a thread has the lock: that takes GC."""
         if not self._lock.locked():
             with self._lock:
-                self._closed, self._current, self._sock = True, None, None
+                self._closed, self._current, self._socket.sock = True, None, None
                 self._queue.clear()
 
     def after_fork(self) -> None:
@@ -244,10 +241,7 @@ class HTTP1Connection:
         self._lock = threading.Lock()
         self._baton = Baton(self._lock)
         self._written = threading.Condition(self._lock)
-        self._working, self._doomed = False, []  # the thread that was at work is not here
-        sock, self._sock = self._sock, None
-        if sock is not None:
-            sock.close()
+        self._socket.after_fork()
         with self._lock:
             current = self._current
             self._fail_unanswered_locked(FOREIGN)
@@ -291,7 +285,7 @@ class HTTP1Connection:
 
     def _next_job_locked(self, dial_by: float | None) -> Job:
         """Choose what must be done next before what is queued can be answered."""
-        self._working = True
+        self._socket.working = True
         current = self._current
         if current is None:
             self._current = current = self._queue.popleft()
@@ -321,9 +315,7 @@ class HTTP1Connection:
                 raise
         finally:
             with self._lock:
-                self._working = False
-                while self._doomed:
-                    self._doomed.pop().close()
+                self._socket.stop_work()
 
     def _send(self, exchange: Exchange, until: float | None, *, dial_by: float | None) -> None:
         if exchange.outgoing is None:
@@ -337,10 +329,8 @@ class HTTP1Connection:
                 exchange.sent = True
                 self._baton.wake(exchange)
                 return
-            if exchange.sock is not None and self._sock is exchange.sock:
-                # Given up while it was sent: an answer may come that nobody expects.
-                self._doomed.append(exchange.sock)
-                self._sock = None
+            if exchange.sock is not None and self._socket.sock is exchange.sock:
+                self._socket.doom(exchange.sock)  # given up while it was sent: an answer to it may come
         exchange.drop()
 
     def _ready(self, end: float | None, dial_by: float | None) -> socket.socket:
@@ -350,8 +340,8 @@ class HTTP1Connection:
             end: the monotonic time at which the exchange has failed.
             dial_by: that at which the thread at work gives up, and is `Paused`.
         """
-        sock = self._sock
-        if sock is not None and not is_stale(sock):
+        sock = self._socket.alive()
+        if sock is not None:
             return sock
         try:
             fresh = self._dial(soonest(end, dial_by))
@@ -360,12 +350,10 @@ class HTTP1Connection:
                 raise Paused from None
             raise
         with self._lock:
-            if sock is not None:
-                self._doomed.append(sock)
+            self._socket.replace(fresh)
             if self._closed:
-                self._doomed.append(fresh)
+                self._socket.doom(fresh)
                 raise ConnectionLost("the connection was closed")
-            self._sock = fresh
         return fresh
 
     def _receive(self, exchange: Exchange, until: float | None) -> None:
@@ -380,8 +368,8 @@ class HTTP1Connection:
                 return
             if outgoing.stopped:
                 response.will_close = True
-            if exchange.sock is not self._proven:
-                self._proven = exchange.sock
+            if exchange.sock is not self._socket.proven:
+                self._socket.proven = exchange.sock
                 # TLS 1.3's tickets have come by now; and later there may be another thread that reads.
                 if not exchange.request.open:
                     self.session = session_of(exchange.sock)
@@ -389,10 +377,10 @@ class HTTP1Connection:
             if exchange.request.open:
                 response.exchange = exchange  # what writes it may be all that still knows it
             if response.sock is not None:  # it is the caller's: another protocol goes on there
-                self._current = self._sock = None
+                self._current = self._socket.sock = None
             elif response.will_close:  # the socket is the response's from now on
                 self._current = None
-                self._let_go_locked(exchange)
+                self._socket.let_go(exchange.sock)
             else:
                 response.when_closed = self._on_closed
             self._baton.wake(exchange)
@@ -418,15 +406,7 @@ class HTTP1Connection:
             if body is not None:
                 self._kept.add(body)
             if not is_free:
-                self._let_go_locked(exchange)  # the body goes on reading from its file
-
-    def _let_go_locked(self, exchange: Exchange) -> None:
-        """Close the socket, but for the response that reads from it."""
-        sock = exchange.sock
-        if sock is not None:
-            sock.close()
-            if self._sock is sock:
-                self._sock = None
+                self._socket.let_go(exchange.sock)  # the body goes on reading from its file
 
     def _tries_again(self, exchange: Exchange, error: BaseException) -> bool:
         """Have a request sent again that met the end of a kept connection (RFC 9112 section 9.3.1).
@@ -438,11 +418,11 @@ class HTTP1Connection:
             return False
         with self._lock:
             sock = exchange.sock
-            if self._current is not exchange or sock is None or sock is not self._proven:
+            if self._current is not exchange or sock is None or sock is not self._socket.proven:
                 return False
             exchange.doubt = error
-            exchange.sock = exchange.outgoing = exchange.sent = self._sock = None
-            self._doomed.append(sock)
+            exchange.sock = exchange.outgoing = exchange.sent = None
+            self._socket.doom(sock)
         outgoing.response.close()
         return True
 
@@ -480,8 +460,8 @@ class HTTP1Connection:
                 self._written.notify_all()
                 if not (usable and finished):
                     self._hang_up_locked()
-            # To open a connection is for him who waits for a response: who has read one does not.
-            ready = bool(self._queue) and self._sock is not None and not is_stale(self._sock)
+            # A thread that waits for a response may open a connection; one that has read its own does not.
+            ready = bool(self._queue) and self._socket.alive() is not None
         if ready:
             with contextlib.suppress(RequestTimeout):
                 self._take_turn(self.timeout)
@@ -503,17 +483,8 @@ class HTTP1Connection:
             self._fail_locked(exchange, ConnectionLost(reason, stream_id=exchange.stream_id))
 
     def _hang_up_locked(self) -> None:
-        """Let go of the connection; a response keeps what it reads from open.
-
-        A thread that is sending on it, or waits for a response, is interrupted and closes it: of a descriptor
-        that is closed under its hands, the number may be another connection's when it writes on.
-        """
+        """Let go of the connection; a response keeps what it reads from open."""
         current, self._current = self._current, None
         if current is not None and current.response is not None:
             current.response.when_closed = None
-        sock, self._sock = self._sock, None
-        if sock is not None and self._working and (current is None or current.response is None):
-            break_off(sock)
-            self._doomed.append(sock)
-        elif sock is not None:
-            sock.close()
+        self._socket.hang_up(interrupt=current is None or current.response is None)

@@ -146,8 +146,8 @@ def check(conn: CONN, ids: list[int], number: int) -> None:
     assert not current._baton._sleepers
     assert not conn._dialling._is_owned()  # type: ignore[attr-defined]
     if not isinstance(current, HTTP2Connection):
-        assert not current._working
-        assert not current._doomed
+        assert not current._socket.working
+        assert not current._socket._doomed
     assert all(mux.closed or mux.counts == (0, 0) for mux in conn._draining)
 
 
