@@ -21,7 +21,7 @@ from typing import Any, TypeVar
 from ..errors import ConnectionLost, HTTP2Error, RequestTimeout, StreamReset
 from ..messages.replay import for_all_tries
 from ..net.forking import FOREIGN, watch
-from ..net.leader import Baton, Job
+from ..net.leader import Baton, Job, wake
 from ..net.protocols import HTTP11
 from ..net.timeouts import deadline_after, end_of_step, remaining, soonest
 from ..net.tls import Session, session_of
@@ -327,7 +327,7 @@ class HTTP1Connection:
         with self._lock:
             if self._current is exchange:
                 exchange.sent = True
-                self._baton.wake(exchange)
+                wake(exchange)
                 return
             if exchange.sock is not None and self._socket.sock is exchange.sock:
                 self._socket.doom(exchange.sock)  # given up while it was sent: an answer to it may come
@@ -383,7 +383,7 @@ class HTTP1Connection:
                 self._socket.let_go(exchange.sock)
             else:
                 response.when_closed = self._on_closed
-            self._baton.wake(exchange)
+            wake(exchange)
 
     def _clear(self, exchange: Exchange, until: float | None) -> None:
         """Read a response into memory, because others wait behind it, or let it have its connection."""
@@ -471,7 +471,7 @@ class HTTP1Connection:
     def _fail_locked(self, exchange: Exchange, error: BaseException) -> None:
         if exchange.error is None:  # the first reason is the true one
             exchange.error = error
-        self._baton.wake(exchange)
+        wake(exchange)
         self._written.notify_all()
 
     def _fail_unanswered_locked(self, reason: str) -> None:

@@ -1,10 +1,11 @@
 """What the peer of an HTTP/2 connection does to its streams: from the engine's events to their inboxes.
 
-All of it under the lock, in the order in which it came.
+All of it is done under the connection's lock, in the order in which it came.
 """
 
+import struct
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from typing import Any
 
 from ..errors import (
@@ -19,6 +20,8 @@ from ..errors import (
     code_name,
 )
 from ..messages.request import SAFE_TO_REPEAT, Request
+from ..net.leader import Waiter, wake
+from ..net.protocols import Protocols
 from .engine.events import (
     ConnectionFailed,
     DataReceived,
@@ -34,7 +37,7 @@ from .engine.events import (
     WindowOpened,
 )
 from .stream import Stream
-from .streams import Slots
+from .streams import StreamTable
 
 # What of a GOAWAY's debug data goes into an error message.
 DEBUG_SHOWN = 200
@@ -47,25 +50,100 @@ MAX_REFUSED = 3
 _REFUSALS = frozenset({ErrorCode.REFUSED_STREAM, ErrorCode.ENHANCE_YOUR_CALM})
 
 
-class Arrivals(Slots):
-    """The streams of a connection, and what comes for them."""
+class Ping:
+    """A PING whose acknowledgement is waited for."""
 
-    def _consume_locked(self, data: bytes) -> None:
-        events = self._engine.receive(data)
-        if events:
-            self._liveness.answered()
-        if events and isinstance(events[-1], ConnectionFailed):
-            self._draining = True
-            self._refuse_queue_locked(_failure(events[-1]))  # nothing may be started by what came before it
+    stream_id: int | None = None
+
+    def __init__(self) -> None:
+        self.answered: float | None = None  # when
+        self.waiters: tuple[Waiter, ...] = ()
+
+
+class Refusals:
+    """Counts the requests that a server refuses one after the other. The connection's lock guards it.
+
+    Requests that were sent side by side count once.
+    """
+
+    __slots__ = ("_answered", "_count", "_written")
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._answered = 0  # how many responses had come by then
+        self._written = 0  # how many bytes were written by then
+
+    def note(self, written_at: int, written: int, answered: int) -> bool:
+        """Take note of a refusal; tell whether there were so many that the connection is of no use.
+
+        Args:
+            written_at: how many bytes were written before the request.
+            written: how many bytes have been written until now.
+            answered: how many responses have come on the connection.
+        """
+        if self._answered != answered:
+            self._count, self._answered = 0, answered
+        if written_at < self._written and self._count:
+            return False
+        self._count, self._written = self._count + 1, written
+        return self._count >= MAX_REFUSED
+
+
+class Receiver:
+    """Applies what the peer says to the streams. The connection's lock guards it.
+
+    Args:
+        table: the streams.
+        protocols: are told if the peer requires HTTP/1.1; None: nothing is.
+
+    Attributes:
+        pings: the PINGs that were not acknowledged yet, by payload.
+    """
+
+    __slots__ = ("_going_away", "_greeted", "_pinged", "_protocols", "_refusals", "_table", "pings")
+
+    def __init__(self, table: StreamTable, protocols: Protocols | None) -> None:
+        self._table = table
+        self._protocols = protocols
+        self._refusals = Refusals()
+        self._greeted = False  # the peer's SETTINGS have come
+        self._going_away: GoAwayReceived | None = None
+        self._pinged = 0
+        self.pings: dict[bytes, Ping] = {}
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is expected of the peer."""
+        return not self._table.open and not self.pings
+
+    def next_ping(self) -> bytes:
+        """Return the payload of a PING that is unlike all others."""
+        self._pinged += 1
+        return struct.pack(">Q", self._pinged)
+
+    def receive(self, data: bytes) -> HTTP2Error | None:
+        """Take what came from the socket; returns why the connection has failed, if it has."""
+        table = self._table
+        events = table.engine.receive(data)
+        if not events:
+            return None
+        table.liveness.answered()
+        failure = None
+        if isinstance(events[-1], ConnectionFailed):
+            failure = _failure(events[-1])
+            table.drain(failure)  # nothing may be started by what came before it
         for event in events:
             _HANDLERS[type(event)](self, event)
-        self._busy = False  # the engine is whole again
-        if self._draining:
-            self._close_if_idle_locked()
+        return failure
 
-    def _ended_locked(self, cause: OSError | None) -> None:
+    def ended(self, cause: OSError | None) -> tuple[HTTP2Error, Container[str]]:
+        """Return what the end of the socket means for the streams.
+
+        Returns:
+            Their error, and the methods that may be repeated although the server may have processed them.
+        """
         reason, code = "the server closed the connection", None
-        if not (self._greeted or self._secure):
+        if not (self._greeted or self._table.writer.secure):
             reason += (
                 " and said nothing: perhaps the port does not take HTTP/2 in cleartext (but TLS, or HTTP/1.1)"
             )
@@ -74,86 +152,81 @@ class Arrivals(Slots):
             reason += f": {_going_away_reason(self._going_away)}"
         elif cause is not None:
             reason += f": {cause}"
-        required = code == ErrorCode.HTTP_1_1_REQUIRED and self._require_http1_locked()
+        required = code == ErrorCode.HTTP_1_1_REQUIRED and self._require_http1()
         # Of several requests the server may have processed all but the one that needs HTTP/1.1.
-        alone = sum(wire_id % 2 and not stream.answered for wire_id, stream in self._streams.items()) == 1
+        alone = sum(wire_id % 2 and not stream.answered for wire_id, stream in self._table.open.items()) == 1
         error = ConnectionLost(reason, error_code=code, retry_safe=required and alone)
         error.__cause__ = cause
-        self._shut_locked(error, repeat=SAFE_TO_REPEAT if required else ())
+        return error, SAFE_TO_REPEAT if required else ()
 
     def _on_informational(self, event: InformationalReceived) -> None:
-        if stream := self._streams.get(event.wire_id):
+        if stream := self._table.open.get(event.wire_id):
             stream.informational += ((event.status, event.fields),)
-            self._baton.wake(stream)
+            wake(stream)
 
     def _on_response(self, event: ResponseReceived) -> None:
-        if stream := self._streams.get(event.wire_id):
+        if stream := self._table.open.get(event.wire_id):
             stream.response_fields = event.fields
             stream.length = event.length
             stream.status = event.status  # the last: `settled` is asked without the lock
-            self.answered += 1
+            self._table.answered += 1
             if event.end_stream:
-                self._complete_locked(stream)
+                self._table.complete(stream)
             elif stream.waiters:
-                self._baton.wake(stream)
+                wake(stream)
 
     def _on_data(self, event: DataReceived) -> None:
-        if stream := self._streams.get(event.wire_id):
+        if stream := self._table.open.get(event.wire_id):
             if event.data:
                 stream.inbox.put(event.data)
-                self._unread.total += len(event.data)
+                self._table.unread.total += len(event.data)
             if event.end_stream:
-                self._complete_locked(stream)
+                self._table.complete(stream)
             elif stream.waiters:
-                self._baton.wake(stream)
+                wake(stream)
 
     def _on_trailers(self, event: TrailersReceived) -> None:
-        if stream := self._streams.get(event.wire_id):
+        if stream := self._table.open.get(event.wire_id):
             stream.trailers = event.fields
-            self._complete_locked(stream)
+            self._table.complete(stream)
 
     def _on_push(self, event: PushPromised) -> None:
-        parent = self._streams.get(event.wire_id)
+        table = self._table
+        parent = table.open.get(event.wire_id)
         authority = dict(event.fields)[b":authority"]
-        too_much = parent and (len(parent.pushes or ()) >= MAX_UNTAKEN or self._unread.is_full)
+        too_much = parent and (len(parent.pushes or ()) >= MAX_UNTAKEN or table.unread.is_full)
         if parent is None or too_much or authority != dict(parent.request.fields)[b":authority"]:
-            # Nobody is interested any more; or it is not the server's to answer (RFC 9113 section 8.4).
-            self._engine.reset(event.promised_id, ErrorCode.REFUSED_STREAM)
+            # Nothing wants it any more; or it is not the server's to answer (RFC 9113 section 8.4).
+            table.engine.reset(event.promised_id, ErrorCode.REFUSED_STREAM)
             return
         pushed = Stream(event.promised_id, Request.promised(event.fields))
-        pushed.transport, pushed.wire_id, pushed.sent = parent.transport, event.promised_id, True
-        parent.pushes = parent.pushes or []
-        pushed.thread, pushed.pushed_to = parent.thread, parent.pushes
-        self._streams[event.promised_id] = pushed
-        self._pushed += 1
-        parent.pushes.append(pushed)
-        self._baton.wake(parent)
+        pushed.wire_id = event.promised_id
+        table.add_pushed(parent, pushed)
 
     def _on_settings(self, _event: SettingsReceived) -> None:
         self._greeted = True
-        self._start_queued_locked()
+        self._table.start_queued()
 
     def _on_window(self, _event: WindowOpened) -> None:
-        """Do nothing: bodies are fed with every push, and one follows."""
+        """Do nothing: bodies are fed whenever something is sent, and that follows."""
 
     def _on_ping(self, event: PingAcknowledged) -> None:
-        if ping := self._pings.get(event.payload):
+        if ping := self.pings.get(event.payload):
             ping.answered = time.monotonic()
-            self._baton.wake(ping)
+            wake(ping)
 
-    def _on_connection_failed(self, event: ConnectionFailed) -> None:
-        self._busy = False  # the engine is whole: it has its GOAWAY to send
-        self._shut_locked(_failure(event))
+    def _on_connection_failed(self, _event: ConnectionFailed) -> None:
+        """Do nothing: `receive` returns the failure, and the connection closes with it."""
 
     def _on_stream_failed(self, event: StreamFailed) -> None:
-        stream = self._streams.get(event.wire_id)
+        stream = self._table.open.get(event.wire_id)
         if stream is None:
             return
         kind = StreamReset if event.remote else MalformedResponse
         refused = event.remote and event.error_code == ErrorCode.REFUSED_STREAM
         reason = event.reason
         if event.remote and event.error_code == ErrorCode.HTTP_1_1_REQUIRED:
-            refused = self._require_http1_locked()
+            refused = self._require_http1()
             reason += _in_vain(stream, excluded=not refused)
         stream.error = kind(
             reason,
@@ -162,32 +235,24 @@ class Arrivals(Slots):
             retry_safe=refused and not stream.answered,
         )
         if event.remote and event.error_code in _REFUSALS and not stream.status:
-            self._refused_locked(stream)
-        self._finish_locked(stream)
-        if not stream.status:
-            self._abandoned += stream.pushes or ()  # there is no response from which they could be taken
+            self._refused(stream)
+        self._table.fail(stream)
 
-    def _refused_locked(self, stream: Stream) -> None:
+    def _refused(self, stream: Stream) -> None:
         """Take note of a refusal: a connection on which everything is refused takes no further requests.
 
-        Those that were sent side by side count once. A server that takes a few requests at a time, and
-        refuses the rest, has one under way that was sent before.
+        A server that takes a few requests at a time, and refuses the rest, has one under way that was sent
+        before.
         """
-        if self._refused_since != self.answered:
-            self._refused, self._refused_since = 0, self.answered
-        if stream.written_at < self._refused_at and self._refused:
+        table = self._table
+        if not self._refusals.note(stream.written_at, table.writer.written, table.answered) or table.draining:
             return
-        self._refused, self._refused_at = self._refused + 1, self._written
-        if self._refused < MAX_REFUSED or self._draining:
+        if any(not other.status and other.written_at < stream.written_at for other in table.open.values()):
             return
-        if any(not other.status and other.written_at < stream.written_at for other in self._streams.values()):
-            return
-        self._draining = True
-        self._refuse_queue_locked(
-            ConnectionGoingAway("the server refuses every request on this connection", retry_safe=True)
-        )
+        reason = "the server refuses every request on this connection"
+        table.drain(ConnectionGoingAway(reason, retry_safe=True))
 
-    def _require_http1_locked(self) -> bool:
+    def _require_http1(self) -> bool:
         """Take note that the peer requires HTTP/1.1; tell whether that may be spoken.
 
         Then a request that it refuses so counts as not processed, whatever its method, as it does for curl
@@ -195,47 +260,46 @@ class Arrivals(Slots):
         """
         if self._protocols is None or not self._protocols.require_http1():
             return False
-        if not self._draining:
-            self._draining = True
+        if not self._table.draining:
             reason, code = "the server requires HTTP/1.1", ErrorCode.HTTP_1_1_REQUIRED
-            self._refuse_queue_locked(ConnectionGoingAway(reason, error_code=code, retry_safe=True))
+            self._table.drain(ConnectionGoingAway(reason, error_code=code, retry_safe=True))
         return True
 
     def _on_going_away(self, event: GoAwayReceived) -> None:
-        self._going_away = event
-        self._draining = True
+        table, self._going_away = self._table, event
+        table.draining = True
         required = event.error_code == ErrorCode.HTTP_1_1_REQUIRED
-        excluded = required and not self._require_http1_locked()
+        excluded = required and not self._require_http1()
         error = ConnectionGoingAway(
             f"the server is going away: {_going_away_reason(event)}",
             error_code=event.error_code,
             retry_safe=True,
         )
-        self._refuse_queue_locked(error)  # first: each slot that is given back would have one of them started
-        for wire_id, stream in list(self._streams.items()):
+        table.refuse_queue(error)  # first: each slot that is given back would have one of them started
+        for wire_id, stream in list(table.open.items()):
             if wire_id % 2 and wire_id > event.last_wire_id:  # those that the server has opened go on
-                self._engine.reset(wire_id, ErrorCode.CANCEL)
+                table.engine.reset(wire_id, ErrorCode.CANCEL)
                 # Where an answer has begun to come, that disproves what the peer says here.
                 safe = not (stream.answered or excluded)
                 stream.error = error.for_stream(stream.stream_id, retry_safe=safe)
                 if required:
                     stream.error.args = (str(error) + _in_vain(stream, excluded=excluded),)
-                self._finish_locked(stream)
-                self._abandoned += stream.pushes or ()
+                table.finish(stream)
+                table.abandoned += stream.pushes or ()
 
 
-_HANDLERS: dict[type[Event], Callable[[Arrivals, Any], None]] = {
-    ResponseReceived: Arrivals._on_response,
-    DataReceived: Arrivals._on_data,
-    PushPromised: Arrivals._on_push,
-    TrailersReceived: Arrivals._on_trailers,
-    InformationalReceived: Arrivals._on_informational,
-    StreamFailed: Arrivals._on_stream_failed,
-    WindowOpened: Arrivals._on_window,
-    SettingsReceived: Arrivals._on_settings,
-    PingAcknowledged: Arrivals._on_ping,
-    GoAwayReceived: Arrivals._on_going_away,
-    ConnectionFailed: Arrivals._on_connection_failed,
+_HANDLERS: dict[type[Event], Callable[[Receiver, Any], None]] = {
+    ResponseReceived: Receiver._on_response,
+    DataReceived: Receiver._on_data,
+    PushPromised: Receiver._on_push,
+    TrailersReceived: Receiver._on_trailers,
+    InformationalReceived: Receiver._on_informational,
+    StreamFailed: Receiver._on_stream_failed,
+    WindowOpened: Receiver._on_window,
+    SettingsReceived: Receiver._on_settings,
+    PingAcknowledged: Receiver._on_ping,
+    GoAwayReceived: Receiver._on_going_away,
+    ConnectionFailed: Receiver._on_connection_failed,
 }
 
 

@@ -3,14 +3,14 @@
 The connection object makes a `Stream`, its `transport` drives it, and the response reads it.  A stream
 outlives a socket: a request that the server did not process is submitted again, to another transport.
 
-Rule: only `streams` and `connection` change a stream, and only under the lock.  What is read without the
-lock is read after `complete` or `error` was set, when nothing changes any more.
+Rule: only the modules of this package change a stream, and only under the connection's lock.  What is read
+without the lock is read after `complete` or `error` was set, when nothing changes any more.
 """
 
 import socket
 import threading
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from ..errors import HTTP2Error
 from ..messages.buffer import Buffer
@@ -20,16 +20,21 @@ from ..messages.replay import FIRST
 from ..messages.request import Request
 from ..net.leader import Waiter
 
-if TYPE_CHECKING:
-    from .connection import HTTP2Connection
-
 T = TypeVar("T")
 
 
 class StreamTransport(AnswerTransport["Stream"], Protocol):
     """The connection of a stream: what those who read the stream, or hold its socket, ask of it."""
 
-    sock: socket.socket
+    @property
+    def table(self) -> object:
+        """The streams of this connection."""
+        ...
+
+    @property
+    def sock(self) -> socket.socket:
+        """The socket: what may be asked of it without the lock does not change."""
+        ...
 
     def fileno(self) -> int:
         """Return the socket's descriptor."""
@@ -122,7 +127,7 @@ class Stream:
 
     def reset(self) -> None:
         """Forget what happened on the last connection: the request is to be sent on another."""
-        self.transport: HTTP2Connection | None = None
+        self.transport: StreamTransport | None = None
         self.wire_id = 0  # 0: not started
         self.written_at = 0  # how many bytes went into the transport before the header block
         self.outgoing: memoryview | None = None  # what of the body is still to be sent
@@ -137,12 +142,17 @@ class Stream:
         self.pushes: list[Stream] | None = None  # what the server answers unasked, and nobody has taken
         self.inbox = Buffer()
         self.taken = 0  # bytes of the body that were read
-        self.advanced = 0  # credit given for unread bytes: see HTTP2Connection._relieve_locked
+        self.advanced = 0  # credit given for unread bytes: see `unread`
         self.complete = False  # the whole response has arrived
         self.error: HTTP2Error | None = None
         self.repeat = False  # it may be sent again although the server may have processed it
         self.wanted = False  # somebody waits for its response
         self.told = 0.0  # seconds of silence that were a timeout of its own already
+
+    @property
+    def table(self) -> object:
+        """The table of its transport: a stream that was moved elsewhere has another, or none."""
+        return self.transport and self.transport.table
 
     @property
     def doubtful(self) -> bool:

@@ -1,16 +1,15 @@
-"""The streams of one HTTP/2 connection: slots, bodies, credit.
+"""The streams of one HTTP/2 connection: slots, queue, credit.
 
-How threads share the socket is `link.py`'s affair, what the peer does to a stream `arrivals.py`'s, and what
-callers may ask for `mux.py`'s; this is what goes on between them, all of it under the lock.
+Nothing here does I/O or waits: the table changes streams and tells the engine, and `socket_io` sends what the
+engine has to say. All of it is done under the connection's lock.
 
-- A request takes a *slot* when its header block is sent, and gives it back when both sides are done
-  with the stream, or one side resets it.  The peer says how many slots there are
-  (SETTINGS_MAX_CONCURRENT_STREAMS); who finds none free waits in `_queue`.
-- A body that arrives lies in its stream's inbox; its credit is returned as it is read.
-- A body to be sent is made into frames when the peer's windows and the socket have room for them.
+- A request takes a *slot* when its header block is sent, and gives it back when both sides are done with the
+  stream, or one side resets it. The peer says how many slots there are (SETTINGS_MAX_CONCURRENT_STREAMS);
+  a request that finds none free waits in the queue.
+- A body that arrives lies in its stream's inbox; its credit is returned as it is read (`unread`).
+- A body to be sent is made into frames when the peer's windows and the socket have room for them (`turns`).
 """
 
-import socket
 import threading
 import time
 from collections import deque
@@ -19,333 +18,233 @@ from collections.abc import Collection, Container
 from ..errors import (
     BufferLimitExceeded,
     ConnectionGoingAway,
-    ConnectionLost,
     ErrorCode,
     HTTP2Error,
     StreamReset,
 )
-from ..messages.request import SAFE_TO_REPEAT
-from ..net.leader import Awaited, Waiter
-from ..net.protocols import Protocols
+from ..net.leader import Awaited, wake
 from .engine import Engine
-from .engine.events import GoAwayReceived
 from .engine.windows import STREAM_WINDOW
 from .liveness import Liveness
-from .socket_io import Link
 from .stream import Stream
+from .turns import WRITE_AHEAD, Turns
 from .unread import Unread
+from .writer import Writer
 
-# How much of the requests' bodies is made into frames ahead of the socket.
-WRITE_AHEAD = 256 << 10
-# A body up to this size goes out with its header block; there are no more of them than slots.
-SMALL_BODY = 16 << 10
 # The most that one piece from a TLS connection brings (RFC 8446 section 5.1).
 RECORD = 16 << 10
-# What one stream writes before the next one has its turn.
-BODY_TURN = 64 << 10
-# The payload of that PING; those of `ping()` are numbers.
+# The payload of the PING that asks for a sign of life; those of `ping()` are numbers.
 _SIGN_OF_LIFE = b"alive?\0\0"
 
 
-class Ping:
-    """A PING whose acknowledgement is waited for."""
+class StreamTable:
+    """The streams that are open on a connection, and those that wait to be.
 
-    stream_id: int | None = None
+    Args:
+        engine: fresh.
+        writer: takes the frames.
+        liveness: is told when something is sent.
+        unread: counts the bytes that lie unread.
 
-    def __init__(self) -> None:
-        self.answered: float | None = None  # when
-        self.waiters: tuple[Waiter, ...] = ()
+    Attributes:
+        engine: may be replaced by one that traces, or the other way round.
+        turns: the streams with a body still to be sent.
+        open: by wire id, the streams that hold a slot.
+        queue: the streams that wait for one.
+        abandoned: streams that finalizers have given up: see `tidy`.
+        answered: how many responses have come.
+        draining: no further requests are taken, and the connection closes with the last stream.
+        closed: why the connection is closed; None: it is open.
+        busy: the engine is at work. A thread that is interrupted meanwhile leaves this behind: then half a
+            frame may have been made or read, and the connection is of no use.
+    """
 
+    __slots__ = (
+        "_pushed",
+        "abandoned",
+        "answered",
+        "busy",
+        "closed",
+        "draining",
+        "engine",
+        "liveness",
+        "open",
+        "queue",
+        "turns",
+        "unread",
+        "writer",
+    )
 
-class Slots(Link):
-    """The streams that are open on a connection, and those that wait to be."""
-
-    def __init__(
-        self,
-        sock: socket.socket,
-        engine: Engine,
-        *,
-        timeout: float | None,
-        max_buffered: int,
-        keepalive_idle: float | None,
-        ping_timeout: float,
-        protocols: Protocols | None,
-    ) -> None:
-        super().__init__(sock, timeout, Liveness(time.monotonic(), keepalive_idle, ping_timeout))
-        self._protocols = protocols
-        self._engine = engine
-        # -- guarded by _lock --
-        self._streams: dict[int, Stream] = {}  # by wire id: those that hold a slot
-        self._pushed = 0  # of these, those that the server has opened: they take no slot
-        self._queue: deque[Stream] = deque()  # those that wait for one
-        self._senders: dict[int, Stream] = {}  # those with a body still to be sent
-        self._unread = Unread(max_buffered)
-        self._pings: dict[bytes, Ping] = {}  # by payload
-        self._pinged = 0
-        self.answered = 0  # responses that have come
-        self._refused = 0  # requests that were refused one after the other
-        self._refused_since = 0  # how many responses had come by then
-        self._refused_at = 0  # how many bytes were written by then
-        self._greeted = False  # the peer's SETTINGS have come
-        self._going_away: GoAwayReceived | None = None
-        self._draining = False  # takes no further requests, and closes when the last stream is over
+    def __init__(self, engine: Engine, writer: Writer, liveness: Liveness, unread: Unread) -> None:
+        self.engine = engine
+        self.writer = writer
+        self.liveness = liveness
+        self.unread = unread
+        self.turns = Turns()
+        self.open: dict[int, Stream] = {}
+        self.queue: deque[Stream] = deque()
+        self.abandoned: deque[Stream] = deque()
+        self.answered = 0
+        self.draining = False
+        self.closed: HTTP2Error | None = None
+        self.busy = False
+        self._pushed = 0  # streams in `open` that the server has opened: they take no slot
 
     @property
     def usable(self) -> bool:
         """Whether further requests may be submitted."""
-        return self._closed is None and not self._draining and not self._engine.exhausted
+        return self.closed is None and not self.draining and not self.engine.exhausted
 
-    # -- under the lock: streams ------------------------------------------------------------------
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing is under way on a connection that takes no further requests."""
+        return self.draining and not self.open and not self.queue
 
-    def _want_locked(self, streams: Collection[Stream]) -> None:
-        """Take note that these responses are waited for: they start though much lies unread."""
-        for stream in streams:
-            if not stream.wire_id and not stream.wanted:
-                stream.wanted = True
-                self._start_queued_locked()
-                self._push_locked()
+    # -- from the queue to a slot -----------------------------------------------------------------
 
-    def _start_queued_locked(self) -> None:
+    def want(self, streams: Collection[Stream]) -> bool:
+        """Take note that a thread waits for these responses: they start though much lies unread.
+
+        Returns:
+            Whether one was queued: it may have been started.
+        """
+        queued = [stream for stream in streams if not stream.wire_id and not stream.wanted]
+        for stream in queued:
+            stream.wanted = True
+        if queued:
+            self.start_queued()
+        return bool(queued)
+
+    def start_queued(self) -> None:
         """Start queued requests while slots are free, and while not too much lies unread already."""
-        engine, queue = self._engine, self._queue
-        if not queue or self._closed is not None:
+        engine, queue = self.engine, self.queue
+        if not queue or self.closed is not None:
             return
-        free = engine.max_concurrent_streams - len(self._streams) + self._pushed
+        free = engine.max_concurrent_streams - len(self.open) + self._pushed
         now = time.monotonic()
-        if free > 0 and self._liveness.is_doubtful(now):
-            self._ask_for_life_locked()
+        if free > 0 and self.liveness.is_doubtful(now):  # a PING goes with it: no round trip of its own
+            self.ping(_SIGN_OF_LIFE)
+            self.liveness.challenge()
         while queue and free > 0 and not engine.exhausted:
-            if not self._unread.is_full:
-                self._start_locked(queue.popleft(), now)
+            if not self.unread.is_full:
+                self._start(queue.popleft(), now)
             else:
                 wanted = next((stream for stream in queue if stream.wanted), None)
                 if wanted is None:
                     return
                 queue.remove(wanted)
-                self._start_locked(wanted, now)
+                self._start(wanted, now)
             free -= 1
         if queue and engine.exhausted:
-            self._draining = True
-            self._refuse_queue_locked(ConnectionGoingAway("the connection's stream numbers are used up"))
+            self.draining = True
+            self.refuse_queue(ConnectionGoingAway("the connection's stream numbers are used up"))
 
-    def _ask_for_life_locked(self) -> None:
-        """Have a PING go out with the first request after a silence: no round trip of its own, no thread."""
-        busy, self._busy = self._busy, True
-        self._engine.ping(_SIGN_OF_LIFE)
-        self._busy = busy
-        self._liveness.challenge()
-
-    def _start_locked(self, stream: Stream, now: float) -> None:
-        self._liveness.request(now)
-        stream.written_at = self._written
-        request = stream.request
-        engine = self._engine
-        busy, self._busy = self._busy, True  # an interrupt here would leave HPACK in no known state
+    def _start(self, stream: Stream, now: float) -> None:
+        self.liveness.request(now)
+        writer, request, engine = self.writer, stream.request, self.engine
+        stream.written_at = writer.written
+        busy, self.busy = self.busy, True  # an interrupt here would leave HPACK in no known state
         stream.sent = request.bare
         wire_id = stream.wire_id = engine.open(request.fields, end_stream=request.bare)
-        self._streams[wire_id] = stream
-        if stream.outgoing is not None:  # the first piece of a body, which has waited for this
-            self._senders[wire_id] = stream
-        elif not request.bare and request.pieces is None and (stream.tries.repeats or not request.expects):
-            self._send_body_locked(stream, request.body or b"")
-        self._busy = busy
+        self.open[wire_id] = stream
+        if not stream.sent:
+            self.turns.begin(stream, engine, len(writer.out))
+        self.busy = busy
 
-    def _send_body_locked(self, stream: Stream, body: bytes) -> None:
-        """Send a body that is in memory, behind its header block: at once if it is small."""
-        if len(body) <= SMALL_BODY and not stream.request.trailers and len(self._out) < WRITE_AHEAD:
-            sent = self._engine.send(stream.wire_id, body, end_stream=True)
-            if sent == len(body):
-                stream.sent = True
-                return
-            body = body[sent:]
-        stream.outgoing, stream.outgoing_last = memoryview(body), True
-        self._senders[stream.wire_id] = stream
+    def add_pushed(self, parent: Stream, pushed: Stream) -> None:
+        """Take a stream that the server has opened, to answer what was not asked (RFC 9113 section 8.4)."""
+        pushed.transport, pushed.sent = parent.transport, True
+        parent.pushes = parent.pushes or []
+        pushed.thread, pushed.pushed_to = parent.thread, parent.pushes
+        self.open[pushed.wire_id] = pushed
+        self._pushed += 1
+        parent.pushes.append(pushed)
+        wake(parent)
 
-    def _taken_locked(self, stream: Stream, size: int) -> None:
-        """Take note that so much of a body was read."""
-        due = self._unread.take(stream, size)
-        if due and not stream.complete and stream.wire_id in self._streams:
-            self._credit_locked(stream, due)
-            self._push_locked()
-        if self._queue:
-            self._start_queued_locked()
-            self._push_locked()
+    # -- the end of a stream ----------------------------------------------------------------------
 
-    def _cancel_locked(self, stream: Stream, error: HTTP2Error | None) -> bool:
+    def complete(self, stream: Stream) -> None:
+        """End a stream whose response is whole: the rest of its request is of no use (RFC 9113, 8.1)."""
+        stream.complete = True
+        if not stream.sent:
+            self.engine.reset(stream.wire_id, ErrorCode.NO_ERROR)
+        self.finish(stream)
+
+    def finish(self, stream: Stream) -> None:
+        """Free the slot of a stream that is over on the wire."""
+        wire_id = stream.wire_id
+        del self.open[wire_id]
+        if not wire_id % 2:
+            self._pushed -= 1
+        if not stream.sent:
+            self.turns.forget(stream)
+        if stream.waiters:
+            wake(stream)
+        if self.queue:
+            self.start_queued()
+
+    def fail(self, stream: Stream) -> None:
+        """Free the slot of a stream that has failed; without a response nothing can take its promises."""
+        self.finish(stream)
+        if not stream.status:
+            self.abandoned += stream.pushes or ()
+
+    def cancel(self, stream: Stream, error: HTTP2Error | None = None) -> bool:
         """Fail a stream that is open; tell whether it was. One that is complete, or has failed, stays so."""
-        if stream.transport is not self or stream.complete or stream.error is not None:
+        if stream.table is not self or stream.complete or stream.error is not None:
             return False
         stream.error = error or _cancelled(stream)
         if stream.wire_id:
-            busy, self._busy = self._busy, True
-            self._engine.reset(stream.wire_id, ErrorCode.CANCEL)
-            self._finish_locked(stream)
-            self._busy = busy
+            busy, self.busy = self.busy, True
+            self.engine.reset(stream.wire_id, ErrorCode.CANCEL)
+            self.finish(stream)
+            self.busy = busy
         else:
-            if stream in self._queue:
-                self._queue.remove(stream)
-            self._baton.wake(stream)
+            if stream in self.queue:
+                self.queue.remove(stream)
+            wake(stream)
         if not stream.status:
-            self._abandoned += stream.pushes or ()  # there is no response from which they could be taken
-        self._close_if_idle_locked()
+            self.abandoned += stream.pushes or ()  # there is no response from which they could be taken
         return True
 
-    def _drop_locked(self, stream: Stream) -> None:
+    def drop(self, stream: Stream) -> None:
         """Forget a stream that nothing reads any more, and its unread bytes; see `HTTP2Connection.drop`."""
-        if stream.transport is not self:
+        if stream.table is not self:
             return
         stream.given_up = True
-        self._cancel_locked(stream, None)
+        self.cancel(stream)
         if stream.inbox.size:
-            self._lose_locked(stream)
-            self._unread.discard(stream)
+            self.lose(stream)
+            self.unread.discard(stream)
         for pushed in stream.pushes or ():
-            self._drop_locked(pushed)
+            self.drop(pushed)
         stream.pushes = None
-        if self._queue:  # what lay unread may have held it up
-            self._start_queued_locked()
+        if self.queue:  # what lay unread may have held it up
+            self.start_queued()
 
-    def _lose_locked(self, stream: Stream) -> None:
+    def tidy(self) -> None:
+        """Drop the streams that finalizers have given up."""
+        while self.abandoned:
+            self.drop(self.abandoned.popleft())
+
+    def lose(self, stream: Stream) -> None:
         """Take note that bytes of a body are lost: a stream that was complete is not without them."""
         if stream.complete:
             stream.complete, stream.error = False, _cancelled(stream)
 
-    def _credit_locked(self, stream: Stream, size: int) -> None:
-        if self._engine.window_left(stream.wire_id) < STREAM_WINDOW // 2:
-            self._liveness.stir(time.monotonic())  # or else the peer could have sent without it, and did not
-        busy, self._busy = self._busy, True
-        self._engine.credit(stream.wire_id, size)
-        self._busy = busy
-
-    def _complete_locked(self, stream: Stream) -> None:
-        """End a stream whose response is whole: the rest of its request is of no use (RFC 9113, 8.1)."""
-        stream.complete = True
-        if not stream.sent:
-            self._engine.reset(stream.wire_id, ErrorCode.NO_ERROR)
-        self._finish_locked(stream)
-
-    def _finish_locked(self, stream: Stream) -> None:
-        """Free the slot of a stream that is over on the wire."""
-        wire_id = stream.wire_id
-        del self._streams[wire_id]
-        if not wire_id % 2:
-            self._pushed -= 1
-        if not stream.sent:
-            self._senders.pop(wire_id, None)
-            stream.outgoing = None
-            stream.sent = True
-        if stream.waiters:
-            self._baton.wake(stream)
-        if self._queue:
-            self._start_queued_locked()
-
-    def _refuse_queue_locked(self, error: HTTP2Error) -> None:
+    def refuse_queue(self, error: HTTP2Error) -> None:
         """Fail what waits for a slot: it can be started no more here, but on another connection."""
-        while self._queue:
-            stream = self._queue.popleft()
+        while self.queue:
+            stream = self.queue.popleft()
             stream.error = error.for_stream(stream.stream_id, retry_safe=True)
-            self._baton.wake(stream)
+            wake(stream)
 
-    def _relieve_locked(self, waiting: Collection[Awaited]) -> float | None:
-        """Give credit for unread bytes where a wait depends on it: see `unread`.
+    def drain(self, error: HTTP2Error) -> None:
+        """Take no further requests; what waits for a slot fails with this error."""
+        self.draining = True
+        self.refuse_queue(error)
 
-        Returns:
-            The seconds of silence that are missing for that; None if there is nothing to be done later.
-
-        Raises:
-            BufferLimitExceeded: the thread would wait for itself.
-        """
-        unread, streams, window_left = self._unread, self._streams.values(), self._engine.window_left
-        patience = unread.patience(waiting, streams, window_left, self.answered, self._liveness.quiet)
-        if patience != 0:
-            return patience
-        for stream in streams:
-            if size := unread.advance(stream):
-                self._credit_locked(stream, size)
-        self._push_locked()
-        if unread.is_deadlocked(waiting, streams, window_left, threading.get_ident()):
-            raise BufferLimitExceeded(
-                f"{unread.total} bytes lie unread on {len(streams)} streams, and no other can go on "
-                f"before they are read: read them first, or pass max_buffered above {unread.max_buffered}"
-            )
-        return None
-
-    # -- under the lock: the connection -----------------------------------------------------------
-
-    def _tidy_locked(self) -> None:
-        while self._abandoned:
-            self._drop_locked(self._abandoned.popleft())
-
-    def _produce_locked(self) -> bool:
-        more = bool(self._senders) and len(self._out) < WRITE_AHEAD
-        if more:
-            self._feed_bodies_locked()
-        if fresh := self._engine.take():
-            self._written += len(fresh)
-            self._out += fresh
-        return more
-
-    def _feed_bodies_locked(self) -> None:
-        """Make frames of the bodies to be sent, each stream in turn."""
-        ahead = 0
-        for wire_id, stream in list(self._senders.items()):
-            if len(self._out) + ahead >= WRITE_AHEAD:
-                return
-            outgoing = stream.outgoing
-            assert outgoing is not None
-            turn = outgoing[:BODY_TURN]
-            trailers = stream.request.trailers
-            last = stream.outgoing_last and len(turn) == len(outgoing)
-            sent = self._engine.send(wire_id, turn, end_stream=last and not trailers)
-            ahead += sent
-            self._liveness.stir(time.monotonic())
-            if sent < len(outgoing):
-                stream.outgoing = outgoing[sent:]
-                if sent:  # the others have their turn first
-                    self._senders[wire_id] = self._senders.pop(wire_id)
-                continue
-            if last and trailers:
-                self._engine.trailers(wire_id, trailers)
-            stream.outgoing = None
-            stream.sent = stream.outgoing_last
-            del self._senders[wire_id]
-            self._baton.wake(stream)
-
-    def _expected_locked(self, most: int) -> int:
-        """Each response takes a piece at the least, and a long body many."""
-        under_way = len(self._streams)
-        if under_way == 1:
-            stream = next(iter(self._streams.values()))
-            if stream.length is not None:
-                under_way += (stream.length - stream.taken - stream.inbox.size) // RECORD
-        return max(1, min(under_way, most))
-
-    def _idle_locked(self) -> bool:
-        return not self._streams and not self._pings
-
-    def _paused_locked(self) -> None:
-        self._engine.pause()
-
-    def _unresponsive_locked(self) -> None:
-        self._shut_locked(
-            ConnectionLost(f"no answer to a PING within {self._liveness.ping_timeout:g} s"),
-            repeat=SAFE_TO_REPEAT,
-        )
-
-    def _shut_locked(self, error: HTTP2Error, repeat: Container[str] = ()) -> None:
-        if self._closed is not None:
-            return
-        self._closed = error
-        if not self._busy:
-            self._engine.close()
-            self._out += self._engine.take()
-            self._send_locked()
-        self._fail_all_locked(error, self._gone, repeat)
-        self._close_socket_locked()
-
-    def _fail_all_locked(
-        self, error: HTTP2Error, gone: int | None = None, repeat: Container[str] = ()
-    ) -> None:
+    def fail_all(self, error: HTTP2Error, gone: int | None = None, repeat: Container[str] = ()) -> None:
         """Fail every stream.
 
         Args:
@@ -353,9 +252,9 @@ class Slots(Link):
             gone: how many of the bytes written may have left this machine.
             repeat: methods that may be repeated although the server may have processed them.
         """
-        streams = list(self._streams.values())
-        self._streams.clear()
-        self._senders.clear()
+        streams = list(self.open.values())
+        self.open.clear()
+        self.turns.senders.clear()
         for stream in streams:
             # What never left this machine cannot have been processed.
             unsent = gone is not None and stream.written_at >= gone
@@ -364,12 +263,85 @@ class Slots(Link):
             stream.error = error.for_stream(stream.stream_id, retry_safe=safe)
             stream.outgoing = None
             stream.sent = True
-            self._baton.wake(stream)
-        self._refuse_queue_locked(error)
+            wake(stream)
+        self.refuse_queue(error)
 
-    def _close_if_idle_locked(self) -> None:
-        if self._draining and not self._streams and not self._queue:
-            self._shut_locked(ConnectionLost("the connection was closed"))
+    # -- credit -----------------------------------------------------------------------------------
+
+    def took(self, stream: Stream, size: int) -> bool:
+        """Take note that so much of a body was read; tell whether there is something to be sent now."""
+        due = self.unread.take(stream, size)
+        credited = bool(due) and not stream.complete and stream.wire_id in self.open
+        if credited:
+            self._credit(stream, due)
+        if self.queue:
+            self.start_queued()
+            return True
+        return credited
+
+    def _credit(self, stream: Stream, size: int) -> None:
+        if self.engine.window_left(stream.wire_id) < STREAM_WINDOW // 2:
+            self.liveness.stir(time.monotonic())  # or else the peer could have sent without it, and did not
+        busy, self.busy = self.busy, True
+        self.engine.credit(stream.wire_id, size)
+        self.busy = busy
+
+    def relieve(self, waiting: Collection[Awaited]) -> float | None:
+        """Give credit for unread bytes where a wait depends on it: see `unread`.
+
+        Returns:
+            The seconds of silence that are missing for that; 0 if credit was given; None: there is no need.
+        """
+        unread, streams = self.unread, self.open.values()
+        patience = unread.patience(
+            waiting, streams, self.engine.window_left, self.answered, self.liveness.quiet
+        )
+        if patience == 0:
+            for stream in streams:
+                if size := unread.advance(stream):
+                    self._credit(stream, size)
+        return patience
+
+    def check_progress(self, waiting: Collection[Awaited]) -> None:
+        """Raise BufferLimitExceeded if a wait cannot end, after all credit that there is was given."""
+        unread, streams = self.unread, self.open.values()
+        if unread.is_deadlocked(waiting, streams, self.engine.window_left, threading.get_ident()):
+            raise BufferLimitExceeded(
+                f"{unread.total} bytes lie unread on {len(streams)} streams, and no other can go on "
+                f"before they are read: read them first, or pass max_buffered above {unread.max_buffered}"
+            )
+
+    # -- what is sent and received ----------------------------------------------------------------
+
+    def ping(self, payload: bytes) -> None:
+        """Send a PING."""
+        busy, self.busy = self.busy, True
+        self.engine.ping(payload)
+        self.busy = busy
+
+    def produce(self) -> bool:
+        """Hand what there is to be sent to the writer; tell whether there may be more when it is written."""
+        writer = self.writer
+        more = bool(self.turns.senders) and len(writer.out) < WRITE_AHEAD
+        if more:
+            self.turns.feed(self.engine, len(writer.out))
+            self.liveness.stir(time.monotonic())
+        if fresh := self.engine.take():
+            writer.written += len(fresh)
+            writer.out += fresh
+        return more
+
+    def expected(self, most: int) -> int:
+        """Return how many pieces the peer is to send at the least, 1 to `most`.
+
+        Each response takes a piece at the least, and a long body many.
+        """
+        under_way = len(self.open)
+        if under_way == 1:
+            stream = next(iter(self.open.values()))
+            if stream.length is not None:
+                under_way += (stream.length - stream.taken - stream.inbox.size) // RECORD
+        return max(1, min(under_way, most))
 
 
 def _cancelled(stream: Stream) -> StreamReset:

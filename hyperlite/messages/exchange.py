@@ -105,10 +105,13 @@ class Transport(Protocol[E]):
     """The class of the exchanges: made of an id and a request."""
     tries_again: bool
     """A request that may be sent again is sent again by the connection itself; false: by its owner."""
-    answered: int
-    """How many responses have come, where requests are sent again by their owner; else 0."""
     timeout: float | None
     """Seconds that each wait may last; None: no limit."""
+
+    @property
+    def answered(self) -> int:
+        """How many responses have come, where requests are sent again by their owner; else 0."""
+        ...
 
     @property
     def closed(self) -> bool:

@@ -134,12 +134,6 @@ class Baton:
             if self._sleepers and not self.held:
                 self._pass_on()
 
-    def wake(self, awaited: Awaited) -> None:
-        """Wake the threads that wait for something to happen to this."""
-        if awaited.waiters:
-            for sleeper in awaited.waiters:
-                _wake(sleeper)
-
     def call(self) -> None:
         """Wake one sleeping thread, if there is one: there is more work than the leader does."""
         if self._sleepers:
@@ -166,6 +160,12 @@ class Baton:
     def _pass_on(self) -> None:
         """Wake one sleeper, since the baton is free. If one is awake already, it does this when it leaves."""
         _wake(next(iter(self._sleepers)))
+
+
+def wake(awaited: Awaited) -> None:
+    """Wake the threads that wait for something to happen to this. The connection's lock is held."""
+    for waiter in awaited.waiters:
+        _wake(waiter)
 
 
 def _timeout(awaited: Collection[Awaited], message: str) -> RequestTimeout:

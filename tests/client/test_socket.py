@@ -229,7 +229,7 @@ def test_tls_is_asked_under_the_lock(strict: client.HTTPSConnection, monkeypatch
 
     class Watched:
         def __getattribute__(self, name: str) -> Any:
-            held.append((name, mux._lock.locked()))
+            held.append((name, mux._io.lock.locked()))
             return getattr(real, name)
 
     real = mux.sock._sslobj

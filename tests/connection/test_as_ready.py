@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 import hyperlite
+from hyperlite.http1.connection import HTTP1Connection
 from tests.peer import Task
 
 PATIENCE = 20.0
@@ -95,8 +96,10 @@ class TestWhatBecameOfThemMeanwhile:
     def test_it_ends_when_another_thread_cancels_all(self, conn: hyperlite.HTTP20Connection) -> None:
         ids = [conn.request("GET", "/slow") for _ in range(2)]
         assert conn._transport is not None
+        http1 = isinstance(conn._transport, HTTP1Connection)
+        leader = conn._transport._baton if http1 else conn._transport._io.leader
         task = Task(lambda: list(conn.as_ready(ids)))
-        while not (conn._transport._baton.held or task.done):
+        while not (leader.held or task.done):
             threading.Event().wait(0.001)
         for stream_id in ids:
             conn.cancel(stream_id)

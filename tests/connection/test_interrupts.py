@@ -142,8 +142,9 @@ def check(conn: CONN, ids: list[int], number: int) -> None:
     current = conn._transport
     assert current is not None
     assert current.counts == (0, 0)
-    assert not current._baton.held
-    assert not current._baton._sleepers
+    leader = current._io.leader if isinstance(current, HTTP2Connection) else current._baton
+    assert not leader.held
+    assert not leader._sleepers
     assert not conn._dialling._is_owned()  # type: ignore[attr-defined]
     if not isinstance(current, HTTP2Connection):
         assert not current._socket.working

@@ -114,7 +114,7 @@ class TestKeyboardInterrupt:
         interrupt_soon()
         with pytest.raises(KeyboardInterrupt):
             conn.ping()
-        assert conn._transport._pings == {}
+        assert conn._transport._receiver.pings == {}
 
 
 def test_interrupted_in_the_middle_of_a_frame(
@@ -124,7 +124,7 @@ def test_interrupted_in_the_middle_of_a_frame(
     server = serve()
     conn = connect(server)
     conn.getresponse(conn.request("GET", "/")).read()
-    engine = conn._transport._engine
+    engine = conn._transport.table.engine
     taken, waiting = conn.request("GET", "/late"), conn.request("GET", "/late")
 
     def strike(_: bytes) -> Any:
@@ -180,7 +180,7 @@ def test_interrupted_when_its_turn_to_dial_has_come(serve: Serve, connect: Conne
 def test_interrupted_in_a_finalizer(h2: hyperlite.HTTP20Connection) -> None:
     """Python reports it and goes on; so does the connection."""
     response = h2.getresponse(h2.request("GET", "/chunks?n=100000"))
-    h2._transport._lock = lock = _Struck(h2._transport._lock)
+    h2._transport._io.lock = lock = _Struck(h2._transport._io.lock)
     with contextlib.suppress(KeyboardInterrupt):
         h2._transport.abandon(response._stream)
     assert not lock.locked()
@@ -211,12 +211,17 @@ def test_fork(serve: Serve, connect: Connect, alpn: str) -> None:
     assert server.connections == 2
 
 
+def _lock_of(conn: hyperlite.HTTP20Connection) -> threading.Lock:
+    transport = conn._transport
+    return transport._io.lock if transport.protocol == "h2" else transport._lock
+
+
 @needs_fork
 @pytest.mark.parametrize("alpn", ["h2", "http/1.1"])
 def test_fork_while_another_thread_holds_the_locks(serve: Serve, connect: Connect, alpn: str) -> None:
     conn = connect(serve(alpn=(alpn,)))
     conn.getresponse(conn.request("GET", "/")).read()
-    with conn._dialling, conn._lock, conn._transport._lock:
+    with conn._dialling, conn._lock, _lock_of(conn):
         child = os.fork()
         if not child:
             status = 1

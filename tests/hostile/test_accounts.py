@@ -159,7 +159,7 @@ def test_a_thousand_streams_that_ended_badly(
         gc.collect()  # of the exceptions, some are garbage together with their responses
         mux.pump()
         assert mux.counts == (0, 0)
-        assert mux._unread.total == mux._unread.advanced == 0
+        assert mux.table.unread.total == mux.table.unread.advanced == 0
     server.stage.join()
     assert server.line.window[0] >= WINDOW // 2
 

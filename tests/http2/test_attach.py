@@ -86,7 +86,7 @@ def test_a_poller_that_ends_in_the_middle_of_anything_waits_for_nothing():
         mux = connected(peer)
         number = mux.fileno()
         poller.watch(mux)
-        with mux._lock:
+        with mux._io.lock:
             poller.close()
         mux.close()
         assert reused(number)

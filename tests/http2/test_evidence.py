@@ -9,6 +9,7 @@ import hyperlite
 from hyperlite.errors import ConnectionGoingAway, ConnectionLost, ErrorCode, HTTP2Error, StreamReset
 from hyperlite.http2.connection import HTTP2Connection
 from hyperlite.http2.stream import Stream
+from hyperlite.http2.writer import Writer
 from hyperlite.messages.request import Request
 from hyperlite.testing.certificates import certificates
 from tests.frames import Fields
@@ -129,7 +130,7 @@ def test_a_request_that_was_made_on_http11_has_left(peer: Peer, monkeypatch: pyt
     conn.connect()
     mux = conn._transport
     assert isinstance(mux, HTTP2Connection)
-    monkeypatch.setattr(mux, "_send_locked", lambda: False)
+    monkeypatch.setattr(Writer, "send", lambda _writer: False)
     stream = Stream(1, Request("POST", "/", b"body", {}, b"http", b"localhost", 65536))
     mux.adopt(stream)
     peer.accept().close()

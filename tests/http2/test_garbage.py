@@ -9,6 +9,9 @@ from hyperframe.frame import HeadersFrame, PingFrame, RstStreamFrame
 import hyperlite
 from hyperlite.errors import ErrorCode
 from hyperlite.http2.connection import HTTP2Connection
+from hyperlite.http2.streams import StreamTable
+from hyperlite.http2.waiting import Waiting
+from hyperlite.http2.writer import Writer
 from hyperlite.messages.buffer import Buffer
 from hyperlite.messages.response import HTTP20Response
 from tests.peer import Peer
@@ -32,7 +35,7 @@ class Garbage:
     def drop(self) -> None:
         """Have the finalizer run here, as the collector might."""
         if self._held:
-            assert self.mux._lock.locked()
+            assert self.mux._io.lock.locked()
             self._held.clear()
 
     def drop_unlocked(self) -> None:
@@ -58,21 +61,21 @@ def assert_started(peer: Peer, wire_id: int) -> None:
     peer.answer(wire_id, b"started")
 
 
-@pytest.mark.parametrize("step", ["_relieve_locked", "_head_locked"])
+@pytest.mark.parametrize(("part", "step"), [(StreamTable, "relieve"), (Waiting, "want")])
 def test_by_the_thread_that_is_about_to_poll(
-    peer: Peer, conn: CONN, monkeypatch: pytest.MonkeyPatch, step: str
+    peer: Peer, conn: CONN, monkeypatch: pytest.MonkeyPatch, part: type, step: str
 ) -> None:
     """After it has tidied, and before it has let go of the lock."""
     garbage = Garbage(peer, conn, max_concurrent_streams=1)
     second = conn.request("GET", "/2")
-    usual = getattr(garbage.mux, step)
+    usual = getattr(part, step)
 
     def drop(*args: Any) -> Any:
         outcome = usual(*args)
         garbage.drop()
         return outcome
 
-    monkeypatch.setattr(garbage.mux, step, drop)
+    monkeypatch.setattr(part, step, drop)
     task = peer.background(lambda: conn.getresponse(second).read())
     assert_started(peer, 3)
     assert task.result() == b"started"
@@ -86,9 +89,9 @@ def test_by_the_thread_that_is_about_to_sleep(
     peer.want(HeadersFrame, 3)
     polling = peer.background(lambda: conn.getresponse(second).read())
     third = conn.request("GET", "/3")
-    while not garbage.mux._pollers:
+    while not garbage.mux._io.pollers:
         assert not polling.done
-    baton = garbage.mux._baton
+    baton = garbage.mux._io.leader
     usual = baton._lie_down
 
     def drop(*args: Any) -> None:
@@ -124,7 +127,7 @@ def test_by_a_thread_that_waits_for_nothing(peer: Peer, conn: CONN) -> None:
     dropping = response._stream.inbox = Dropping()
     dropping.put(inbox.take(5))
     task = peer.background(lambda: conn.getresponse(third).read())
-    while not garbage.mux._pollers:
+    while not garbage.mux._io.pollers:
         assert not task.done
     assert response.peek() == b"ahead"
     assert garbage.is_dropped
@@ -143,7 +146,7 @@ def test_an_exception_passes_by(peer: Peer, conn: CONN, monkeypatch: pytest.Monk
         raise RuntimeError("a defect")
 
     with monkeypatch.context() as patched:
-        patched.setattr(garbage.mux, "_relieve_locked", drop)
+        patched.setattr(StreamTable, "relieve", drop)
         with pytest.raises(RuntimeError, match="defect"):
             garbage.mux.ping(1)
     peer.want(PingFrame)
@@ -160,13 +163,13 @@ def test_what_the_socket_does_not_take_is_not_forgotten(
     peer.want(HeadersFrame, 3)
     polling = peer.background(lambda: conn.getresponse(second).read())
     third = conn.request("GET", "/3")
-    while not garbage.mux._pollers:
+    while not garbage.mux._io.pollers:
         assert not polling.done
     sleeping = peer.background(lambda: conn.getresponse(third).read())
-    while not garbage.mux._baton._sleepers:
+    while not garbage.mux._io.leader._sleepers:
         assert not sleeping.done
     with monkeypatch.context() as patched:
-        patched.setattr(garbage.mux, "_send_locked", lambda: False)
+        patched.setattr(Writer, "send", lambda _writer: False)
         garbage.drop_unlocked()
     assert_started(peer, 5)
     assert sleeping.result() == b"started"

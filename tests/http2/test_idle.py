@@ -166,7 +166,7 @@ def test_nothing_is_received_in_vain(conn: CONN, idle: Wire, monkeypatch: pytest
     is cannot be there yet, even where nobody has looked before, as a pool does not at once."""
     mux = conn._transport
     monkeypatch.setattr(mux, "check", lambda: mux.usable)
-    watch, sock = mux._watch, Counted(mux.sock)
+    watch, sock = mux._io.watch, Counted(mux.sock)
     wait = watch.wait
 
     def answer_and_wait(timeout: float | None) -> bool:
@@ -175,7 +175,7 @@ def test_nothing_is_received_in_vain(conn: CONN, idle: Wire, monkeypatch: pytest
 
     stream_id = conn.request("GET", "/next")
     idle.want(HeadersFrame, 3)
-    monkeypatch.setattr(mux, "sock", sock)
+    monkeypatch.setattr(mux._io, "sock", sock)
     monkeypatch.setattr(watch, "wait", answer_and_wait)
     assert conn.getresponse(stream_id).read() == b"next"
     assert sock.received == 1
@@ -202,7 +202,7 @@ def test_a_server_that_never_stops_talking_does_not_hold_up_a_request(
 ) -> None:
     """The look before reuse takes what is there, but it does not wait for an end of it."""
     conn.sock.settimeout(0.2)
-    talker = conn._transport.sock = Talker(conn._transport.sock)
+    talker = conn._transport._io.sock = Talker(conn._transport.sock)
     conn.request("GET", "/next")
     talker.talks = False
     assert not idle.silent() or peer.waiting

@@ -185,12 +185,12 @@ class TestMeanwhile:
         mux = conn._transport
         assert isinstance(mux, HTTP2Connection)
         sending = peer.background(conn.request, "POST", "/", bytes(20 << 20))
-        while not mux._backlog:  # it waits for the socket
+        while not mux.table.writer.backlog:  # it waits for the socket
             time.sleep(0)
         stream = conn._pending[3]
         assert isinstance(stream, Stream)
-        with mux._lock:
-            mux._shut_locked(ConnectionLost("the server is gone", retry_safe=True))
+        with mux._io.lock:
+            mux._io.shut(ConnectionLost("the server is gone", retry_safe=True))
             stream.reset()
             stream.wire_id = 1
         assert sending.result(1) == 3

@@ -143,8 +143,8 @@ class TestTheSocketOfAResponse:
     ) -> None:
         other = conn.request("GET", "/2")
         peer.want(HeadersFrame, 3)
-        polling, poll = threading.Event(), conn._transport._watch.wait
-        monkeypatch.setattr(conn._transport._watch, "wait", lambda left: (polling.set(), poll(left))[1])
+        polling, poll = threading.Event(), conn._transport._io.watch.wait
+        monkeypatch.setattr(conn._transport._io.watch, "wait", lambda left: (polling.set(), poll(left))[1])
         reading = peer.background(response.read)
         assert polling.wait(TIMEOUT)
         response.fp.raw._sock.shutdown(socket.SHUT_WR)

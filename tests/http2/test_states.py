@@ -10,7 +10,9 @@ from hyperframe.frame import HeadersFrame, RstStreamFrame
 import hyperlite
 from hyperlite.errors import ErrorCode, RequestTimeout, StreamReset
 from hyperlite.http2.connection import HTTP2Connection
+from hyperlite.http2.socket_io import SocketIO
 from hyperlite.http2.stream import Stream
+from hyperlite.http2.waiting import Waiting
 from hyperlite.testing.certificates import certificates
 from tests.peer import TIMEOUT, Peer
 
@@ -25,7 +27,7 @@ def mux_of(conn: CONN) -> HTTP2Connection:
     return mux
 
 
-def pump_until(mux: HTTP2Connection, done: Callable[[], object]) -> None:
+def pump_until(mux: HTTP2Connection | Waiting, done: Callable[[], object]) -> None:
     """Do what another thread does that reads for all."""
     end = time.monotonic() + TIMEOUT
     while not done():
@@ -36,15 +38,15 @@ def pump_until(mux: HTTP2Connection, done: Callable[[], object]) -> None:
 @pytest.fixture
 def overtaken(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[Stream], None]], None]:
     """Have every stream answered, and completed by another thread, just before it is cancelled."""
-    cancel = HTTP2Connection.cancel
+    cancel = Waiting.cancel
 
     def overtake(answer: Callable[[Stream], None]) -> None:
-        def cancelled(mux: HTTP2Connection, stream: Stream, *args: Any) -> Any:
+        def cancelled(waiting: Waiting, stream: Stream, *args: Any) -> Any:
             answer(stream)
-            pump_until(mux, lambda: stream.complete)
-            return cancel(mux, stream, *args)
+            pump_until(waiting, lambda: stream.complete)
+            return cancel(waiting, stream, *args)
 
-        monkeypatch.setattr(HTTP2Connection, "cancel", cancelled)
+        monkeypatch.setattr(Waiting, "cancel", cancelled)
 
     return overtake
 
@@ -61,7 +63,7 @@ class TestComplete:
         mux.put_back(stream, ahead)
         with pytest.raises(StreamReset, match="cancelled"):
             mux.read(stream, 100)
-        assert (mux._unread.total, mux._unread.advanced) == (0, 0)
+        assert (mux.table.unread.total, mux.table.unread.advanced) == (0, 0)
 
     @pytest.mark.parametrize("error", [None, RequestTimeout("too late")])
     def test_cancelling_it_changes_nothing(
@@ -74,7 +76,7 @@ class TestComplete:
         mux.cancel(stream, error)
         assert (stream.complete, stream.error) == (True, None)
         assert conn.getresponse(stream_id).read() == b"whole"
-        assert mux._unread.total == 0
+        assert mux.table.unread.total == 0
 
     def test_a_timeout_of_fetch_many_that_comes_too_late(self, overtaken: Any) -> None:
         certified = certificates()
@@ -123,7 +125,7 @@ class TestComplete:
         assert not stream.complete
         with pytest.raises(StreamReset, match="cancelled"):
             response.read()
-        assert (mux._unread.total, mux._unread.advanced) == (0, 0)
+        assert (mux.table.unread.total, mux.table.unread.advanced) == (0, 0)
 
     def test_given_up_after_its_end_it_is_still_complete(self, peer: Peer, conn: CONN) -> None:
         stream_id = begin(peer, conn)
@@ -151,7 +153,7 @@ class TestCancelled:
                 response.read1()
         assert peer.want(RstStreamFrame, 1).error_code == ErrorCode.CANCEL
         response.close()
-        assert (mux._unread.total, mux._unread.advanced) == (0, 0)
+        assert (mux.table.unread.total, mux.table.unread.advanced) == (0, 0)
 
     def test_the_body_is_incomplete_when_its_deadline_is_over(self, peer: Peer) -> None:
         conn = peer.connect(deadline=0.05)
@@ -175,7 +177,7 @@ class TestCancelled:
         taken = mux.read(stream, 4)
         response.close()
         mux.put_back(stream, taken)
-        assert (stream.inbox.size, mux._unread.total, mux._unread.advanced) == (0, 0, 0)
+        assert (stream.inbox.size, mux.table.unread.total, mux.table.unread.advanced) == (0, 0, 0)
 
 
 class TestAccounts:
@@ -187,7 +189,7 @@ class TestAccounts:
         peer.send_headers(1)
         peer.send_data(1, b"unread", end_stream=end == "complete")
         mux, stream = mux_of(conn), conn._pending[stream_id]
-        pump_until(mux, lambda: mux._unread.total)
+        pump_until(mux, lambda: mux.table.unread.total)
         if end == "rst":
             peer.rst(1, ErrorCode.INTERNAL_ERROR)
             pump_until(mux, lambda: stream.error)
@@ -199,7 +201,7 @@ class TestAccounts:
         else:
             pump_until(mux, lambda: stream.complete)
             conn.cancel(stream_id)
-        assert mux._unread.total == 0
+        assert mux.table.unread.total == 0
 
     def test_of_what_fetch_many_gave_up(self) -> None:
         certified = certificates()
@@ -219,7 +221,7 @@ class TestAccounts:
             assert all(isinstance(outcome.error, StreamReset) for outcome in task.result())
             (origin,) = pool._origins._origins.values()
             (connection,) = origin._connections
-            assert connection.mux._unread.total == 0
+            assert connection.mux.table.unread.total == 0
 
     def test_what_waited_for_it_is_started(self, peer: Peer) -> None:
         conn = peer.connect(max_buffered=1000)
@@ -250,12 +252,12 @@ def test_a_read_that_is_interrupted_while_its_credit_is_written_loses_nothing(
     mux, stream = mux_of(conn), response._stream
     pump_until(mux, lambda: stream.complete)
 
-    def interrupt() -> None:
+    def interrupt(_io: SocketIO) -> None:
         raise _Interrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(mux, "_linger", interrupt)
-        patched.setattr(mux, "_out", bytearray(b"credit"))
+        patched.setattr(SocketIO, "linger", interrupt)
+        patched.setattr(mux.table.writer, "out", bytearray(b"credit"))
         with pytest.raises(_Interrupt):
             response.readinto(bytearray(3)) if read == "readinto" else getattr(response, read)()
     assert response.read() == b"whole"

@@ -10,7 +10,7 @@ import pytest
 from hyperframe.frame import DataFrame, HeadersFrame, RstStreamFrame
 
 import hyperlite
-import hyperlite.http2.connection
+import hyperlite.http2.uploads
 from tests.peer import Peer
 
 from .conftest import acquaint, begin
@@ -255,7 +255,7 @@ class TestContinue:
 
     @pytest.fixture(autouse=True)
     def _short(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(hyperlite.http2.connection, "EXPECT_WAIT", 30.0)
+        monkeypatch.setattr(hyperlite.http2.uploads, "EXPECT_WAIT", 30.0)
 
     def begin(self, peer: Peer, conn: CONN, body: Any = b"body") -> Any:
         acquaint(peer, conn)
@@ -275,7 +275,7 @@ class TestContinue:
         assert [status for status, _ in response.informational] == [100]
 
     def test_but_not_for_ever(self, peer: Peer, conn: CONN, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(hyperlite.http2.connection, "EXPECT_WAIT", 0.05)
+        monkeypatch.setattr(hyperlite.http2.uploads, "EXPECT_WAIT", 0.05)
         task = self.begin(peer, conn)
         assert peer.want_end(3) == b"body"
         peer.answer(3)
@@ -327,7 +327,7 @@ class TestContinue:
     def test_a_body_that_comes_by_send_does_not_wait_for_ever(
         self, peer: Peer, conn: CONN, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(hyperlite.http2.connection, "EXPECT_WAIT", 0.05)
+        monkeypatch.setattr(hyperlite.http2.uploads, "EXPECT_WAIT", 0.05)
         stream_id = self.begin_open(peer, conn).result()
         conn.send(b"body", stream_id)
         conn.end(stream_id)

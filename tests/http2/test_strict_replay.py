@@ -184,8 +184,8 @@ def test_after_a_try_that_may_have_been_processed_nothing_is_safe(
     peer.answer(1, b"hello")
     assert answer.result() == (200, b"hello")
     mux = conn.sock.mux
-    mux._liveness.heard -= 100
-    mux._liveness.ping_timeout = 0.1
+    mux.table.liveness.heard -= 100
+    mux.table.liveness.ping_timeout = 0.1
     answer = peer.background(ask, conn)
     for wire_ids in ((1, 3, 5), (1, 3)):
         greet(peer)

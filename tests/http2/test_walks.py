@@ -49,7 +49,7 @@ class Walk:
         return self.random.choice(self.streams) if self.streams else None
 
     def live(self, *, answered: bool) -> tuple[int, Stream] | None:
-        some = [item for item in self.mux._streams.items() if bool(item[1].status) is answered]
+        some = [item for item in self.mux.table.open.items() if bool(item[1].status) is answered]
         return self.random.choice(some) if some else None
 
     # -- what the caller does --
@@ -143,16 +143,16 @@ class Walk:
 
     def check(self) -> None:
         mux = self.mux
-        assert mux._unread.total == sum(stream.inbox.size for stream in self.streams)
-        assert mux._unread.advanced == sum(stream.advanced for stream in self.streams)
-        assert not mux._abandoned
-        assert not mux._busy
-        assert not mux._baton.held
-        assert not mux._baton._sleepers
-        assert set(mux._senders) <= set(mux._streams)
-        assert len(mux._streams) <= SLOTS
+        assert mux.table.unread.total == sum(stream.inbox.size for stream in self.streams)
+        assert mux.table.unread.advanced == sum(stream.advanced for stream in self.streams)
+        assert not mux.table.abandoned
+        assert not mux.table.busy
+        assert not mux._io.leader.held
+        assert not mux._io.leader._sleepers
+        assert set(mux.table.turns.senders) <= set(mux.table.open)
+        assert len(mux.table.open) <= SLOTS
         for stream in self.streams:
-            is_open = stream in mux._streams.values() or stream in mux._queue
+            is_open = stream in mux.table.open.values() or stream in mux.table.queue
             assert is_open + stream.complete + (stream.error is not None) == 1, stream
             assert stream.advanced <= stream.inbox.size
             assert self.sent[stream].startswith(self.read[stream])
@@ -165,7 +165,11 @@ class Walk:
             self.mux.drop(stream)
         self.mux.drain()
         self.check()
-        assert (self.mux.counts, self.mux._unread.total, self.mux._unread.advanced) == ((0, 0), 0, 0)
+        assert (self.mux.counts, self.mux.table.unread.total, self.mux.table.unread.advanced) == (
+            (0, 0),
+            0,
+            0,
+        )
         assert self.mux.closed
         assert self.mux.fileno() == -1
         self.peer.close()

@@ -334,7 +334,7 @@ def test_a_silent_connection_is_given_up(make_pool: MakePool, serve: Serve, monk
     [origin] = pool._origins._origins.values()
     [connection] = origin._connections
     assert connection.mux is not None
-    monkeypatch.setattr(connection.mux, "sock", _Deaf(connection.mux.sock))
+    monkeypatch.setattr(connection.mux._io, "sock", _Deaf(connection.mux.sock))
     assert [outcome.result().body for outcome in pool.fetch_many([server.url("/")] * 3)] == [b"hello"] * 3
     assert server.connections == 2
 

@@ -49,7 +49,7 @@ class Scale:
 
     @property
     def held(self) -> int:
-        return self.read - self.taken + sum(mux._unread.total for mux in self.muxes)
+        return self.read - self.taken + sum(mux.table.unread.total for mux in self.muxes)
 
     def take(self, outcomes: Iterator[Outcome]) -> int:
         """Take all outcomes; returns how many there were."""

@@ -171,7 +171,7 @@ class TestInTheMiddle:
             def __getattr__(self, name: str) -> Any:
                 return getattr(self._sock, name)
 
-        mux.sock = Sending(mux.sock)  # type: ignore[assignment]
+        mux.table.writer._sock = Sending(mux.sock)  # type: ignore[assignment]
         stream_id = conn.request("GET", "/")
         assert outcomes == [FINE]
         peer.want(HeadersFrame, 3)

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 import hyperlite
-import hyperlite.http2.connection
+import hyperlite.http2.uploads
 
 from .conftest import MEBIBYTE
 from .runtimes import node
@@ -174,7 +174,7 @@ class TestInformational:
 
     @pytest.fixture
     def _patient(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(hyperlite.http2.connection, "EXPECT_WAIT", PATIENCE)
+        monkeypatch.setattr(hyperlite.http2.uploads, "EXPECT_WAIT", PATIENCE)
 
     @pytest.mark.usefixtures("_patient")
     @pytest.mark.parametrize("make", [bytes, lambda size: iter([bytes(size)])], ids=["bytes", "iterator"])

@@ -1,0 +1,84 @@
+"""Request bodies, made into frames when the peer's windows and the socket have room: each stream in turn."""
+
+from ..net.leader import wake
+from .engine import Engine
+from .stream import Stream
+
+# How many bytes of frames wait for the socket before no more are made of bodies.
+WRITE_AHEAD = 256 << 10
+# A body up to this size goes out with its header block; there are no more of them than slots.
+SMALL_BODY = 16 << 10
+# What one stream writes before the next one has its turn.
+BODY_TURN = 64 << 10
+
+
+class Turns:
+    """The streams with a piece of a body still to be sent. The connection's lock guards it.
+
+    Attributes:
+        senders: the streams by wire id; the first has the next turn.
+    """
+
+    __slots__ = ("senders",)
+
+    def __init__(self) -> None:
+        self.senders: dict[int, Stream] = {}
+
+    def begin(self, stream: Stream, engine: Engine, ahead: int) -> None:
+        """Send what there is of a body behind its header block: at once if it is small and in memory.
+
+        Args:
+            stream: its header block was sent.
+            engine: that sends.
+            ahead: how many bytes wait for the socket.
+        """
+        request = stream.request
+        if stream.outgoing is not None:  # the first piece of a body, which has waited for the header block
+            self.senders[stream.wire_id] = stream
+            return
+        if request.bare or request.pieces is not None or (request.expects and not stream.tries.repeats):
+            return
+        body = request.body or b""
+        if len(body) <= SMALL_BODY and not request.trailers and ahead < WRITE_AHEAD:
+            sent = engine.send(stream.wire_id, body, end_stream=True)
+            if sent == len(body):
+                stream.sent = True
+                return
+            body = body[sent:]
+        self.put(stream, body, last=True)
+
+    def put(self, stream: Stream, data: bytes | memoryview, *, last: bool) -> None:
+        """Have a piece of a body sent: when the stream has its turn, and not before its header block."""
+        stream.outgoing, stream.outgoing_last = memoryview(data), last
+        if stream.wire_id:
+            self.senders[stream.wire_id] = stream
+
+    def forget(self, stream: Stream) -> None:
+        """Send no more of a body."""
+        self.senders.pop(stream.wire_id, None)
+        stream.outgoing = None
+        stream.sent = True
+
+    def feed(self, engine: Engine, ahead: int) -> None:
+        """Make frames of the bodies, each stream in turn; for the arguments see `begin`."""
+        for wire_id, stream in list(self.senders.items()):
+            if ahead >= WRITE_AHEAD:
+                return
+            outgoing = stream.outgoing
+            assert outgoing is not None
+            turn = outgoing[:BODY_TURN]
+            trailers = stream.request.trailers
+            last = stream.outgoing_last and len(turn) == len(outgoing)
+            sent = engine.send(wire_id, turn, end_stream=last and not trailers)
+            ahead += sent
+            if sent < len(outgoing):
+                stream.outgoing = outgoing[sent:]
+                if sent:  # the others have their turn first
+                    self.senders[wire_id] = self.senders.pop(wire_id)
+                continue
+            if last and trailers:
+                engine.trailers(wire_id, trailers)
+            stream.outgoing = None
+            stream.sent = stream.outgoing_last
+            del self.senders[wire_id]
+            wake(stream)

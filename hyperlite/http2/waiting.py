@@ -1,0 +1,175 @@
+"""How long a thread waits for a stream, and what becomes of the stream when the time is over.
+
+A wait ends with what it waits for, with the stream's failure, or with a RequestTimeout. Where the deadline of
+the request is over, the stream is reset; after a timeout of one step alone the caller may try again.
+"""
+
+import time
+from collections.abc import Callable, Collection
+from typing import TypeVar
+
+from ..errors import ConnectionLost, HTTP2Error, RequestTimeout
+from ..messages.request import UNSET
+from ..net.timeouts import remaining, soonest
+from .socket_io import SocketIO
+from .stream import Stream
+
+T = TypeVar("T")
+
+
+class Waiting:
+    """Waits on one connection. It has no state of its own: any thread may call it, without the lock."""
+
+    __slots__ = ("_io", "_table")
+
+    def __init__(self, io: SocketIO) -> None:
+        self._io = io
+        self._table = io.table
+
+    def timeout_of(self, stream: Stream) -> float | None:
+        """Return the seconds that each wait for a stream may last, or None."""
+        timeout: float | None = stream.request.timeout
+        return self._io.timeout if timeout is UNSET else timeout
+
+    def due(self, stream: Stream, since: float) -> float | None:
+        """Return the monotonic time at which `expire` is to be called; None: never. For `since` see there."""
+        timeout, deadline = self.timeout_of(stream), stream.request.deadline
+        return deadline if timeout is None else soonest(since + timeout, deadline)
+
+    def expire(self, stream: Stream, since: float) -> bool:
+        """Fail a request whose time is over, unless it was answered by then; tell whether it is.
+
+        Args:
+            stream: its header block is waited for.
+            since: the monotonic time from which its timeout counts; infinity: that does not count.
+        """
+        late, timeout = is_late(stream), self.timeout_of(stream)
+        if not late and (timeout is None or time.monotonic() - since < timeout):
+            return False
+        self.pump()
+        if stream.settled or stream.table is not self._table:
+            return stream.settled
+        complaint = "no response came"
+        if late or timeout is None:
+            self.cancel(stream, overdue(stream, complaint))
+        else:
+            error = RequestTimeout(f"{complaint} within {timeout:g} s", stream_id=stream.stream_id)
+            self.cancel(stream, error)
+            self.distrust(timeout)
+        return True
+
+    def pump(self, *, receive: bool = True) -> None:
+        """Receive what has come, unless that is to wait, and send what can be sent; waits for nothing."""
+        io, writer = self._io, self._table.writer
+        with io.aftermath, io.lock:
+            if writer.corked:
+                writer.cork(False)
+            if receive:
+                io.receive_unless_led()
+            io.push()
+
+    def cancel(self, stream: Stream, error: HTTP2Error | None = None) -> bool:
+        """Reset a stream that is open, which fails; see `HTTP2Connection.cancel`."""
+        io = self._io
+        with io.aftermath, io.lock:
+            io.check()  # a frame that an interrupt has torn is not to be followed by another
+            was_open = self._table.cancel(stream, error)
+            io.push()
+        if self._table.writer.out:
+            io.linger()
+        return was_open
+
+    def distrust(self, timeout: float) -> None:
+        """After a timeout: a silent connection takes no further requests, and finishes what is under way."""
+        io, table = self._io, self._table
+        with io.aftermath, io.lock:
+            silent = table.liveness.is_silent(time.monotonic(), timeout)
+            if silent and not table.draining and table.closed is None:
+                table.drain(ConnectionLost("a request timed out on a silent connection", retry_safe=True))
+
+    def wait(
+        self,
+        stream: Stream,
+        attempt: Callable[[], T | None],
+        complaint: str,
+        limit: float | None = None,
+        *,
+        shared: bool = False,
+    ) -> T:
+        """Wait for something to happen on one stream, for as long as its request allows, and `limit`.
+
+        Args:
+            stream: that must change.
+            attempt: called under the lock; returns None if it is too early.
+            complaint: what to say when the time is over.
+            limit: seconds, or None.
+            shared: what other threads have polled in vain counts too: see `liveness`.
+
+        Raises:
+            RequestTimeout: the time is over. And whatever `attempt` raises.
+        """
+        timeout = patience = soonest(self.timeout_of(stream), limit)
+        if shared and timeout is not None and stream.wire_id:
+            patience = max(0.0, timeout - self._table.liveness.silence(stream.told))
+        left = remaining(stream.request.deadline)
+        if left is not None and (patience is None or left < patience):
+            timeout = patience = left
+        try:
+            return self._io.wait((stream,), attempt, patience, complaint)
+        except RequestTimeout as error:
+            if limit is None and timeout is not None:
+                stream.told = self._table.liveness.waited
+                self.distrust(timeout)
+            if is_late(stream):
+                late = overdue(stream, complaint)
+                self.cancel(stream, late)  # all of it has taken too long, not only this step
+                raise late from error
+            if patience != timeout:
+                complaint = f"{complaint}: nothing has moved on the connection for {timeout:g} s"
+                raise RequestTimeout(complaint, stream_id=stream.stream_id) from error
+            raise
+
+    def wait_head(self, stream: Stream) -> bool:
+        """Wait for a response's header block; see `HTTP2Connection.wait_head`."""
+
+        def attempt() -> bool | None:
+            if stream.status:
+                return True
+            if stream.table is not self._table:
+                return False
+            if stream.error is not None:
+                raise stream.error
+            self.want((stream,))
+            return None
+
+        return self.wait(stream, attempt, "no response came", shared=True)
+
+    def wait_any(self, streams: Collection[Stream], timeout: float | None) -> None:
+        """Wait until the response or the failure of at least one stream is there, or `timeout` is over."""
+
+        def attempt() -> bool | None:
+            if any(stream.settled or stream.table is not self._table for stream in streams):
+                return True
+            self.want(streams)
+            return None
+
+        try:
+            self._io.wait(streams, attempt, timeout, "")
+        except RequestTimeout:
+            return
+
+    def want(self, streams: Collection[Stream]) -> None:
+        """Under the lock: have these requests started, though much lies unread."""
+        if self._table.want(streams):
+            self._io.push()
+
+
+def is_late(stream: Stream) -> bool:
+    """Tell whether the deadline of a stream's request is over."""
+    deadline = stream.request.deadline
+    return deadline is not None and time.monotonic() >= deadline
+
+
+def overdue(stream: Stream, complaint: str) -> RequestTimeout:
+    """Return the error for a stream whose request's deadline is over."""
+    return RequestTimeout(f"{complaint} before the deadline", stream_id=stream.stream_id)
