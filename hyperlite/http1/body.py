@@ -22,7 +22,8 @@ from ..messages.chunked import ChunkLines
 from ..messages.fields import Field
 from ..messages.response_rules import MAX_KEPT
 from .head import BlockReader, Framing, LineReader, malformed
-from .wire import Paused, Wire
+from .timed_socket import Paused
+from .wire import Wire
 
 T = TypeVar("T", bytes, memoryview)
 

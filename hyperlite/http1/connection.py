@@ -30,7 +30,7 @@ from .exchange import Exchange
 from .kept_socket import KeptSocket
 from .request_writer import Outgoing
 from .response import QueuedResponse
-from .wire import Paused
+from .timed_socket import Paused
 
 T = TypeVar("T")
 

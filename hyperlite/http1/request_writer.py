@@ -20,7 +20,8 @@ from ..messages.request import EXPECT_WAIT, SAFE_TO_REPEAT, Request
 from ..net.forking import OwnLock
 from ..net.timeouts import soonest
 from .response import QueuedResponse
-from .wire import PIECE, Paused, Wire
+from .timed_socket import Paused
+from .wire import PIECE, Wire
 
 # What says where the body ends.
 _FRAMING = frozenset({b"content-length", b"transfer-encoding"})

@@ -14,10 +14,10 @@ from ..messages.fields import Field, to_message
 from ..messages.response import HTTP20Response, Lazy
 from ..messages.response_rules import MAX_INFORMATIONAL, MAX_KEPT
 from ..net.forking import OwnLock
-from ..net.timeouts import soonest
 from .body import HTTP1Body
 from .head import Framing, HeadReader, LineReader, malformed
-from .wire import Paused, Wire
+from .timed_socket import Paused
+from .wire import Wire
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer as Buffer
@@ -195,7 +195,7 @@ class QueuedResponse(HTTP20Response):
                 self._wire.read_until = None
 
     def _end_by(self, deadline: float) -> None:
-        self._wire.deadline = soonest(self._wire.deadline, deadline)
+        self._wire.end_by(deadline)
 
     @property
     def trailers(self) -> http_client.HTTPMessage:

@@ -10,7 +10,9 @@ import pytest
 import hyperlite
 from hyperlite.http1.body import LARGE_PIECE, HTTP1Body
 from hyperlite.http1.head import Framing, LineReader
+from hyperlite.http1.timed_socket import TimedSocket
 from hyperlite.http1.wire import Wire
+from hyperlite.messages.request import UNSET
 
 
 class Failing(socket.socket):
@@ -144,7 +146,7 @@ def test_a_step_has_the_sockets_timeout_and_not_the_one_that_a_call_of_another_t
     ours, peer = socket.socketpair()
     with ours, peer:
         ours.settimeout(60)
-        wire = Wire(ours, duplex=True)
+        timed = TimedSocket(ours, timeout=UNSET, deadline=None, stream_id=1, duplex=True)
         ours.settimeout(0)
 
         class Lock:
@@ -155,5 +157,5 @@ def test_a_step_has_the_sockets_timeout_and_not_the_one_that_a_call_of_another_t
 
             def __exit__(self, *_: object) -> None: ...
 
-        wire._lock = Lock()  # type: ignore[assignment]
-        assert wire._step_end() > time.monotonic() + 30
+        timed._lock = Lock()  # type: ignore[assignment]
+        assert timed._step_end() > time.monotonic() + 30
