@@ -10,8 +10,8 @@ A connection object outlives its sockets.  It has one current transport, a `HTTP
 `HTTP1Connection` on HTTP/1.1, and as many draining ones as still have streams to finish.  An id is 1, 3, 5, …
 for the life of the object, whatever number the wire knows the stream by.
 
-Lock order: `_dialling`, `_lock`, then the transport's own.  Who connects holds `_dialling`, so that no
-two threads do it at once; whoever only asks for a response never needs that lock.
+Lock order: `_dialling`, `_lock`, then the transport's own.  A thread that connects holds `_dialling`, so that
+no two threads do it at once.  A thread that only asks for a response never needs that lock.
 """
 
 import contextlib
@@ -147,7 +147,7 @@ class HTTP20Connection(PuttingConnection):
         self._next_id = 1
         self._lock = threading.Lock()
         # -- guarded by _lock --
-        self._pending: dict[int, Exchange] = {}  # requests whose response nobody has taken, in order
+        self._pending: dict[int, Exchange] = {}  # requests with an untaken response, in order
         self._sending: weakref.WeakValueDictionary[int, Exchange] = weakref.WeakValueDictionary()
         watch(self)
 

@@ -1,7 +1,7 @@
 """The requests of a connection object: from the caller's arguments to the transport.
 
-Rule: an id is given out when the request is in a transport's hands; whoever gets an exception has
-nothing under way.
+Rule: an id is given out when the request is in a transport's hands; a call that raises has
+left nothing under way.
 """
 
 import http.client as http_client

@@ -44,8 +44,7 @@ class ConnectionPool:
         max_connections_per_origin: see above.
         max_http1_connections_per_origin: the same of an origin without HTTP/2; None: the same number.
         max_idle: connections to be kept open in all; those unused for longest are closed first.
-        idle_timeout: seconds after which a connection that nobody used is closed, not used again; None:
-            never.
+        idle_timeout: seconds after which an unused connection is closed, not used again; None: never.
         retries: how often an idempotent request is tried again after a failure, or a `Retries`.
         verify: whether certificates are verified; or the path of a file, or directory, of
             authorities to trust instead of the default ones.
@@ -191,8 +190,8 @@ class ConnectionPool:
 
         What is raised for one request, by its item, its body or its connection, is its outcome's `error`.
 
-        Nothing is fetched that nobody takes: while the caller does something else no further
-        requests are sent.  What is under way when the generator is closed is cancelled.
+        Nothing is fetched in vain: while the caller does something else no further requests are sent.
+        Closing the generator cancels the requests that are under way.
         """
         from .many.loop import fetch_many  # noqa: PLC0415  what fetches one by one needs none of it
 

@@ -373,7 +373,7 @@ class DiallingConnection(stock.HTTPSConnection):
     def _while_dialling(self, by: float | None, work: Callable[[], T]) -> T:
         """Do something while holding `_dialling`; see `_take_dialling`.
 
-        An interrupt may come when it was acquired and nobody knows yet: other threads would wait for ever.
+        An interrupt may come after it was acquired and before that is noted: others would wait for ever.
         """
         try:
             self._take_dialling(by)
@@ -386,7 +386,7 @@ class DiallingConnection(stock.HTTPSConnection):
         return result
 
     def _take_dialling(self, by: float | None) -> None:
-        """Acquire `_dialling`; who dials before us may take no more than our own timeout, or until `by`."""
+        """Acquire `_dialling`, within our own timeout, and until `by`: another thread may be dialling."""
         if self._dialling.acquire(blocking=False):
             return
         timeout = soonest(resolve_timeout(self.timeout), remaining(by))

@@ -106,7 +106,7 @@ class HTTP20Adapter(HTTPAdapter):
             request: a PreparedRequest.
             verify, proxies, cert: as for `send()`.
         """
-        verify = verify or False  # None and 0 mean that too, and their pools may verify for nobody else
+        verify = verify or False  # None and 0 mean it too; their pools must not serve requests that verify
         if proxies or type(self).build_connection_pool_key_attributes is not _KEY_ATTRIBUTES:
             return super().get_connection_with_tls_context(request, verify, proxies=proxies, cert=cert)
         arguments = self._poolmanager.connection_pool_kw  # which some programs change as they go
@@ -189,7 +189,7 @@ class HTTP20Adapter(HTTPAdapter):
     def pool(self) -> ConnectionPool:
         """The hyperlite pool beneath: `adapter.pool.stats()` tells what it does.
 
-        Who has asked for it closes the session, or the adapter; else its connections are closed when
+        A program that asks for it closes the session, or the adapter; else its connections are closed when
         these are garbage.
         """
         return self._beneath.hand_out()

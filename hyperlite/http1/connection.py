@@ -77,7 +77,7 @@ class HTTP1Connection:
         self._queue: deque[Exchange] = deque()
         self._current: Exchange | None = None
         self._closed = False
-        self._kept: weakref.WeakSet[HTTP1Body] = weakref.WeakSet()  # which nobody has read yet
+        self._kept: weakref.WeakSet[HTTP1Body] = weakref.WeakSet()  # unread bodies
         watch(self)  # the last: what `after_fork()` needs is there
 
     @property
@@ -196,7 +196,7 @@ class HTTP1Connection:
             error = error or StreamReset("the request was cancelled", stream_id=exchange.stream_id)
             self._fail_locked(exchange, error)
         if exchange.outgoing is not None:
-            exchange.outgoing.response.close()  # which nobody has taken
+            exchange.outgoing.response.close()  # no caller has taken it
 
     def surrender(self) -> socket.socket:
         """Give up the socket, on which the server goes on in another protocol, and the exchange on it."""
@@ -269,7 +269,7 @@ class HTTP1Connection:
         return lambda holding: self._next_job_locked(dial_by) if holding else None
 
     def _take_turn(self, timeout: float | None) -> None:
-        """Send the next request, if nothing is on the wire and nobody is at work."""
+        """Send the next request, if nothing is on the wire and no thread is at work."""
         working, dial_by = False, deadline_after(timeout)
 
         def attempt() -> bool | None:
@@ -455,7 +455,7 @@ class HTTP1Connection:
             if current is not None and current.response is response:
                 assert current.outgoing is not None
                 finished = current.outgoing.done
-                current.outgoing.stop()  # who is answered in full needs no more of the request
+                current.outgoing.stop()  # a complete answer needs no more of the request
                 self._current = None
                 self._written.notify_all()
                 if not (usable and finished):

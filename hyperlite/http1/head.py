@@ -2,10 +2,10 @@
 
 http.client reads them kindly: what has no colon ends the header block, a bare CR begins a new line, a
 connection that breaks off ends it too.  Here such a response is malformed (RFC 9112 sections 2.2 and 5),
-for whoever else reads it, a proxy or a cache, might read it otherwise.
+because another reader, a proxy or a cache, might read it otherwise.
 
-The limits are http.client's own, looked up at each use: who has raised `http.client._MAXHEADERS` has
-raised it here.
+The limits are http.client's own, looked up at each use: a program that raises
+`http.client._MAXHEADERS` raises it here too.
 """
 
 import http.client as http_client

@@ -42,7 +42,7 @@ class QueuedResponse(HTTP20Response):
         max_headers: fields that its head, and what is behind its chunks, may have; None: http.client's limit.
     """
 
-    # Who waits for the connection to be free: told of it, and whether it can be used again.
+    # Called when the response lets go of the connection, and told whether that can be used again.
     when_closed: "Callable[[QueuedResponse, bool], None] | None" = None
 
     exchange: object = None  # kept for as long as the response is
@@ -216,8 +216,8 @@ class QueuedResponse(HTTP20Response):
     def make_way(self, limit: int, until: float | None) -> "tuple[HTTP1Body | None, bool] | None":
         """Read what is left of the body into memory, at most `limit` bytes of it.
 
-        An error on the way is kept for the one who reads.  A longer body goes on reading from its
-        connection, which is then its own.
+        An error on the way is kept for the reader.  A longer body keeps the connection, and goes on reading
+        from it.
 
         Returns:
             None if there was no time for it until `until`, a monotonic time.  Else the body, None if it
@@ -233,7 +233,7 @@ class QueuedResponse(HTTP20Response):
                 with self.limited(until):
                     body.hold(limit)
             self.when_closed = None
-            # Here, under the guard: who reads it to its end closes it, and then nothing tells any more.
+            # Here, under the guard: a reader that comes to its end closes it, and no callback follows.
             file: Any = self.fp
             return file, body.release()
         except Paused:

@@ -211,7 +211,7 @@ class HTTP2Connection:
 
         Args:
             streams: the requests.
-            gather: more of them may follow at once: the kernel may wait for those, until somebody waits.
+            gather: more of them may follow at once: the kernel may wait for those, until a thread waits.
         """
         io, table = self._io, self.table
         try:
@@ -298,7 +298,7 @@ class HTTP2Connection:
         return HTTP2Body(self, stream)
 
     def promises(self, stream: Stream, response: Any) -> list[Promise]:
-        """Return what the peer has promised to answer unasked, for the caller who has this response."""
+        """Return the responses that the peer pushes, for the caller that has this response."""
         return [HTTP20Push(promised, response) for promised in stream.pushes or ()]
 
     def read(self, stream: Stream, limit: int) -> bytes:

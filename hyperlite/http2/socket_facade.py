@@ -61,7 +61,7 @@ _REFUSED = {
 
 
 class SharedSocket:
-    """The socket of an HTTP/2 connection, for those who ask it about its peer.
+    """The socket of an HTTP/2 connection, for programs that ask it about its peer.
 
     It cannot be read or written (io.UnsupportedOperation, an OSError): the bytes belong to the streams.
     `close()` lets the responses that are under way be read to their end, as closing a socket does while a

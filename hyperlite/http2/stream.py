@@ -24,7 +24,7 @@ T = TypeVar("T")
 
 
 class StreamTransport(AnswerTransport["Stream"], Protocol):
-    """The connection of a stream: what those who read the stream, or hold its socket, ask of it."""
+    """The connection of a stream, as its readers and its socket's holders see it."""
 
     @property
     def table(self) -> object:
@@ -119,7 +119,7 @@ class Stream:
         # -- owned by the connection --
         self.tries = FIRST  # what is known of those before
         self.answered_before = 0  # what its transport had had answered when it was submitted
-        self.given_up = False  # nobody wants it any more: it is not to be sent again
+        self.given_up = False  # it is unwanted, and not sent again
         self.heir: Exchange | None = None  # the same request, where it goes on over HTTP/1.1
         # -- guarded by the transport's lock --
         self.waiters: tuple[Waiter, ...] = ()  # mostly there is none, or one
@@ -132,21 +132,21 @@ class Stream:
         self.written_at = 0  # how many bytes went into the transport before the header block
         self.outgoing: memoryview | None = None  # what of the body is still to be sent
         self.outgoing_last = False  # END_STREAM follows it
-        self.sent = False  # END_STREAM is sent, or nobody wants the rest
+        self.sent = False  # END_STREAM is sent, or the peer needs no more
         self.status = 0  # 0: no final header block yet
         # -- of what few responses have there is no list before it is needed --
         self.response_fields: Sequence[Field] = ()
         self.informational: tuple[tuple[int, list[Field]], ...] = ()
         self.trailers: Sequence[Field] = ()
         self.length: int | None = None  # of the body; None: not announced
-        self.pushes: list[Stream] | None = None  # what the server answers unasked, and nobody has taken
+        self.pushes: list[Stream] | None = None  # pushed streams that no caller has taken
         self.inbox = Buffer()
         self.taken = 0  # bytes of the body that were read
         self.advanced = 0  # credit given for unread bytes: see `unread`
         self.complete = False  # the whole response has arrived
         self.error: HTTP2Error | None = None
         self.repeat = False  # it may be sent again although the server may have processed it
-        self.wanted = False  # somebody waits for its response
+        self.wanted = False  # a thread waits for its response
         self.told = 0.0  # seconds of silence that were a timeout of its own already
 
     @property

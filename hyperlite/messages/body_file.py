@@ -128,7 +128,7 @@ class BodyFile(io.BufferedIOBase):
         """
 
     def _nothing(self) -> bytes:
-        """Return nothing, to a caller who asked for that."""
+        """Return nothing, as the caller asked."""
         return b""
 
 

@@ -1,7 +1,7 @@
 """Header fields: from http.client's arguments to an HTTP/2 field list, and back to an HTTPMessage.
 
 Rule: nothing that comes from a caller reaches the wire but through this module.  HTTP/2 has no
-lines, so CR, LF or NUL in a field harm nobody on this hop; but the next hop may well be HTTP/1.1,
+lines, so CR, LF or NUL in a field do no harm on this hop; but the next hop may well be HTTP/1.1,
 and what is smuggled there is a request of its own (RFC 9113 section 10.3).  What http.client
 refuses is refused here with the same class of exception; where RFC 9113 is stricter, so are we.
 """

@@ -25,7 +25,7 @@ from .fields import (
 
 # As http.client: bodies are expected with these methods, so their absence is stated too.
 _METHODS_EXPECTING_BODY = frozenset({"PATCH", "POST", "PUT"})
-# What may be sent again when nobody knows whether it was processed (RFC 9110 section 9.2.1: safe methods).
+# What may be sent again when it may have been processed (RFC 9110 section 9.2.1: safe methods).
 SAFE_TO_REPEAT = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 
 # Seconds in which a server that means to answer 100 Continue does so; then the body is sent all the same
@@ -42,7 +42,7 @@ MAX_LENGTH_DIGITS = 19
 
 _CONTINUE = b"100-continue"
 _ACCEPT_ENCODING = (b"accept-encoding", b"identity")
-_NONE: list[Field] = []  # one for all, in which nobody puts anything
+_NONE: list[Field] = []  # one for all; it stays empty
 _USUAL = [_ACCEPT_ENCODING]
 
 
@@ -394,5 +394,5 @@ def _pieces(parts: Iterator[Any]) -> Iterator[memoryview]:
             raise TypeError(f"a piece of the body should be bytes-like, not {type(part)!r}") from None
 
 
-# http.client's own default is a mutable {}; nobody may change this one.
+# http.client's own default is a mutable {}; this one must not change.
 NO_HEADERS: Headers = http_client.HTTPMessage()

@@ -254,7 +254,7 @@ class HTTP20Response(stock.HTTPResponse):
         """What the server promised to answer unasked, so far (RFC 9113 section 8.4), in its order.
 
         A promise comes before the part of the body that refers to it. Empty without `enable_push`, and on
-        HTTP/1.1. What nobody has taken is refused when this response is closed before its end, or dropped.
+        HTTP/1.1. Untaken ones are refused when this response is closed before its end, or dropped.
         """
         stream = self._stream
         return stream.transport.promises(stream, self) if stream is not None and stream.transport else []
@@ -279,7 +279,7 @@ class HTTP20Response(stock.HTTPResponse):
             and stream.transport is not None
         ):
             stream.transport.abandon(stream)
-        if stream.pushes:  # which nobody can get at any more
+        if stream.pushes:  # no caller can reach them any more
             for pushed in stream.pushes:
                 if pushed.transport is not None:
                     pushed.transport.abandon(pushed)

@@ -1,4 +1,4 @@
-"""The connections to one origin: which one takes the next request, and who dials another.
+"""The connections to one origin: which one takes the next request, and which thread dials another.
 
 ::
 
@@ -8,7 +8,7 @@
         └─────> wait for one of these
 
 A connection of the pool is one socket for its life: it does not reconnect (`auto_open` is 0) and does
-not replay.  Whoever leases it asks the pool for another instead.
+not replay.  The leaseholder asks the pool for another instead.
 
 Rule: `_lock` guards everything here, and nothing is waited for while it is held.
 """
@@ -32,7 +32,7 @@ from .lease import Lease
 # Seconds for which an HTTP/2 connection that was just given back needs no look, which would cost a twentieth
 # of a small request: what its server says then could as well be on its way still. GOAWAY is heeded anyhow.
 RECENT = 0.001
-# Seconds after which one who waits looks by himself: finalizers wake nobody.
+# Seconds after which a waiting thread looks for itself: finalizers wake no thread.
 LOOK = 0.5
 
 
@@ -143,7 +143,7 @@ class Origin:
                 return leases
 
     def expand(self, timeout: float | None) -> None:
-        """Dial a further connection, for whoever leases next; nothing if there are enough.
+        """Dial a further connection, for the next lease; nothing if there are enough.
 
         Raises:
             As `lease`.
@@ -204,7 +204,7 @@ class Origin:
             self.release((self.abandoned.popleft(),), reusable=False)
 
     def discard(self, connection: PooledConnection) -> None:
-        """Give a connection up: nobody gets it again; what others have under way on it goes on."""
+        """Give a connection up: no request gets it again; those under way on it go on."""
         with self._lock:
             if connection in self._connections:
                 self._connections.remove(connection)
@@ -320,7 +320,7 @@ class Origin:
             return False
         if not self._dials.under_way or eager:
             return True
-        return self.protocol == HTTP11  # otherwise the one under way will do for all who wait
+        return self.protocol == HTTP11  # otherwise one dial serves all waiting threads
 
     @property
     def protocol(self) -> str | None:

@@ -45,7 +45,7 @@ from .seams import Pool
 UNDER_WAY: contextvars.ContextVar[Any] = contextvars.ContextVar("UNDER_WAY", default=None)
 # Of all that can be wrong with a response urllib3 has an error of its own for one thing.
 _LENGTHS = "two values of content-length"
-# What urllib3 says where nobody else has said anything.
+# urllib3's default.
 _USER_AGENT = f"python-urllib3/{importlib.metadata.version('urllib3')}"
 
 
@@ -118,7 +118,7 @@ class Borrowed:
         """Send a request and return its response when the header is there; None if it failed.
 
         Args:
-            method, target, body, fields: of the request; a list of fields that nobody changes.
+            method, target, body, fields: of the request; a list of fields that stays as it is.
             connect_timeout, read_timeout: seconds, or None.
         """
         self._asked = Asked(method, target, body, fields, upgrades=asks_for_upgrade(fields))
@@ -253,7 +253,7 @@ class Borrowed:
             return HTTP20Raw.cut_off(error, **self._asked.options)
 
     def close(self) -> None:
-        """Give the connection up: on HTTP/1.1 nobody uses it again; on HTTP/2 the others go on."""
+        """Give the connection up: on HTTP/1.1 it is not used again; on HTTP/2 other requests go on."""
         if self._raw is not None and self._raw.sock is not None:
             self._raw.sock.close()
         self._end(reusable=False)

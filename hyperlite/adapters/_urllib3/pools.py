@@ -3,10 +3,10 @@
 A manager of urllib3 makes a pool for each origin and each way to it; these are thin: all of an
 adapter stand on one `ConnectionPool`.  What that cannot do (a proxy that itself wants TLS, a
 fingerprint in the place of a certificate's name, socket options) urllib3 does as ever, on HTTP/1.1:
-nothing that somebody has asked for is silently left out.
+no option of a caller is silently left out.
 
-Rule: `urlopen()` knows one short way, for what requests asks of it nearly always, and while nobody has
-patched urllib3's.  Everything else, and every failure, is for urllib3's own `urlopen()`.
+Rule: `urlopen()` has one short way, for what requests nearly always asks of it, while no program has patched
+urllib3's.  urllib3's own `urlopen()` serves everything else, and every failure.
 """
 
 import functools
@@ -43,7 +43,7 @@ from .tls import LOOK, Contexts, Trust
 _BEYOND = ("assert_fingerprint", "assert_hostname", "server_hostname", "socket_options")
 # What urllib3 would not quote: then a target is sent as it is.
 _is_quoted = re.compile(r"/(?:[A-Za-z0-9\-._~!$&'()*+,;=:@/?]|%[0-9A-F]{2})*").fullmatch
-# The options of urlopen() that the short way heeds, or that are for those who go the long one.
+# The options of urlopen() that the short way heeds, or that matter on the long way alone.
 _UNDERSTOOD = frozenset(
     {"timeout", "preload_content", "decode_content", "chunked", "release_conn", "body_pos", "pool_timeout"}
 )
@@ -113,9 +113,9 @@ class Beneath:
     def pool(self) -> ConnectionPool:
         """The pool; after `close()` another.
 
-        Where nobody closes it, its connections are closed when this is garbage, or the program ends, as
-        urllib3's are.  By then no request is under way: who makes one holds a pool of urllib3, and with
-        it this.
+        If no caller closes it, its connections are closed when this is garbage, or the program ends, as
+        urllib3's are.  No request is under way then: a thread that makes one holds a pool of urllib3, which
+        holds this.
         """
         pool = self._pool
         if pool is None or pool.closed:
@@ -137,7 +137,7 @@ class Beneath:
             raise ValueError('protocols=("h2",): this is left to urllib3, which speaks HTTP/1.1')
 
     def hand_out(self) -> ConnectionPool:
-        """Return the pool to somebody who may use it when this is garbage: closing it is theirs then."""
+        """Return the pool to a caller that may use it when this is garbage, and closes it then."""
         pool = self.pool
         self._finalizer.detach()
         return pool
@@ -224,7 +224,7 @@ class Multiplexed(urllib3.HTTPConnectionPool):
         return super().urlopen(method, url, body, headers, retries, redirect, assert_same_host, **options)
 
     def _is_plain(self, options: dict[str, Any]) -> bool:
-        """Tell whether nothing is asked for but what the short way does, and nobody looks on."""
+        """Tell whether the short way does all that is asked for, and no patch or observer is in place."""
         timeout = options.get("timeout")
         return (
             options.get("preload_content") is False
@@ -243,7 +243,7 @@ class Multiplexed(urllib3.HTTPConnectionPool):
 
     @property
     def _connects(self) -> bool:
-        """Whether connections are ours: not if somebody has put theirs in the place of urllib3's."""
+        """Whether connections are ours: not if the program has replaced urllib3's class by its own."""
         return self.socks is not None or self.ConnectionCls.__module__ == urllib3.connection.__name__
 
     def _log(self, method: str, url: str, response: Any) -> None:
@@ -361,7 +361,7 @@ class HTTPSConnectionPool(Multiplexed, urllib3.HTTPSConnectionPool):
         return made[2]
 
     def _is_shared(self, context: Any) -> bool:
-        """Tell whether a context is somebody else's, who may change it while connections stand."""
+        """Tell whether a context is the program's, which may change it while connections stand."""
         return context is self.conn_kw.get("ssl_context")
 
 

@@ -215,7 +215,7 @@ class HTTP20Raw(HTTPResponse):
             yield piece
 
     def __del__(self) -> None:
-        """Leave the connection to the next one who uses the pool: a finalizer may not wait."""
+        """Leave the connection to the next thread that uses the pool: a finalizer may not wait."""
         connection = getattr(self, "_connection", None)
         if connection is not None:
             connection.abandon()

@@ -19,7 +19,7 @@ from ...net.client_hello import client_hello
 from ...net.contexts import is_stock
 from ...net.trust import MAX_CONTEXTS, share
 
-# Seconds between two looks at whether a file has changed, for whoever asks often.
+# Seconds between two looks at whether a file has changed, however often it is asked for.
 LOOK = 1.0
 
 Stamp = tuple[int, ...]  # of a file: another one is another content
