@@ -12,9 +12,8 @@ import hyperlite.messages.replay
 from hyperlite import client
 from hyperlite.errors import ErrorCode, StreamReset
 from hyperlite.testing.certificates import certificates
+from tests.http2.conftest import path_of
 from tests.peer import TIMEOUT, Peer
-
-from .conftest import path_of
 
 
 @pytest.fixture(autouse=True)
