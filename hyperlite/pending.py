@@ -299,9 +299,9 @@ class RequestingConnection(DiallingConnection):
         request = exchange.request
         body, pieces = split_body(data, self.blocksize)
         for piece in pieces if pieces is not None else (body or b"",):
-            for part in request.contents(piece):
+            for part in request.announced.contents(piece):
                 transport.write(exchange, part)
-        if request.is_whole and not request.needs_end:
+        if request.announced.is_whole and not request.needs_end:
             self._finish(exchange, transport)
 
     def end(self, stream_id: int | None = None, trailers: Headers | None = None) -> None:

@@ -189,7 +189,7 @@ class StrictSocket(SharedSocket):
         """End a request whose head is there."""
         if self._state is _State.BODY:
             assert self._request is not None
-            self._request.check_whole()
+            self._request.announced.check_whole()
             self._end()
 
     def await_head(self, stream: Stream) -> Any:
@@ -265,7 +265,7 @@ class StrictSocket(SharedSocket):
     def flush_request(self) -> None:
         """Send what is known to be complete, without waiting for the response to be asked for."""
         request = self._request
-        if request is not None and self._stream is None and request.left is None and request.chunks is None:
+        if request is not None and self._stream is None and not request.announced.ends:
             self._end()
 
     # -- the head ---------------------------------------------------------------------------------
@@ -290,7 +290,7 @@ class StrictSocket(SharedSocket):
             method, target, headers, scheme=self._scheme, authority=self._authority
         )
         self._state = _State.BODY
-        if self._request.is_whole:
+        if self._request.announced.is_whole:
             self._end()
         if b"expect" in names and self._stream is None:
             self._open()
@@ -299,16 +299,16 @@ class StrictSocket(SharedSocket):
     # -- the body ---------------------------------------------------------------------------------
 
     def _take_body(self, view: memoryview) -> None:
-        request = self._request
-        assert request is not None
-        request.check_fits(len(view))
-        if self._stream is None and request.left == len(view):  # the whole body in one piece, behind its head
+        assert self._request is not None
+        announced = self._request.announced
+        announced.check_fits(len(view))
+        if self._stream is None and announced.left == len(view):  # all of it in one piece, behind its head
             self._end(bytes(view))
             return
-        for piece in request.contents(view):
+        for piece in announced.contents(view):
             # False says that the response is complete: the peer needs no more, and the caller need not know.
-            self.mux.write(self._stream or self._open(), piece, last=len(piece) == request.left)
-        if request.is_whole:
+            self.mux.write(self._stream or self._open(), piece, last=len(piece) == announced.left)
+        if announced.is_whole:
             self._end()
 
     # -- sending ----------------------------------------------------------------------------------

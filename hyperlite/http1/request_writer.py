@@ -194,7 +194,7 @@ class Outgoing:
 
     def _put(self, piece: Any) -> None:
         size = len(piece)
-        self._request.count(size)
+        self._request.announced.count(size)
         if not self._chunked:
             self._connection.send(piece)
         elif size:  # an empty chunk would be the last
@@ -203,7 +203,7 @@ class Outgoing:
             self._connection.send(b"\r\n")
 
     def _put_end(self) -> None:
-        self._request.check_whole()
+        self._request.announced.check_whole()
         if self._chunked:
             lines = [b"%b: %b\r\n" % field for field in self._request.trailers]
             self._connection.send(b"".join([b"0\r\n", *lines, b"\r\n"]))

@@ -51,14 +51,14 @@ class Uploads:
     def end(self, stream: Stream) -> None:
         """Send the end of a request that is open, and its trailers; see `HTTP2Connection.end`."""
         if not (stream.sent or _is_refused(stream)):
-            stream.request.check_whole()
+            stream.request.announced.check_whole()
         self.write(stream, b"", last=True)
 
     def write(self, stream: Stream, data: bytes | memoryview, *, last: bool = False) -> bool:
         """Send a piece of a request's body; see `HTTP2Connection.write`."""
         if _is_refused(stream):
             return False
-        stream.request.count(len(data))
+        stream.request.announced.count(len(data))
         if not (len(data) or last):
             return True
         io, table = self._io, self._table

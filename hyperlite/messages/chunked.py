@@ -94,11 +94,13 @@ class Dechunker:
         Raises:
             As `feed`.
         """
-        before = bytearray(self._pending), self._missing, self.done, self.trailers.copy(), copy(self._lines)
+        before = bytearray(self._pending), self._missing, self.done, copy(self._lines)
+        trailers = len(self.trailers)
         try:
             return list(self.feed(data))
         except ValueError:
-            self._pending, self._missing, self.done, self.trailers, self._lines = before
+            self._pending, self._missing, self.done, self._lines = before
+            del self.trailers[trailers:]
             raise
 
     def _take_line(self) -> bool:

@@ -11,6 +11,7 @@ import http.client as http_client
 import threading
 from typing import Any
 
+from .announced import NOTHING, Announced
 from .chunked import Dechunker
 from .fields import Field, HeaderValue, asks_for_upgrade, name_bytes, request_fields, value_bytes
 from .request import UNSET, Request, framed, split_body
@@ -131,7 +132,6 @@ class PutRequest(Request):
         deadline: float | None,
     ) -> None:
         self.method, self.url = method, url or "/"
-        self.encode_chunked = encode_chunked
         self.headers = [(name, value) for name, (_, value) in put]
         self.checked = [field for _, field in put]
         self.trailers = []
@@ -140,7 +140,6 @@ class PutRequest(Request):
         self.expects = False
         self.upgrades = asks_for_upgrade(self.checked)
         by_hand = chunked and not (encode_chunked and body is not None)
-        self.chunks = Dechunker() if by_hand else None
         self.body, self.pieces = split_body(body, blocksize)
         self.open = by_hand or (length is not None and self.pieces is not None)
         if by_hand:
@@ -151,9 +150,9 @@ class PutRequest(Request):
                 self._announce(length)
         elif self.body is not None and not chunked:
             given = [*given, (b"content-length", b"%d" % len(self.body))]
-        self.left = length if self.open else None
+        self.announced = Announced(length, chunked=by_hand) if self.open else NOTHING
         if self.open:
-            self.body, self.pieces = None, iter(())
+            self.body, self.pieces, self.trailers = None, iter(()), self.announced.trailers
         self._look_ahead(given, dict(given))
         self.fields = request_fields(method, url, scheme, authority, given)
 
@@ -163,7 +162,7 @@ class PutRequest(Request):
             chunks = Dechunker()
             parts = chunks.take(self.body)
             if chunks.done and not chunks.trailers:  # which the head would have to announce on HTTP/1.1
-                self.body, self.chunks, self.open = b"".join(parts), None, False
+                self.body, self.open = b"".join(parts), False
 
 
 class Drafts(threading.local):

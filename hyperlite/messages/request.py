@@ -6,10 +6,11 @@ takes for a body, and when the length of that is known.
 
 import http.client as http_client
 import io
-from collections.abc import Container, Iterable, Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from typing import Any
 
-from .chunked import Dechunker, unwrap
+from .announced import NOTHING, Announced
+from .chunked import unwrap
 from .fields import (
     PATH,
     Field,
@@ -52,14 +53,12 @@ class Request:
     Attributes:
         method, url: as the caller gave them; nothing is "/", as in http.client.
         headers: the caller's (name, value) pairs, as they were when the request was made.
-        chunks: takes the body out of the chunks in which the caller sends it; None: it is in none.
+        announced: what was said of a body that is not in memory: it is counted there.
         checked: the same pairs in the same order, in the form in which they may be sent.
         bare: nothing follows the header block.
         fields: the HTTP/2 field list.
         body: the whole body, where it is in memory; such a request can be sent again.
         pieces: the body piece by piece, where it is a file or an iterable; it can be sent once.
-        left: bytes of a body that is not in memory, announced and not sent yet; None: it was not announced.
-        encode_chunked: as in http.client's `request()`; HTTP/2 has no such thing.
         open: the body is to come by `send()`, and its end by `end()`.
         expects: the body is to wait for 100 Continue (RFC 9110 section 10.1.1), and has not been asked for.
         trailers: the fields that are sent behind the body.
@@ -72,16 +71,14 @@ class Request:
     needs_end = True
 
     __slots__ = (
+        "announced",
         "bare",
         "body",
         "checked",
-        "chunks",
         "deadline",
-        "encode_chunked",
         "expects",
         "fields",
         "headers",
-        "left",
         "method",
         "open",
         "pieces",
@@ -109,7 +106,6 @@ class Request:
     ) -> None:
         self.method = method
         self.url = url or "/"
-        self.encode_chunked = encode_chunked
         self.trailers = _NONE
         self.open = self.expects = self.upgrades = False
         self.timeout = timeout
@@ -123,8 +119,7 @@ class Request:
             given = [*given, (b"priority", priority_value(priority))]
         self.body: bytes | None = None
         self.pieces: Iterator[bytes | memoryview] | None = None
-        self.left: int | None = None
-        self.chunks: Dechunker | None = None
+        self.announced = NOTHING
         self.bare = body is None and end_stream and trailers is None
         if self.bare and method == "GET" and not given:
             given = _USUAL
@@ -138,14 +133,14 @@ class Request:
             if not self.bare:
                 self.open = not end_stream
                 self.trailers = [] if trailers is None else trailer_fields(trailers)
-                self._add_body(body, given, names, blocksize, chunked=chunked)
+                self._add_body(body, given, names, blocksize, by_hand=chunked and not encode_chunked)
             if length is not None:
                 self._announce(length)
             given = self._added(names) + given
         self.fields = request_fields(method, url, scheme, authority, given)
 
     def _add_body(
-        self, body: Any, given: list[Field], names: Container[bytes], blocksize: int, *, chunked: bool
+        self, body: Any, given: list[Field], names: Container[bytes], blocksize: int, *, by_hand: bool
     ) -> None:
         """Take what follows the header block."""
         if self.open:
@@ -154,8 +149,7 @@ class Request:
             self.pieces = iter(())
         elif body is not None:
             self.body, self.pieces = split_body(body, blocksize)
-            # http.client: without encode_chunked the caller has framed the chunks himself.
-            if chunked and not self.encode_chunked:
+            if by_hand:  # in chunks, as http.client has it: without encode_chunked the caller has framed them
                 self._unwrap()
         self._look_ahead(given, names)
 
@@ -167,51 +161,13 @@ class Request:
         self.bare = not (follows or self.trailers)
 
     def _announce(self, length: int) -> None:
-        """Hold the body to the length that the caller has stated himself, where it is not in chunks.
-
-        Servers take what is too much for another request on HTTP/1.1, and some close the connection on
-        HTTP/2, with all that is under way there.
-        """
+        """Hold the body to the length that the caller has stated, where it is not in chunks."""
         if self.pieces is not None:
-            self.left = length
+            self.announced = Announced(length)
         elif len(self.body or b"") != length:
             raise http_client.CannotSendRequest(
                 f"the body has {len(self.body or b'')} bytes, and its content-length says {length}"
             )
-
-    def check_fits(self, size: int) -> None:
-        """Raise CannotSendRequest if so many bytes are more of the body than was announced."""
-        if self.left is not None and size > self.left:
-            raise http_client.CannotSendRequest("more of a body than its content-length announced")
-
-    def count(self, size: int) -> None:
-        """Take note of a piece of the body that is about to be sent; raises as `check_fits`."""
-        if self.left is not None:
-            self.check_fits(size)
-            self.left -= size
-
-    def contents(self, piece: bytes | memoryview) -> Iterable[bytes | memoryview]:
-        """Return what a piece that the caller sends has in it of the body.
-
-        Raises:
-            ValueError: it is no chunk, and nothing of it was taken.
-        """
-        if self.chunks is None:
-            return (piece,)
-        parts = self.chunks.take(piece)
-        self.trailers = self.chunks.trailers
-        return parts
-
-    @property
-    def is_whole(self) -> bool:
-        """Whether the length, or the last chunk, shows that the body has come to its end."""
-        return self.left == 0 if self.chunks is None else self.chunks.done
-
-    def check_whole(self) -> None:
-        """Raise CannotSendRequest if less of the body was sent than was announced."""
-        if self.left or not (self.chunks is None or self.chunks.done):
-            missing = f"{self.left} bytes of its content-length" if self.left else "the last chunk is"
-            raise http_client.CannotSendRequest(f"the request is not complete: {missing} missing")
 
     def _unwrap(self) -> None:
         """Take a body out of its chunks."""
@@ -235,11 +191,11 @@ class Request:
         self.bare = False
         self.body = None
         self.pieces = iter(())
-        headers, self.left, chunked = framed(headers)
-        self.chunks = Dechunker() if chunked else None
+        headers, length, chunked = framed(headers)
+        self.announced = Announced(length, chunked=chunked)
         self.open = True
         self.expects = self.upgrades = False
-        self.trailers = []
+        self.trailers = self.announced.trailers
         self.timeout = UNSET
         self.deadline = None
         self.fields = request_fields(method, url, scheme, authority, headers)
@@ -260,9 +216,8 @@ class Request:
         other = Request.__new__(Request)
         other.method, other.url = self.method, url or "/"
         other.headers, other.checked = self.headers, self.checked
-        other.encode_chunked = self.encode_chunked
         other.bare, other.body, other.pieces, other.trailers = True, None, None, _NONE
-        other.left = other.chunks = None
+        other.announced = NOTHING
         other.open = other.expects = False
         other.upgrades = self.upgrades
         other.timeout, other.deadline = self.timeout, self.deadline

@@ -277,7 +277,7 @@ def test_the_caller_s_own_arguments_are_kept_for_http_1() -> None:
     request = make("POST", body, headers, url="/p", encode_chunked=True)
     headers["C"] = "d"  # the request may still wait in a queue
     assert (request.headers, request.checked) == ([("A", "b")], [(b"a", b"b")])
-    assert (request.method, request.url, request.encode_chunked) == ("POST", "/p", True)
+    assert (request.method, request.url) == ("POST", "/p")
 
 
 class TestChunksByHand:
