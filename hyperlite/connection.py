@@ -42,8 +42,8 @@ from .transports import TransportOptions
 
 # Seconds in which `as_ready` looks once at each of several connections.
 TURN = 0.02
-# Seconds after which `as_ready` looks whether another thread has cancelled what it waits for: that wakes a
-# thread that sleeps, but not the one that polls the socket.
+# Seconds after which `as_ready` looks whether another thread has cancelled its requests: a cancellation wakes
+# a thread that sleeps, but not the one that polls the socket.
 LOOK = 0.25
 
 
@@ -59,29 +59,29 @@ class HTTP20Connection(PuttingConnection):
             `socket.setdefaulttimeout`.
         source_address: (host, port) to connect from.
         context: the ssl.SSLContext; by default one that verifies (`hyperlite.create_context`).
-            It is never changed. ALPN that was set on it is what is offered; else HTTP/2 and HTTP/1.1 are.
-            docs/differences.md says what holds for one of another class.
-        blocksize: bytes that are read at a time of a file that is sent.
-        max_buffered: bytes of responses to hold unread, beyond the streams' flow-control windows
-            of 1 MiB and more each, where progress needs it.
-        deadline: seconds that each exchange may last altogether, from `request()` to the end of the
-            response's body; None: no limit.
+            It is never changed. If ALPN is set on it, that is offered, else HTTP/2 and HTTP/1.1.
+            For a context of another class see docs/differences.md.
+        blocksize: bytes of a file to read, and send, at a time.
+        max_buffered: bytes of unread responses to hold beyond the streams' flow-control windows (1 MiB and
+            more each), where progress needs it.
+        deadline: seconds for a whole exchange, from `request()` to the end of the response's body; None: no
+            limit.
         keepalive_idle: seconds of silence after which the next request brings a PING along; None: never.
         require_close_notify: where an HTTP/1.1 body ends with the connection, a TLS connection that ends
-            without close_notify (RFC 8446 section 6.1) has cut it off: an `IncompleteBody`, for anybody
-            on the way can do that.  False: it is an end, as in http.client; some servers have no other.
+            without close_notify (RFC 8446 section 6.1) has cut it off: an `IncompleteBody`, because any
+            attacker on the way can end it so.  False: it is an end, as in http.client; some servers send
+            no close_notify.
         ping_timeout: seconds of waiting in which the server must then say something; otherwise the
             connection is given up, and what is safe to repeat (GET, HEAD, OPTIONS, TRACE) is sent
             again on another.
         upgrade: with `secure=False`: begin in HTTP/1.1, and ask by the first request without a body to go on
-            in HTTP/2 (RFC 7540 section 3.2); a server that does not want to is spoken to in HTTP/1.1.  It is
-            asked again when the connection is opened again.
+            in HTTP/2 (RFC 7540 section 3.2).  If the server declines, the connection stays in HTTP/1.1.  The
+            next connection asks again.
         protocols: which may be spoken: a tuple or list of "h2", "http/1.1" or both, in any order.  With TLS
-            they are what ALPN offers, and ("h2",) has a server that does not choose HTTP/2 be an error
+            ALPN offers them; with ("h2",), a server that does not choose HTTP/2 is an error
             (`NotHTTP2`).  With `secure=False`, ("h2",) is prior knowledge, ("http/1.1",) is HTTP/1.1, and
             both is as None.  None: both; with TLS, what the variable HYPERLITE_PROTOCOLS says, if it is set.
-        enable_push: let the server answer what was not asked for: `response.pushes`. Off, a promise breaks
-            the protocol.
+        enable_push: let the server push responses: `response.pushes`. Off, a push breaks the protocol.
         max_header_list: bytes of one response's header fields, by the measure of RFC 9113 section
             10.5.1 (each field 32 more than its name and value). On HTTP/2; http.client has limits of
             its own.
@@ -162,8 +162,8 @@ class HTTP20Connection(PuttingConnection):
 
         Raises:
             http.client.ResponseNotReady: there is no such request, or its response was taken.
-            RequestTimeout: nothing came within the timeout. On HTTP/2 it has begun before this call, if the
-                connection was polled in vain for another response, and nothing has moved on it since.
+            RequestTimeout: nothing came within the timeout. On HTTP/2, silence before this call counts too:
+                the time in which a wait for another response brought nothing, if nothing has moved since.
             HTTP2Error: the connection or the stream failed.
             Whatever is raised, the request is over: it is cancelled, and its id is spent.
         """
@@ -187,10 +187,10 @@ class HTTP20Connection(PuttingConnection):
         Args:
             ids: which; by default all requests of this thread whose responses were not yet taken.
             timeout: seconds for all of them together, in the place of the requests' own timeouts; 0: those
-                that are there now.  None: a request of which nothing comes for as long as its timeout has
-                failed.  In any case its deadline holds.  A request that is to be sent again, on a new
-                connection, stays pending where to connect takes longer: each call begins that anew, and
-                `getresponse()` waits for it.
+                that are there now.  None: a request fails if nothing comes within its own timeout.  Its
+                deadline holds in any case.  A request that must be sent again on a new connection stays
+                pending if connecting takes longer: each call begins to connect anew, and `getresponse()`
+                waits for it.
 
         Raises:
             http.client.ResponseNotReady: one of the ids is unknown, or its response was taken.
@@ -236,8 +236,8 @@ class HTTP20Connection(PuttingConnection):
     def prioritize(self, stream_id: int, priority: Priority) -> None:
         """Change how urgent a response is (RFC 9218 section 7), while it is awaited or read.
 
-        By a PRIORITY_UPDATE frame, or before it is sent in the request itself; over HTTP/1.1, and when the
-        response has come, there is nothing to change.
+        It goes in a PRIORITY_UPDATE frame, or in the request itself if that was not sent yet. Over HTTP/1.1,
+        and when the response has come, there is nothing to change.
 
         Args:
             stream_id: what `request()` returned.
@@ -330,8 +330,7 @@ class HTTP20Connection(PuttingConnection):
     ) -> bool:
         """Send again what the server has provably not processed; false if that cannot be done.
 
-        With the one that is waited for go all others that met the same fate: they were sent side by
-        side, and are so again.
+        All others that met the same fate go with it: they were sent side by side, and are so again.
 
         Args:
             transport: on which it has failed.
@@ -391,9 +390,9 @@ class HTTP20Connection(PuttingConnection):
     def close(self) -> None:
         """Close the connection; the next request opens it again.
 
-        Requests whose responses were not taken are cancelled, and those that a thread has begun with
-        `putrequest()` dropped.  A response that was taken can be read to its end; the last one closes the
-        socket.  That of the latest 101 is closed at once.
+        Requests whose responses were not taken are cancelled; requests begun with `putrequest()` are
+        dropped.  A response that was taken can be read to its end, and the last one closes the socket.  The
+        socket of the latest 101 is closed at once.
         """
         with self._dialling, self._lock:
             vars(self).pop("_drafts", None)

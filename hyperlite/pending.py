@@ -52,21 +52,21 @@ class RequestingConnection(DiallingConnection):
     ) -> int:
         """Send a request; returns its stream id, to ask `getresponse` for its response.
 
-        When it returns, the request was sent, or, where the server takes no further stream now,
-        queued.  One whose body is a file or an iterable is not queued but waited for.  With
-        `Expect: 100-continue` among the headers of a request that has a body, or is to get one by `send()`,
-        it waits for the server's 100, for a second; where a refusal comes instead, no body is sent.
+        When it returns, the request is sent; or queued, if the server takes no further stream now.  If the
+        body is a file or an iterable, it waits until that is sent.  With `Expect: 100-continue` in the
+        headers of a request with a body (or with one that `send()` will give), it waits a second for the
+        server's 100; if a refusal comes instead, no body is sent.
 
         Args:
             method, url, body, encode_chunked: as in http.client.
             headers: a mapping as in http.client, or (name, value) pairs, in which a name may be repeated.
-            end_stream: false: the body is what `send()` is given, until `end()`.
+            end_stream: false: `send()` gives the body, until `end()`.
             trailers: header fields to be sent behind the body (RFC 9110 section 6.5).
             priority: how urgent the response is (RFC 9218): 0, most, to 7, or (urgency, incremental).
             timeout: seconds that each step of this exchange may last, None for no limit; by default
-                the connection's. To connect is one step, for which the shorter of the two holds.
+                the connection's. Connecting is one step; the shorter of the two timeouts holds for it.
             deadline: seconds for all of it, from now to the end of the response's body, however slowly
-                that drips; by default the connection's.
+                the body drips; by default the connection's.
 
         Raises:
             ValueError, http.client.InvalidURL: something that may not be sent; nothing was.
@@ -251,7 +251,7 @@ class RequestingConnection(DiallingConnection):
     def _submit_by_upgrade(self, lane: Any, streams: Sequence[Any], by: float | None) -> Sequence[Any]:
         """Have one of these requests ask for HTTP/2, and return the others; all, if none of them can ask.
 
-        It is sent before it is known which protocol its answer has, so it is one that is safe to repeat.
+        The request is sent before the protocol of its answer is known, so it must be safe to repeat.
 
         Raises:
             RequestTimeout: there was no answer by the monotonic time `by`; all are as they were.
@@ -277,11 +277,11 @@ class RequestingConnection(DiallingConnection):
     def send(self, data: Any, stream_id: int | None = None) -> None:
         """Send a piece of the body of a request that is open.
 
-        Open is one that was made with `end_stream=False`, or by `endheaders()` with a body to come.
+        A request is open if it was made with `end_stream=False`, or by `endheaders()` with a body to come.
 
-        Returns when it is written, and waits for the server's window.  Where the server has answered
-        completely, or refused instead of 100 Continue, it wants no more of the body, and the piece is
-        dropped.  A request of `endheaders()` is complete when its framing says so, others by `end()`.
+        The call waits for the server's window and returns when the piece is written.  If the server has
+        answered completely, or refused instead of 100 Continue, it wants no more of the body: the piece is
+        dropped.  Framing completes a request of `endheaders()`; `end()` completes the others.
 
         Args:
             data: bytes-like, str, a file or an iterable of bytes, as a body in http.client.
@@ -305,7 +305,7 @@ class RequestingConnection(DiallingConnection):
             self._finish(exchange, transport)
 
     def end(self, stream_id: int | None = None, trailers: Headers | None = None) -> None:
-        """Complete a request that is open: one that was made with `end_stream=False`, above all.
+        """Complete an open request: mostly one that was made with `end_stream=False`.
 
         Args:
             stream_id: what `request()` or `endheaders()` returned; by default the latest open request of this
@@ -434,7 +434,7 @@ def unknown(stream_id: int) -> http_client.ResponseNotReady:
 def _may_ask(transport: Transport[Any], request: Request) -> bool:
     """Tell whether a request can ask for HTTP/2.
 
-    Not one with a body: Apache and Jetty do not switch then, and Tomcat refuses one above 4 KiB. Not one
-    that asks for something else; nor one behind others, whose answers would come first.
+    One with a body cannot: Apache and Jetty do not switch then, and Tomcat refuses a body above 4 KiB. One
+    that asks for another protocol cannot, nor one behind others, whose answers would come first.
     """
     return request.bare and not request.upgrades and not any(transport.counts)

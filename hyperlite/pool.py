@@ -34,8 +34,8 @@ from .origins.registry import Registry
 class ConnectionPool:
     """Connections to any number of origins: HTTP/2 where the server has it, HTTP/1.1 where not.
 
-    An origin gets one HTTP/2 connection, and a further one when its limit of streams is reached; on
-    HTTP/1.1 as many as there are requests at once; of both at most `max_connections_per_origin`.
+    An origin gets one HTTP/2 connection, and a further one when its limit of streams is reached.  On HTTP/1.1
+    it gets one for each request under way.  Either way it gets at most `max_connections_per_origin`.
 
     Args:
         timeout: seconds that each blocking step may last (connecting, waiting for the header, each
@@ -58,8 +58,8 @@ class ConnectionPool:
         allow_downgrade: follow redirects from https to http.
         source_address: (host, port) to connect from.
         keepalive_idle, ping_timeout: as for `HTTP20Connection`.
-        protocols: which may be spoken, as for `HTTP20Connection`; but http:// URLs are asked for in HTTP/1.1,
-            unless it is ("h2",), which for them is prior knowledge.
+        protocols: which may be spoken, as for `HTTP20Connection`; but http:// URLs go over HTTP/1.1, unless
+            it is ("h2",), which for them is prior knowledge.
     """
 
     def __init__(
@@ -177,18 +177,18 @@ class ConnectionPool:
         """Fetch many URLs, of any number of origins, many at a time; yields an `Outcome` for each.
 
         Args:
-            requests: URLs, FetchRequests, or mappings of `fetch()`'s arguments; any iterable, which
-                is read only as far ahead as there is use for it.  What it raises comes behind the
-                outcomes of all that it gave before.
+            requests: URLs, FetchRequests, or mappings of `fetch()`'s arguments; any iterable.  It is
+                read no further ahead than needed.  If it raises, the error comes after the outcomes of all
+                requests that it gave before.
             concurrency: how many are under way at each origin, or wait to be taken from here.
             ordered: in the order of `requests`; otherwise as they arrive.
-            max_buffered: bytes of responses to hold in memory, under way or not taken yet; SECURITY.md has
-                what may come beyond.  While there are so many, servers have to wait.
-            progress: called for each outcome with (how many so far, how many in all or None). What it
-                raises comes behind that outcome, and ends the run.
+            max_buffered: bytes of responses to hold in memory, under way or not taken yet; SECURITY.md says
+                what may exceed them.  While a run holds so many, servers have to wait.
+            progress: called for each outcome with (how many so far, how many in all or None). If it
+                raises, the error comes after that outcome and ends the run.
             options: as for `fetch()`, for those that say nothing themselves.
 
-        What is raised for one request, by its item, its body or its connection, is its outcome's `error`.
+        An exception from a request's item, body or connection is the `error` of its outcome.
 
         Nothing is fetched in vain: while the caller does something else no further requests are sent.
         Closing the generator cancels the requests that are under way.

@@ -1,7 +1,7 @@
-"""A dialled socket made into a transport: an HTTP/2 or an HTTP/1.1 connection.
+"""A dialled socket becomes a transport: an HTTP/2 or an HTTP/1.1 connection.
 
-`make_http2` and `make_http1` do it, for connection objects and for pools; `TransportOptions` is what they
-need to know.
+`make_http2` and `make_http1` make it, for connection objects and for pools; `TransportOptions` has their
+options.
 """
 
 import contextlib
@@ -207,7 +207,8 @@ class DiallingConnection(stock.HTTPSConnection):
     def _http1_on(self, sock: socket.socket) -> HTTP1Connection:
         """Return a transport in HTTP/1.1, which does not keep this object.
 
-        They would refer to each other, and only the garbage collector would close one that its caller drops.
+        They would refer to each other, and only the garbage collector would close a connection that is
+        dropped.
         """
         me = weakref.ref(self)
 
@@ -343,7 +344,7 @@ class DiallingConnection(stock.HTTPSConnection):
         return speaker(sock)
 
     def _retire(self) -> None:
-        """Let go of the current transport: what it has under way it finishes."""
+        """Let go of the current transport: it finishes the requests that are under way."""
         if self._transport is not None:
             self._transport.drain()
             self._draining.append(self._transport)

@@ -41,7 +41,7 @@ class HTTP2Connection:
     """One HTTP/2 connection.
 
     Args:
-        sock: connected, and not used by anybody else from now on.
+        sock: connected; no other code uses it from now on.
         engine: fresh; its preface is sent with the first request.
         timeout: seconds that each wait may last, or None.
         max_buffered: bytes of unread data to take beyond the stream windows where progress needs it.
@@ -205,7 +205,7 @@ class HTTP2Connection:
     # -- requests ---------------------------------------------------------------------------------
 
     def submit(self, streams: Sequence[Stream], *, gather: bool = False) -> bool:
-        """Send requests, or queue those for which no slot is free; false if this mux takes no more.
+        """Send requests, or queue those for which no slot is free; false if the connection takes no more.
 
         What the socket does not take at once waits for `settle`.
 
@@ -280,7 +280,7 @@ class HTTP2Connection:
     # -- responses ---------------------------------------------------------------------------------
 
     def wait_head(self, stream: Stream) -> bool:
-        """Wait for a response's header block; false if the stream was moved to another mux meanwhile.
+        """Wait for a response's header block; false if the stream was moved to another connection.
 
         Raises:
             HTTP2Error: what became of the stream instead; RequestTimeout if nothing did.

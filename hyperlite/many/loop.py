@@ -7,7 +7,7 @@
 
 - Each origin has a window (schedule.py).  What is under way and what waits to be taken fill it together,
   so nothing is fetched that is not taken; it slides with each outcome that is taken.
-- HTTP/2 streams are driven here: when one of the sockets has something, its mux is pumped, and each
+- HTTP/2 streams are driven here: when one of the sockets has something, its connection is pumped, and each
   stream to which something happened notes itself in `_touched` (it is its own waiter, see baton.py).
 - Dialling, HTTP/1.1 and bodies that are files would block, and run on threads; these post what came
   of it and ring the bell.

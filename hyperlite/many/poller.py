@@ -16,9 +16,10 @@ Event = tuple[HTTP2Connection, Exception | None]
 
 
 class Poller:
-    """Waits for many muxes at once.
+    """Waits for many connections at once.
 
-    A mux that is watched keeps its descriptor open until it is forgotten here, though another thread closes
+    A connection that is watched keeps its descriptor open until it is forgotten here, though another thread
+    closes
     the connection: the number cannot become another socket's meanwhile.
     """
 
@@ -37,7 +38,7 @@ class Poller:
         watch(self)
 
     def watch(self, mux: HTTP2Connection) -> None:
-        """Poll this mux from now on, until it is closed.
+        """Poll this connection from now on, until it is closed.
 
         Raises:
             OSError, ValueError, KeyError: the selector does not take it.
@@ -52,18 +53,18 @@ class Poller:
             raise
 
     def read_only(self, muxes: Collection[HTTP2Connection] | None) -> None:
-        """Receive on these muxes alone from now on; on all with None. All go on sending."""
+        """Receive on these connections alone from now on; on all with None. All go on sending."""
         self._only = muxes
 
     def reads(self, mux: HTTP2Connection) -> bool:
-        """Tell whether to receive on this mux."""
+        """Tell whether to receive on this connection."""
         return self._only is None or mux in self._only
 
     def poll(self, timeout: float | None, hurry: Callable[[], bool]) -> list[Event]:
         """Wait until something happens, at most `timeout` seconds; not at all if there is reason to hurry.
 
         Returns:
-            The muxes that have something to be received, or can send on.
+            The connections that have something to receive, or can send on.
 
         Raises:
             ConnectionLost: this process is a child of the one in which the poller was made.
@@ -94,7 +95,7 @@ class Poller:
         return events
 
     def _look(self) -> tuple[list[Event], set[HTTP2Connection]]:
-        """Adjust what is waited for; return what cannot be, and which muxes wait for a sign of life."""
+        """Adjust the selector; return what it cannot watch, and what waits for a sign of life."""
         broken: list[Event] = []
         asked: set[HTTP2Connection] = set()
         for mux in list(self._watched):
@@ -109,7 +110,7 @@ class Poller:
         return broken, asked
 
     def _adjust(self, mux: HTTP2Connection) -> None:
-        """Wait for what this mux waits for now; not at all if it is closed."""
+        """Watch a connection for what it waits for now; not at all if it is closed."""
         if mux.closed:
             self.forget(mux)
             return
@@ -128,7 +129,7 @@ class Poller:
         self._watched[mux] = number, wanted
 
     def forget(self, mux: HTTP2Connection) -> None:
-        """Poll this mux no more, if it is polled."""
+        """Poll this connection no more, if it is polled."""
         if mux in self._watched:
             number, known = self._watched.pop(mux)
             if known:
