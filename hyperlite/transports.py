@@ -271,7 +271,7 @@ class DiallingConnection(stock.HTTPSConnection):
             self.port,
             context=context,
             trust=self._trust,
-            tunnel=Tunnel(*self._origin, self._tunnel_headers) if self._tunnelled else None,  # type: ignore[attr-defined]
+            tunnel=None if not self._tunnelled else Tunnel(*self._origin, self._tunnel_headers),  # type: ignore[attr-defined]
             source_address=self.source_address,
             create_connection=self._create_connection,  # type: ignore[attr-defined]
             session=self._session,
