@@ -26,7 +26,7 @@ from ..net.protocols import HTTP11
 from ..net.timeouts import deadline_after, end_of_step, remaining, soonest
 from ..net.tls import Session, session_of
 from .body import HTTP1Body
-from .exchange import Exchange
+from .exchange import HTTP1Exchange
 from .kept_socket import KeptSocket
 from .request_writer import Outgoing
 from .response import QueuedResponse
@@ -49,7 +49,7 @@ class HTTP1Connection:
     """
 
     protocol = HTTP11
-    exchange_class = Exchange
+    exchange_class = HTTP1Exchange
     tries_again = True
     answered = 0
 
@@ -74,8 +74,8 @@ class HTTP1Connection:
         self._baton = Baton(self._lock)
         self._written = threading.Condition(self._lock)  # an open request was ended, or given up
         self._socket = KeptSocket(sock)
-        self._queue: deque[Exchange] = deque()
-        self._current: Exchange | None = None
+        self._queue: deque[HTTP1Exchange] = deque()
+        self._current: HTTP1Exchange | None = None
         self._closed = False
         self._kept: weakref.WeakSet[HTTP1Body] = weakref.WeakSet()  # unread bodies
         watch(self)  # the last: what `after_fork()` needs is there
@@ -94,7 +94,7 @@ class HTTP1Connection:
         """Tell whether further requests may be submitted: a socket that has ended is opened anew for them."""
         return not self._closed
 
-    def submit(self, exchanges: Sequence[Exchange], *, gather: bool = False) -> bool:
+    def submit(self, exchanges: Sequence[HTTP1Exchange], *, gather: bool = False) -> bool:
         """Queue requests, which `settle` sends; false if the connection is closed."""
         with self._lock:
             if self._closed:
@@ -104,7 +104,7 @@ class HTTP1Connection:
                 self._queue.append(exchange)
             return True
 
-    def settle(self, exchange: Exchange) -> None:
+    def settle(self, exchange: HTTP1Exchange) -> None:
         """Send a submitted request if nothing is before it; otherwise it goes when its turn comes.
 
         One whose body can be read only once is waited for: what is before it is read into memory.
@@ -116,7 +116,7 @@ class HTTP1Connection:
         else:
             self._wait(exchange, lambda: exchange.sent, "the request could not be sent")
 
-    def write(self, exchange: Exchange, data: Any) -> bool:
+    def write(self, exchange: HTTP1Exchange, data: Any) -> bool:
         """Send a piece of the body of a request that is open, when its turn has come.
 
         Another thread may wait for the response at the same time, or read it.
@@ -132,7 +132,7 @@ class HTTP1Connection:
         with self._sending(exchange) as outgoing:
             return outgoing.write(data)
 
-    def end(self, exchange: Exchange) -> None:
+    def end(self, exchange: HTTP1Exchange) -> None:
         """Send the end of a request that is open, and its trailers.
 
         Raises:
@@ -144,7 +144,7 @@ class HTTP1Connection:
             self._written.notify_all()
 
     @contextlib.contextmanager
-    def _sending(self, exchange: Exchange) -> Iterator[Outgoing]:
+    def _sending(self, exchange: HTTP1Exchange) -> Iterator[Outgoing]:
         """Wait for the turn of a request that is open; what then fails, but for a wrong call, ends it."""
         if not exchange.request.open:
             raise http_client.CannotSendRequest("the request is complete")
@@ -158,11 +158,13 @@ class HTTP1Connection:
             self._end(exchange, error)
             raise
 
-    def wait_head(self, exchange: Exchange) -> bool:
+    def wait_head(self, exchange: HTTP1Exchange) -> bool:
         """Wait until the head of a response has arrived; returns true."""
         return bool(self._wait(exchange, lambda: exchange.response, "no response came"))
 
-    def wait_any(self, exchanges: Collection[Exchange], timeout: float | None, dial_by: float | None) -> None:
+    def wait_any(
+        self, exchanges: Collection[HTTP1Exchange], timeout: float | None, dial_by: float | None
+    ) -> None:
         """Wait until the response or the failure of at least one is there, or `timeout` is over.
 
         Opening a connection alone may last longer, until `dial_by`: it cannot be done by and by.
@@ -174,11 +176,11 @@ class HTTP1Connection:
         with contextlib.suppress(RequestTimeout):
             self._baton.wait(exchanges, attempt, self._step_until(dial_by), timeout, "")
 
-    def due(self, exchange: Exchange, _since: float) -> float | None:
+    def due(self, exchange: HTTP1Exchange, _since: float) -> float | None:
         """Return when `expire` is to be called: what uses the socket heeds the timeout by itself."""
         return exchange.request.deadline
 
-    def expire(self, exchange: Exchange, _since: float) -> bool:
+    def expire(self, exchange: HTTP1Exchange, _since: float) -> bool:
         """Fail a request whose deadline is over; tell whether it is."""
         late = remaining(exchange.request.deadline) == 0
         if late:
@@ -186,7 +188,7 @@ class HTTP1Connection:
             self.drop(exchange, RequestTimeout(complaint, stream_id=exchange.stream_id))
         return late
 
-    def drop(self, exchange: Exchange, error: HTTP2Error | None = None) -> None:
+    def drop(self, exchange: HTTP1Exchange, error: HTTP2Error | None = None) -> None:
         """Forget a request; if it is on the wire already, the connection is of no further use."""
         with self._lock:
             if exchange in self._queue:
@@ -252,7 +254,7 @@ class HTTP1Connection:
 
     # -- taking turns -----------------------------------------------------------------------------
 
-    def _wait(self, exchange: Exchange, outcome: Callable[[], T | None], complaint: str) -> T:
+    def _wait(self, exchange: HTTP1Exchange, outcome: Callable[[], T | None], complaint: str) -> T:
         """Do, or let others do, what must be done before there is an outcome."""
 
         def attempt() -> T | None:
@@ -298,7 +300,10 @@ class HTTP1Connection:
     # -- at work, with the baton ------------------------------------------------------------------
 
     def _work(
-        self, job: Callable[[Exchange, float | None], None], exchange: Exchange, timeout: float | None
+        self,
+        job: Callable[[HTTP1Exchange, float | None], None],
+        exchange: HTTP1Exchange,
+        timeout: float | None,
     ) -> None:
         """Do a job outside the lock, and then close what others wanted closed meanwhile.
 
@@ -317,7 +322,7 @@ class HTTP1Connection:
             with self._lock:
                 self._socket.stop_work()
 
-    def _send(self, exchange: Exchange, until: float | None, *, dial_by: float | None) -> None:
+    def _send(self, exchange: HTTP1Exchange, until: float | None, *, dial_by: float | None) -> None:
         if exchange.outgoing is None:
             exchange.sock = self._ready(end_of_step(exchange.request), dial_by)
             exchange.outgoing = exchange.outgoing_on(
@@ -356,7 +361,7 @@ class HTTP1Connection:
                 raise ConnectionLost("the connection was closed")
         return fresh
 
-    def _receive(self, exchange: Exchange, until: float | None) -> None:
+    def _receive(self, exchange: HTTP1Exchange, until: float | None) -> None:
         outgoing = exchange.outgoing
         assert outgoing is not None
         response = outgoing.response
@@ -385,7 +390,7 @@ class HTTP1Connection:
                 response.when_closed = self._on_closed
             wake(exchange)
 
-    def _clear(self, exchange: Exchange, until: float | None) -> None:
+    def _clear(self, exchange: HTTP1Exchange, until: float | None) -> None:
         """Read a response into memory, because others wait behind it, or let it have its connection."""
         outgoing, response = exchange.outgoing, exchange.response
         assert outgoing is not None
@@ -408,7 +413,7 @@ class HTTP1Connection:
             if not is_free:
                 self._socket.let_go(exchange.sock)  # the body goes on reading from its file
 
-    def _tries_again(self, exchange: Exchange, error: BaseException) -> bool:
+    def _tries_again(self, exchange: HTTP1Exchange, error: BaseException) -> bool:
         """Have a request sent again that met the end of a kept connection (RFC 9112 section 9.3.1).
 
         Such a connection has brought a response. The next one has not: there is no third try.
@@ -426,7 +431,7 @@ class HTTP1Connection:
         outgoing.response.close()
         return True
 
-    def _end(self, exchange: Exchange, error: BaseException) -> None:
+    def _end(self, exchange: HTTP1Exchange, error: BaseException) -> None:
         """End an exchange that something has gone wrong with: its connection is in no known state.
 
         The error is kept for the thread that asks for the response. A thread that is interrupted while it
@@ -468,7 +473,7 @@ class HTTP1Connection:
 
     # -- under the lock ---------------------------------------------------------------------------
 
-    def _fail_locked(self, exchange: Exchange, error: BaseException) -> None:
+    def _fail_locked(self, exchange: HTTP1Exchange, error: BaseException) -> None:
         if exchange.error is None:  # the first reason is the true one
             exchange.error = error
         wake(exchange)

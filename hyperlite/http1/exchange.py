@@ -11,8 +11,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from ..messages.exchange import Exchange as AnyExchange
-from ..messages.exchange import Transport
+from ..messages.exchange import Exchange, Transport
 from ..messages.request import UNSET, Request
 from ..net.leader import Waiter
 from ..net.timeouts import remaining, soonest
@@ -21,7 +20,7 @@ from .response import QueuedResponse
 from .wire import Wire
 
 
-class Exchange:
+class HTTP1Exchange:
     """One request and its response on HTTP/1.1.
 
     Args:
@@ -51,18 +50,16 @@ class Exchange:
         self.request = request
         self.thread = threading.get_ident()
         self.given_up = False
-        self.heir: AnyExchange | None = None
+        self.heir: Exchange | None = None
         self.waiters: tuple[Waiter, ...] = ()
         # -- owned by the transport --
-        self.transport: Transport[Exchange] | None = None
+        self.transport: Transport[HTTP1Exchange] | None = None
         self.sock: socket.socket | None = None
         self.outgoing: Outgoing | None = None
         self.sent: bool | None = None  # or its head, where the body is still to be written
         self.response: QueuedResponse | None = None
         self.error: BaseException | None = None
-        self.doubt: BaseException | None = (
-            None  # what a first try has ended with that may have been processed
-        )
+        self.doubt: BaseException | None = None  # what has ended a first try that may have been processed
 
     @property
     def doubtful(self) -> bool:

@@ -1,6 +1,6 @@
 """What HTTP/2 and HTTP/1.1 have in common: one request with its response, and the connection that carries it.
 
-Two Protocols.  `http2.stream.Stream` and `http1.exchange.Exchange` are the `Exchange`s,
+Two Protocols.  `http2.stream.Stream` and `http1.exchange.HTTP1Exchange` are the `Exchange`s,
 `http2.connection.HTTP2Connection` and `http1.connection.HTTP1Connection` the `Transport`s.  What works on
 either protocol is written for these, and imports neither class.
 """

@@ -13,7 +13,7 @@ import hyperlite
 from hyperlite import client
 from hyperlite.http1.body import HTTP1Body
 from hyperlite.http1.connection import HTTP1Connection
-from hyperlite.http1.exchange import Exchange
+from hyperlite.http1.exchange import HTTP1Exchange
 from hyperlite.http1.response import QueuedResponse
 from hyperlite.http1.wire import _Reader
 from hyperlite.http2.connection import HTTP2Connection
@@ -287,7 +287,7 @@ class TestHttp1:
         assert isinstance(lane, HTTP1Connection)
         receive = HTTP1Connection._receive
 
-        def interrupted(self: HTTP1Connection, exchange: Exchange, until: float | None) -> None:
+        def interrupted(self: HTTP1Connection, exchange: HTTP1Exchange, until: float | None) -> None:
             if exchange.stream_id == theirs:
                 raise KeyboardInterrupt
             receive(self, exchange, until)

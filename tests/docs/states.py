@@ -6,7 +6,7 @@ and `diagrams.py` draws the tables in docs/architecture/.
 
 from typing import NamedTuple
 
-from hyperlite.http1.exchange import Exchange
+from hyperlite.http1.exchange import HTTP1Exchange
 from hyperlite.http2.connection import HTTP2Connection
 from hyperlite.http2.stream import Stream
 
@@ -67,7 +67,7 @@ def of_stream(stream: Stream) -> str:
     return "waiting" if stream.wire_id else "queued"
 
 
-def of_exchange(exchange: Exchange) -> str:
+def of_exchange(exchange: HTTP1Exchange) -> str:
     """Return the state of an HTTP/1.1 exchange, by EXCHANGE."""
     if exchange.error is not None:
         return "failed"

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from hyperlite.http1.connection import HTTP1Connection
-from hyperlite.http1.exchange import Exchange
+from hyperlite.http1.exchange import HTTP1Exchange
 from hyperlite.http2.connection import HTTP2Connection
 from hyperlite.http2.engine import make_engine
 from hyperlite.http2.stream import Stream
@@ -165,34 +165,34 @@ class Queue:
             lambda _by: ours, Speaker("localhost", 80, 80), ours, timeout=5, max_buffered=0
         )
 
-    def submit(self, **options: Any) -> Exchange:
-        exchange = Exchange(1, request(**options))
+    def submit(self, **options: Any) -> HTTP1Exchange:
+        exchange = HTTP1Exchange(1, request(**options))
         self.connection.submit([exchange])
         return exchange
 
-    def queued(self) -> Exchange:
+    def queued(self) -> HTTP1Exchange:
         return self.submit()
 
-    def open(self) -> Exchange:
+    def open(self) -> HTTP1Exchange:
         exchange = self.submit(end_stream=False)
         self.connection.settle(exchange)
         return exchange
 
-    def sent(self) -> Exchange:
+    def sent(self) -> HTTP1Exchange:
         exchange = self.submit()
         self.connection.settle(exchange)
         return exchange
 
-    def answered(self) -> Exchange:
+    def answered(self) -> HTTP1Exchange:
         exchange = self.sent()
         self.answer(exchange)
         return exchange
 
-    def answer(self, exchange: Exchange) -> None:
+    def answer(self, exchange: HTTP1Exchange) -> None:
         self.peer.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello")
         self.connection.wait_head(exchange)
 
-    def hang_up(self, exchange: Exchange) -> None:
+    def hang_up(self, exchange: HTTP1Exchange) -> None:
         self.peer.close()
         with contextlib.suppress(OSError):
             self.connection.wait_head(exchange)
@@ -206,7 +206,7 @@ def queue() -> Iterator[Queue]:
     queue.peer.close()
 
 
-EXCHANGE_STEPS: list[Callable[[Queue, Exchange], object]] = [
+EXCHANGE_STEPS: list[Callable[[Queue, HTTP1Exchange], object]] = [
     lambda queue, exchange: queue.connection.settle(exchange),
     lambda queue, exchange: queue.connection.settle(exchange),
     lambda queue, exchange: queue.connection.drop(exchange),
@@ -219,7 +219,7 @@ EXCHANGE_STEPS: list[Callable[[Queue, Exchange], object]] = [
 
 
 @pytest.mark.parametrize(("row", "step"), [*zip(EXCHANGE, EXCHANGE_STEPS, strict=True)], ids=names(EXCHANGE))
-def test_an_exchange(queue: Queue, row: Row, step: Callable[[Queue, Exchange], object]) -> None:
+def test_an_exchange(queue: Queue, row: Row, step: Callable[[Queue, HTTP1Exchange], object]) -> None:
     opened = "open request" in row.event
     exchange = queue.submit(end_stream=False) if opened else getattr(queue, row.state)()
     assert of_exchange(exchange) == row.state
