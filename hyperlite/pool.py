@@ -29,6 +29,7 @@ from .net.timeouts import checked_seconds
 from .net.trust import Cert, MadeContexts, Verify
 from .origins.origin import Settings
 from .origins.registry import Registry
+from .transports import TransportOptions
 
 
 class ConnectionPool:
@@ -91,11 +92,8 @@ class ConnectionPool:
             max_http1_connections_per_origin or max_connections_per_origin,
             max_idle,
             checked_seconds(idle_timeout, "idle_timeout"),
-            {
-                "source_address": source_address,
-                "keepalive_idle": checked_seconds(keepalive_idle, "keepalive_idle"),
-                "ping_timeout": checked_seconds(ping_timeout, "ping_timeout"),
-            },
+            source_address,
+            TransportOptions(keepalive_idle=keepalive_idle, ping_timeout=ping_timeout).checked(),
         )
         self._verify, self._cert, self._context = verify, cert, context
         self._options = Options(

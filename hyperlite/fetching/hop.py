@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from http.client import HTTP_PORT
 
 from ..messages.fields import authority
 from ..messages.response import HTTP20Response
@@ -152,7 +153,7 @@ def _ask(connection: PooledConnection, task: Task) -> HTTP20Response:
     task.patience()  # the time may be over already
     target = task.url.target
     if connection.forwarded:  # the URL, but for what is this machine's alone: a zone id
-        origin = authority(task.url.host, task.url.port, connection.default_port).decode("ascii")
+        origin = authority(task.url.host, task.url.port, HTTP_PORT).decode("ascii")
         target = f"{task.url.scheme}://{origin}{target}"
     return connection.ask(
         task.method,

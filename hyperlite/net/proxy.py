@@ -19,5 +19,13 @@ class Proxy(NamedTuple):
         """The value of Proxy-Authorization (RFC 7617), or None."""
         return None if self.user is None else basic(self.user)
 
+    @property
+    def told(self) -> dict[str, str]:
+        """The header fields that it is told when a tunnel is asked for."""
+        told = dict(self.headers)
+        if self.authorization:
+            told["Proxy-Authorization"] = self.authorization
+        return told
+
     def __repr__(self) -> str:  # without the password
         return f"<Proxy {self.scheme}://{self.host}:{self.port}>"

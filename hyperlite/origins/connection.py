@@ -2,38 +2,46 @@
 
 import contextlib
 import http.client as http_client
-import socket
+import sys
 import time
-from typing import Any
+from typing import Any, NoReturn
 
-from ..connection import HTTP20Connection
+from .. import stock
 from ..errors import ConnectionGoingAway
-from ..http1.connection import HTTP1Connection
 from ..http2.connection import HTTP2Connection
-from ..http2.stream import Stream
-from ..messages.fields import Header, Pairs
-from ..messages.request import IN_MEMORY, Request
+from ..http2.socket_facade import SharedSocket
+from ..messages.exchange import Exchange, Transport
+from ..messages.fields import Header, Pairs, authority
+from ..messages.hosts import ascii_host
+from ..messages.request import Request
 from ..messages.response import HTTP20Response
 from ..net import socks
+from ..net.dialer import Dialer, Tunnel
+from ..net.forking import watch
 from ..net.happy_eyeballs import create_connection
-from ..net.protocols import Protocols
+from ..net.protocols import H2, Protocols
 from ..net.sockets import is_stale
-from ..net.timeouts import remaining
+from ..net.timeouts import deadline_after
+from ..net.trust import default_context
+from ..transports import Speaker, TransportOptions, make_http1, make_http2
 from .bonds import Bond
 from .key import Key
 
+# Bytes that are read at a time of a file that is sent.
+BLOCKSIZE = 65536
 
-class PooledConnection(HTTP20Connection):
+
+class PooledConnection:
     """A connection of a pool: one socket, HTTP/2 or HTTP/1.1.
 
     Args:
         key: what sets it apart.
-        timeout: seconds that a step may last, or None.
-        protocols: what may be spoken, which all connections to the origin have in common.
-        options: of `HTTP20Connection`.
+        sock: of HTTP/1.1; on HTTP/2 a stand-in, because other requests use it too.
+        transport: on that socket.
 
     Attributes:
-        mux: the HTTP/2 connection, or None on HTTP/1.1, and before it is dialled.
+        sock: the same; None in a child of the process, and where another protocol goes on there.
+        mux: the HTTP/2 connection, or None on HTTP/1.1.
         leased: how many requests use it now; the origin's lock guards it.
         used: whether a request was sent on it before.
         idle_since: the monotonic time at which it was last given back.
@@ -41,53 +49,20 @@ class PooledConnection(HTTP20Connection):
         forwarded: requests go to a proxy, which wants the whole URL for a target.
     """
 
-    def __init__(self, key: Key, *, timeout: float | None, protocols: Protocols, **options: Any) -> None:
-        proxy, secure = key.proxy, key.scheme == "https"
-        forwarded = proxy is not None and proxy.scheme == "http"
-        host, port = (proxy.host, proxy.port) if proxy and forwarded else (key.host, key.port)
-        super().__init__(
-            host,
-            port,
-            secure=secure,
-            timeout=timeout,
-            context=key.context,
-            **options,
-        )
-        self._protocols = protocols
-        self._trust = key.verification if secure else None  # so it is dialled, whatever happens meanwhile
-        self.mux: HTTP2Connection | None = None
+    def __init__(self, key: Key, sock: Any, transport: Transport[Any]) -> None:
+        self.sock = sock
+        self._transport = transport
+        self.mux = transport if isinstance(transport, HTTP2Connection) else None
         self.leased = 0
         self.used = False
         self.bond: Bond | None = None
+        self.idle_since = time.monotonic()
+        self.forwarded = key.is_forwarded
+        self._scheme = key.scheme.encode()
+        self._authority = authority(key.host, key.port, key.default_port)
         # The latest plain GET, and the headers that it was made of; one object, as threads take turns here.
         self._template: tuple[list[Header], Request] | None = None
-        self.idle_since = time.monotonic()
-        if proxy is None:
-            self._create_connection: Any = create_connection
-        elif not forwarded:
-            self._create_connection = socks.through(proxy)
-        else:
-            self._create_connection = create_connection
-            if secure:
-                told = dict(proxy.headers)
-                if proxy.authorization:
-                    told["Proxy-Authorization"] = proxy.authorization
-                self.set_tunnel(key.host, key.port, told)
-        self.forwarded = forwarded and not secure
-
-    def _talk(self, sock: socket.socket, *, http2: bool) -> None:
-        super()._talk(sock, http2=http2)
-        self.auto_open = 0
-        if isinstance(self._transport, HTTP2Connection):
-            self.mux = self._transport
-
-    def dial(self, by: float | None) -> None:
-        """Connect; proxies, tunnel and TLS handshake included, all is over by a monotonic time.
-
-        Raises:
-            As `connect()`. RequestTimeout, TimeoutError: it was not over in time.
-        """
-        self._connect_by(by)
+        watch(self)
 
     @property
     def room(self) -> int:
@@ -95,12 +70,15 @@ class PooledConnection(HTTP20Connection):
         limit = 1 if self.mux is None else self.mux.stream_limit
         return limit - self.leased
 
-    def make_request(self, method: str, target: str, body: Any, headers: list[Header]) -> Request:
+    def make_request(
+        self, method: str, target: str, body: Any, headers: list[Header], *, chunked: bool = False
+    ) -> Request:
         """Return a request to be sent on this connection.
 
         Args:
             method, target, body: of the request.
             headers: a list that is never changed: the same object stands for the same headers.
+            chunked: send the body in chunks on HTTP/1.1, whatever is known of its length.
 
         Raises:
             ValueError, TypeError, http.client.InvalidURL: something in it may not be sent.
@@ -110,37 +88,11 @@ class PooledConnection(HTTP20Connection):
         if plain and template is not None and template[0] is headers:  # as one before it but for the target
             return template[1].like(target)
         request = Request(
-            method,
-            target,
-            body,
-            Pairs(headers),
-            self._scheme,
-            self._authority,
-            self.blocksize,
+            method, target, body, Pairs(headers), self._scheme, self._authority, BLOCKSIZE, chunked
         )
         if plain:
             self._template = headers, request
         return request
-
-    def exchange(self, request: Request) -> HTTP20Response:
-        """Send a request, whose body is in memory, over HTTP/2; return its response when its header is there.
-
-        Args:
-            request: of `make_request()`.
-
-        Raises:
-            As `request()` and `getresponse()`.
-        """
-        mux, stream = self.mux, Stream(0, request)
-        if mux is None or not mux.submit((stream,)):
-            raise ConnectionGoingAway("the connection takes no further requests", retry_safe=True)
-        try:
-            mux.settle(stream)
-            mux.wait_head(stream)
-        except BaseException:
-            mux.drop(stream)
-            raise
-        return self.response_class.from_stream(stream, request.method)
 
     def ask(
         self,
@@ -156,52 +108,119 @@ class PooledConnection(HTTP20Connection):
         """Send a request and return its response when its header is there.
 
         Args:
-            method, target, body, headers: as for `make_request()`.
+            method, target, body, headers, chunked: as for `make_request()`.
             timeout: seconds that each step may last, or None.
             deadline: the monotonic time by which all must be over, or None.
-            chunked: send the body in chunks on HTTP/1.1, whatever is known of its length.
 
         Raises:
-            As `request()` and `getresponse()`. What has broken a kept connection under a request comes as it
-            is: that the connection is not opened again to repeat it is the pool's own doing.
+            As `make_request()`. HTTP2Error, OSError, http.client.HTTPException: it failed.  What has broken a
+            kept connection under a request comes as it is: the connection is not opened again to repeat it.
         """
-        if self.mux is not None and not chunked and (body is None or isinstance(body, IN_MEMORY)):
-            request = self.make_request(method, target, body, headers)
-            if not request.expects:
-                request.timeout, request.deadline = timeout, deadline
-                return self.exchange(request)
+        request = self.make_request(method, target, body, headers, chunked=chunked)
+        request.timeout, request.deadline = timeout, deadline
         # The socket's own timeout: no step needs two system calls to set another and set it back.
         if self.mux is None and self.sock is not None and self.sock.gettimeout() != timeout:
             with contextlib.suppress(OSError):  # the server has announced the end, and the socket is closed
                 self.sock.settimeout(timeout)
+        transport = self._transport
+        exchange: Exchange = transport.exchange_class(0, request)
         try:
-            stream_id = self.request(
-                method,
-                target,
-                body,
-                Pairs(headers),
-                encode_chunked=chunked,
-                timeout=timeout,
-                deadline=remaining(deadline),
-            )
-            response = self.getresponse(stream_id)
-            if response.sock is not None:
-                self.sock = self._switched = (
-                    None  # it is the response's: this connection takes no further request
-                )
-            return response
-        except http_client.NotConnected as error:
-            raise error.__cause__ or error from None
+            if not transport.submit((exchange,)):
+                raise ConnectionGoingAway("the connection takes no further requests", retry_safe=True)
+            transport.settle(exchange)
+            transport.wait_head(exchange)
+            response: HTTP20Response = exchange.make_response(HTTP20Response)
+        except BaseException as error:
+            if exchange.transport is not None:
+                exchange.transport.drop(exchange)
+            if isinstance(error, http_client.NotConnected):
+                raise error.__cause__ or error from None
+            raise
+        if response.sock is not None:
+            self.sock = None  # it is the response's: this connection takes no further request
+        return response
 
     @property
     def healthy(self) -> bool:
         """Whether it can take a request, as far as can be seen without asking the server."""
         if self.mux is not None:
             return self.mux.check()
-        transport = self._transport
-        if not isinstance(transport, HTTP1Connection) or self.sock is None:
+        if self.sock is None or not self._transport.check():
             return False
         try:
             return not is_stale(self.sock)
-        except OSError:  # http.client has closed it, because the server said that it would
+        except OSError:  # it was closed, because the server said that it would
             return False
+
+    def close(self) -> None:
+        """Close it; a response that is being read on HTTP/2 can be read to its end."""
+        self._transport.close()
+
+    def __del__(self) -> None:
+        """Have one in HTTP/1.1 that is dropped close at once, and not when it is collected."""
+        if "_transport" in vars(self):  # or else __init__ was interrupted
+            self._transport.abandon_all()
+
+    def after_fork(self) -> None:
+        """In the child: to shut the socket down would end the parent's connection."""
+        self.sock = None
+
+
+def dial(
+    key: Key,
+    protocols: Protocols,
+    options: TransportOptions,
+    *,
+    timeout: float | None,
+    source_address: tuple[str, int] | None = None,
+) -> PooledConnection:
+    """Open a connection; proxies, tunnel and TLS handshake included.
+
+    Args:
+        key: what sets it apart.
+        protocols: what may be spoken, which all connections to the origin have in common.
+        options: of its transport.
+        timeout: seconds for all of it; None: no limit.
+        source_address: (host, port) to connect from, or None.
+
+    Raises:
+        As `Dialer.dial()`.
+    """
+    proxy, secure = key.proxy, key.scheme == "https"
+    host, port, tunnel, create = ascii_host(key.host), key.port, None, create_connection
+    address = host, port
+    if proxy is not None and proxy.scheme == "http":
+        address = ascii_host(proxy.host), proxy.port
+        tunnel = Tunnel(host, port, proxy.told) if secure else None
+    elif proxy is not None:
+        create = socks.through(proxy)
+    context = key.context if secure else None
+    if secure and context is None:
+        context = default_context()
+    dialer = Dialer(
+        *address,
+        context=context,
+        trust=key.verification if secure else None,  # so it is dialled, whatever happens meanwhile
+        tunnel=tunnel,
+        source_address=source_address,
+        create_connection=create,
+        debuglevel=stock.HTTPConnection.debuglevel,
+    )
+    sys.audit("http.client.connect", dialer, *address)
+    offer = protocols.offer()
+    sock, chosen = dialer.dial(offer, timeout=timeout, by=deadline_after(timeout))
+    try:
+        if chosen == H2 if secure else H2 in offer:
+            debug = stock.HTTPConnection.debuglevel > 0
+            mux = make_http2(sock, options, timeout=timeout, protocols=protocols, trace=debug)
+            return PooledConnection(key, SharedSocket(mux), mux)
+        speak = Speaker(host, port, key.default_port, BLOCKSIZE, stock.HTTPConnection.debuglevel)
+        http1 = make_http1(sock, options, timeout=timeout, speak=speak.__call__, dial=_dial_no_other)
+        return PooledConnection(key, sock, http1)
+    except BaseException:
+        sock.close()
+        raise
+
+
+def _dial_no_other(_by: float | None) -> NoReturn:
+    raise http_client.NotConnected("a connection of a pool is one socket for its life")

@@ -1,6 +1,7 @@
 """What sets the connections to one origin apart from those to another."""
 
 import ssl
+from http.client import HTTP_PORT, HTTPS_PORT
 from typing import Any, NamedTuple
 
 from ..messages.urls import URL
@@ -39,6 +40,16 @@ class Key(NamedTuple):
             raise ValueError(f'protocols=("h2",): {proxy!r} is asked for http:// URLs in HTTP/1.1')
         verification = () if context is None else trust_of(context, verified=verified)
         return cls(url.scheme, url.host, url.port, proxy, context, verification, protocols)
+
+    @property
+    def is_forwarded(self) -> bool:
+        """Whether an HTTP proxy is asked for the whole URL, and no tunnel leads through it."""
+        return self.proxy is not None and self.proxy.scheme == self.scheme == "http"
+
+    @property
+    def default_port(self) -> int:
+        """The port that requests do not name."""
+        return HTTPS_PORT if self.scheme == "https" else HTTP_PORT
 
     def choice(self) -> Protocols:
         """Return what may be spoken: in cleartext HTTP/1.1, unless the caller knows that it is HTTP/2."""

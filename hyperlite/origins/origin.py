@@ -7,8 +7,8 @@
         ├─────> dial another                    one thread at a time while the protocol is unknown
         └─────> wait for one of these
 
-A connection of the pool is one socket for its life: it does not reconnect (`auto_open` is 0) and does
-not replay.  The leaseholder asks the pool for another instead.
+A connection of the pool is one socket for its life: it is not opened again, and sends nothing again.  The
+leaseholder asks the pool for another instead.
 
 Rule: `_lock` guards everything here, and nothing is waited for while it is held.
 """
@@ -23,8 +23,9 @@ from ..errors import RequestTimeout, again
 from ..net.forking import watch
 from ..net.protocols import H2, HTTP11
 from ..net.timeouts import deadline_after, remaining, soonest
+from ..transports import TransportOptions
 from .bonds import Claim, in_the_way, own_of
-from .connection import PooledConnection
+from .connection import PooledConnection, dial
 from .dials import Dials
 from .key import Key
 from .lease import Lease
@@ -43,7 +44,8 @@ class Settings(NamedTuple):
     max_http1: int  # the same, of an origin that has no HTTP/2
     max_idle: int  # to all origins together
     idle_timeout: float | None
-    options: dict[str, Any]  # of HTTP20Connection
+    source_address: tuple[str, int] | None
+    transports: TransportOptions
 
 
 class Counters:
@@ -379,10 +381,13 @@ class Origin:
         failure: BaseException | None = None
         try:
             self._counters.dialled += 1
-            connection = PooledConnection(
-                self.key, timeout=timeout, protocols=self._protocols, **self._settings.options
+            connection = dial(
+                self.key,
+                self._protocols,
+                self._settings.transports,
+                timeout=timeout,
+                source_address=self._settings.source_address,
             )
-            connection.dial(deadline_after(timeout))
         except BaseException as error:
             self._counters.failed_dials += 1
             failure = error

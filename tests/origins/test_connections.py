@@ -18,7 +18,7 @@ import hyperlite
 from hyperlite import ConnectionPool, RequestTimeout
 from hyperlite.net.trust import MAX_CONTEXTS
 from hyperlite.origins import origin as origin_module
-from hyperlite.origins.connection import PooledConnection
+from hyperlite.origins.connection import PooledConnection, dial
 from hyperlite.origins.origin import Origin
 from hyperlite.pool import default_pool
 from hyperlite.testing.certificates import certificates
@@ -149,11 +149,11 @@ def test_a_dial_whose_time_is_up_is_nobody_elses(
     """Who has more time, or no end of it, tries for himself."""
     server, pool = serve(), make_pool(retries=0)
     dials, waits = threading.Event(), threading.Event()
-    connect, wait = PooledConnection.connect, origin_module.Origin._wait_locked
+    wait = origin_module.Origin._wait_locked
 
-    def connects(connection: PooledConnection) -> None:
+    def dialling(*arguments: Any, **options: Any) -> PooledConnection:
         if dials.is_set():
-            return connect(connection)
+            return dial(*arguments, **options)
         dials.set()
         assert waits.wait(10)
         raise TimeoutError("the time is up")
@@ -162,7 +162,7 @@ def test_a_dial_whose_time_is_up_is_nobody_elses(
         waits.set()
         return wait(*arguments)
 
-    monkeypatch.setattr(PooledConnection, "connect", connects)
+    monkeypatch.setattr(origin_module, "dial", dialling)
     monkeypatch.setattr(origin_module.Origin, "_wait_locked", waiting)
     with ThreadPoolExecutor(2) as threads:
         hasty = threads.submit(pool.fetch, server.url("/"), timeout=1)
