@@ -243,7 +243,9 @@ def test_each_table_is_drawn() -> None:
 
 
 @pytest.mark.parametrize(
-    "page", [PAGES.with_suffix(".md"), *sorted(PAGES.glob("*.md"))], ids=lambda page: page.stem
+    "page",
+    [ROOT / "CONTRIBUTING.md", PAGES.with_suffix(".md"), *sorted(PAGES.glob("*.md"))],
+    ids=lambda page: page.stem,
 )
 def test_each_room_that_a_page_names_is_there(page: Path) -> None:
     """In the tables, in the text and in the diagrams: `http2/streams`, `net/`."""
