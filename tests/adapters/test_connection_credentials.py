@@ -154,7 +154,7 @@ def test_a_thread_does_not_go_on_with_the_handshake_of_another(
     assert not domain.errors
 
 
-def test_a_handshake_that_nobody_finishes_starves_no_other(
+def test_an_unfinished_handshake_starves_no_other(
     server: Server, make_session: MakeSession, domain: Domain, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("hyperlite.origins.bonds.HELD", 0.2)
@@ -166,7 +166,7 @@ def test_a_handshake_that_nobody_finishes_starves_no_other(
     assert session.get_adapter("https://").pool.stats()["origins"][server.url("")]["connections"] == 1
 
 
-def test_what_nobody_can_use_any_more_is_closed(
+def test_what_is_of_no_more_use_is_closed(
     server: Server, session: requests.Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("hyperlite.origins.bonds.MAX_BOUND", 3)

@@ -357,7 +357,7 @@ def test_closing_and_going_on(session: Session, h2: Server):
     assert h2.connections == 2
 
 
-def test_a_session_that_nobody_closes(h2: Server):
+def test_a_session_that_is_not_closed(h2: Server):
     """Its connections are closed with it, as urllib3's are: no ResourceWarning."""
     made = session()
     made.verify, made.trust_env = h2.ca_file, False

@@ -145,7 +145,7 @@ def test_in_http1_where_http2_is_spoken_no_more(peer: Peer, conn: client.HTTPSCo
     assert answer.result() == (200, b"hello")
 
 
-def test_where_nobody_listens_any_more(peer: Peer, conn: client.HTTPSConnection) -> None:
+def test_where_no_server_listens_any_more(peer: Peer, conn: client.HTTPSConnection) -> None:
     answer = peer.background(ask, conn)
     greet(peer)
     peer.want(HeadersFrame, 1)

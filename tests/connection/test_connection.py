@@ -290,7 +290,7 @@ class TestOnEitherProtocol:
             conn.getresponse()
         assert get(conn, "/").read() == b"hello"
 
-    def test_nobody_listens(self) -> None:
+    def test_no_server_listens(self) -> None:
         with Server({}, secure=False) as server:
             port = server.port
         with pytest.raises(ConnectionRefusedError):

@@ -70,7 +70,7 @@ def test_a_body_that_is_not_read_makes_way(server: Server, connect: Connect, dom
     assert {number for number, _, _ in domain.log} == {2}
 
 
-def test_the_object_opens_a_connection_again_and_that_is_nobodys(
+def test_the_object_opens_a_connection_again_which_is_not_authenticated(
     server: Server, conn: Any, domain: Domain
 ) -> None:
     response = ask(conn, NEGOTIATE)

@@ -36,7 +36,7 @@ def connected(peer: Peer) -> HTTP2Connection:
     return mux
 
 
-def test_the_number_is_nobody_elses_before_the_poller_knows(poller: Poller):
+def test_no_other_socket_gets_the_number_before_the_poller_knows(poller: Poller):
     with Peer() as peer:
         mux = connected(peer)
         number = mux.fileno()

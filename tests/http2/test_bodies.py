@@ -406,7 +406,7 @@ class TestReading:
         peer.send_data(1, b"more", end_stream=True)
         assert response.read() == b"more"
 
-    def test_a_reader_who_waits_makes_the_window_wider(self, peer: Peer, conn: CONN) -> None:
+    def test_a_waiting_reader_makes_the_window_wider(self, peer: Peer, conn: CONN) -> None:
         response = respond(peer, conn)
         sending = peer.background(peer.send_body, 1, bytes(STREAM_WINDOW), end_stream=False)
         reading = peer.background(response.read)

@@ -79,7 +79,7 @@ class TestPush:
         with pytest.raises(http.client.ResponseNotReady):
             pushed.cancel()
 
-    def test_what_nobody_takes_is_refused(self, peer: Peer, conn: CONN) -> None:
+    def test_untaken_pushes_are_refused(self, peer: Peer, conn: CONN) -> None:
         stream_id = begin(peer, conn)
         push(peer, conn)
         peer.answer(1, b"page")
@@ -205,7 +205,7 @@ class TestPush:
             second.getresponse()
         assert [peer.want(RstStreamFrame).error_code for _ in range(2)] == [CALM, REFUSED]
 
-    def test_nor_too_many_that_nobody_takes(self, peer: Peer, conn: CONN) -> None:
+    def test_nor_too_many_untaken_ones(self, peer: Peer, conn: CONN) -> None:
         stream_id = begin(peer, conn)
         for number in range(2, 222, 2):
             push(peer, conn, number)

@@ -176,7 +176,7 @@ class TestMeanwhile:
         peer.answer(5, b"thanks")
         assert getting.result().read() == b"thanks"
 
-    def test_who_still_writes_a_request_leaves_it_to_who_sends_it_again(
+    def test_a_thread_that_still_writes_a_request_leaves_it_to_the_one_that_sends_it_again(
         self, peer: Peer, conn: hyperlite.HTTP20Connection
     ) -> None:
         """Another thread was faster, and the first finds the stream elsewhere."""

@@ -15,7 +15,7 @@ from tests.conftest import MakePool, Serve
 from .conftest import echo
 
 
-def test_nothing_is_fetched_that_nobody_takes(pool: ConnectionPool, server: Server):
+def test_nothing_is_fetched_in_vain(pool: ConnectionPool, server: Server):
     read = itertools.count()
     outcomes = pool.fetch_many((server.url(f"/?{next(read)}") for _ in itertools.repeat(0)), concurrency=10)
     assert not server.log, "it is lazy"

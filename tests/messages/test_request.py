@@ -197,7 +197,7 @@ class TestContentLength:
         fields = make("POST", body, {name: "3"}).fields
         assert [value for key, value in fields if key == b"content-length"] == [b"3"]
 
-    def test_a_caller_who_says_chunked_means_no_length(self) -> None:
+    def test_a_caller_that_says_chunked_means_no_length(self) -> None:
         fields = dict(make("POST", b"abc", {"Transfer-Encoding": "chunked"}, encode_chunked=True).fields)
         assert b"content-length" not in fields
         assert b"transfer-encoding" not in fields
@@ -306,7 +306,7 @@ class TestChunksByHand:
         assert make("GET", None, self.HEADERS).body is None
 
 
-def test_nobody_can_put_a_header_into_the_default() -> None:
+def test_the_default_takes_no_header() -> None:
     """http.client's default is a mutable dict; ours holds nothing."""
     make()
     assert list(NO_HEADERS.items()) == []

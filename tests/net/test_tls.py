@@ -76,7 +76,7 @@ class TestCleartext:
         assert peer.result() == keep(sock).getsockname()
         assert sock.getsockname()[0] == "127.0.0.2"
 
-    def test_nobody_listens(self, listen: Any) -> None:
+    def test_no_server_listens(self, listen: Any) -> None:
         listener = listen(until_eof)
         listener.close()
         with pytest.raises(ConnectionRefusedError):
@@ -339,7 +339,7 @@ class TestCertificates:
         with pytest.raises(ssl.SSLCertVerificationError, match="Hostname mismatch"):
             connect("localhost", listener.port, context=client(), timeout=TIMEOUT)
 
-    def test_an_authority_that_nobody_knows(self, listen: Any, client: Any) -> None:
+    def test_an_unknown_authority(self, listen: Any, client: Any) -> None:
         listener = listen(tls(localhost_context(trustme.CA())))
         listener.play()
         with pytest.raises(ssl.SSLCertVerificationError, match="unable to get local issuer certificate"):

@@ -128,7 +128,7 @@ def test_no_more_idle_connections_than_allowed(make_pool: MakePool, serve: Serve
     )  # the two, and the one in use when it was counted
 
 
-def test_a_failed_dial_is_everybodys_who_waited_for_it(make_pool: MakePool, serve: Serve):
+def test_a_failed_dial_fails_all_threads_that_waited_for_it(make_pool: MakePool, serve: Serve):
     """Fifty threads do not wait one after the other for the same dead server."""
     server = serve(routes=lambda _: Response(), latency=0.3)
     pool = make_pool(verify=True, retries=0)
@@ -143,7 +143,7 @@ def test_a_failed_dial_is_everybodys_who_waited_for_it(make_pool: MakePool, serv
     assert pool.stats()["failed_dials"] < 10
 
 
-def test_a_dial_whose_time_is_up_is_nobody_elses(
+def test_a_dial_whose_time_is_up_fails_its_own_thread_alone(
     make_pool: MakePool, serve: Serve, monkeypatch: pytest.MonkeyPatch
 ):
     """Who has more time, or no end of it, tries for himself."""

@@ -28,7 +28,7 @@ def conn(node_site: Site) -> Iterator[hyperlite.HTTP20Connection]:
 
 
 @pytest.mark.long
-def test_nobody_waits_longer_than_a_turn(conn: hyperlite.HTTP20Connection) -> None:
+def test_no_thread_waits_longer_than_a_turn(conn: hyperlite.HTTP20Connection) -> None:
     received = [0] * DOWNLOADS
 
     def download(number: int, stream_id: int) -> None:
@@ -62,7 +62,7 @@ def test_nobody_waits_longer_than_a_turn(conn: hyperlite.HTTP20Connection) -> No
     assert statistics.quantiles(behind, n=100)[-1] <= 10
 
 
-def test_downloads_that_nobody_reads_are_in_nobodys_way(conn: hyperlite.HTTP20Connection) -> None:
+def test_unread_downloads_hold_up_no_other(conn: hyperlite.HTTP20Connection) -> None:
     """They fill their windows, and the connection's is open all the same."""
     ids = [conn.request("GET", "/endless") for _ in range(DOWNLOADS)]
     downloads = [conn.getresponse(stream_id) for stream_id in ids]

@@ -220,7 +220,7 @@ class TestDeadline:
         conn.request("GET", "/")
         assert conn.getresponse().read() == b"hello"
 
-    def test_a_body_that_nobody_reads(self, conn: hyperlite.HTTP20Connection) -> None:
+    def test_an_unread_body(self, conn: hyperlite.HTTP20Connection) -> None:
         """The windows are full after a while: that, too, comes to an end."""
         with pytest.raises(hyperlite.RequestTimeout, match="deadline"):
             conn.request("POST", "/silent", itertools.repeat(bytes(65536)), deadline=0.3)
@@ -284,7 +284,7 @@ class TestPriority:
 
 
 class TestPriorityUpdate:
-    def test_whoever_does_not_know_it_takes_no_notice(self, conn: hyperlite.HTTP20Connection) -> None:
+    def test_a_server_that_does_not_know_it_takes_no_notice(self, conn: hyperlite.HTTP20Connection) -> None:
         stream_id = conn.request("GET", "/endless", priority=7)
         response = conn.getresponse(stream_id)
         conn.prioritize(stream_id, (0, True))

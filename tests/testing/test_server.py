@@ -303,7 +303,7 @@ class TestLatency:
             received += len(data)
         assert received == sent
 
-    def test_nobody_upstream(self):
+    def test_no_server_upstream(self):
         with socket.create_server(("127.0.0.1", 0)) as listener:
             port = listener.getsockname()[1]
         proxy = LatencyProxy(port, 0.01)

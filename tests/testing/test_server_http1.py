@@ -229,7 +229,7 @@ def test_bad_requests(data):
     assert talk(hello, data).startswith(b"HTTP/1.1 400 Bad Request\r\n")
 
 
-def test_response_survives_an_upload_nobody_wants():
+def test_response_survives_an_unwanted_upload():
     data = request("Content-Length: 1000000", method="POST")
     answer = talk(streaming(lambda exchange: exchange.start(403)), data, bytes(1_000_000))
     assert answer.startswith(b"HTTP/1.1 403 Forbidden\r\n")

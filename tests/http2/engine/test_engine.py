@@ -207,7 +207,7 @@ class TestPing:
         assert ("ACK" in frame.flags, frame.opaque_data) == (False, b"abcdefgh")
         assert peer.ping(b"abcdefgh", ack=True) == [PingAcknowledged(b"abcdefgh")]
 
-    def test_an_answer_that_nobody_asked_for_is_harmless(self, peer: EnginePeer) -> None:
+    def test_an_unasked_answer_is_harmless(self, peer: EnginePeer) -> None:
         peer.ping(b"nonsense", ack=True)
         assert peer.said() == []
         assert goes_on(peer)

@@ -193,7 +193,7 @@ TestWindowMachine = WindowMachine.TestCase
 
 
 @given(size=st.integers(1, 1 << 20), pieces=st.lists(st.integers(1, 1 << 14), max_size=50))
-def test_whoever_reads_as_fast_as_it_comes_is_sent_few_increments(size: int, pieces: list[int]) -> None:
+def test_a_reader_as_fast_as_the_peer_sends_few_increments(size: int, pieces: list[int]) -> None:
     window = InboundWindow(size)
     increments = 0
     for piece in pieces:
