@@ -1,8 +1,8 @@
 """Content codings (RFC 9110 section 8.4.1): undone piece by piece, in bounded memory.
 
-Rule: no call makes more bytes than it was asked for.  300 KB can become 300 MB, and a chain of
-codings multiplies that; so each layer is asked for a piece, and what it cannot give yet it keeps
-packed.  Bytes that end before the coding does are an error, not a short body.
+Rule: no call makes more bytes than it was asked for.  300 KB can become 300 MB, and a chain of codings
+multiplies that.  So each layer is asked for a piece, and keeps the rest packed.  A body that ends before its
+coding does is an error, not a short body.
 """
 
 import functools
@@ -169,8 +169,7 @@ def accept_encoding() -> str:
 def decoder(content_encoding: str, source: Read) -> Read | None:
     """Return a function that reads the body that `source` gives packed, or None to take it as it is.
 
-    That is what to do where nothing was packed, and where a coding is unknown here: Content-Encoding
-    tells the caller so.
+    None means that nothing was packed, or that a coding is unknown here: the caller sees Content-Encoding.
 
     Args:
         content_encoding: the field's value; several codings are separated by commas.

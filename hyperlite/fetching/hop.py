@@ -1,4 +1,4 @@
-"""The hops of a fetch: each asks once, and what has come of it decides whether another follows."""
+"""The hops of a fetch: each asks once, and its result decides whether another follows."""
 
 import time
 from collections.abc import Callable
@@ -15,10 +15,10 @@ from ..origins.registry import Registry
 from .response import FetchResponse
 from .task import Task
 
-# What is read of the body of a redirect, or of an answer that means "later", so that its connection can be
-# used again. More is not worth it.
+# Bytes to read of a redirect's body, or of an answer that means "later", so that the connection can be used
+# again. More is not worth it.
 REDIRECT_BODY = 1 << 16
-# Seconds that this may take: to open another connection takes about as long. On HTTP/2 a stream is reset.
+# Seconds that this may take: opening another connection takes about as long. On HTTP/2 the stream is reset.
 REDIRECT_TIME = 0.25
 
 
@@ -73,7 +73,7 @@ class Fetcher:
     def retry(
         self, task: Task, error: Exception, *, reused: bool, progress: bool = False, sent: bool = True
     ) -> float | None:
-        """Look at a failure: None if that is what came of it, else seconds to wait before another try."""
+        """Look at a failure: None if it is the outcome, else seconds to wait before another try."""
         pause = task.retry(error, reused=reused, progress=progress, sent=sent)
         self._counters.retries += pause is not None
         return pause
@@ -109,13 +109,13 @@ class Fetcher:
     def received(
         self, task: Task, raw: HTTP20Response, body: bytes, failure: Exception | None = None
     ) -> FetchResponse:
-        """Return a task's response, for which nothing more is waited for; `body` undoes its coding.
+        """Return a task's response, which has arrived; its `body` undoes the coding.
 
         Args:
             task: the task.
             raw: the response.
             body: what has come of it.
-            failure: why that is not all of it, which is no concern of the task if another response follows.
+            failure: why the body is incomplete. It does not matter if another response follows.
 
         Raises:
             DecodingError: it has too many codings; BodyTooLarge.
@@ -179,5 +179,5 @@ def _wrap(task: Task, raw: HTTP20Response, lease: Lease) -> FetchResponse:
 
 
 def drain(response: FetchResponse) -> None:
-    """Let go of a response that another one follows, and that cannot hold that up with a body that drips."""
+    """Let go of a response that is not the last; its body cannot hold up the next one by dripping."""
     response.pass_over(REDIRECT_BODY, REDIRECT_TIME)

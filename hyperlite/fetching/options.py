@@ -1,4 +1,4 @@
-"""How a request is fetched: what `fetch()` is told, and what is tried again."""
+"""How a request is fetched: the options of `fetch()`, and the rules for further tries."""
 
 import http.client as http_client
 import socket
@@ -58,8 +58,8 @@ class HopTries(NamedTuple):
 class Retries:
     """What is tried again after a failure, and how patiently.
 
-    Only idempotent methods are, and only bodies that can be sent again; a request that the server
-    provably did not process is sent again beyond this, whatever its method.
+    Only requests with idempotent methods, and with bodies that can be sent again, are tried again.  A request
+    that the server provably did not process is sent again beyond this, whatever its method.
 
     Attributes:
         total: how often at most.
@@ -90,7 +90,7 @@ class Retries:
     def again(
         self, error: BaseException, tries: HopTries, method: str, *, reused: bool, progress: bool, sent: bool
     ) -> tuple[float, HopTries] | None:
-        """Return the seconds before another try, and what is known then; None: the error is what came of it.
+        """Return the seconds before another try, and what is known then; None: the error is the outcome.
 
         Args:
             error: what happened.

@@ -1,7 +1,7 @@
 """Which proxy a URL goes through: as the caller says, or as the environment does.
 
-Rule: what a caller says is read once, by `rules()`, before anything is asked for.  What would match nothing
-is an error: a request that was meant for a proxy must not go out directly.
+Rule: `rules()` reads what a caller says once, before any request.  A rule that can match nothing is an error:
+a request that is meant for a proxy must not go out directly.
 """
 
 import functools

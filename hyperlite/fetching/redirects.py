@@ -7,7 +7,7 @@ from ..messages.fields import Header
 from ..messages.urls import URL, join
 
 FOLLOWED = frozenset({301, 302, 303, 307, 308})
-# They are for one origin, and no other hears of them.
+# They are for one origin, and are told to no other.
 _SECRETS = frozenset({"authorization", "cookie", "proxy-authorization"})
 # They speak of a body; without one they go too.
 _OF_THE_BODY = frozenset(

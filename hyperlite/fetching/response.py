@@ -23,7 +23,7 @@ PIECE = 65536
 class FetchRequest:
     """One item for `fetch_many()`: the arguments of `fetch()`, of which only the URL must be given.
 
-    What is None is as the call of `fetch_many()` says.
+    None: as the call of `fetch_many()` says.
     """
 
     url: str
@@ -59,10 +59,10 @@ class FetchResponse:
         elapsed: seconds from the call to the whole response; with `stream=True`, to its header.
         raw: the `HTTP20Response` below, for what is not here: `trailers`, `informational`, ….
 
-    With `stream=True` the body is read from the network by `read()` and iteration, each of which goes on
-    where the last one stopped, or as a whole by `body`; then `close()`, or the end of a `with` block, gives
-    the connection back. A body is never cut short in silence: `body` after a part was read, iteration after
-    the end, and anything after a failure or after `close()` is an error.
+    With `stream=True`, `read()` and iteration read the body from the network, each from where the last one
+    stopped; or `body` reads all of it. Then `close()`, or the end of a `with` block, gives the connection
+    back. A body is never cut short in silence: `body` after a part was read, iteration after the end, and
+    anything after a failure or after `close()` is an error.
     """
 
     # What is the same for nearly all of them, and not set in each.
@@ -170,7 +170,7 @@ class FetchResponse:
     def read(self, size: int = -1) -> bytes:
         """Read from the network at most `size` bytes, b"" at the end; all that is left with -1.
 
-        However well the body is packed, no more than `size` bytes of it are unpacked.
+        No more than `size` bytes are unpacked, however well the body is packed.
 
         Raises:
             ValueError: `body` has it, or the response was closed before the end of its body.
@@ -254,9 +254,9 @@ class FetchResponse:
         self.load()
 
     def pass_over(self, limit: int, seconds: float) -> None:
-        """Close, as another response is wanted; keep the body if it is short, and there soon.
+        """Close, because another response follows; keep the body if it is short and comes soon.
 
-        So the connection can be used again where that costs little. If the body is not kept, `body` says why.
+        So the connection can be used again at little cost. If the body is not kept, `body` says why.
 
         Args:
             limit: bytes that are kept at most.
@@ -305,7 +305,7 @@ class FetchResponse:
     # -- the end ----------------------------------------------------------------------------------
 
     def close(self) -> None:
-        """Give the connection back; what of the body was not read is not read any more.
+        """Give the connection back; the rest of the body stays unread.
 
         That of a 101 is closed: see `HTTP20Response.sock`.
         """
@@ -318,14 +318,14 @@ class FetchResponse:
         self._finish(reusable=whole)
 
     def fail(self, error: BaseException) -> None:
-        """Close, as reading has failed: whatever is asked of the body later fails with the same error."""
+        """Close after a failed read: every later read of the body fails with the same error."""
         if isinstance(error, Exception):
             self._failure, self._body = again(error), None
             self._unpacked = None  # and what it reads from
         self.close()
 
     def _is_empty(self) -> bool:
-        """Tell whether nothing of a body, of which nothing was read, is to come."""
+        """Tell whether an unread body is empty."""
         stream = self.raw._stream
         return self._length == 0 or (stream is not None and stream.exhausted and not self._begun)
 

@@ -190,16 +190,16 @@ class Task:
     def retry(
         self, error: BaseException, *, reused: bool, progress: bool = False, sent: bool = True
     ) -> float | None:
-        """Look at a failure: None if that is what came of it, else the seconds to wait before another try.
+        """Look at a failure: None if it is the outcome, else the seconds to wait before another try.
 
-        An error that is what came of it is made to speak of all tries and hops: see `HTTP2Error.retry_safe`.
+        The error of an outcome speaks of all tries and hops: see `HTTP2Error.retry_safe`.
 
         Args:
             error: what happened.
             reused: whether it happened on a connection that had been used before: it may have been
                 closed while the request was on its way.
-            progress: whether that connection had brought a response, to whichever request, since this one
-                was sent: then a server that takes a few at a time gets through, and it is not counted.
+            progress: whether that connection has brought a response to any request since this one was sent.
+                Such a try is not counted, so that a server that takes a few at a time gets through.
             sent: whether there was a connection at all, so that the request may have left.
         """
         following = self.options.retries.again(

@@ -1,8 +1,8 @@
 """How many bytes of responses a run of fetch_many() holds, and which requests go on when that is too many.
 
-What is counted is all that has arrived and that the caller has not taken: of responses under way, of
-outcomes, and of the redirects that led to them.  While it is as much as allowed, the run is *full*: nothing
-goes on but the requests that are *favoured*, and what they bring is counted beyond.
+It counts the bytes that have arrived and that the caller has not taken: of responses under way, of outcomes,
+and of the redirects that led to them.  A run that holds its limit is *full*: only the *favoured* requests go
+on, and their bytes count beyond the limit.
 """
 
 import threading

@@ -128,7 +128,7 @@ class Crew:
         if error is not None and (window.flying or window.jobs or window.dialling):
             window.grounded = True
         elif error is not None:
-            # Where it was for want of time, what has more time than that tries again.
+            # If it failed for want of time, a request with more time tries again.
             limit = timeout if isinstance(error, TimeoutError) else None
             for task in self._schedule.unpark_late(window, limit):
                 self._settle(window, task, None, again(error), reused=False)

@@ -65,7 +65,7 @@ class Flight:
         self.counted = 0  # bytes of its response that the budget knows of
         self.since = time.monotonic()  # when something happened last
         self.noted = False
-        self._by: float | None = None  # when the body must be whole of an answer that another one follows
+        self._by: float | None = None  # when the body of an answer that is not the last must be whole
         stream.waiters += (self,)
 
     @property
@@ -74,7 +74,7 @@ class Flight:
         return self.mux.answered > self.stream.answered_before
 
     def release(self) -> None:
-        """Take note that something happened: to the mux, this is a lock on which a thread sleeps."""
+        """Take note that something happened. The connection takes this for the lock of a sleeping thread."""
         if not self.noted:
             self.noted = True
             self._touched(self)
@@ -112,7 +112,7 @@ class Flight:
             self.mux.cancel(stream, BodyTooLarge(complaint))
 
     def finish(self) -> tuple[HTTP20Response, bytes, Exception | None]:
-        """Return the response, its body, and why there is no more of that where not all has arrived."""
+        """Return the response, its body, and why the body is incomplete, or None."""
         parts, stream = self._parts, self.stream
         if not stream.complete:
             cut = RequestTimeout(f"the body of {self.task.url} was not waited for: another response follows")

@@ -8,17 +8,17 @@
 - Each origin has a window (schedule.py).  What is under way and what waits to be taken fill it together,
   so nothing is fetched that is not taken; it slides with each outcome that is taken.
 - HTTP/2 streams are driven here: when one of the sockets has something, its connection is pumped, and each
-  stream to which something happened notes itself in `_touched` (it is its own waiter, see baton.py).
-- Dialling, HTTP/1.1 and bodies that are files would block, and run on threads; these post what came
-  of it and ring the bell.
+  stream to which something happened notes itself in `_touched` (it is its own waiter, see net/leader.py).
+- Dialling, HTTP/1.1 and bodies that are files would block.  They run on threads, which post their results
+  and ring the bell.
 - All this goes on only while the caller waits for the next outcome.
 
 Rule: threads touch nothing here but `_posts` and the bell.
 
-Rule: each request that was read has exactly one outcome.  An exception, of whatever class, in what is done
-for one request is that request's outcome (`_settle`); in what is done for a connection it is the failure of
-the requests on it (`_crash`).  What ends a run is what the iterable or `progress` raises, an interrupt,
-and the end of the generator.
+Rule: each request that was read has exactly one outcome.  An exception in the work for one request, of
+    whatever class, is that request's outcome (`_settle`).  An exception in the work for a connection fails
+    the requests on it (`_crash`).  A run ends early only by an error of the iterable or of `progress`, by an
+    interrupt, or by the end of the generator.
 """
 
 import contextlib
@@ -140,7 +140,7 @@ class Loop:
                 self._park(item)
 
     def _hand_over(self) -> tuple[Outcome, Exception | None]:
-        """Take the next outcome; and what `progress` has raised, which comes behind it.
+        """Take the next outcome, and the error of `progress`, which comes after it.
 
         The coding of its body is undone now: of one body at a time.
         """
@@ -173,7 +173,7 @@ class Loop:
     # -- starting ---------------------------------------------------------------------------------
 
     def _start(self) -> None:
-        """Begin what can be begun; of a run that is full, what cannot wait."""
+        """Begin what can be begun; if the run is full, only what cannot wait."""
         if self._budget.full:
             if (urgent := self._schedule.urgent()) is not None:
                 self._launch(urgent, 1)
@@ -197,7 +197,7 @@ class Loop:
     def _begin(self, window: Window, room: int) -> bool:
         """Begin the first request of a window, and more that go the same way; false if that must wait.
 
-        What is raised is the first request's failure, which still waits to be begun.
+        An exception is the failure of the first request, which still waits to be begun.
         """
         origin, task = window.origin, window.parked[0]
         if origin.protocol == HTTP11 or not task.repeatable:
@@ -345,14 +345,14 @@ class Loop:
             origin.discard(connection)
 
     def _give_back(self, origin: Origin, leases: list[Lease]) -> None:
-        """End leases. What is raised, where a connection cannot be closed, is no request's failure."""
+        """End leases. An error in closing a connection is no request's failure."""
         with contextlib.suppress(Exception):
             origin.release(leases)
 
     # -- what came of it --------------------------------------------------------------------------
 
     def _steer(self) -> None:
-        """While as much is held as may be, have no more come than is needed to go on."""
+        """While the run is full, receive only what is needed to go on."""
         for flight in self._steering.look():
             self._attend(flight, time.monotonic())
 

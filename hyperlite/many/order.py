@@ -1,7 +1,7 @@
 """The order in which fetch_many() yields what is done: that of the requests, or as it comes.
 
-Where there is an order, all that is done before its turn is held, and takes up room in the window of its
-origin.  So the one request that all the others wait for has room in any window.
+In order, an outcome that is done before its turn is held, and takes up room in the window of its origin.  So
+the one request that all others wait for has room in any window.
 """
 
 from collections import deque

@@ -18,9 +18,8 @@ Event = tuple[HTTP2Connection, Exception | None]
 class Poller:
     """Waits for many connections at once.
 
-    A connection that is watched keeps its descriptor open until it is forgotten here, though another thread
-    closes
-    the connection: the number cannot become another socket's meanwhile.
+    A watched connection keeps its descriptor open until it is forgotten here, even if another thread closes
+    it.  So the number cannot become another socket's meanwhile.
     """
 
     def __init__(self) -> None:

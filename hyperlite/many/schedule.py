@@ -114,7 +114,7 @@ class Schedule:
     def urgent(self) -> Window | None:
         """Return the window in which a request is to be begun though the run is full, if there is one.
 
-        It is the first there: the one that is awaited, where there is an order; or any, if nothing goes on.
+        The request is the first there: in order, the awaited one; otherwise any, if nothing goes on.
         """
         if self._order.awaited is None:
             return (

@@ -14,8 +14,8 @@ from ..messages.urls import parse
 # for one origin, more where others may be behind those in the way. What has a length is in memory anyhow.
 AHEAD_OF_ONE = 5
 AHEAD_OF_MANY = 100
-# How many requests are read before what has been read is sent, and how many seconds that may take: what
-# they are read from may be slow.
+# How many requests are read before they are sent, and how many seconds that may take: the iterable may be
+# slow.
 PIECE = 128
 TURN = 0.005
 
