@@ -16,9 +16,9 @@
 Rule: threads touch nothing here but `_posts` and the bell.
 
 Rule: each request that was read has exactly one outcome.  An exception in the work for one request, of
-    whatever class, is that request's outcome (`_settle`).  An exception in the work for a connection fails
-    the requests on it (`_crash`).  A run ends early only by an error of the iterable or of `progress`, by an
-    interrupt, or by the end of the generator.
+whatever class, is that request's outcome (`_settle`).  An exception in the work for a connection fails the
+requests on it (`_crash`).  A run ends early only by an error of the iterable or of `progress`, by an
+interrupt, or by the end of the generator.
 """
 
 import contextlib

@@ -10,8 +10,8 @@ from .fields import Field
 class Announced:
     """Holds a body that comes piece by piece to what was announced: a length, chunks, or nothing.
 
-    On HTTP/1.1 a server takes what is too much for another request. On HTTP/2 some servers close the
-    connection, with all that is under way there.
+    On HTTP/1.1 a server takes the bytes beyond for another request. On HTTP/2 some servers close the
+    connection, with all that is under way on it.
 
     Args:
         length: bytes that the body must have; None: any number.
@@ -43,7 +43,7 @@ class Announced:
             self.left -= size
 
     def contents(self, piece: bytes | memoryview) -> Iterable[bytes | memoryview]:
-        """Return what a piece that the caller sends has in it of the body.
+        """Return the part of the body in a piece that the caller sends.
 
         Raises:
             ValueError: it is no chunk, and nothing of it was taken.

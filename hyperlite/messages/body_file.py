@@ -3,7 +3,8 @@
 http.client's methods see plain bytes and an end, however the protocol frames them.  A body that is cut off is
 never taken for one that has ended, whichever way it is read.
 
-Rule: a read that fails loses nothing.  What it had taken is in its error, or is what is read next.
+Rule: a read that fails loses nothing.  The bytes that it had taken are in its error, or the next read gets
+them.
 """
 
 import io
@@ -40,9 +41,9 @@ class BodyFile(io.BufferedIOBase):
         Raises:
             IncompleteBody: the body ended too early; BodyReset where its stream was reset, MalformedBody
                 where it broke HTTP. The error carries what was read before.
-            HTTP2Error: on HTTP/2 a part was asked for, and the stream failed. What had come is what is read
-                next.
-            RequestTimeout: nothing came in time. What had come is what is read next.
+            HTTP2Error: on HTTP/2 a part was asked for, and the stream failed. The next read gets what had
+                come.
+            RequestTimeout: nothing came in time. The next read gets what had come.
             TypeError: `size` is no integer.
         """
         wanted = ALL if size is None or index(size) < 0 else size
@@ -115,11 +116,11 @@ class BodyFile(io.BufferedIOBase):
 
     @abstractmethod
     def _put_back(self, data: bytes) -> None:
-        """Undo a read: these bytes are what is read next."""
+        """Undo a read: the next read gets these bytes."""
 
     @abstractmethod
     def _give_back(self, data: bytes, wanted: int, error: BaseException) -> None:
-        """Put back what a read had taken that failed, or raise an error that carries it.
+        """Put back the bytes that a failed read had taken, or raise an error that carries them.
 
         Args:
             data: what it had taken.

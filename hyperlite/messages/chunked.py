@@ -1,7 +1,7 @@
 """Chunks (RFC 9112 section 7.1): the lines between them, and a body that a caller framed by hand, unwrapped.
 
 `http1.body` reads a server's chunks from the wire, and the `Dechunker` takes a caller's from memory.  Both
-give what stands between the chunks to `ChunkLines`, which says what may stand there.
+give the lines between the chunks to `ChunkLines`, which says what they may be.
 """
 
 import re

@@ -4,7 +4,7 @@
 
     Draft ── put() ──> Draft ── request() ──> PutRequest ── send() … ──> its framing shows the end
 
-Rule: what is wrong with a part is said when that part comes, and the draft is then as it was before.
+Rule: a part is checked when it comes.  If it is wrong, the draft stays as it was.
 """
 
 import http.client as http_client
@@ -53,7 +53,7 @@ class Draft:
             self.put("Accept-Encoding", "identity")
 
     def put(self, name: str | bytes, *values: HeaderValue) -> None:
-        """Add a header field; of several values one is made, with a space between them.
+        """Add a header field; several values become one, with spaces between them.
 
         Raises:
             ValueError: it may not be sent, or contradicts what was put before.
@@ -98,9 +98,9 @@ class Draft:
 class PutRequest(Request):
     """A request to which nothing is added but what http.client's `putrequest()` adds.
 
-    Its header fields announce the body: a length, or chunks that the caller frames by hand.  What of it is
-    not given here comes by `send()`, and the framing shows where it ends.  A body that was not announced is
-    whole; one in memory gets its content-length, without which a server would not see it on HTTP/1.1.
+    Its header fields announce the body: a length, or chunks that the caller frames by hand.  `send()` gives
+    the rest of it, and the framing shows where it ends.  A body that was not announced is whole; one in
+    memory gets its content-length, without which an HTTP/1.1 server would not see it.
 
     Args:
         put: each field's name as it is spelled, and the field, checked.

@@ -1,8 +1,8 @@
 """What HTTP/2 and HTTP/1.1 have in common: one request with its response, and the connection that carries it.
 
 Two Protocols.  `http2.stream.Stream` and `http1.exchange.HTTP1Exchange` are the `Exchange`s,
-`http2.connection.HTTP2Connection` and `http1.connection.HTTP1Connection` the `Transport`s.  What works on
-either protocol is written for these, and imports neither class.
+`http2.connection.HTTP2Connection` and `http1.connection.HTTP1Connection` the `Transport`s.  Code that works
+on either protocol uses these, and imports neither class.
 """
 
 from collections.abc import Collection, Sequence
@@ -87,7 +87,7 @@ class Answer(Exchange, Protocol):
 
     @property
     def pushes(self) -> "Sequence[Answer] | None":
-        """What the server answers unasked, and no caller has taken."""
+        """The pushed responses that no caller has taken."""
         ...
 
     @property
@@ -104,7 +104,7 @@ class Transport(Protocol[E]):
     exchange_class: type[E]
     """The class of the exchanges: made of an id and a request."""
     tries_again: bool
-    """A request that may be sent again is sent again by the connection itself; false: by its owner."""
+    """The connection itself sends requests again; false: its owner does."""
     timeout: float | None
     """Seconds that each wait may last; None: no limit."""
 
@@ -181,7 +181,7 @@ class Transport(Protocol[E]):
         ...
 
     def drop(self, exchange: E, /) -> None:
-        """Give an exchange up, which no thread will wait for, read or send any more."""
+        """Give an exchange up: no thread will wait for it, read it or send it any more."""
         ...
 
     def prioritize(self, stream_id: int, value: bytes, /) -> None:

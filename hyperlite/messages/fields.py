@@ -1,9 +1,9 @@
 """Header fields: from http.client's arguments to an HTTP/2 field list, and back to an HTTPMessage.
 
-Rule: nothing that comes from a caller reaches the wire but through this module.  HTTP/2 has no
-lines, so CR, LF or NUL in a field do no harm on this hop; but the next hop may well be HTTP/1.1,
-and what is smuggled there is a request of its own (RFC 9113 section 10.3).  What http.client
-refuses is refused here with the same class of exception; where RFC 9113 is stricter, so are we.
+Rule: a caller's input reaches the wire only through this module.  HTTP/2 has no lines, so CR, LF or NUL in a
+field do no harm on this hop.  But the next hop may be HTTP/1.1, where they can smuggle in another request
+(RFC 9113 section 10.3).  What http.client refuses is refused here with the same class of exception; where RFC
+9113 is stricter, so are we.
 """
 
 import base64
@@ -96,7 +96,7 @@ def target_bytes(target: str) -> bytes:
     """Return the request target as it goes on the wire.
 
     Raises http.client's InvalidURL for spaces and control characters, and UnicodeEncodeError for
-    what is not ASCII: like http.client, we do not guess how a caller wants his URL quoted.
+    what is not ASCII: like http.client, we do not guess how a caller wants the URL quoted.
     """
     if found := _not_in_target(target):
         raise InvalidURL(
@@ -296,7 +296,7 @@ def _regular(headers: Sequence[Field]) -> list[Field]:
 def asks_for_upgrade(pairs: Iterable[tuple[str | bytes, Any]]) -> bool:
     """Tell whether header fields ask to go on in another protocol (RFC 9110 section 7.8).
 
-    That takes `Upgrade`, and a `Connection` that names it: so it is for the next hop, and for HTTP/1.1.
+    They do if there is `Upgrade`, and a `Connection` that names it: it concerns the next hop, and HTTP/1.1.
 
     Args:
         pairs: names in any case, and values, as a caller gives them or checked.
@@ -314,7 +314,7 @@ def asks_for_upgrade(pairs: Iterable[tuple[str | bytes, Any]]) -> bool:
 
 
 def credentials_of_connection(pairs: Iterable[tuple[str | bytes, Any]]) -> tuple[bytes, ...]:
-    """Return what of a request's header fields authenticates its connection: NTLM or Negotiate.
+    """Return the credentials among header fields that authenticate the connection: NTLM or Negotiate.
 
     Args:
         pairs: names in any case, and values, as a caller gives them or checked.

@@ -1,4 +1,4 @@
-"""What a peer begins with that does not speak the protocol in which it was spoken to.
+"""The first bytes of a peer that speaks another protocol than was expected.
 
 A port has one protocol, and the first bytes of an answer often tell which.
 """

@@ -1,8 +1,8 @@
 """Names of hosts: an authority taken apart so that no two parsers can read two hosts in it, and IDNA.
 
 An authority (RFC 3986 section 3.2) is `userinfo@host:port`.  Parsers differ in what they make of one
-that breaks the grammar: text around a bracketed address, two "@", a backslash, "127.1".  Where a filter
-reads one host and the client asks another, the filter is of no use; so all of these are errors here.
+that breaks the grammar: text around a bracketed address, two "@", a backslash, "127.1".  If a filter reads
+one host and the client asks another, the filter is of no use.  So all of these are errors here.
 
 A name that is not ASCII becomes ASCII in one place, before it is resolved, before TLS names it and before
 a request does, so that all three speak of the same host.  Browsers follow UTS 46 without its transitional

@@ -1,11 +1,11 @@
 """When a request is sent again, and what is known of its tries (RFC 9113 section 8.7).
 
-Where a request goes then is decided by `connection`, `strict_socket`, `http1`, `fetching` and `many`; whether
-it may, after what pause and how often is decided here, for all of them.
+This module decides whether a request may be sent again, after what pause and how often.  `connection`,
+`strict_socket`, `http1`, `fetching` and `many` ask it, and decide where the request goes then.
 
-Two things are kept apart.  A try is *unprocessed* if the server has provably not processed it: then the
-request may be sent again whatever its method.  Where that is not known, the method may allow it; but there is
-a doubt from then on: no later error of this request is `retry_safe`, because that speaks of all tries.
+There are two cases.  A try is *unprocessed* if the server has provably not processed it: the request may be
+sent again whatever its method.  If that is not known, the method may allow it; but a doubt stays: no later
+error of this request is `retry_safe`, because that covers all tries.
 """
 
 import http.client as http_client
@@ -56,8 +56,8 @@ class Tries(NamedTuple):
         """Return the seconds before the request is sent again, 0 the first time; None: it was too often.
 
         Args:
-            progress: the server has answered something, to whichever request, since it was last sent.  Then
-                a server that takes a few at a time gets through, and its refusals do not count.
+            progress: the server has answered some request since this one was last sent.  Refusals do not
+                count then, so that a server that takes a few requests at a time gets through.
         """
         if progress or not self.repeats:
             return 0.0

@@ -1,4 +1,4 @@
-"""What a caller asked for, checked once, in a form that either protocol can send, and send again.
+"""A caller's request, checked once, in a form that either protocol can send, and send again.
 
 The rules are those of http.client's `request()`: which header fields it adds by itself, what it
 takes for a body, and when the length of that is known.
@@ -29,7 +29,7 @@ _METHODS_EXPECTING_BODY = frozenset({"PATCH", "POST", "PUT"})
 # What may be sent again when it may have been processed (RFC 9110 section 9.2.1: safe methods).
 SAFE_TO_REPEAT = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 
-# Seconds in which a server that means to answer 100 Continue does so; then the body is sent all the same
+# Seconds to wait for 100 Continue; then the body is sent all the same
 # (RFC 9110 section 10.1.1 has no number). curl waits 1 s, and so do most users of Go's ExpectContinueTimeout.
 EXPECT_WAIT = 1.0
 
@@ -227,7 +227,7 @@ class Request:
 
     @classmethod
     def promised(cls, fields: list[Field]) -> "Request":
-        """Return the request that a server says it will answer unasked (RFC 9113 section 8.4)."""
+        """Return the request of a push (RFC 9113 section 8.4)."""
         pseudo = dict(fields[:4])
         self = cls.from_fields(pseudo[b":method"].decode("ascii"), "/", [], scheme=b"https", authority=b"")
         self.url = pseudo[b":path"].decode("latin-1")
@@ -265,9 +265,9 @@ def priority_value(priority: Priority) -> bytes:
 def framed(fields: list[Field]) -> tuple[list[Field], int | None, bool]:
     """Return a request's fields, the length of the body that they announce, and whether it is in chunks.
 
-    Servers differ in which of two lengths they believe, or whether chunks or a length; with the wrong one
-    they take a part of the body for the next request (RFC 9112 section 11.2).  Of lengths that agree one is
-    kept (RFC 9110 section 8.6).
+    Servers differ: of two lengths they believe one or the other, or chunks rather than a length.  With the
+    wrong one they take a part of the body for the next request (RFC 9112 section 11.2).  Of lengths that
+    agree, one is kept (RFC 9110 section 8.6).
 
     Raises:
         ValueError: a length is no number, two contradict each other, or one comes beside chunks; or there

@@ -105,8 +105,8 @@ class HTTP20Response(stock.HTTPResponse):
     def fp(self) -> "io.BufferedReader | Any":
         """The file that the inherited methods read from; None at the end.
 
-        A response that is complete is mostly read without it: to make it, and to drop it, costs as much as
-        all the rest of a response.
+        A complete response is mostly read without it: making and dropping it costs as much as all the rest of
+        a response.
         """
         if self._stream is None or self._stream.transport is None:
             raise AttributeError("fp")
@@ -225,7 +225,7 @@ class HTTP20Response(stock.HTTPResponse):
         return 0 if self._stream is None else self._stream.taken
 
     def _close_at_end(self, short: bool) -> None:
-        """Close after a read that met the end, as chunks on HTTP/1.1 do: it is known without asking again."""
+        """Close after a read that met the end, as http.client does with chunks: no further read is needed."""
         if short and self._stream is not None and self.fp is not None and self._stream.exhausted:
             self._close_conn()  # type: ignore[attr-defined]
 
@@ -251,7 +251,7 @@ class HTTP20Response(stock.HTTPResponse):
 
     @property
     def pushes(self) -> list[Promise]:
-        """What the server promised to answer unasked, so far (RFC 9113 section 8.4), in its order.
+        """The pushes that the server has promised so far (RFC 9113 section 8.4), in its order.
 
         A promise comes before the part of the body that refers to it. Empty without `enable_push`, and on
         HTTP/1.1. Untaken ones are refused when this response is closed before its end, or dropped.
@@ -267,7 +267,7 @@ class HTTP20Response(stock.HTTPResponse):
         return f"<{type(self).__name__} {self.status} {self.reason}, {where}, {state}>"
 
     def __del__(self) -> None:
-        """Leave the stream to its body or its transport: to close could wait, in the middle of anything."""
+        """Leave the stream to its body or its transport: closing could wait, in the middle of anything."""
         stream = self._stream
         if stream is None:
             if "fp" in vars(self):  # or else `__init__` has failed
