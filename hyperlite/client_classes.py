@@ -30,6 +30,7 @@ from .messages.hosts import ascii_host_of_2003
 from .messages.response import HTTP20Response
 from .messages.response_rules import MAX_FIELDS
 from .net import tls, trust, tunnel
+from .net.contexts import trust_of
 from .net.protocols import H2, HTTP11, VARIABLE, Protocols
 from .net.timeouts import deadline_after, resolve_timeout
 from .strict_socket import StrictSocket, upgrades
@@ -252,14 +253,13 @@ class HTTPSConnection(stock.HTTPSConnection, HTTPConnection):
         host = tunnel or self.host
         port = self._tunnel_port if tunnel else self.port  # type: ignore[attr-defined]
         timeout = resolve_timeout(self.timeout)
-        context = vars(self).get("_context")
+        unasked = vars(self).get("_context")
+        context = unasked.to_dial_with if isinstance(unasked, _Unasked) else self._context
         self.sock, protocol = tls.secure(
             self.sock,
-            host,
-            port,
-            context=context.to_dial_with if isinstance(context, _Unasked) else self._context,
+            tls.Terms(host, port, None, context, trust_of(context)),
             timeout=timeout,
-            start=start,
+            deadline=tls.handshake_deadline(timeout, start),
             alpn=self._offer(),
         )
         if protocol == H2:

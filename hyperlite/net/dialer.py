@@ -20,9 +20,10 @@ from typing import Any, NamedTuple
 from .. import stock
 from ..errors import RequestTimeout
 from . import tunnel as tunnels
+from .contexts import trust_of
 from .protocols import BOTH
 from .timeouts import deadline_after, remaining, soonest
-from .tls import CreateConnection, Session, secure
+from .tls import CreateConnection, Session, Terms, handshake_deadline, secure
 
 
 class Tunnel(NamedTuple):
@@ -103,17 +104,15 @@ class Dialer:
                 self._pass_proxy(sock, self._tunnel, deadline_after(_patience(timeout, by)))
                 start = time.monotonic()
             if self._context is not None:
+                trust = trust_of(self._context) if self._trust is None else self._trust
                 sock, protocol = secure(
                     sock,
-                    *origin,
-                    context=self._context,
+                    Terms(*origin, proxy, self._context, trust),
                     timeout=timeout,
-                    start=start,
-                    by=by,
+                    deadline=handshake_deadline(timeout, start, by),
                     alpn=alpn,
                     session=self._session,
-                    trust=self._trust,
-                    proxy=proxy,
+                    insist=self._trust is not None,
                 )
                 if not isinstance(sock, ssl.SSLSocket):
                     raise TypeError(f"{self._context!r} makes {sock!r}, which is no ssl.SSLSocket")

@@ -25,12 +25,19 @@ CreateConnection = Callable[..., socket.socket]
 
 
 class Terms(NamedTuple):
-    """All that must be the same for a TLS session to be resumed: a resumed one shows no certificate."""
+    """On what terms a handshake is made; a session is resumed on equal ones, without a certificate.
+
+    Attributes:
+        host, port: of the origin.
+        proxy: host and port of the proxy whose tunnel leads to the origin, or None.
+        context: the caller's, by identity.
+        trust: what `trust_of` the context returned: so the handshake is made, though it is changed meanwhile.
+    """
 
     host: str
     port: int
-    proxy: tuple[str, int] | None  # on the way to the host
-    context: ssl.SSLContext  # by identity
+    proxy: tuple[str, int] | None
+    context: Any
     trust: tuple[Any, ...]
 
 
@@ -50,17 +57,13 @@ _callers: "weakref.WeakKeyDictionary[ssl.SSLSocket, ssl.SSLContext]" = weakref.W
 
 def secure(
     sock: socket.socket,
-    host: str,
-    port: int,
+    terms: Terms,
     *,
-    context: Any,
     timeout: float | None,
-    start: float,
-    by: float | None = None,
+    deadline: float | None,
     alpn: Sequence[str] = BOTH,
     session: Session | None = None,
-    trust: tuple[Any, ...] | None = None,
-    proxy: tuple[str, int] | None = None,
+    insist: bool = False,
 ) -> tuple[ssl.SSLSocket, str | None]:
     """Do the TLS handshake on a connected socket; returns the TLS socket and the protocol that ALPN chose.
 
@@ -69,36 +72,27 @@ def secure(
 
     Args:
         sock: becomes the TLS socket's; it is closed if this fails.
-        host, port: of the origin; the certificate must hold the name.
-        context: the caller's; it is not changed. One that is no ssl.SSLContext may return what it likes.
-        timeout: seconds, since `start` if these are not over.
-        start: the monotonic time at which connecting began.
-        by: the monotonic time by which the handshake must be over, whatever the timeout, or None.
+        terms: the origin, whose name the certificate must hold, and the caller's context, which is not
+            changed. One that is no ssl.SSLContext may return what it likes.
+        timeout: seconds; the TLS socket's afterwards.
+        deadline: the monotonic time by which the handshake must be over, or None.
         alpn: what to offer, best first; see `narrowed` for a context that offers something itself.
-        session: offered only on the terms on which it was made: the same host, port, proxy and context, and
-            nothing changed on the context that decides trust.
-        trust: what `trust_of` the context returned: so the handshake is made, though it is changed meanwhile.
-            None: as it is now.
-        proxy: host and port of the proxy whose tunnel leads to the origin.
+        session: offered only if it was made on equal terms.
+        insist: a context that makes its TLS sockets itself must do so while it is as the terms say.
 
     Raises:
         OSError: the connection failed; TimeoutError: the handshake was not over in time.
         ssl.SSLError: the handshake failed; a certificate that does not hold is SSLCertVerificationError.
         InadequateSecurity: HTTP/2 was chosen together with a cipher that it forbids.
-        ConnectionLost: a context that makes its TLS sockets itself is not as `trust` says.
+        ConnectionLost: a context is not as it must be; see `insist`.
         NotHTTP2: `alpn` is HTTP/2 alone, and the server did not choose it.
     """
-    deadline = _handshake_deadline(timeout, start, by)
-    peer = f"{host}:{port}"
-    name = _server_name(host)
+    context, peer, name = terms.context, f"{terms.host}:{terms.port}", _server_name(terms.host)
     wrapped: Any = sock
     try:
-        terms = Terms(host, port, proxy, context, trust_of(context) if trust is None else trust)
         private = private_for(context, terms.trust, name, alpn)
         if private is None:
-            _insist(context, trust)
-            wrapped = _wrapped_by_itself(sock, own_of(context), name, peer, deadline)
-            _insist(context, trust)
+            wrapped = _wrapped_by_itself(sock, terms, name, deadline, insist=insist)
         else:
             wrapped = private.wrap_socket(sock, server_hostname=name, do_handshake_on_connect=False)
             _hand_over(wrapped, terms, session)
@@ -126,8 +120,14 @@ def _chosen(wrapped: Any, alpn: Sequence[str], peer: str) -> str | None:
     return protocol
 
 
-def _handshake_deadline(timeout: float | None, start: float, by: float | None) -> float | None:
-    """Return the monotonic time by which a handshake must be over; for the arguments see `secure`."""
+def handshake_deadline(timeout: float | None, start: float, by: float | None = None) -> float | None:
+    """Return the monotonic time by which a handshake must be over, or None.
+
+    Args:
+        timeout: seconds, since `start` if these are not over, or None.
+        start: the monotonic time at which connecting began.
+        by: the monotonic time by which it must be over, whatever the timeout, or None.
+    """
     if timeout is None:
         return by
     now = time.monotonic()
@@ -181,25 +181,35 @@ def _hand_over(wrapped: ssl.SSLSocket, terms: Terms, session: Session | None) ->
     _terms[wrapped] = terms
 
 
-def _insist(context: Any, trust: tuple[Any, ...] | None) -> None:
-    if trust is not None and trust_of(context) != trust:
+def _insist(terms: Terms) -> None:
+    if trust_of(terms.context) != terms.trust:
         # truststore's changes for a moment whenever it makes a socket, so another try is worth while.
-        message = f"{context!r} verifies otherwise than when the connection was asked for"
+        message = f"{terms.context!r} verifies otherwise than when the connection was asked for"
         raise ConnectionLost(message, retry_safe=True)
 
 
 def _wrapped_by_itself(
-    sock: socket.socket, context: Any, name: str, peer: str, deadline: float | None
+    sock: socket.socket, terms: Terms, name: str, deadline: float | None, *, insist: bool
 ) -> Any:
     """Return the TLS socket that a context makes itself, its handshake done."""
+    if insist:
+        _insist(terms)
+    late = f"the TLS handshake with {terms.host}:{terms.port} timed out"
     left = remaining(deadline)
     if left == 0:
-        raise TimeoutError(f"the TLS handshake with {peer} timed out")
+        raise TimeoutError(late)
     sock.settimeout(left)
     try:
-        return context.wrap_socket(sock, server_hostname=name)
+        wrapped = own_of(terms.context).wrap_socket(sock, server_hostname=name)
     except TimeoutError as error:
-        raise TimeoutError(f"the TLS handshake with {peer} timed out") from error
+        raise TimeoutError(late) from error
+    try:
+        if insist:
+            _insist(terms)
+    except BaseException:
+        wrapped.close()
+        raise
+    return wrapped
 
 
 # -- the handshake ------------------------------------------------------------------------------------------
