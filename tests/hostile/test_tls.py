@@ -42,14 +42,7 @@ def test_a_session_is_resumed_when_the_connection_is_opened_again(alpn: tuple[st
         assert fetch(conn) == b"hello"
         conn.close()
         assert fetch(conn) == b"hello"
-        assert _reused(conn)
-
-
-def _reused(conn: hyperlite.HTTP20Connection) -> bool:
-    transport = conn._transport
-    assert transport is not None
-    sock = transport.sock if hasattr(transport, "sock") else transport._sock
-    return bool(sock.session_reused)
+        assert conn.sock.session_reused
 
 
 def test_a_context_is_left_as_it_was_by_a_handshake_that_fails() -> None:
