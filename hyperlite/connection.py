@@ -1,53 +1,40 @@
 """HTTP20Connection: http.client's connection, with many requests under way at once.
 
-::
+A connection object outlives its sockets.  `Transports` are what it sends on: one current transport, in HTTP/2
+or HTTP/1.1, and as many draining ones as still have something to finish.  `Pending` are the requests under
+way: it gives an id to each, and finds what has become of it.
 
-    request() ──> id        queued ──> sent ──> answered          getresponse(id) ──> response
-                               │         │
-                               └─────────┴──> refused by the server, unprocessed: sent again elsewhere
-
-A connection object outlives its sockets.  It has one current transport, a `HTTP2Connection` on HTTP/2 or a
-`HTTP1Connection` on HTTP/1.1, and as many draining ones as still have streams to finish.  An id is 1, 3, 5, …
-for the life of the object, whatever number the wire knows the stream by.
-
-Lock order: `_dialling`, `_lock`, then the transport's own.  A thread that connects holds `_dialling`, so that
-no two threads do it at once.  A thread that only asks for a response never needs that lock.
+Lock order: `Transports.dialling`, `Pending.lock`, then the transport's own.  The thread that connects holds
+the first; a thread that only asks for a response never needs it.
 """
 
-import contextlib
 import http.client as http_client
-import math
-import threading
-import time
-import weakref
+import socket
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from . import stock
-from .errors import HTTP2Error, RequestTimeout
 from .http2.engine import MAX_HEADER_LIST
 from .http2.liveness import KEEPALIVE_IDLE, PING_TIMEOUT
 from .http2.unread import MAX_BUFFERED
-from .messages.exchange import Exchange, Transport
-from .messages.fields import authority
-from .messages.replay import begin_again, for_all_tries, may_replay, pause
-from .messages.request import Priority, priority_value
+from .messages.fields import Headers, authority, trailer_fields
+from .messages.hosts import ascii_host
+from .messages.replay import for_all_tries
+from .messages.request import NO_HEADERS, UNSET, Priority, Request, priority_value
 from .messages.response import HTTP20Response
+from .net import trust
+from .net.dialer import Dialer, Tunnel
 from .net.forking import watch
 from .net.protocols import BOTH, H2, Protocols, checked_protocols
-from .net.timeouts import UNSET_TIMEOUT, checked_seconds, deadline_after, end_of_step, remaining, soonest
-from .pending import standing, unknown
-from .putting import PuttingConnection
-from .transports import TransportOptions
-
-# Seconds in which `as_ready` looks once at each of several connections.
-TURN = 0.02
-# Seconds after which `as_ready` looks whether another thread has cancelled its requests: a cancellation wakes
-# a thread that sleeps, but not the one that polls the socket.
-LOOK = 0.25
+from .net.timeouts import UNSET_TIMEOUT, checked_seconds, resolve_timeout
+from .net.tls import Session
+from .pending import Pending
+from .putting import PutRequest
+from .transports import Speaker, TransportOptions, Transports, give_up
 
 
-class HTTP20Connection(PuttingConnection):
+class HTTP20Connection(PutRequest):
     """A connection to one origin that speaks HTTP/2, or HTTP/1.1 where the server has no HTTP/2.
 
     Args:
@@ -119,17 +106,16 @@ class HTTP20Connection(PuttingConnection):
         stock.HTTPConnection.__init__(self, host, port, timeout, source_address, blocksize)
         self.source_address = source_address
         self.max_response_headers = max_response_headers
-        self._secure = secure
-        self._context = context
         self.deadline = checked_seconds(deadline, "deadline")
+        self._context = context
+        self._scheme = b"https" if secure else b"http"
+        self._named = self.host, self.port, authority(self.host, self.port, self.default_port)
         if upgrade and secure:
             raise ValueError("upgrade=True is for secure=False: with TLS, ALPN chooses the protocol")
-        self._upgrade = upgrade
         allowed = checked_protocols(protocols)
         if upgrade and allowed not in (None, BOTH):
             raise ValueError("upgrade=True goes from HTTP/1.1 to HTTP/2: protocols must allow both")
-        self._protocols = Protocols(allowed, secure=secure)
-        self._options = TransportOptions(
+        options = TransportOptions(
             max_buffered,
             keepalive_idle,
             ping_timeout,
@@ -137,19 +123,158 @@ class HTTP20Connection(PuttingConnection):
             max_response_headers,
             enable_push,
             require_close_notify,
-        ).checked()
-        self._scheme = b"https" if secure else b"http"
-        self._named = self.host, self.port, authority(self.host, self.port, self.default_port)
-        self._dialling = threading.RLock()
-        # -- guarded by _dialling --
-        self._transport: Transport[Any] | None = None
-        self._draining: list[Transport[Any]] = []
-        self._next_id = 1
-        self._lock = threading.Lock()
-        # -- guarded by _lock --
-        self._pending: dict[int, Exchange] = {}  # requests with an untaken response, in order
-        self._sending: weakref.WeakValueDictionary[int, Exchange] = weakref.WeakValueDictionary()
+        )
+        self._transports = Transports(
+            self, options.checked(), Protocols(allowed, secure=secure), upgrade=upgrade
+        )
+        self._pending = Pending(self._transports)
         watch(self)
+
+    # -- requests ---------------------------------------------------------------------------------
+
+    def request(  # type: ignore[override]  # http.client returns None
+        self,
+        method: str,
+        url: str,
+        body: Any = None,
+        headers: Headers = NO_HEADERS,
+        *,
+        encode_chunked: bool = False,
+        end_stream: bool = True,
+        trailers: Headers | None = None,
+        priority: Priority | None = None,
+        timeout: float | None = UNSET,
+        deadline: float | None = None,
+    ) -> int:
+        """Send a request; returns its stream id, to ask `getresponse` for its response.
+
+        When it returns, the request is sent; or queued, if the server takes no further stream now.  If the
+        body is a file or an iterable, it waits until that is sent.  With `Expect: 100-continue` in the
+        headers of a request with a body (or with one that `send()` will give), it waits a second for the
+        server's 100; if a refusal comes instead, no body is sent.
+
+        Args:
+            method, url, body, encode_chunked: as in http.client.
+            headers: a mapping as in http.client, or (name, value) pairs, in which a name may be repeated.
+            end_stream: false: `send()` gives the body, until `end()`.
+            trailers: header fields to be sent behind the body (RFC 9110 section 6.5).
+            priority: how urgent the response is (RFC 9218): 0, most, to 7, or (urgency, incremental).
+            timeout: seconds that each step of this exchange may last, None for no limit; by default
+                the connection's. Connecting is one step; the shorter of the two timeouts holds for it.
+            deadline: seconds for all of it, from now to the end of the response's body, however slowly
+                the body drips; by default the connection's.
+
+        Raises:
+            ValueError, http.client.InvalidURL: something that may not be sent; nothing was.
+            http.client.CannotSendRequest: the body has another length than the headers announce; if it is
+                in memory, nothing was sent. Or this thread has begun a request with `putrequest()`.
+            RequestTimeout: the server did not let it be sent in time.
+            HTTP2Error, OSError: connecting failed, or the connection while the body was sent.
+        """
+        self._refuse_another()
+        request = Request(  # by position: a dict of keywords would cost as much as the rest of the call
+            method,
+            url,
+            body,
+            headers,
+            self._scheme,
+            self._authority,
+            self.blocksize,
+            encode_chunked,
+            end_stream,
+            trailers,
+            priority,
+            timeout if timeout is UNSET else checked_seconds(timeout, "timeout"),
+            self._due(deadline),
+        )
+        return self._pending.begin([request])[0]
+
+    def request_many(self, requests: Iterable[tuple[Any, ...]]) -> list[int]:
+        """Send many requests with one write; returns their stream ids in order.
+
+        Args:
+            requests: of each the arguments of `request()`: (method, url), (method, url, body) or
+                (method, url, body, headers).  All are checked before the first is sent.
+
+        Raises:
+            As `request()`; ValueError for a body that is a file or an iterable.
+        """
+        self._refuse_another()
+        made, named = [], self._authority
+        for arguments in requests:
+            request = self._make_request(named, *arguments)
+            if not request.repeatable:
+                raise ValueError(
+                    "request_many() takes bytes or str for a body: a file would hold up the others"
+                )
+            made.append(request)
+        return self._pending.begin(made)
+
+    def _make_request(
+        self, named: bytes, method: str, url: str, body: Any = None, headers: Headers = NO_HEADERS
+    ) -> Request:
+        request = Request(method, url, body, headers, self._scheme, named, self.blocksize)
+        request.deadline = self._due(None)
+        return request
+
+    def send(self, data: Any, stream_id: int | None = None) -> None:
+        """Send a piece of the body of a request that is open.
+
+        A request is open if it was made with `end_stream=False`, or by `endheaders()` with a body to come.
+
+        The call waits for the server's window and returns when the piece is written.  If the server has
+        answered completely, or refused instead of 100 Continue, it wants no more of the body: the piece is
+        dropped.  Framing completes a request of `endheaders()`; `end()` completes the others.
+
+        Args:
+            data: bytes-like, str, a file or an iterable of bytes, as a body in http.client.
+            stream_id: what `request()` or `endheaders()` returned; by default the latest open request of this
+                thread.
+
+        Raises:
+            http.client.CannotSendRequest: there is no such request, or its end was sent; or this is more
+                than its content-length has announced; or, without an id, `endheaders()` was not called yet.
+            ValueError: these are no chunks, which the headers of `putheader()` have announced; the request
+                is as it was before.
+            HTTP2Error: the stream failed; RequestTimeout: the window did not open in time.
+        """
+        self._refuse_another(unless=stream_id)
+        self._pending.send(data, stream_id, self.blocksize)
+
+    def end(self, stream_id: int | None = None, trailers: Headers | None = None) -> None:
+        """Complete an open request: mostly one that was made with `end_stream=False`.
+
+        Args:
+            stream_id: what `request()` or `endheaders()` returned; by default the latest open request of this
+                thread.
+            trailers: header fields to be sent behind the body, besides those given to `request()`.
+
+        Raises:
+            ValueError: a trailer field that may not be sent; the request is still open.
+            http.client.CannotSendRequest: less was sent than the headers have announced; or, on
+                HTTP/1.1, there are trailers beside a content-length. The request is still open.
+            Otherwise as `send()`.
+        """
+        self._refuse_another(unless=stream_id)
+        self._pending.end(stream_id, () if trailers is None else trailer_fields(trailers))
+
+    def cancel(self, stream_id: int | None = None) -> None:
+        """Give up a request whose response was not yet taken: its stream is reset, its id spent.
+
+        A response that was taken is given up by its own `close()`.
+
+        Args:
+            stream_id: what `request()` or `endheaders()` returned; None: what this thread has begun with
+                `putrequest()` and not sent, if there is such a request.
+
+        Raises:
+            http.client.ResponseNotReady: there is no such request, or its response was taken.
+        """
+        if stream_id is None:
+            if self._drafts is not None:
+                self._drafts.draft = None
+            return
+        self._pending.cancel(stream_id)
 
     # -- responses --------------------------------------------------------------------------------
 
@@ -167,14 +292,14 @@ class HTTP20Connection(PuttingConnection):
             HTTP2Error: the connection or the stream failed.
             Whatever is raised, the request is over: it is cancelled, and its id is spent.
         """
-        pending = self._take(stream_id)
+        pending = self._pending.take(stream_id)
         try:
-            response: HTTP20Response = self._answered(pending).make_response(self.response_class)
+            response: HTTP20Response = self._pending.answered(pending).make_response(self.response_class)
             if response.sock is not None:  # as with http.client, which goes on to use it
-                self.sock = self._switched = response.sock
+                self.sock = self._transports.switched = response.sock
             return response
         except BaseException as error:
-            self._cancel(pending)
+            give_up(pending)
             for_all_tries(error, doubtful=pending.doubtful)
             raise
 
@@ -196,42 +321,7 @@ class HTTP20Connection(PuttingConnection):
             http.client.ResponseNotReady: one of the ids is unknown, or its response was taken.
             RequestTimeout: the time was over before all had arrived.
         """
-        waiting = self._pending_among(None if ids is None else [*ids])  # the caller's code: without a lock
-        timeout = checked_seconds(timeout, "timeout")
-        deadline = deadline_after(timeout)
-        # When the wait for the next one began, if the requests' own timeouts count.
-        since = time.monotonic() if timeout is None else math.inf
-        over = False  # and what had come by then was looked at
-        while waiting:
-            gone = [key for key, item in waiting.items() if self._pending.get(key) is not item]
-            for key in gone:
-                del waiting[key]
-            ready = [key for key, item in waiting.items() if self._is_ready(item, since, deadline)]
-            for key in ready:
-                item = waiting.pop(key)
-                if self._pending.get(key) is item:  # the caller may have cancelled it since the last one
-                    yield key
-            if ready or gone:
-                since, over = max(since, time.monotonic()), False
-                continue
-            if over:
-                raise RequestTimeout(f"{len(waiting)} responses did not come within {timeout:g} s")
-            left = remaining(deadline)
-            self._wait_for_one(waiting.values(), since, left)
-            over = left == 0
-
-    def _pending_among(self, ids: list[int] | None) -> dict[int, Exchange]:
-        """Return the pending requests with these ids; None: all of this thread."""
-        me = threading.get_ident()
-        with self._lock:
-            if ids is None:
-                return {key: item for key, item in self._pending.items() if item.thread == me}
-            found = {}
-            for stream_id in ids:
-                if stream_id not in self._pending:
-                    raise unknown(stream_id)
-                found[stream_id] = self._pending[stream_id]
-            return found
+        return self._pending.as_ready(ids, checked_seconds(timeout, "timeout"))
 
     def prioritize(self, stream_id: int, priority: Priority) -> None:
         """Change how urgent a response is (RFC 9218 section 7), while it is awaited or read.
@@ -247,9 +337,9 @@ class HTTP20Connection(PuttingConnection):
             ValueError: no such urgency, or an id that `request()` has not returned.
         """
         value = priority_value(priority)
-        if not 0 < stream_id < self._next_id or not stream_id % 2:
+        if not 0 < stream_id < self._pending.next_id or not stream_id % 2:
             raise ValueError(f"no request has the id {stream_id!r}")
-        for current in (self._transport, *self._draining):
+        for current in (self._transports.current, *self._transports.draining):
             if current is not None:
                 current.prioritize(stream_id, value)
 
@@ -263,127 +353,96 @@ class HTTP20Connection(PuttingConnection):
             http.client.NotConnected: there is no open HTTP/2 connection.
             RequestTimeout: no answer came.
         """
-        current = self._transport
+        current = self._transports.current
         if current is None or current.closed:
             raise http_client.NotConnected("PING needs an open HTTP/2 connection")
         return current.ping(current.timeout if timeout is None else checked_seconds(timeout, "timeout"))
 
-    def _answered(self, pending: Exchange) -> Exchange:
-        """Wait for a response's head, and send the request again where that is safe; return what has it."""
-        while True:
-            exchange = standing(pending)
-            transport = exchange.transport
-            if transport is None:  # another thread is sending it again
-                self._while_dialling(end_of_step(exchange.request), lambda: None)
-                continue
-            try:
-                if transport.wait_head(exchange):
-                    return exchange
-            except HTTP2Error as error:
-                if transport.tries_again or not self._replay(transport, exchange, error):
-                    raise
+    # -- connecting -------------------------------------------------------------------------------
 
-    def _is_ready(self, pending: Exchange, since: float, until: float | None) -> bool:
-        """Tell whether `getresponse()` would not wait; sends the request again where that is safe.
-
-        If that takes longer than `until`, a monotonic time, the request is not ready yet, and has not failed.
-        """
-        exchange = standing(pending)
-        transport, error = exchange.transport, exchange.error
-        if transport is None:
-            return False
-        if not exchange.settled:
-            return transport.expire(exchange, since)
-        if error is None or transport.tries_again:
-            return True
-        own = end_of_step(exchange.request)
-        try:
-            return not self._replay(transport, exchange, error, until)
-        except (http_client.HTTPException, OSError) as failure:
-            is_early = isinstance(failure, TimeoutError) and remaining(until) == 0
-            # Otherwise the failure is the stream's, for getresponse to raise.
-            return not is_early or (own is not None and until is not None and own <= until)
-
-    def _wait_for_one(self, waiting: Iterable[Exchange], since: float, timeout: float | None) -> None:
-        """Wait for one of these requests, `timeout` seconds at most, or until the time of one is over."""
-        by_transport: dict[Transport[Any], list[Exchange]] = {}
-        by = end = deadline_after(timeout)
-        for item in map(standing, waiting):
-            end = soonest(end, item.request.deadline)
-            if item.transport is not None:
-                by_transport.setdefault(item.transport, []).append(item)
-                end = soonest(end, item.transport.due(item, since))
-        if not by_transport:  # another thread is sending them again
-            with contextlib.suppress(RequestTimeout):
-                self._while_dialling(soonest(deadline_after(LOOK), end), lambda: None)
-            return
-        # One drains and its successor is in use: each in turn, for a moment.
-        turn = LOOK if len(by_transport) == 1 else TURN / len(by_transport)
-        left = remaining(end)
-        for transport, items in by_transport.items():
-            transport.wait_any(items, soonest(turn, left), by)
-
-    # -- replay -----------------------------------------------------------------------------------
-
-    def _replay(
-        self, transport: Transport[Any], stream: Any, error: BaseException, until: float | None = None
-    ) -> bool:
-        """Send again what the server has provably not processed; false if that cannot be done.
-
-        All others that met the same fate go with it: they were sent side by side, and are so again.
-
-        Args:
-            transport: on which it has failed.
-            stream: the one that is waited for.
-            error: with which it has failed.
-            until: the monotonic time at which this thread is to go on with something else.
+    def connect(self) -> None:
+        """Connect now; `request()` does it by itself.
 
         Raises:
-            TimeoutError: that was too early, and the stream is as it was; or another limit is over.
-            HTTPException, OSError: it cannot be sent.
+            OSError, ssl.SSLError: as http.client's `connect()`.
+            InadequateSecurity: HTTP/2 was negotiated with a cipher that it forbids.
+            NotHTTP2: `protocols` is ("h2",), and the server did not choose HTTP/2.
         """
-        if not self._may_replay(stream):
-            return False
-        pause(stream, until)
-        by = soonest(end_of_step(stream.request), until)
-        batch = self._while_dialling(by, lambda: self._send_again(transport, stream, error, by))
-        for one in batch or ():
-            if until is None and one.transport is not None:  # or else the thread that waits sends the rest
-                one.transport.settle(one)
-        return batch is not None
+        self._transports.connect()
 
-    def _send_again(
-        self, transport: Transport[Any], stream: Any, error: BaseException, by: float | None
-    ) -> list[Any] | None:
-        """Return what was sent again: a stream, and those beside it; None if no thread wants it any more."""
-        if stream.transport is not transport or stream.error is not error:
-            return []  # another thread has done it
-        with self._lock:
-            others = [item for item in self._pending.values() if item is not stream]
-        batch: list[Any] = [stream, *(other for other in others if other.transport is transport)]
-        current = self._usable_transport(by)
-        batch = [one for one in batch if self._may_replay(one)]
-        if stream.given_up:  # while this thread was connecting
-            return None
-        try:
-            for one in batch:
-                begin_again(one)
-            self._submit(current, batch, by)
-        except BaseException as failure:
-            for one in batch:
-                if one.heir is not None and one.heir.transport is None:
-                    one.heir = None
-                if one.transport is None and one.heir is None:  # no transport has it
-                    one.transport, one.error = transport, error.for_stream(one.stream_id, retry_safe=True)
-                    one.error.__cause__ = failure
-            raise
-        for one in batch:
-            if one.given_up:  # by a thread that has found it on no transport
-                self._cancel(one)
-        return batch
+    def set_debuglevel(self, level: int) -> None:
+        """Print, above 0: on HTTP/1.1 what http.client prints, on HTTP/2 each frame as one line."""
+        super().set_debuglevel(level)
+        if self._transports.current is not None:
+            self._transports.current.trace(level > 0)
 
-    def _may_replay(self, stream: Any) -> bool:
-        return bool(self.auto_open) and may_replay(stream)
+    def set_tunnel(self, host: str, port: int | None = None, headers: Any = None) -> None:
+        """Connect through the proxy that the constructor named, as in http.client; TLS and ALPN are inside.
+
+        Args:
+            host, port: the origin; requests are for it from now on.
+            headers: a mapping of header fields for the proxy, such as `Proxy-Authorization`.
+
+        Raises:
+            RuntimeError: the connection is open already.
+            http.client.InvalidURL, ValueError: the host or the port is none.
+        """
+        host, port = self._get_hostport(host, port)  # type: ignore[attr-defined]
+        if host[:1] == "[" and host[-1:] == "]":  # some releases of http.client leave the brackets
+            host = host[1:-1]
+        host = ascii_host(host)  # of which http.client makes the Host that the proxy is told
+        authority(host, port, self.default_port)  # before anything is set
+        super().set_tunnel(host, port, headers)
+
+    @property
+    def _authority(self) -> bytes:
+        """The origin as requests name it: `host` and `port` may be set, as with http.client."""
+        host, port = self._tunnel_host, self._tunnel_port  # type: ignore[attr-defined]
+        if host is None:
+            host, port = self.host, self.port
+        known_host, known_port, named = self._named
+        if known_host != host or known_port != port:
+            named = authority(host, port, self.default_port)
+            self._named = host, port, named
+        return named
+
+    @property
+    def _origin(self) -> tuple[str, int]:
+        """The host, in ASCII, and the port that requests are for: the tunnel's far end where there is one."""
+        if self._tunnel_host is not None:  # type: ignore[attr-defined]
+            return ascii_host(self._tunnel_host), self._tunnel_port  # type: ignore[attr-defined]
+        return ascii_host(self.host), self.port
+
+    def _dial(
+        self, alpn: tuple[str, ...], by: float | None, session: Session | None
+    ) -> tuple[socket.socket, str]:
+        """Return a connected socket and the protocol, by this object as it is now; see `Dialer`."""
+        sys.audit("http.client.connect", self, self.host, self.port)
+        context = self._context
+        if self._scheme == b"https" and context is None:
+            context = trust.default_context()
+        tunnelled = self._tunnel_host is not None  # type: ignore[attr-defined]
+        dialer = Dialer(
+            ascii_host(self.host),
+            self.port,
+            context=context,
+            tunnel=None if not tunnelled else Tunnel(*self._origin, self._tunnel_headers),  # type: ignore[attr-defined]
+            source_address=self.source_address,
+            create_connection=self._create_connection,  # type: ignore[attr-defined]
+            session=session,
+            debuglevel=self.debuglevel,
+        )
+        sock, protocol = dialer.dial(alpn, timeout=resolve_timeout(self.timeout), by=by)
+        if dialer.proxy_headers is not None:  # for get_proxy_response_headers(), since Python 3.12
+            self._raw_proxy_headers = dialer.proxy_headers
+        return sock, protocol
+
+    def _speak(self, sock: socket.socket) -> http_client.HTTPConnection:
+        """Return an http.client connection that talks on a socket."""
+        speaker = Speaker(
+            *self._origin, self.default_port, self.blocksize, self.debuglevel, self.max_response_headers
+        )
+        return speaker(sock)
 
     # -- the end ----------------------------------------------------------------------------------
 
@@ -394,31 +453,22 @@ class HTTP20Connection(PuttingConnection):
         dropped.  A response that was taken can be read to its end, and the last one closes the socket.  The
         socket of the latest 101 is closed at once.
         """
-        with self._dialling, self._lock:
+        with self._transports.dialling, self._pending.lock:
             vars(self).pop("_drafts", None)
-            self._retire()
-            for mux in self._draining:
-                mux.close()
-            if self._beside is not None:
-                self._beside.close()
-            if self._switched is not None:
-                self._switched.close()
-            self._beside = self._switched = None
-            for item in self._pending.values():  # what was answered, but not taken
-                self._cancel(item)
-            self._pending.clear()
+            self._transports.close()
+            self._pending.cancel_all_locked()
             super().close()
 
     def __del__(self) -> None:
         """Have a connection in HTTP/1.1 that its caller drops close at once, and not when it is collected."""
-        for transport in (vars(self).get("_transport"), self._beside):  # or else __init__ was interrupted
-            if transport is not None:
-                transport.abandon_all()
+        transports: Transports | None = vars(self).get("_transports")
+        if transports is not None:  # or else __init__ was interrupted
+            transports.abandon()
 
     def after_fork(self) -> None:
         """In the child: the transports are the parent's, and the next request connects anew."""
-        self._dialling = threading.RLock()
-        self._lock = threading.Lock()
+        self._transports.after_fork()
+        self._pending.after_fork()
         self.sock = None  # to shut it down would end the parent's connection
 
     def __enter__(self) -> "HTTP20Connection":
@@ -429,9 +479,9 @@ class HTTP20Connection(PuttingConnection):
 
     def __repr__(self) -> str:
         origin = f"{type(self).__name__} {self._authority.decode()}"
-        current = self._transport
+        current, untaken = self._transports.current, len(self._pending.requests)
         if current is None or current.closed:
-            return f"<{origin}, closed, {len(self._pending)} untaken>"
+            return f"<{origin}, closed, {untaken} untaken>"
         protocol = "HTTP/2" if current.protocol == H2 else "HTTP/1.1"
         under_way, queued = current.counts
-        return f"<{origin}, {protocol}, {under_way} streams, {queued} queued, {len(self._pending)} untaken>"
+        return f"<{origin}, {protocol}, {under_way} streams, {queued} queued, {untaken} untaken>"

@@ -6,15 +6,27 @@ like any other.
 
 import contextlib
 import http.client as http_client
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from . import stock
 from .messages.draft import Draft, Drafts
 from .messages.fields import HeaderValue
-from .pending import RequestingConnection
+from .net.timeouts import checked_seconds, deadline_after
+from .pending import Pending
 
 
-class PuttingConnection(RequestingConnection):
+class PutRequest(stock.HTTPSConnection):
     """What `HTTP20Connection` does to send a request in steps; for the arguments see there."""
+
+    deadline: float | None
+    _scheme: bytes
+    _pending: Pending
+    _drafts: Drafts | None = None  # made by the first `putrequest()`
+
+    if TYPE_CHECKING:
+
+        @property
+        def _authority(self) -> bytes: ...
 
     def putrequest(
         self, method: str, url: str, skip_host: bool = False, skip_accept_encoding: bool = False
@@ -95,15 +107,26 @@ class PuttingConnection(RequestingConnection):
             message_body, self.blocksize, encode_chunked=encode_chunked, deadline=self._due(None)
         )
         drafts.draft = None
-        stream_id = self._send_all([request])[0]
+        stream_id = self._pending.begin([request])[0]
         if request.open and message_body is not None:
             try:
-                self.send(message_body, stream_id)
+                self._pending.send(message_body, stream_id, self.blocksize)
             except BaseException:  # the caller will never know its id
                 with contextlib.suppress(http_client.ResponseNotReady):  # `close()` has cancelled it
-                    self.cancel(stream_id)
+                    self._pending.cancel(stream_id)
                 raise
         return stream_id
+
+    def _due(self, seconds: float | None) -> float | None:
+        """Return when an exchange that begins now must be over."""
+        if seconds is None and (seconds := self.deadline) is None:
+            return None
+        return deadline_after(checked_seconds(seconds, "deadline"))
+
+    def _refuse_another(self, unless: int | None = None) -> None:
+        """Raise CannotSendRequest where this thread has begun a request, `unless` an id names another."""
+        if unless is None and self._drafts is not None:
+            self._drafts.refuse_another()
 
     def _begun(self) -> tuple[Drafts, Draft]:
         """Return the request that this thread has begun, and where it is kept."""

@@ -1,35 +1,33 @@
-"""A dialled socket becomes a transport: an HTTP/2 or an HTTP/1.1 connection.
+"""A dialled socket made into a transport: an HTTP/2 or an HTTP/1.1 connection.
 
 `make_http2` and `make_http1` make it, for connection objects and for pools; `TransportOptions` has their
-options.
+options.  `Transports` are those of one connection object.
 """
 
 import contextlib
 import http.client as http_client
 import math
 import socket
-import sys
 import threading
 import weakref
 from collections.abc import Callable
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar, cast
 
 from . import stock
 from .errors import RequestTimeout
 from .http1.connection import HTTP1Connection
 from .http2.connection import HTTP2Connection
-from .http2.engine import MAX_HEADER_LIST, Engine, make_engine
+from .http2.engine import MAX_HEADER_LIST, Engine, make_engine, make_upgrading_engine
 from .http2.liveness import KEEPALIVE_IDLE, PING_TIMEOUT
 from .http2.socket_facade import SharedSocket
+from .http2.stream import Stream
 from .http2.unread import MAX_BUFFERED
-from .messages.exchange import Transport
-from .messages.fields import authority
-from .messages.hosts import ascii_host
+from .http2.upgrade import asking, switches
+from .messages.exchange import Exchange, Transport
+from .messages.request import UNSET, Request
 from .messages.response_rules import MAX_FIELDS
-from .net import trust
-from .net.dialer import Dialer, Tunnel
 from .net.protocols import H2, HTTP11, Protocols
-from .net.timeouts import checked_seconds, remaining, resolve_timeout, soonest
+from .net.timeouts import checked_seconds, deadline_after, remaining, resolve_timeout, soonest
 from .net.tls import Session
 
 T = TypeVar("T")
@@ -148,71 +146,128 @@ def make_http1(
     )
 
 
-class DiallingConnection(stock.HTTPSConnection):
-    """What `HTTP20Connection` knows of sockets; for the arguments see there."""
+class Owner(Protocol):
+    """What `Transports` asks of the connection object that they belong to."""
 
-    source_address: tuple[str, int] | None
-    max_response_headers: int | None
-    _secure: bool
-    _context: Any
-    _protocols: Protocols
-    _options: TransportOptions
-    _named: tuple[
-        str, int | None, bytes
-    ]  # host and port, and the origin that is made of them, as requests name it
-    _dialling: threading.RLock
-    # -- guarded by _dialling --
-    _transport: Transport[Any] | None
-    _draining: list[Transport[Any]]
-    _beside: Transport[Any] | None = (
-        None  # in HTTP/1.1, for what asks for another protocol while HTTP/2 is spoken
-    )
-    _switched: socket.socket | None = None  # where the latest of these has been given what it asked for
-    _upgrade: bool
-    _upgrade_next: bool = False  # the next request asks for HTTP/2
-    _session: Session | None = None
-    _trust: tuple[Any, ...] | None = None  # how the context is to be, where it may be changed meanwhile
-    _dial_by: float | None = None  # when the exchange for which one dials must be over
+    sock: Any
+    timeout: Any
+    debuglevel: int
+    auto_open: Any
+
+    def connect(self) -> None:
+        """Have the transports connect: a program's subclass may do more."""
+
+    def _dial(
+        self, alpn: tuple[str, ...], by: float | None, session: Session | None
+    ) -> tuple[socket.socket, str]:
+        """Return a connected socket and the protocol; for the arguments see `Dialer`."""
+
+    def _speak(self, sock: Any) -> http_client.HTTPConnection:
+        """Return an http.client connection that talks on a socket."""
+
+
+class Transports:
+    """The transports of a connection object: the current one, and those that finish what they have.
+
+    Rule: the thread that connects holds `dialling`, so that no two threads do it at once.
+
+    They do not keep the connection object, nor does a transport keep them: they would refer to each other,
+    and only the garbage collector would close a connection that its caller drops.
+
+    Args:
+        owner: the connection object.
+        options: of each transport.
+        protocols: which may be spoken; told if the server requires HTTP/1.1.
+        upgrade: begin in HTTP/1.1, and ask for HTTP/2 (RFC 7540 section 3.2).
+
+    Attributes:
+        dialling: the lock; what follows is guarded by it.
+        current: takes the next request; or None.
+        draining: former ones, on which something is still under way.
+        switched: the socket that the latest 101 (Switching Protocols) has handed to the caller, or None.
+        asks: the next request is to ask for HTTP/2.
+    """
+
+    def __init__(
+        self, owner: Owner, options: TransportOptions, protocols: Protocols, *, upgrade: bool = False
+    ) -> None:
+        self._owner = weakref.ref(owner)
+        self._options = options
+        self.protocols = protocols
+        self._upgrade = upgrade
+        self.dialling = threading.RLock()
+        self.current: Transport[Any] | None = None
+        self.draining: list[Transport[Any]] = []
+        self._beside: Transport[Any] | None = None  # in HTTP/1.1, where the current one speaks HTTP/2
+        self.switched: socket.socket | None = None
+        self.asks = False
+        self._session: Session | None = None
+        self._by: float | None = None  # when the exchange for which a thread dials must be over
+
+    @property
+    def owner(self) -> Owner:
+        """The connection object; NotConnected where there is none any more."""
+        owner = self._owner()
+        if owner is None:
+            raise http_client.NotConnected("the connection object is gone")
+        return owner
 
     # -- connecting -------------------------------------------------------------------------------
 
-    def connect(self) -> None:
-        """Connect now; `request()` does it by itself.
+    def usable(self, by: float | None) -> Transport[Any]:
+        """Return the current transport; where it takes no more requests, connect anew by a monotonic time.
 
         Raises:
-            OSError, ssl.SSLError: as http.client's `connect()`.
-            InadequateSecurity: HTTP/2 was negotiated with a cipher that it forbids.
-            NotHTTP2: `protocols` is ("h2",), and the server did not choose HTTP/2.
+            http.client.NotConnected: `auto_open` is off. Otherwise as `connect()`.
         """
-        with self._dialling:
-            self._retire()
-            offer = self._protocols.offer()
-            sock, protocol = self._open(offer, self._dial_by)
+        owner, current = self.owner, self.current
+        if current is not None and owner.sock is not None and current.check():
+            return current
+        self._insist_on_auto_open("the connection is closed, and auto_open is off")
+        self._by = by
+        try:
+            owner.connect()
+        finally:
+            self._by = None
+        assert self.current is not None
+        return self.current
+
+    def connect(self) -> None:
+        """Open a transport in the place of the current one, which finishes what it has under way."""
+        with self.dialling:
+            owner = self.owner
+            self.retire()
+            offer = self.protocols.offer()
+            asks = self._upgrade and H2 in offer
+            sock, protocol = owner._dial((HTTP11,) if asks else offer, self._by, self._session)
             try:
-                self._upgrade_next = self._upgrade and H2 in offer
-                prior_knowledge = H2 in offer and not self._upgrade
-                self._talk(sock, http2=protocol == H2 if self._secure else prior_knowledge)
+                self.asks = asks
+                if protocol == H2:
+                    self._begin_http2(sock)
+                else:
+                    self.current = self._http1_on(sock)
+                    owner.sock = sock
             except BaseException:
                 sock.close()
                 raise
 
-    def _talk(self, sock: socket.socket, *, http2: bool) -> None:
-        """Make a transport of a connected socket."""
-        if http2:
-            self._talk_http2(sock)
-        else:
-            self._transport = self._http1_on(sock)
-            self.sock = sock
+    def _begin_http2(self, sock: socket.socket, engine: Engine | None = None) -> HTTP2Connection:
+        owner = self.owner
+        self.current = transport = make_http2(
+            sock,
+            self._options,
+            timeout=resolve_timeout(owner.timeout),
+            protocols=self.protocols,
+            engine=engine,
+            trace=owner.debuglevel > 0,
+        )
+        owner.sock = SharedSocket(transport)
+        return transport
 
     def _http1_on(self, sock: socket.socket) -> HTTP1Connection:
-        """Return a transport in HTTP/1.1, which does not keep this object.
-
-        They would refer to each other, and only the garbage collector would close a connection that is
-        dropped.
-        """
         me = weakref.ref(self)
 
-        def owner() -> DiallingConnection:
+        def mine() -> Transports:
             found = me()
             if found is None:
                 raise http_client.NotConnected("the connection object is gone")
@@ -221,158 +276,49 @@ class DiallingConnection(stock.HTTPSConnection):
         return make_http1(
             sock,
             self._options,
-            timeout=resolve_timeout(self.timeout),
-            dial=lambda by: owner()._dial(by),
-            speak=lambda sock: owner()._speak(sock),
+            timeout=resolve_timeout(self.owner.timeout),
+            dial=lambda by: mine()._redial(by),
+            speak=lambda wire: mine()._speak(wire),
         )
 
-    def _lane(self, by: float | None) -> Transport[Any]:
-        """Return a connection in HTTP/1.1, the current one or one beside it, opened by a monotonic time.
+    def _speak(self, wire: Any) -> http_client.HTTPConnection:
+        return self.owner._speak(wire)
+
+    def _redial(self, by: float | None) -> socket.socket:
+        """Open a further socket to an origin that is known to speak HTTP/1.1, by a monotonic time."""
+        self._insist_on_auto_open("the connection is closed, and auto_open is off")
+        self._keep_session()
+        owner = self.owner
+        owner.sock, _ = owner._dial((HTTP11,), by, self._session)
+        sock: socket.socket = owner.sock
+        return sock
+
+    def in_http1(self, by: float | None) -> Transport[Any]:
+        """Return a transport in HTTP/1.1, the current one or one beside it, opened by a monotonic time.
 
         Raises:
             ValueError: the caller excludes HTTP/1.1. Otherwise as `connect()`.
         """
-        offer = self._protocols.insist_on_http1()
-        for lane in (self._transport, self._beside):
-            if lane is not None and lane.protocol == HTTP11 and not lane.closed:
-                return lane
-        if not self.auto_open:
-            raise http_client.NotConnected("Upgrade needs a connection in HTTP/1.1, and auto_open is off")
-        sock, _ = self._open(offer, by)
+        offer = self.protocols.insist_on_http1()
+        for transport in (self.current, self._beside):
+            if transport is not None and transport.protocol == HTTP11 and not transport.closed:
+                return transport
+        self._insist_on_auto_open("Upgrade needs a connection in HTTP/1.1, and auto_open is off")
+        sock, _ = self.owner._dial(offer, by, self._session)
         self._beside = self._http1_on(sock)
         return self._beside
 
-    def _talk_http2(self, sock: socket.socket, engine: Engine | None = None) -> HTTP2Connection:
-        transport = make_http2(
-            sock,
-            self._options,
-            timeout=resolve_timeout(self.timeout),
-            protocols=self._protocols,
-            engine=engine,
-            trace=self.debuglevel > 0,
-        )
-        self._transport = transport
-        self.sock = SharedSocket(transport)
-        return transport
-
-    def set_debuglevel(self, level: int) -> None:
-        """Print, above 0: on HTTP/1.1 what http.client prints, on HTTP/2 each frame as one line."""
-        super().set_debuglevel(level)
-        if self._transport is not None:
-            self._transport.trace(level > 0)
-
-    def _open(self, alpn: tuple[str, ...], by: float | None) -> tuple[socket.socket, str | None]:
-        sys.audit("http.client.connect", self, self.host, self.port)
-        context = self._context if self._secure else None
-        if self._secure and context is None:
-            context = trust.default_context()
-        dialer = Dialer(
-            ascii_host(self.host),
-            self.port,
-            context=context,
-            trust=self._trust,
-            tunnel=None if not self._tunnelled else Tunnel(*self._origin, self._tunnel_headers),  # type: ignore[attr-defined]
-            source_address=self.source_address,
-            create_connection=self._create_connection,  # type: ignore[attr-defined]
-            session=self._session,
-            debuglevel=self.debuglevel,
-        )
-        sock, protocol = dialer.dial(alpn, timeout=resolve_timeout(self.timeout), by=by)
-        if dialer.proxy_headers is not None:  # for get_proxy_response_headers(), since Python 3.12
-            self._raw_proxy_headers = dialer.proxy_headers
-        return sock, protocol
-
-    def _keep_session(self) -> None:
-        """Take note of the TLS session, for the next connection to resume it (RFC 8446 section 2.2)."""
-        if self._transport is not None and self._transport.session is not None:
-            self._session = self._transport.session
-
-    def set_tunnel(self, host: str, port: int | None = None, headers: Any = None) -> None:
-        """Connect through the proxy that the constructor named, as in http.client; TLS and ALPN are inside.
-
-        Args:
-            host, port: the origin; requests are for it from now on.
-            headers: a mapping of header fields for the proxy, such as `Proxy-Authorization`.
-
-        Raises:
-            RuntimeError: the connection is open already.
-            http.client.InvalidURL, ValueError: the host or the port is none.
-        """
-        host, port = self._get_hostport(host, port)  # type: ignore[attr-defined]
-        if host[:1] == "[" and host[-1:] == "]":  # some releases of http.client leave the brackets
-            host = host[1:-1]
-        host = ascii_host(host)  # of which http.client makes the Host that the proxy is told
-        authority(host, port, self.default_port)  # before anything is set
-        super().set_tunnel(host, port, headers)
+    def _insist_on_auto_open(self, complaint: str) -> None:
+        if not self.reopens:
+            raise http_client.NotConnected(complaint)
 
     @property
-    def _tunnelled(self) -> bool:
-        return self._tunnel_host is not None  # type: ignore[attr-defined]
+    def reopens(self) -> bool:
+        """Whether a connection that has ended is opened again: `auto_open`."""
+        return bool(self.owner.auto_open)
 
-    @property
-    def _authority(self) -> bytes:
-        """The origin as requests name it: `host` and `port` may be set, as with http.client."""
-        host, port = self._tunnel_host, self._tunnel_port  # type: ignore[attr-defined]
-        if host is None:
-            host, port = self.host, self.port
-        known_host, known_port, named = self._named
-        if known_host != host or known_port != port:
-            named = authority(host, port, self.default_port)
-            self._named = host, port, named
-        return named
-
-    @property
-    def _origin(self) -> tuple[str, int]:
-        """The host, in ASCII, and the port that requests are for: the tunnel's far end where there is one."""
-        if self._tunnelled:
-            return ascii_host(self._tunnel_host), self._tunnel_port  # type: ignore[attr-defined]
-        return ascii_host(self.host), self.port
-
-    def _dial(self, by: float | None) -> socket.socket:
-        """Open a further socket to an origin that is known to speak HTTP/1.1, by a monotonic time."""
-        if not self.auto_open:
-            raise http_client.NotConnected("the connection is closed, and auto_open is off")
-        self._keep_session()
-        self.sock, _ = self._open((HTTP11,), by)
-        return self.sock
-
-    def _speak(self, sock: socket.socket) -> http_client.HTTPConnection:
-        """Return an http.client connection that talks on a socket."""
-        speaker = Speaker(
-            *self._origin, self.default_port, self.blocksize, self.debuglevel, self.max_response_headers
-        )
-        return speaker(sock)
-
-    def _retire(self) -> None:
-        """Let go of the current transport: it finishes the requests that are under way."""
-        if self._transport is not None:
-            self._transport.drain()
-            self._draining.append(self._transport)
-        self._keep_session()
-        self._draining = [one for one in self._draining if not one.closed]
-        self._transport = self.sock = None
-
-    def _usable_transport(self, by: float | None) -> Transport[Any]:
-        """Return the current transport; where it takes no more requests, connect anew by a monotonic time."""
-        current = self._transport
-        if current is not None and self.sock is not None and current.check():
-            return current
-        if not self.auto_open:
-            raise http_client.NotConnected("the connection is closed, and auto_open is off")
-        self._connect_by(by)
-        assert self._transport is not None
-        return self._transport
-
-    def _connect_by(self, by: float | None) -> None:
-        """Connect, with all that belongs to it, by a monotonic time."""
-        self._dial_by = by
-        try:
-            self.connect()
-        finally:
-            self._dial_by = None
-
-    def _while_dialling(self, by: float | None, work: Callable[[], T]) -> T:
-        """Do something while holding `_dialling`; see `_take_dialling`.
+    def while_dialling(self, by: float | None, work: Callable[[], T]) -> T:
+        """Do something while holding `dialling`; see `_take_dialling`.
 
         An interrupt may come after it was acquired and before that is noted: others would wait for ever.
         """
@@ -381,15 +327,109 @@ class DiallingConnection(stock.HTTPSConnection):
             result = work()
         except BaseException:
             with contextlib.suppress(RuntimeError):  # it was not acquired
-                self._dialling.release()
+                self.dialling.release()
             raise
-        self._dialling.release()
+        self.dialling.release()
         return result
 
     def _take_dialling(self, by: float | None) -> None:
-        """Acquire `_dialling`, within our own timeout, and until `by`: another thread may be dialling."""
-        if self._dialling.acquire(blocking=False):
+        """Acquire `dialling`, within our own timeout, and until `by`: another thread may be dialling."""
+        if self.dialling.acquire(blocking=False):
             return
-        timeout = soonest(resolve_timeout(self.timeout), remaining(by))
-        if not self._dialling.acquire(timeout=-1 if timeout is None else min(timeout, threading.TIMEOUT_MAX)):
+        timeout = soonest(resolve_timeout(self.owner.timeout), remaining(by))
+        if not self.dialling.acquire(timeout=-1 if timeout is None else min(timeout, threading.TIMEOUT_MAX)):
             raise RequestTimeout(f"another thread has been connecting for {timeout:g} s", retry_safe=True)
+
+    # -- HTTP/1.1 to HTTP/2 -----------------------------------------------------------------------
+
+    def ask(self, stream_id: int, request: Request) -> Exchange:
+        """Send a request that asks for HTTP/2; see `upgrade`."""
+        return self.upgrade(Stream(stream_id, request))
+
+    def upgrade(self, stream: Stream, by: float | None = None) -> Exchange:
+        """Send a request, and see whether the server goes on in HTTP/2 (RFC 7540 section 3.2).
+
+        Args:
+            stream: the request; nothing else is under way on the current transport.
+            by: the monotonic time until which to wait, if that is earlier than the request's own.
+
+        Returns:
+            What the request is now: the stream, on the HTTP/2 connection that is the current transport; or,
+            where the server does not want to, or has not answered in time, an exchange in HTTP/1.1.
+        """
+        self.asks = False
+        owner, request, current = self.owner, stream.request, cast("HTTP1Connection", self.current)
+        engine, settings = make_upgrading_engine(
+            request.fields, trace=owner.debuglevel > 0, **self._options.engine
+        )
+        exchange = current.exchange_class(stream.stream_id, asking(request, settings))
+        exchange.thread = stream.thread
+        timeout = resolve_timeout(owner.timeout if request.timeout is UNSET else request.timeout)
+        try:
+            current.submit([exchange])
+            current.settle(exchange)
+            if not switches(owner.sock, soonest(soonest(deadline_after(timeout), request.deadline), by)):
+                return exchange
+            self._begin_http2(current.surrender(), engine).adopt(stream)
+        except BaseException:
+            current.drop(exchange)  # the next requests would wait for its answer
+            if not stream.tries.repeats:  # or else the thread that waits for it sends it again
+                give_up(stream)
+            if current.closed and self.current is current:  # the socket was given up, and nothing has it
+                self.current = owner.sock = None
+            raise
+        return stream
+
+    # -- the end ----------------------------------------------------------------------------------
+
+    def retire(self) -> None:
+        """Let go of the current transport: it finishes the requests that are under way."""
+        if self.current is not None:
+            self.current.drain()
+            self.draining.append(self.current)
+        self._keep_session()
+        self.draining = [one for one in self.draining if not one.closed]
+        self.current = self.owner.sock = None
+
+    def _keep_session(self) -> None:
+        """Take note of the TLS session, for the next connection to resume it (RFC 8446 section 2.2)."""
+        if self.current is not None and self.current.session is not None:
+            self._session = self.current.session
+
+    def close(self) -> None:
+        """Close all; responses that were taken can be read to their end."""
+        self.retire()
+        for transport in self.draining:
+            transport.close()
+        if self._beside is not None:
+            self._beside.close()
+        if self.switched is not None:
+            self.switched.close()
+        self._beside = self.switched = None
+
+    def abandon(self) -> None:
+        """Let go of the sockets in HTTP/1.1, from a finalizer."""
+        for transport in (self.current, self._beside):
+            if transport is not None:
+                transport.abandon_all()
+
+    def after_fork(self) -> None:
+        """In the child: another thread may have been dialling, in the parent."""
+        self.dialling = threading.RLock()
+
+
+def may_ask(transport: Transport[Any], request: Request) -> bool:
+    """Tell whether a request can ask for HTTP/2.
+
+    One with a body cannot: Apache and Jetty do not switch then, and Tomcat refuses a body above 4 KiB. One
+    that asks for another protocol cannot, nor one behind others, whose answers would come first.
+    """
+    return request.bare and not request.upgrades and not any(transport.counts)
+
+
+def give_up(exchange: Exchange) -> None:
+    """End an exchange that no thread wants any more, on whichever transport it is."""
+    exchange.given_up = True  # first: another thread may be about to send it again
+    for one in (exchange, exchange.heir):
+        if one is not None and one.transport is not None:
+            one.transport.drop(one)

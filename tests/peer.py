@@ -462,5 +462,5 @@ class Peer:
 
     def _end_draining(self) -> None:
         for conn in self._connections:
-            for mux in conn._draining:
+            for mux in conn._transports.draining:
                 mux.pump()  # which finds the end, for the wires are closed

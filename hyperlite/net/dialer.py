@@ -21,7 +21,7 @@ from .. import stock
 from ..errors import RequestTimeout
 from . import tunnel as tunnels
 from .contexts import trust_of
-from .protocols import BOTH
+from .protocols import BOTH, HTTP11
 from .timeouts import deadline_after, remaining, soonest
 from .tls import CreateConnection, Session, Terms, handshake_deadline, secure
 
@@ -77,11 +77,14 @@ class Dialer:
 
     def dial(
         self, alpn: Sequence[str] = BOTH, *, timeout: float | None = None, by: float | None = None
-    ) -> tuple[socket.socket, str | None]:
-        """Connect; return the socket and the protocol that ALPN chose, None where it chose none.
+    ) -> tuple[socket.socket, str]:
+        """Connect; return the socket and the protocol that is to be spoken on it.
+
+        That is what ALPN chose, and HTTP/1.1 where it chose nothing. Without TLS, the caller knows what the
+        server speaks: it is the first in `alpn`.
 
         Args:
-            alpn: what to offer, best first.
+            alpn: what may be spoken, best first.
             timeout: seconds for each address of the host, the TLS handshake included, and for the proxy;
                 None: no limit.
             by: the monotonic time by which all must be over, or None.
@@ -95,7 +98,7 @@ class Dialer:
             RequestTimeout: it was not over by the time. And as `tunnel.establish`.
         """
         start = time.monotonic()
-        sock, protocol = self._connected(timeout, by), None
+        sock, protocol = self._connected(timeout, by), alpn[0]
         try:
             _send_at_once(sock)
             origin, proxy = self._address, None
@@ -105,7 +108,7 @@ class Dialer:
                 start = time.monotonic()
             if self._context is not None:
                 trust = trust_of(self._context) if self._trust is None else self._trust
-                sock, protocol = secure(
+                sock, chosen = secure(
                     sock,
                     Terms(*origin, proxy, self._context, trust),
                     timeout=timeout,
@@ -116,6 +119,7 @@ class Dialer:
                 )
                 if not isinstance(sock, ssl.SSLSocket):
                     raise TypeError(f"{self._context!r} makes {sock!r}, which is no ssl.SSLSocket")
+                protocol = chosen or HTTP11
             sock.settimeout(timeout)
         except BaseException:
             sock.close()

@@ -207,10 +207,9 @@ def dial(
         debuglevel=stock.HTTPConnection.debuglevel,
     )
     sys.audit("http.client.connect", dialer, *address)
-    offer = protocols.offer()
-    sock, chosen = dialer.dial(offer, timeout=timeout, by=deadline_after(timeout))
+    sock, protocol = dialer.dial(protocols.offer(), timeout=timeout, by=deadline_after(timeout))
     try:
-        if chosen == H2 if secure else H2 in offer:
+        if protocol == H2:
             debug = stock.HTTPConnection.debuglevel > 0
             mux = make_http2(sock, options, timeout=timeout, protocols=protocols, trace=debug)
             return PooledConnection(key, SharedSocket(mux), mux)

@@ -95,9 +95,9 @@ class TestWhatBecameOfThemMeanwhile:
 
     def test_it_ends_when_another_thread_cancels_all(self, conn: hyperlite.HTTP20Connection) -> None:
         ids = [conn.request("GET", "/slow") for _ in range(2)]
-        assert conn._transport is not None
-        http1 = isinstance(conn._transport, HTTP1Connection)
-        leader = conn._transport._baton if http1 else conn._transport._io.leader
+        assert conn._transports.current is not None
+        http1 = isinstance(conn._transports.current, HTTP1Connection)
+        leader = conn._transports.current._baton if http1 else conn._transports.current._io.leader
         task = Task(lambda: list(conn.as_ready(ids)))
         while not (leader.held or task.done):
             threading.Event().wait(0.001)
@@ -108,7 +108,7 @@ class TestWhatBecameOfThemMeanwhile:
     def test_one_that_another_thread_takes(self, h2: hyperlite.HTTP20Connection) -> None:
         late, slow = h2.request("GET", "/late"), h2.request("GET", "/slow")
         taken = Task(lambda: h2.getresponse(late).read())
-        while late in h2._pending:
+        while late in h2._pending.requests:
             threading.Event().wait(0.001)
         with pytest.raises(http.client.ResponseNotReady):
             list(h2.as_ready([late]))

@@ -92,7 +92,7 @@ class TestOnEitherProtocol:
         other = conn.request("GET", "/late")
         with pytest.raises(http.client.CannotSendRequest, match=r"announced|content-length"):
             conn.request("POST", "/count", make(), {"Content-Length": str(announced)})
-        if not isinstance(conn._transport, HTTP1Connection) or isinstance(make(), bytes | str):
+        if not isinstance(conn._transports.current, HTTP1Connection) or isinstance(make(), bytes | str):
             assert conn.getresponse(other).read() == b"late"
         right = conn.request("POST", "/count", make(), {"Content-Length": "4"})
         assert conn.getresponse(right).read() == b"4"

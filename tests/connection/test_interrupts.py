@@ -133,23 +133,23 @@ SCENARIOS: dict[str, Scenario] = {
 
 def check(conn: CONN, ids: list[int], number: int) -> None:
     """Ask for something else, and look at what is left."""
-    assert set(conn._pending) <= set(ids), "a request that its caller cannot name"
-    for stream_id in list(conn._pending):
+    assert set(conn._pending.requests) <= set(ids), "a request that its caller cannot name"
+    for stream_id in list(conn._pending.requests):
         conn.cancel(stream_id)
     response = conn.getresponse(conn.request("GET", f"/sized?n={1000 + number}"))
     assert len(response.read()) == 1000 + number
-    assert not conn._pending
-    current = conn._transport
+    assert not conn._pending.requests
+    current = conn._transports.current
     assert current is not None
     assert current.counts == (0, 0)
     leader = current._io.leader if isinstance(current, HTTP2Connection) else current._baton
     assert not leader.held
     assert not leader._sleepers
-    assert not conn._dialling._is_owned()  # type: ignore[attr-defined]
+    assert not conn._transports.dialling._is_owned()  # type: ignore[attr-defined]
     if not isinstance(current, HTTP2Connection):
         assert not current._socket.working
         assert not current._socket._doomed
-    assert all(mux.closed or mux.counts == (0, 0) for mux in conn._draining)
+    assert all(mux.closed or mux.counts == (0, 0) for mux in conn._transports.draining)
 
 
 # To connect is the same for all of them.
@@ -283,7 +283,7 @@ class TestHttp1:
         """The main thread works for another when it is interrupted: the other gets an error, no interrupt."""
         conn = connect(serve(alpn=("http/1.1",)), timeout=5)
         theirs = Task(conn.request, "GET", "/late").result()
-        lane = conn._transport
+        lane = conn._transports.current
         assert isinstance(lane, HTTP1Connection)
         receive = HTTP1Connection._receive
 

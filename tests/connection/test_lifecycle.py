@@ -77,7 +77,7 @@ class TestKeyboardInterrupt:
         interrupt_soon()
         with pytest.raises(KeyboardInterrupt):
             conn.getresponse(second)
-        if conn._pending:
+        if conn._pending.requests:
             conn.cancel(first)
         assert self.goes_on(conn)
 
@@ -104,7 +104,7 @@ class TestKeyboardInterrupt:
         interrupt_soon()
         with pytest.raises(KeyboardInterrupt):
             list(conn.as_ready([stream_id]))
-        if stream_id in conn._pending:
+        if stream_id in conn._pending.requests:
             conn.cancel(stream_id)
         assert self.goes_on(conn)
 
@@ -114,7 +114,7 @@ class TestKeyboardInterrupt:
         interrupt_soon()
         with pytest.raises(KeyboardInterrupt):
             conn.ping()
-        assert conn._transport._receiver.pings == {}
+        assert conn._transports.current._receiver.pings == {}
 
 
 def test_interrupted_in_the_middle_of_a_frame(
@@ -124,7 +124,7 @@ def test_interrupted_in_the_middle_of_a_frame(
     server = serve()
     conn = connect(server)
     conn.getresponse(conn.request("GET", "/")).read()
-    engine = conn._transport.table.engine
+    engine = conn._transports.current.table.engine
     taken, waiting = conn.request("GET", "/late"), conn.request("GET", "/late")
 
     def strike(_: bytes) -> Any:
@@ -167,7 +167,7 @@ class _Struck:
 def test_interrupted_when_its_turn_to_dial_has_come(serve: Serve, connect: Connect) -> None:
     """Other threads have theirs all the same."""
     conn = connect(serve(), timeout=2)
-    conn._dialling = _Struck(conn._dialling)
+    conn._transports.dialling = _Struck(conn._transports.dialling)
     with pytest.raises(KeyboardInterrupt):
         conn.request("GET", "/")
     bodies: list[bytes] = []
@@ -180,9 +180,9 @@ def test_interrupted_when_its_turn_to_dial_has_come(serve: Serve, connect: Conne
 def test_interrupted_in_a_finalizer(h2: hyperlite.HTTP20Connection) -> None:
     """Python reports it and goes on; so does the connection."""
     response = h2.getresponse(h2.request("GET", "/chunks?n=100000"))
-    h2._transport._io.lock = lock = _Struck(h2._transport._io.lock)
+    h2._transports.current._io.lock = lock = _Struck(h2._transports.current._io.lock)
     with contextlib.suppress(KeyboardInterrupt):
-        h2._transport.abandon(response._stream)
+        h2._transports.current.abandon(response._stream)
     assert not lock.locked()
 
 
@@ -212,7 +212,7 @@ def test_fork(serve: Serve, connect: Connect, alpn: str) -> None:
 
 
 def _lock_of(conn: hyperlite.HTTP20Connection) -> threading.Lock:
-    transport = conn._transport
+    transport = conn._transports.current
     return transport._io.lock if transport.protocol == "h2" else transport._lock
 
 
@@ -221,7 +221,7 @@ def _lock_of(conn: hyperlite.HTTP20Connection) -> threading.Lock:
 def test_fork_while_another_thread_holds_the_locks(serve: Serve, connect: Connect, alpn: str) -> None:
     conn = connect(serve(alpn=(alpn,)))
     conn.getresponse(conn.request("GET", "/")).read()
-    with conn._dialling, conn._lock, _lock_of(conn):
+    with conn._transports.dialling, conn._pending.lock, _lock_of(conn):
         child = os.fork()
         if not child:
             status = 1

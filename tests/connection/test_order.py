@@ -132,9 +132,9 @@ def test_ids_outlive_the_numbers_of_the_wire(
         conn = connect(server)
         ids = [conn.request("GET", "/late")]
     assert ids == [1]
-    old = conn._transport
+    old = conn._transports.current
     ids += [conn.request("GET", f"/sized?n={n}") for n in range(20)]
-    assert conn._transport is not old
+    assert conn._transports.current is not old
     assert ids == list(range(1, 42, 2))
     assert conn.getresponse(1).read() == b"late"
     assert [len(conn.getresponse(stream_id).read()) for stream_id in ids[1:]] == list(range(20))

@@ -151,7 +151,7 @@ def test_the_server_sees_what_http_client_sends(
     if expected["authority"] == f"localhost:{reference.port}":
         expected["authority"] = f"localhost:{conn.port}"
     expected["target"] = expected["target"].removeprefix(
-        "http://other.test" if isinstance(conn._transport, HTTP2Connection) else ""
+        "http://other.test" if isinstance(conn._transports.current, HTTP2Connection) else ""
     )
     assert found == expected
 
@@ -389,7 +389,7 @@ class TestValidation:
             conn.putheader("Content-Length", length)
         with pytest.raises(LookupError):
             conn.endheaders(failing())
-        assert not conn._pending
+        assert not conn._pending.requests
         assert seen(conn.getresponse(put(conn, method="GET")))["method"] == "GET"
 
     @pytest.mark.parametrize("body", [b"hello", [b"he", b"llo"], None])

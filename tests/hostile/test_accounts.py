@@ -155,7 +155,7 @@ def test_a_thousand_streams_that_ended_badly(
             assert piece == pattern(len(piece), come)
             come += len(piece)
         assert come == WHOLE
-        mux = conn._transport
+        mux = conn._transports.current
         gc.collect()  # of the exceptions, some are garbage together with their responses
         mux.pump()
         assert mux.counts == (0, 0)

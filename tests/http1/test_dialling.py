@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 import hyperlite
-import hyperlite.connection
+import hyperlite.pending
 from hyperlite.testing.certificates import certificates
 from tests.peer import Task
 
@@ -104,7 +104,7 @@ def test_as_ready_without_a_limit_connects_in_one_go(server: Held, conn: CONN) -
     first, second = conn.request("GET", "/1"), conn.request("GET", "/2")
     assert list(conn.as_ready([first])) == [first]
     ready = Task(lambda: list(conn.as_ready([second])))
-    threading.Event().wait(2 * hyperlite.connection.LOOK)
+    threading.Event().wait(2 * hyperlite.pending.LOOK)
     server.go_on.set()
     assert ready.result() == [second]
     assert server.connections == 2

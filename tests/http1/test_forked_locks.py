@@ -77,7 +77,7 @@ def open_upload(
 def test_of_a_body_that_is_sent(talk: Talk, over: threading.Event) -> None:
     """The response has the connection for itself, of which the lane therefore knows nothing any more."""
     conn, stream_id, response = open_upload(talk, over)
-    assert isinstance(conn._transport, HTTP1Connection)
+    assert isinstance(conn._transports.current, HTTP1Connection)
     exchange = response.exchange  # type: ignore[attr-defined]
     task = hold(lock_of(exchange.outgoing), over)
 

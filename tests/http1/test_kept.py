@@ -145,7 +145,7 @@ def test_close_gives_up_what_was_answered_and_not_taken(talk: Talk) -> None:
     conn = talk(says(response(b"x" * 100_000), close=False))
     conn.request("GET", "/")
     assert list(conn.as_ready()) == [1]
-    exchange: Any = conn._pending[1]
+    exchange: Any = conn._pending.requests[1]
     conn.close()
     assert exchange.response.isclosed()
 

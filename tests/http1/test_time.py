@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import hyperlite
-import hyperlite.connection
+import hyperlite.pending
 
 from .conftest import CHUNKED, Talk, Wire, response, says
 
@@ -206,7 +206,7 @@ class TestAsReady:
             wire.send(came)
             wire.wait()
 
-        conn = talk(script, timeout=3 * hyperlite.connection.LOOK)
+        conn = talk(script, timeout=3 * hyperlite.pending.LOOK)
         ids = [conn.request("GET", "/"), conn.request("GET", "/")]
         assert list(conn.as_ready(ids)) == ids
         for stream_id in ids:

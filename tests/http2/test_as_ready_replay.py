@@ -89,14 +89,14 @@ def test_a_pause_between_two_tries(peer: Peer, conn: CONN, monkeypatch: pytest.M
     """What is over of it does not begin again."""
     monkeypatch.setattr(hyperlite.messages.replay, "BACKOFF", 3600.0)
     stream_id = begin(peer, conn)
-    stream = conn._pending[stream_id]
+    stream = conn._pending.requests[stream_id]
     assert isinstance(stream, Stream)
 
     def refuse(wire_id: int) -> None:
         peer.rst(wire_id, ErrorCode.REFUSED_STREAM)
         while stream.error is None:
-            assert isinstance(conn._transport, HTTP2Connection)
-            conn._transport.pump()
+            assert isinstance(conn._transports.current, HTTP2Connection)
+            conn._transports.current.pump()
 
     refuse(1)
     with pytest.raises(RequestTimeout, match="1 responses did not come within 0 s"):

@@ -31,7 +31,7 @@ def connected(peer: Peer) -> HTTP2Connection:
     conn.request("GET", "/")
     peer.accept()
     peer.greet()
-    mux = conn._transport
+    mux = conn._transports.current
     assert isinstance(mux, HTTP2Connection)
     return mux
 

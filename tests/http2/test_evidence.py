@@ -128,7 +128,7 @@ def test_a_request_that_was_made_on_http11_has_left(peer: Peer, monkeypatch: pyt
     """It went out before its HTTP/2 connection began, of which the socket may have taken nothing."""
     conn = peer.connect()
     conn.connect()
-    mux = conn._transport
+    mux = conn._transports.current
     assert isinstance(mux, HTTP2Connection)
     monkeypatch.setattr(Writer, "send", lambda _writer: False)
     stream = Stream(1, Request("POST", "/", b"body", {}, b"http", b"localhost", 65536))

@@ -28,7 +28,7 @@ class Garbage:
         stream_id = begin(peer, conn, **settings)
         peer.send_headers(1)
         self._held: list[HTTP20Response] = [conn.getresponse(stream_id)]
-        mux = conn._transport
+        mux = conn._transports.current
         assert isinstance(mux, HTTP2Connection)
         self.mux = mux
 

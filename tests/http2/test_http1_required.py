@@ -183,7 +183,7 @@ class TestTheConnection:
             give(wire, b"hello")
             answer.result()
             conn.close()
-            conn._protocols._http1_until = time.monotonic()  # it is over
+            conn._transports.protocols._http1_until = time.monotonic()  # it is over
             answer = peer.background(lambda: read(conn, conn.request("GET", "/")))
             wire = peer.accept()
             assert wire.sock.selected_alpn_protocol() == "h2"

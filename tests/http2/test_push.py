@@ -116,8 +116,8 @@ class TestPush:
             new.answer(1, b"page")
         response = task.result()
         assert (response.read(), response.pushes) == (b"page", [])
-        assert not conn._transport.table.open
-        assert not conn._transport.table.unread.total
+        assert not conn._transports.current.table.open
+        assert not conn._transports.current.table.unread.total
 
     def test_the_server_may_leave_when_it_has_come(self, peer: Peer, conn: CONN) -> None:
         """GOAWAY names the last of our streams (RFC 9113 section 6.8): of its own it says nothing."""
@@ -214,7 +214,7 @@ class TestPush:
         response = conn.getresponse(stream_id)
         response.read()
         assert len(response.pushes) == 100
-        assert conn._transport.table.unread.total == 100 * len(b"style")
+        assert conn._transports.current.table.unread.total == 100 * len(b"style")
         conn.close()
 
     def test_nor_too_much_of_them(self, peer: Peer) -> None:
@@ -227,7 +227,7 @@ class TestPush:
         response = conn.getresponse(stream_id)
         response.read()
         assert len(response.pushes) == 2
-        assert conn._transport.table.unread.total == 1200
+        assert conn._transports.current.table.unread.total == 1200
         conn.close()
 
     @pytest.mark.parametrize("number", [3, 4])

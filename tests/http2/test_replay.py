@@ -117,7 +117,7 @@ class TestGoAway:
         assert conn.getresponse(ids[1]).read() == b"two"
 
     @pytest.mark.parametrize("which", [1, 2], ids=["another", "the one that is waited for"])
-    @pytest.mark.parametrize("moment", ["_usable_transport", "_submit"])
+    @pytest.mark.parametrize("moment", ["usable", "_submit"])
     def test_what_is_cancelled_meanwhile_is_not(
         self,
         peer: Peer,
@@ -129,14 +129,15 @@ class TestGoAway:
         """While another thread connects to send it again, and while it is in nobody's hands."""
         ids = self.three(peer, conn)
         old = peer.wires[0]
-        step = getattr(conn, moment)
+        part = conn._transports if moment == "usable" else conn._pending
+        step = getattr(part, moment)
 
         def cancel_before(*args: Any) -> Any:
             monkeypatch.undo()
             conn.cancel(ids[which])
             return step(*args)
 
-        monkeypatch.setattr(conn, moment, cancel_before)
+        monkeypatch.setattr(part, moment, cancel_before)
         old.goaway(1)
         ready = peer.background(lambda: sorted(conn.as_ready(ids[1:])))
         new = peer.accept()

@@ -87,10 +87,10 @@ class TestTheEndOfTheConnection:
         peer.window_update(0, 2**30)
         first = peer.background(conn.request, "POST", "/1", bytes(20_000_000))
         peer.want(HeadersFrame, 3)  # and the peer reads no further: the socket fills up
-        while not conn._transport.wants_write:
+        while not conn._transports.current.wants_write:
             assert not first.join(0.01)
         second = peer.background(conn.request, "GET", "/2")
-        while conn._transport.counts != (2, 0):
+        while conn._transports.current.counts != (2, 0):
             assert not second.join(0.01)
         peer.reset_tcp()
         with pytest.raises(ConnectionLost) as caught:
@@ -182,12 +182,12 @@ class TestMeanwhile:
         """Another thread was faster, and the first finds the stream elsewhere."""
         acquaint(peer, conn, initial_window_size=EVERYTHING)
         peer.window_update(0, EVERYTHING - 65535)
-        mux = conn._transport
+        mux = conn._transports.current
         assert isinstance(mux, HTTP2Connection)
         sending = peer.background(conn.request, "POST", "/", bytes(20 << 20))
         while not mux.table.writer.backlog:  # it waits for the socket
             time.sleep(0)
-        stream = conn._pending[3]
+        stream = conn._pending.requests[3]
         assert isinstance(stream, Stream)
         with mux._io.lock:
             mux._io.shut(ConnectionLost("the server is gone", retry_safe=True))

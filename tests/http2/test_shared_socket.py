@@ -65,7 +65,7 @@ def test_timeouts_leave_the_socket_itself_alone(conn: CONN, sock: socket.socket)
     assert (sock.gettimeout(), sock.getblocking()) == (0, False)
     sock.setblocking(True)
     assert (sock.gettimeout(), sock.getblocking()) == (None, True)
-    assert conn._transport.sock.gettimeout() == 0
+    assert conn._transports.current.sock.gettimeout() == 0
 
 
 def test_repr(sock: socket.socket) -> None:
@@ -143,8 +143,10 @@ class TestTheSocketOfAResponse:
     ) -> None:
         other = conn.request("GET", "/2")
         peer.want(HeadersFrame, 3)
-        polling, poll = threading.Event(), conn._transport._io.watch.wait
-        monkeypatch.setattr(conn._transport._io.watch, "wait", lambda left: (polling.set(), poll(left))[1])
+        polling, poll = threading.Event(), conn._transports.current._io.watch.wait
+        monkeypatch.setattr(
+            conn._transports.current._io.watch, "wait", lambda left: (polling.set(), poll(left))[1]
+        )
         reading = peer.background(response.read)
         assert polling.wait(TIMEOUT)
         response.fp.raw._sock.shutdown(socket.SHUT_WR)

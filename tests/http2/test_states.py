@@ -22,7 +22,7 @@ CONN = hyperlite.HTTP20Connection
 
 
 def mux_of(conn: CONN) -> HTTP2Connection:
-    mux = conn._transport
+    mux = conn._transports.current
     assert isinstance(mux, HTTP2Connection)
     return mux
 
@@ -55,7 +55,7 @@ class TestComplete:
     def test_one_that_loses_bytes_that_a_read_puts_back_has_failed(self, peer: Peer, conn: CONN) -> None:
         stream_id = begin(peer, conn)
         peer.answer(1, b"whole")
-        mux, stream = mux_of(conn), conn._pending[stream_id]
+        mux, stream = mux_of(conn), conn._pending.requests[stream_id]
         pump_until(mux, lambda: stream.complete)
         assert isinstance(stream, Stream)
         ahead = mux.read(stream, 100)  # as peek() does
@@ -71,7 +71,7 @@ class TestComplete:
     ) -> None:
         stream_id = begin(peer, conn)
         peer.answer(1, b"whole")
-        mux, stream = mux_of(conn), conn._pending[stream_id]
+        mux, stream = mux_of(conn), conn._pending.requests[stream_id]
         pump_until(mux, lambda: stream.complete)
         mux.cancel(stream, error)
         assert (stream.complete, stream.error) == (True, None)
@@ -188,7 +188,7 @@ class TestAccounts:
         stream_id = begin(peer, conn)
         peer.send_headers(1)
         peer.send_data(1, b"unread", end_stream=end == "complete")
-        mux, stream = mux_of(conn), conn._pending[stream_id]
+        mux, stream = mux_of(conn), conn._pending.requests[stream_id]
         pump_until(mux, lambda: mux.table.unread.total)
         if end == "rst":
             peer.rst(1, ErrorCode.INTERNAL_ERROR)
@@ -227,7 +227,7 @@ class TestAccounts:
         conn = peer.connect(max_buffered=1000)
         stream_id = begin(peer, conn)
         peer.answer(1, bytes(5000))
-        mux, stream = mux_of(conn), conn._pending[stream_id]
+        mux, stream = mux_of(conn), conn._pending.requests[stream_id]
         pump_until(mux, lambda: stream.complete)
         response = conn.getresponse(stream_id)
         second = conn.request("GET", "/2")

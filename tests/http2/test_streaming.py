@@ -46,7 +46,7 @@ class TestSend:
         for number in range(3):
             conn.request("GET", f"/{number}")
         stream_id = conn.request("POST", "/", end_stream=False)
-        sock = conn._transport.sock
+        sock = conn._transports.current.sock
         assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_CORK)
         conn.send(b"piece", stream_id)
         assert not sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_CORK)

@@ -323,14 +323,14 @@ class TestConnecting:
     ) -> None:
         conn.timeout = None
         stream_id = begin(peer, conn, "GET", "/")
-        stream = conn._pending[stream_id]
+        stream = conn._pending.requests[stream_id]
         assert isinstance(stream, Stream)
         mux, stream.transport = stream.transport, None  # as it is while another thread connects
         stream.request.timeout = 0.05
         held, over = threading.Event(), threading.Event()
 
         def connect() -> None:
-            with conn._dialling:
+            with conn._transports.dialling:
                 held.set()
                 over.wait(TIMEOUT)
                 stream.transport = mux

@@ -338,7 +338,7 @@ def test_two_threads_send_a_body(peer: Peer, conn: CONN) -> None:
     """The piece of the second waits for that of the first, and does not take its place."""
     acquaint(peer, conn, initial_window_size=0)
     stream_id = conn.request("POST", "/", end_stream=False)
-    stream = conn._pending[stream_id]
+    stream = conn._pending.requests[stream_id]
     assert isinstance(stream, Stream)
     peer.want(HeadersFrame, 3)
     tasks = [peer.background(conn.send, b"aaaa", stream_id)]

@@ -51,7 +51,7 @@ def fork(check: Callable[[], object]) -> int:
 
 
 def mux_of(conn: hyperlite.HTTP20Connection) -> HTTP2Connection:
-    mux = conn._transport
+    mux = conn._transports.current
     assert isinstance(mux, HTTP2Connection)
     return mux
 

@@ -167,7 +167,7 @@ class TestErrors:
     def test_a_connection_that_breaks(self, channel: Any, conn: hyperlite.HTTP20Connection) -> None:
         answers = channel.server_streaming(SERVICE + "Wait", encode(1))
         next(answers)
-        conn._transport.sock.shutdown(2)
+        conn._transports.current.sock.shutdown(2)
         with pytest.raises(grpc_client.RpcError) as caught:
             next(answers)
         assert caught.value.code == grpc_client.UNAVAILABLE
