@@ -195,8 +195,8 @@ _OWN_CONTEXT = _OwnContext()
 class HTTPSConnection(stock.HTTPSConnection, HTTPConnection):
     """http.client's HTTPSConnection, which offers the server HTTP/2 and speaks it if that is taken.
 
-    Without a context it has one of its own, as in http.client.  To load one takes 10 ms and more, so until
-    something asks for `_context` the connection is made with one that all share, and that none can reach.
+    Without a context it has one of its own, as in http.client.  Loading one takes 10 ms and more, so until
+    something asks for `_context` the connection uses one that all share and that no program can reach.
     """
 
     _context = _OWN_CONTEXT

@@ -251,9 +251,9 @@ class StrictSocket(SharedSocket):
     def _part_with(self, stream: Stream) -> None:
         """End a request whose response was not asked for.
 
-        One that is complete is the server's, as with http.client: a program that reports something may not
-        care for answers.  It would be lost where it is reset, and where the server fails to write to a closed
-        connection before it has read it.  So it is not reset, and the server is asked whether it has read it.
+        A complete one is the server's, as with http.client: a program that reports something may not care for
+        answers.  A reset would lose it, and so would a server that fails to write to a closed connection
+        before it has read the request.  So it is not reset, and a PING asks whether the server has read it.
         """
         if self._state is not _State.DONE or self.mux.counts != (1, 0):
             self.mux.drop(stream)

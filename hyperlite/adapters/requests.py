@@ -5,9 +5,9 @@
     session = requests.Session()
     session.mount("https://", HTTP20Adapter())
 
-Nothing else changes.  `HTTPAdapter.send()` is requests' own; `response.raw` is a urllib3.HTTPResponse, and
-what is tried again, and which error becomes which, urllib3 decides.  The connections beneath are
-hyperlite's, and they multiplex.
+Nothing else changes.  `HTTPAdapter.send()` is requests' own, and `response.raw` is a urllib3.HTTPResponse.
+urllib3 decides what is tried again, and which error becomes which.  The connections beneath are hyperlite's,
+and they multiplex.
 """
 
 import re
@@ -44,8 +44,8 @@ class HTTP20Adapter(HTTPAdapter):
 
     Args:
         pool_connections: how many origins urllib3's managers remember; connections do not depend on it.
-        pool_maxsize: HTTP/2 connections to one origin, at most.  A further one is opened when those
-            there are have as many streams as the server allows.
+        pool_maxsize: HTTP/2 connections to one origin, at most.  A further one is opened when the others
+            have as many streams as the server allows.
         max_retries: as for `requests.adapters.HTTPAdapter`: a number, or a urllib3.util.Retry.
         pool_block: have `pool_maxsize` bound HTTP/1.1 connections too; otherwise there are as many as
             there are requests at once.

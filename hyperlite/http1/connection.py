@@ -239,7 +239,7 @@ class HTTP1Connection:
                 self._queue.clear()
 
     def after_fork(self) -> None:
-        """In the child: the connection is the parent's. See forking.py."""
+        """In the child: the connection is the parent's. See net/forking.py."""
         self._lock = threading.Lock()
         self._baton = Baton(self._lock)
         self._written = threading.Condition(self._lock)

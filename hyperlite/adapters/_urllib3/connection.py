@@ -1,9 +1,8 @@
 """One request's share of the pool, in the shape in which urllib3's pools know a connection.
 
-What is tried again, which error becomes which, and what the log says are the doing of urllib3's own
-`urlopen()`, which drives this: connect, request, getresponse.  A plain request is asked at once (`ask()`)
-and costs less; if anything is to be decided about what came of it, `urlopen()` is told that, as if it
-had asked itself.
+urllib3's own `urlopen()` drives this: connect, request, getresponse.  It decides what is tried again, which
+error becomes which, and what the log says.  A plain request is asked at once (`ask()`) and costs less; if
+there is anything to decide about its result, `urlopen()` gets that result as if it had asked itself.
 """
 
 import contextvars
@@ -235,10 +234,10 @@ class Borrowed:
     def getresponse(self) -> HTTP20Raw:
         """Send the request and return its response when the header is there.
 
-        What the server has provably not processed is sent again, on another connection if need be; so
-        is an idempotent request whose connection had been kept and was closed meanwhile.  Where HTTP/1.1
-        breaks off within a header block that has announced a body, it is the body that fails: so requests'
-        users know it (ChunkedEncodingError), because http.client takes half a header block for all of it.
+        A request that the server has provably not processed is sent again, on another connection if need be;
+        so is an idempotent request whose kept connection was closed meanwhile.  If HTTP/1.1 breaks off within
+        a header block that has announced a body, the body fails (ChunkedEncodingError), as users of requests
+        expect: http.client takes half a header block for all of it.
 
         Raises:
             As `connect()`; TimeoutError, HTTP2Error, OSError, http.client.HTTPException: it failed.

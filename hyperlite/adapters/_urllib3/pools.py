@@ -1,9 +1,9 @@
 """urllib3's managers and pools with hyperlite's pool in the place of their sockets.
 
-A manager of urllib3 makes a pool for each origin and each way to it; these are thin: all of an
-adapter stand on one `ConnectionPool`.  What that cannot do (a proxy that itself wants TLS, a
-fingerprint in the place of a certificate's name, socket options) urllib3 does as ever, on HTTP/1.1:
-no option of a caller is silently left out.
+A manager of urllib3 makes a pool for each origin and each way to it.  These pools are thin: all pools of an
+adapter stand on one `ConnectionPool`.  urllib3 serves, on HTTP/1.1, what that cannot do (a proxy that itself
+wants TLS, a fingerprint in the place of a certificate's name, socket options): no option of a caller is
+silently left out.
 
 Rule: `urlopen()` has one short way, for what requests nearly always asks of it, while no program has patched
 urllib3's.  urllib3's own `urlopen()` serves everything else, and every failure.

@@ -1,12 +1,12 @@
 """NativeEngine: h2 runs the connection, hyperlite runs the streams. The fast `Engine`.
 
 h2 sees the frames of stream 0 alone: it writes the preface and SETTINGS, applies and acknowledges the
-peer's, answers PING, and knows the connection's outbound window.  Everything that happens per request
-and per byte is done here: HEADERS, CONTINUATION, DATA, RST_STREAM and WINDOW_UPDATE, both ways, and
+peer's, answers PING, and knows the connection's outbound window.  The work for each request and each byte is
+done here: HEADERS, CONTINUATION, DATA, RST_STREAM and WINDOW_UPDATE, both ways, and
 the credit of the connection (h2's own counter would overflow after 2 GiB of DATA that it never saw).
 
-Rule: what a peer may do is decided in guard.py and message.py, for both engines alike; what happens
-here must happen in reference.py too, and a test drives both side by side.
+Rule: guard.py and messages/response_rules decide what a peer may do, for both engines alike.  Both engines
+must do the same, and a test drives them side by side.
 """
 
 import struct

@@ -162,7 +162,7 @@ class H2Engine:
                 header_encoding=None,
                 validate_inbound_headers=False,
                 normalize_inbound_headers=False,
-                validate_outbound_headers=False,  # fields.py has done it, more strictly
+                validate_outbound_headers=False,  # messages/fields has done it, more strictly
                 normalize_outbound_headers=False,
             )
         )
