@@ -7,12 +7,13 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 from ..errors import BodyTooLarge, again
 from ..messages.fields import to_message
 from ..messages.response import VERSIONS, HTTP20Response
 from ..messages.urls import URL
+from ..origins.lease import Lease
 from . import charsets, decoding
 
 # Bytes that iteration yields at a time.
@@ -36,13 +37,6 @@ class FetchRequest:
     deadline: float | None = None
     redirects: int | None = None
     tag: Any = field(default=None, compare=False)  # whatever the caller wants to find in the outcome
-
-
-class Lease(Protocol):
-    """A connection that a response has for itself, or shares."""
-
-    def end(self, *, reusable: bool) -> None:
-        """Give it back; nothing if that was done before. A lease that is dropped ends by itself."""
 
 
 class FetchResponse:
@@ -81,7 +75,7 @@ class FetchResponse:
         history: "list[FetchResponse]",
         decode: bool,
         max_body: int,
-        lease: "Lease | None" = None,
+        lease: Lease | None = None,
         whole: bytes | None = None,
     ) -> None:
         self.raw = raw
