@@ -21,11 +21,11 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from . import stock
 from .errors import NotHTTP1, NotHTTP2
-from .http1.head import no_status_line
 from .http2.connection import HTTP2Connection
 from .http2.engine import make_engine
 from .http2.stream import Stream
 from .messages.fields import authority
+from .messages.head import no_status_line
 from .messages.hosts import ascii_host_of_2003
 from .messages.response import HTTP20Response
 from .messages.response_rules import MAX_FIELDS

@@ -20,8 +20,8 @@ from ..messages.body_file import BodyFile, incomplete
 from ..messages.buffer import Buffer
 from ..messages.chunked import ChunkLines
 from ..messages.fields import Field
+from ..messages.head import BlockReader, Framing, LineReader, malformed
 from ..messages.response_rules import MAX_KEPT
-from .head import BlockReader, Framing, LineReader, malformed
 from .timed_socket import Paused
 from .wire import Wire
 

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from .. import stock
 from ..errors import ErrorCode
 from ..messages.fields import Field, to_message
+from ..messages.head import Framing, HeadReader, LineReader, malformed
 from ..messages.response import HTTP20Response, Lazy
 from ..messages.response_rules import MAX_INFORMATIONAL, MAX_KEPT
 from ..net.forking import OwnLock
 from .body import HTTP1Body
-from .head import Framing, HeadReader, LineReader, malformed
 from .timed_socket import Paused
 from .wire import Wire
 

@@ -19,8 +19,8 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from ..errors import ConnectionLost, ErrorCode
-from ..http1.head import malformed, status_code
 from ..messages.fields import authority, name_bytes, value_bytes
+from ..messages.head import malformed, status_code
 from ..messages.hosts import ascii_host
 from ..messages.request import framed
 from ..messages.response_rules import MAX_KEPT

@@ -9,9 +9,9 @@ import pytest
 
 import hyperlite
 from hyperlite.http1.body import LARGE_PIECE, HTTP1Body
-from hyperlite.http1.head import Framing, LineReader
 from hyperlite.http1.timed_socket import TimedSocket
 from hyperlite.http1.wire import Wire
+from hyperlite.messages.head import Framing, LineReader
 from hyperlite.messages.request import UNSET
 
 

@@ -11,7 +11,7 @@ import pytest
 import hyperlite
 from hyperlite import client
 from hyperlite.errors import ConnectionLost, NotHTTP1, NotHTTP2
-from hyperlite.http1.head import HeadReader, LineReader
+from hyperlite.messages.head import HeadReader, LineReader
 from hyperlite.testing.certificates import certificates
 from tests.frames import FrameFactory
 from tests.peer import Peer

@@ -27,8 +27,8 @@ from urllib3.util.timeout import Timeout
 
 from ...errors import MalformedResponse, RequestTimeout
 from ...fetching.task import Task
-from ...http1.head import Framing, HeadCutOff
 from ...messages.fields import Header, asks_for_upgrade, credentials_of_connection
+from ...messages.head import Framing, HeadCutOff
 from ...messages.replay import is_unprocessed
 from ...messages.response import HTTP20Response
 from ...messages.urls import URL

@@ -9,7 +9,7 @@ from urllib3 import HTTPHeaderDict, HTTPResponse, Retry
 from urllib3.exceptions import ProtocolError, ResponseNotChunked
 from urllib3.response import BytesQueueBuffer
 
-from ...http1.head import HeadCutOff
+from ...messages.head import HeadCutOff
 from ...messages.response import VERSIONS, HTTP20Response
 from .seams import Connection
 

@@ -1,4 +1,4 @@
-"""What is above and behind a body on HTTP/1.1: status lines and field lines, checked before use.
+"""What is above and behind a body in HTTP/1.1: status lines and field lines, checked before use.
 
 http.client reads them kindly: what has no colon ends the header block, a bare CR begins a new line, a
 connection that breaks off ends it too.  Here such a response is malformed (RFC 9112 sections 2.2 and 5),
@@ -15,9 +15,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..errors import ConnectionLost, ErrorCode, MalformedResponse, NotHTTP1
-from ..messages.fields import Field
-from ..messages.greetings import may_be_one, wanted
-from ..messages.response_rules import content_length
+from .fields import Field
+from .greetings import may_be_one, wanted
+from .response_rules import content_length
 
 # RFC 9112 section 4. What follows the code is for people; http.client takes it as it comes.
 _status_line = re.compile(rb"HTTP/\d\.\d[ \t]+([1-9]\d\d)(?:[ \t][^\r\n\0]*)?\r?\n").fullmatch
