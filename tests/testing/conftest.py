@@ -1,9 +1,10 @@
 """What the tests of the embedded server share."""
 
 import pytest
-from rawclient import RawClient
 
 from hyperlite.testing.server import Server
+
+from .rawclient import RawClient
 
 
 @pytest.fixture

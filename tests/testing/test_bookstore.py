@@ -9,10 +9,11 @@ import subprocess
 import sys
 
 import pytest
-from rawclient import RawClient
 
 from hyperlite.testing import bookstore
 from hyperlite.testing.server import Server
+
+from .rawclient import RawClient
 
 ALL_BOOKS = "42f2046d7d790cadbd6ab0bf58d1c550388ce2808fda55599d0c61e7f66ba065"
 

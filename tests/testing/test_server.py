@@ -11,11 +11,12 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from rawclient import TIMEOUT, RawClient
 
 from hyperlite.testing import certificates
 from hyperlite.testing.latency import LatencyProxy
 from hyperlite.testing.server import Response, Server, streaming
+
+from .rawclient import TIMEOUT, RawClient
 
 
 def hello(request):

@@ -8,9 +8,10 @@ import time
 from contextlib import contextmanager
 
 import pytest
-from rawclient import TIMEOUT
 
 from hyperlite.testing.server import Response, Server, streaming
+
+from .rawclient import TIMEOUT
 
 
 @pytest.fixture

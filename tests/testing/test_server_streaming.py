@@ -7,9 +7,10 @@ import pytest
 from h2 import events
 from h2.errors import ErrorCodes
 from h2.settings import SettingCodes
-from rawclient import TIMEOUT
 
 from hyperlite.testing.server import streaming
+
+from .rawclient import TIMEOUT
 
 
 @streaming
