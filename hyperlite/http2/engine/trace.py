@@ -4,8 +4,8 @@ import struct
 from typing import Any
 
 from ...stock import say
-from . import Engine
 from .events import Event
+from .interface import Engine
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 _HEADER = struct.Struct(">HBBBL")
