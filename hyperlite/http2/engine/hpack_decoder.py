@@ -102,9 +102,7 @@ class MemoDecoder:
             hpack.HPACKDecodingError: the block is no HPACK; the connection is of no further use.
         """
         last = self._last
-        if block == last.block and (
-            not last.refers or (last.version == self._version and not self._inserted)
-        ):
+        if block == last.block and not (last.refers and (self._inserted or last.version != self._version)):
             self._wait(last.inserted, 0)
             return last.fields
         fields: list[Field] = []
@@ -146,9 +144,7 @@ class MemoDecoder:
                 fields.append(field)
                 room -= size
                 if room < 0:
-                    raise hpack.OversizedHeaderListError(
-                        f"a header list of more than {self._max_header_list} bytes"
-                    )
+                    raise _oversized(self._max_header_list)
         except IndexError:
             raise hpack.HPACKDecodingError("Truncated header block") from None
         if familiar and not (adds and refers):
@@ -263,6 +259,10 @@ def _end_of(block: bytes, at: int, first: int) -> int:
         return 0
     at += 1 + length
     return at if at <= len(block) else 0
+
+
+def _oversized(limit: int) -> hpack.OversizedHeaderListError:
+    return hpack.OversizedHeaderListError(f"a header list of more than {limit} bytes")
 
 
 def _integer(block: bytes, at: int, bits: int) -> tuple[int, int]:

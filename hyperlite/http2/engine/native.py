@@ -12,11 +12,8 @@ must do the same, and a test drives them side by side.
 import struct
 from collections.abc import Sequence
 
-import h2.config
-import h2.connection
 import h2.events
 import h2.exceptions
-import h2.settings
 import hpack
 
 from ...errors import ErrorCode, MalformedResponse, code_name
@@ -70,6 +67,7 @@ from .guard import (
     data_size,
     increment_of,
 )
+from .h2_client import h2_client
 from .hpack_decoder import MemoDecoder, MemoEncoder
 from .windows import CONNECTION_WINDOW, DEFAULT_WINDOW, InboundWindow
 
@@ -119,23 +117,7 @@ class NativeEngine:
         self._peer_window = DEFAULT_WINDOW
         self._max_frame = DEFAULT_FRAME
         self._inbound = CONNECTION_WINDOW  # how many bytes of DATA the peer may still send on all streams
-        self._h2 = h2.connection.H2Connection(
-            h2.config.H2Configuration(client_side=True, header_encoding=None)
-        )
-        codes = h2.settings.SettingCodes
-        self._h2.local_settings = h2.settings.Settings(
-            client=True,
-            initial_values={
-                codes.ENABLE_PUSH: 0,
-                codes.INITIAL_WINDOW_SIZE: stream_window,
-                codes.MAX_FRAME_SIZE: MAX_FRAME,
-                codes.MAX_HEADER_LIST_SIZE: max_header_list,
-            },
-        )
-        self._h2.max_inbound_frame_size = MAX_FRAME  # what the settings said when it was made
-        del self._h2.local_settings[codes.ENABLE_CONNECT_PROTOCOL]  # a server's setting
-        # It says the default. Go (Caddy) obeys in the middle of a block that it encodes, after an upgrade.
-        del self._h2.local_settings[codes.HEADER_TABLE_SIZE]
+        self._h2 = h2_client(stream_window, max_header_list)
         self._h2.initiate_connection()
         self._out: list[bytes | memoryview] = [self._h2.data_to_send()]
         # By stream, and the last to go out: a stream that is reset before gets none. HAProxy is said to lose

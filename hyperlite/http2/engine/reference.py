@@ -14,12 +14,9 @@ h2's habits, and our answer to each:
 import struct
 from collections.abc import Sequence
 
-import h2.config
-import h2.connection
 import h2.errors
 import h2.events
 import h2.exceptions
-import h2.settings
 import hpack
 
 from ...errors import ErrorCode, MalformedResponse, code_name
@@ -50,7 +47,6 @@ from .frames import (
     HAS_PRIORITY,
     HEADER_SIZE,
     HEADERS,
-    MAX_FRAME,
     MAX_WIRE_ID,
     PADDED,
     PRIORITY,
@@ -74,6 +70,7 @@ from .guard import (
     data_size,
     increment_of,
 )
+from .h2_client import h2_client
 from .hpack_encoder import BoundedEncoder
 from .windows import CONNECTION_WINDOW, DEFAULT_WINDOW, InboundWindow
 
@@ -156,32 +153,9 @@ class H2Engine:
             None  # the stream that promises, and the promised one, while the block comes
         )
         self._tap = _FieldTap(max_header_list)
-        self._h2 = h2.connection.H2Connection(
-            h2.config.H2Configuration(
-                client_side=True,
-                header_encoding=None,
-                validate_inbound_headers=False,
-                normalize_inbound_headers=False,
-                validate_outbound_headers=False,  # messages/fields has done it, more strictly
-                normalize_outbound_headers=False,
-            )
-        )
+        self._h2 = h2_client(stream_window, max_header_list, push=enable_push)
         self._h2.decoder = self._tap
         self._h2.encoder = BoundedEncoder()
-        codes = h2.settings.SettingCodes
-        self._h2.local_settings = h2.settings.Settings(
-            client=True,
-            initial_values={
-                codes.ENABLE_PUSH: int(enable_push),
-                codes.INITIAL_WINDOW_SIZE: stream_window,
-                codes.MAX_FRAME_SIZE: MAX_FRAME,
-                codes.MAX_HEADER_LIST_SIZE: max_header_list,
-            },
-        )
-        self._h2.max_inbound_frame_size = MAX_FRAME  # what the settings said when it was made
-        del self._h2.local_settings[codes.ENABLE_CONNECT_PROTOCOL]  # a server's setting
-        # It says the default. Go (Caddy) obeys in the middle of a block that it encodes, after an upgrade.
-        del self._h2.local_settings[codes.HEADER_TABLE_SIZE]
         # What goes into HTTP2-Settings, where the first request was made on HTTP/1.1 (RFC 7540 section 3.2).
         self.upgrade_settings = b""
         if upgrade is None:
