@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from .. import stock
 from ..errors import ErrorCode
@@ -18,9 +18,6 @@ from ..net.forking import OwnLock
 from .body import HTTP1Body
 from .timed_socket import Paused
 from .wire import Wire
-
-if TYPE_CHECKING:
-    from _typeshed import WriteableBuffer as Buffer
 
 T = TypeVar("T")
 
@@ -248,25 +245,9 @@ class QueuedResponse(HTTP20Response):
 
     def read(self, amt: int | None = None) -> bytes:
         """Read as http.client does; but a body that is cut off is an `IncompleteBody`."""
-        return self._alone(super().read, amt)
+        return self._accounted(super().read, amt)
 
-    def read1(self, n: int = -1) -> bytes:
-        """Read as http.client does."""
-        return self._alone(super().read1, n)
-
-    def readinto(self, b: "Buffer") -> int:
-        """Read as http.client does."""
-        return self._alone(super().readinto, b)
-
-    def readline(self, limit: int = -1) -> bytes:  # type: ignore[override]
-        """Read as http.client does."""
-        return self._alone(super().readline, limit)
-
-    def peek(self, n: int = -1) -> bytes:
-        """Look ahead as http.client does."""
-        return self._alone(super().peek, n)
-
-    def _alone(self, call: Callable[[Any], T], argument: Any) -> T:
+    def _accounted(self, call: Callable[[Any], T], argument: Any) -> T:
         """Read while no other thread does. An interrupted read (KeyboardInterrupt) ends the body."""
         before = self._taken
         try:

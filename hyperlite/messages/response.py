@@ -183,7 +183,10 @@ class HTTP20Response(stock.HTTPResponse):
 
     def peek(self, n: int = -1) -> bytes:
         """Look ahead as http.client does."""
-        piece = self._accounted(super().peek, n)
+        return self._accounted(self._peek, n)
+
+    def _peek(self, n: int) -> bytes:
+        piece = super().peek(n)
         self._close_at_end(not piece)
         return piece
 
