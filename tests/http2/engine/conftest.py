@@ -5,11 +5,16 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from hyperlite.http2.engine import make_engine
 from tests.peer import EnginePeer
 
 ENGINES = ["h2", "native"]
+
+# An example that is slow on a busy machine is no failure.
+settings.register_profile("any pace", deadline=None)
+settings.load_profile("any pace")
 
 Make = Callable[..., EnginePeer]
 
