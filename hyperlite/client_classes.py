@@ -24,6 +24,7 @@ from .errors import NotHTTP1, NotHTTP2
 from .http2.connection import HTTP2Connection
 from .http2.engine import make_engine
 from .http2.stream import Stream
+from .messages.exchange import give_up
 from .messages.fields import authority
 from .messages.head import no_status_line
 from .messages.hosts import ascii_host_of_2003
@@ -105,8 +106,8 @@ class HTTPResponse(HTTP20Response):
     def close(self) -> None:
         """End the response; one that has not begun gives its request up."""
         stream = self._stream
-        if stream is not None and stream.transport is not None and "status" not in vars(self):
-            stream.transport.cancel(stream)
+        if stream is not None and "status" not in vars(self):
+            give_up(stream)
         super().close()
 
 

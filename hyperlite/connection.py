@@ -18,6 +18,7 @@ from . import stock
 from .http2.engine import MAX_HEADER_LIST
 from .http2.liveness import KEEPALIVE_IDLE, PING_TIMEOUT
 from .http2.unread import MAX_BUFFERED
+from .messages.exchange import give_up
 from .messages.fields import Headers, authority, trailer_fields
 from .messages.hosts import ascii_host
 from .messages.replay import for_all_tries
@@ -31,7 +32,7 @@ from .net.timeouts import UNSET_TIMEOUT, checked_seconds, resolve_timeout
 from .net.tls import Session
 from .pending import Pending
 from .putting import PutRequest
-from .transports import Speaker, TransportOptions, Transports, give_up
+from .transports import Speaker, TransportOptions, Transports
 
 
 class HTTP20Connection(PutRequest):

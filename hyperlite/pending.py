@@ -20,12 +20,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from .errors import ConnectionGoingAway, HTTP2Error, RequestTimeout
-from .messages.exchange import Exchange, Transport
+from .messages.exchange import Exchange, Transport, give_up
 from .messages.fields import Field
 from .messages.replay import MAX_TRIES, begin_again, may_replay, pause
 from .messages.request import SAFE_TO_REPEAT, Request, split_body
 from .net.timeouts import deadline_after, end_of_step, remaining, soonest
-from .transports import Transports, give_up, may_ask
+from .transports import Transports, may_ask
 
 # Seconds in which `as_ready` looks once at each of several connections.
 TURN = 0.02

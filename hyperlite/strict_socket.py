@@ -25,6 +25,7 @@ from .errors import ConnectionGoingAway, ConnectionLost, HTTP2Error
 from .http2.connection import HTTP2Connection
 from .http2.socket_facade import READ, SharedSocket, only_writing, unsupported
 from .http2.stream import Stream
+from .messages.exchange import give_up
 from .messages.fields import Field, asks_for_upgrade, name_bytes, value_bytes
 from .messages.replay import begin_again, for_all_tries, may_replay, pause
 from .messages.request import Request
@@ -233,8 +234,7 @@ class StrictSocket(SharedSocket):
                         )
         except BaseException as error:
             for_all_tries(error, doubtful=stream.doubtful)
-            if stream.transport is not None:
-                stream.transport.drop(stream)
+            give_up(stream)
             raise
 
     def close(self) -> None:

@@ -23,7 +23,7 @@ from .http2.socket_facade import SharedSocket
 from .http2.stream import Stream
 from .http2.unread import MAX_BUFFERED
 from .http2.upgrade import asking, switches
-from .messages.exchange import Exchange, Transport
+from .messages.exchange import Exchange, Transport, give_up
 from .messages.request import UNSET, Request
 from .messages.response_rules import MAX_FIELDS
 from .net.protocols import H2, HTTP11, Protocols
@@ -425,11 +425,3 @@ def may_ask(transport: Transport[Any], request: Request) -> bool:
     that asks for another protocol cannot, nor one behind others, whose answers would come first.
     """
     return request.bare and not request.upgrades and not any(transport.counts)
-
-
-def give_up(exchange: Exchange) -> None:
-    """End an exchange that no thread wants any more, on whichever transport it is."""
-    exchange.given_up = True  # first: another thread may be about to send it again
-    for one in (exchange, exchange.heir):
-        if one is not None and one.transport is not None:
-            one.transport.drop(one)

@@ -2,6 +2,7 @@
 
 import http.client as http_client
 
+from ..messages.exchange import give_up
 from ..messages.fields import to_message
 from ..messages.response import HTTP20Response
 from .stream import Stream, StreamTransport
@@ -37,7 +38,7 @@ class HTTP20Push:
         try:
             transport.wait_head(stream)
         except BaseException:
-            transport.cancel(stream)
+            give_up(stream)
             raise
         stream.pushed_to.remove(stream)
         return type(self._parent).from_stream(stream, self.method)

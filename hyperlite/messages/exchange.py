@@ -32,31 +32,25 @@ class Exchange(Protocol):
     @property
     def transport(self) -> "Transport[Any] | None":
         """The connection that carries it; None: no connection does, or a thread is sending it again."""
-        ...
 
     @property
     def heir(self) -> "Exchange | None":
         """The exchange that has taken the place of this one, on another protocol; None: there is none."""
-        ...
 
     @property
     def error(self) -> BaseException | None:
         """Why the exchange has failed; None: it has not."""
-        ...
 
     @property
     def settled(self) -> bool:
         """Whether the response's head, or the failure, has arrived."""
-        ...
 
     @property
     def doubtful(self) -> bool:
         """Whether an earlier try may have been processed."""
-        ...
 
     def make_response(self, kind: Any) -> Any:
         """Return the response, whose head has arrived; `kind` is the class that the caller wants."""
-        ...
 
 
 class Answer(Exchange, Protocol):
@@ -78,22 +72,18 @@ class Answer(Exchange, Protocol):
     @property
     def informational(self) -> Sequence[tuple[int, Sequence[Field]]]:
         """The 1xx responses: status and fields of each."""
-        ...
 
     @property
     def exhausted(self) -> bool:
         """Whether the whole body has come and was read."""
-        ...
 
     @property
     def pushes(self) -> "Sequence[Answer] | None":
         """The pushed responses that no caller has taken."""
-        ...
 
     @property
     def transport(self) -> "AnswerTransport[Any] | None":
         """The connection on which the response comes."""
-        ...
 
 
 class Transport(Protocol[E]):
@@ -111,26 +101,21 @@ class Transport(Protocol[E]):
     @property
     def answered(self) -> int:
         """How many responses have come, where requests are sent again by their owner; else 0."""
-        ...
 
     @property
     def closed(self) -> bool:
         """Whether the connection has ended."""
-        ...
 
     @property
     def counts(self) -> tuple[int, int]:
         """How many exchanges are under way, and how many wait for their turn."""
-        ...
 
     @property
     def session(self) -> Any:
         """The TLS session, for the next connection to resume it; None: there is none."""
-        ...
 
     def check(self) -> bool:
         """Tell whether further requests may be submitted; look whether the peer has closed the connection."""
-        ...
 
     def submit(self, exchanges: Sequence[E], /, *, gather: bool = False) -> bool:
         """Send requests, or queue those that have to wait; false if the connection takes no more.
@@ -139,23 +124,18 @@ class Transport(Protocol[E]):
             exchanges: the requests.
             gather: more may follow at once: the connection may wait for those before it sends.
         """
-        ...
 
     def settle(self, exchange: E, /) -> None:
         """Wait until a submitted request, its body included, is sent or queued."""
-        ...
 
     def write(self, exchange: E, data: Any, /) -> bool:
         """Send a piece of the body of a request that is open; false if the peer needs no more of it."""
-        ...
 
     def end(self, exchange: E, /) -> None:
         """Send the end of a request that is open, and its trailers."""
-        ...
 
     def wait_head(self, exchange: E, /) -> bool:
         """Wait for the response's head; false if another connection has the exchange now."""
-        ...
 
     def wait_any(self, exchanges: Collection[E], timeout: float | None, dial_by: float | None, /) -> None:
         """Wait until one of the exchanges is settled, for `timeout` seconds at most.
@@ -165,7 +145,6 @@ class Transport(Protocol[E]):
             timeout: seconds; None: no limit.
             dial_by: the monotonic time until which opening a connection may take longer.
         """
-        ...
 
     def due(self, exchange: E, since: float, /) -> float | None:
         """Return the monotonic time at which `expire` is to be called; None: never.
@@ -174,19 +153,15 @@ class Transport(Protocol[E]):
             exchange: which.
             since: the monotonic time from which its timeout counts; infinity: that does not count.
         """
-        ...
 
     def expire(self, exchange: E, since: float, /) -> bool:
         """Fail a request whose time is over; tell whether it is settled now. For `since` see `due`."""
-        ...
 
     def drop(self, exchange: E, /) -> None:
         """Give an exchange up: no thread will wait for it, read it or send it any more."""
-        ...
 
     def prioritize(self, stream_id: int, value: bytes, /) -> None:
         """Change the priority of a request that is under way; nothing where the protocol has none."""
-        ...
 
     def ping(self, timeout: float | None, /) -> float:
         """Return the seconds of a round trip.
@@ -194,23 +169,18 @@ class Transport(Protocol[E]):
         Raises:
             http.client.NotConnected: the protocol has no PING, or the connection is closed.
         """
-        ...
 
     def trace(self, shown: bool, /) -> None:
         """Print each frame from now on, or no more of them; nothing where there are no frames."""
-        ...
 
     def drain(self) -> None:
         """Take no further requests, and close when those under way are over."""
-        ...
 
     def close(self) -> None:
         """Give up what was not answered yet, and close when the last response was read."""
-        ...
 
     def abandon_all(self) -> None:
         """Let go of the socket from a finalizer, where no caller can use the connection any more."""
-        ...
 
 
 class AnswerTransport(Transport[E], Protocol[E]):
@@ -218,27 +188,21 @@ class AnswerTransport(Transport[E], Protocol[E]):
 
     def open_body(self, answer: E, /) -> BodyFile:
         """Return the body, as a file."""
-        ...
 
     def read_rest(self, answer: E, /) -> bytes:
         """Return what is left of a body that is complete."""
-        ...
 
     def promises(self, answer: E, response: Any, /) -> "list[Promise]":
         """Return what the server has promised to answer unasked, for the caller of this response."""
-        ...
 
     def cancel(self, exchange: E, error: HTTP2Error | None = None, /) -> bool:
         """End an exchange, for its reader too; false if it was over."""
-        ...
 
     def drop(self, exchange: E, error: HTTP2Error | None = None, /) -> None:
         """Give an exchange up. An `error` is what a further read of the body raises."""
-        ...
 
     def abandon(self, exchange: E, /) -> None:
         """Give an exchange up from a finalizer, which may not wait."""
-        ...
 
 
 class Promise(Protocol):
@@ -252,8 +216,18 @@ class Promise(Protocol):
 
     def getresponse(self) -> Any:
         """Return the promised response, an `HTTP20Response`, when its header block has arrived."""
-        ...
 
     def cancel(self) -> None:
         """Refuse the response."""
-        ...
+
+
+def give_up(exchange: Exchange) -> None:
+    """End an exchange that no thread wants any more, on whichever transport it is.
+
+    A call does this that fails, or is interrupted, while it sends a request or waits for the response: its
+    caller cannot name the exchange afterwards.
+    """
+    exchange.given_up = True  # first: another thread may be about to send it again
+    for one in (exchange, exchange.heir):
+        if one is not None and one.transport is not None:
+            one.transport.drop(one)

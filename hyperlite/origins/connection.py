@@ -10,7 +10,7 @@ from .. import stock
 from ..errors import ConnectionGoingAway
 from ..http2.connection import HTTP2Connection
 from ..http2.socket_facade import SharedSocket
-from ..messages.exchange import Exchange, Transport
+from ..messages.exchange import Exchange, Transport, give_up
 from ..messages.fields import Header, Pairs, authority
 from ..messages.hosts import ascii_host
 from ..messages.request import Request
@@ -131,8 +131,7 @@ class PooledConnection:
             transport.wait_head(exchange)
             response: HTTP20Response = exchange.make_response(HTTP20Response)
         except BaseException as error:
-            if exchange.transport is not None:
-                exchange.transport.drop(exchange)
+            give_up(exchange)
             if isinstance(error, http_client.NotConnected):
                 raise error.__cause__ or error from None
             raise
