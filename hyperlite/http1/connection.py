@@ -4,7 +4,7 @@ A request goes out when the response before it was read, or when its own respons
 before it is read into memory first.  One whose body is still being written keeps its turn.
 
 Rules: `_current` is the one exchange whose response may still be coming in on the socket.  The thread that
-has the baton sends and receives, outside the lock; what it comes upon it keeps in the exchange whose request
+leads sends and receives, outside the lock; what it comes upon it keeps in the exchange whose request
 that is.  It works for others only as long as it may wait itself; the next one finishes what is `Paused`.
 """
 
@@ -21,7 +21,7 @@ from typing import Any, TypeVar
 from ..errors import ConnectionLost, HTTP2Error, RequestTimeout, StreamReset
 from ..messages.replay import for_all_tries
 from ..net.forking import FOREIGN, watch
-from ..net.leader import Baton, Job, wake
+from ..net.leader import Job, Leadership, wake
 from ..net.protocols import HTTP11
 from ..net.timeouts import deadline_after, end_of_step, remaining, soonest
 from ..net.tls import Session, session_of
@@ -71,7 +71,7 @@ class HTTP1Connection:
         self.session: Session | None = None  # of the last connection that brought a response
         self._lock = threading.Lock()
         # -- guarded by _lock --
-        self._baton = Baton(self._lock)
+        self._leadership = Leadership(self._lock)
         self._written = threading.Condition(self._lock)  # an open request was ended, or given up
         self._socket = KeptSocket(sock)
         self._queue: deque[HTTP1Exchange] = deque()
@@ -174,7 +174,7 @@ class HTTP1Connection:
             return True if any(exchange.settled for exchange in exchanges) else None
 
         with contextlib.suppress(RequestTimeout):
-            self._baton.wait(exchanges, attempt, self._step_until(dial_by), timeout, "")
+            self._leadership.wait(exchanges, attempt, self._step_until(dial_by), timeout, "")
 
     def due(self, exchange: HTTP1Exchange, _since: float) -> float | None:
         """Return when `expire` is to be called: what uses the socket heeds the timeout by itself."""
@@ -241,7 +241,7 @@ class HTTP1Connection:
     def after_fork(self) -> None:
         """In the child: the connection is the parent's. See net/forking.py."""
         self._lock = threading.Lock()
-        self._baton = Baton(self._lock)
+        self._leadership = Leadership(self._lock)
         self._written = threading.Condition(self._lock)
         self._socket.after_fork()
         with self._lock:
@@ -264,7 +264,7 @@ class HTTP1Connection:
 
         patience = exchange.patience(self.timeout)
         step = self._step_until(deadline_after(patience))
-        return self._baton.wait((exchange,), attempt, step, patience, complaint)
+        return self._leadership.wait((exchange,), attempt, step, patience, complaint)
 
     def _step_until(self, dial_by: float | None) -> Callable[[bool], Job | None]:
         """Return what chooses the work of a thread that waits: all that there is, or none."""
@@ -276,14 +276,14 @@ class HTTP1Connection:
 
         def attempt() -> bool | None:
             nothing_to_do = not self._queue or self._current is not None
-            return True if nothing_to_do or (self._baton.held and not working) else None
+            return True if nothing_to_do or (self._leadership.held and not working) else None
 
         def step(_holding: bool) -> Job | None:
             nonlocal working
             working = True
             return self._next_job_locked(dial_by)
 
-        self._baton.wait((), attempt, step, timeout, "the request could not be sent")
+        self._leadership.wait((), attempt, step, timeout, "the request could not be sent")
 
     def _next_job_locked(self, dial_by: float | None) -> Job:
         """Choose what must be done next before what is queued can be answered."""
@@ -297,7 +297,7 @@ class HTTP1Connection:
             return functools.partial(self._work, self._receive, current)
         return functools.partial(self._work, self._clear, current)
 
-    # -- at work, with the baton ------------------------------------------------------------------
+    # -- at work, with the lead ------------------------------------------------------------------
 
     def _work(
         self,

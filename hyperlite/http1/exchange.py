@@ -2,7 +2,7 @@
 
 It is what a `Stream` is on HTTP/2: made by the connection, driven by the `HTTP1Connection`.
 
-Rule: only `http1.connection` changes an exchange, under the lock of its connection or with its baton.
+Rule: only `http1.connection` changes an exchange, under the lock of its connection or as the leader.
 """
 
 import http.client as http_client

@@ -220,7 +220,7 @@ class HTTP2Connection:
                     return False
                 for stream in streams:
                     stream.transport, stream.answered_before = self, table.answered
-                if gather and table.open and not table.writer.corked and not io.leader.held:
+                if gather and table.open and not table.writer.corked and not io.leadership.held:
                     table.writer.cork(True)  # it is not the first, and no thread waits yet
                 table.queue.extend(streams)
                 table.start_queued()
@@ -424,7 +424,7 @@ class HTTP2Connection:
         """Have the leader look again at what it waits for, when the peer answers a PING."""
         io = self._io
         with io.aftermath, io.lock:
-            if io.leader.held and io.check():
+            if io.leadership.held and io.check():
                 self.table.ping(self._receiver.next_ping())
                 io.push()
         if self.table.writer.out:

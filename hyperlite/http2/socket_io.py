@@ -33,7 +33,7 @@ from typing import TypeVar
 from ..errors import ConnectionLost, ErrorCode, HTTP2Error, ProtocolError
 from ..messages.request import SAFE_TO_REPEAT
 from ..net.forking import FOREIGN
-from ..net.leader import TRY_AGAIN, Awaited, Baton, Job
+from ..net.leader import TRY_AGAIN, Awaited, Job, Leadership
 from ..net.sockets import Remains, Watch, wait_for
 from ..net.timeouts import soonest
 from ..net.tls import Session, session_of
@@ -94,7 +94,7 @@ class SocketIO:
 
     Attributes:
         aftermath: entered with the lock: see there.
-        leader: which thread works, and which sleep.
+        leadership: which thread works, and which sleep.
         detached: selectors that polled and have ended since, until `settle`.
         pollers: how many threads and selectors poll the socket: the last of them closes it.
         session: the TLS session, once the connection drains, or is closed.
@@ -108,7 +108,7 @@ class SocketIO:
         "_watched",
         "aftermath",
         "detached",
-        "leader",
+        "leadership",
         "lock",
         "pollers",
         "receiver",
@@ -133,7 +133,7 @@ class SocketIO:
         self.lock = threading.Lock()
         self.detached: deque[None] = deque()
         self.aftermath = Aftermath(self)
-        self.leader = Baton(self.lock, self.aftermath)
+        self.leadership = Leadership(self.lock, self.aftermath)
         self.pollers = 0
         self._watched = False  # a thread that polls watches for writing
         self._dry = False  # there was nothing to receive: a thread that wants more polls first
@@ -142,7 +142,7 @@ class SocketIO:
         """In the child: the connection is the parent's. See net/forking.py."""
         table = self.table
         self.lock = threading.Lock()
-        self.leader = Baton(self.lock, self.aftermath)
+        self.leadership = Leadership(self.lock, self.aftermath)
         self.pollers = 0
         self.detached.clear()
         table.writer.out = bytearray()  # a thread that was sending from the old one has locked its size
@@ -162,14 +162,14 @@ class SocketIO:
             with self.lock:
                 self.push()
                 self._close_descriptor()
-                if self.table.writer.out and self.leader.held and not self._watched:
-                    self.leader.call()  # the leader does not know that there is something to write
+                if self.table.writer.out and self.leadership.held and not self._watched:
+                    self.leadership.call()  # the leader does not know that there is something to write
 
     def linger(self) -> None:
         """Stay until what this thread left behind is written, if the leader does not know of it."""
         with self.aftermath:
             with self.lock:
-                alone = not self.table.writer.out or not self.leader.held or self._watched
+                alone = not self.table.writer.out or not self.leadership.held or self._watched
             if not alone:
                 self._poll(False, None, self.timeout)
 
@@ -208,7 +208,7 @@ class SocketIO:
             return functools.partial(self._poll, leads, silence) if works else None
 
         try:
-            return self.leader.wait(awaited, attempt, step, timeout, complaint)
+            return self.leadership.wait(awaited, attempt, step, timeout, complaint)
         finally:
             if table.abandoned or self.detached:
                 self.settle()
@@ -292,7 +292,7 @@ class SocketIO:
             writer.backlog = True
         elif writer.backlog:
             writer.backlog = False
-            self.leader.wake_all()  # some of the threads may have waited for just that
+            self.leadership.wake_all()  # some of the threads may have waited for just that
         table.busy = False
 
     def _receive_all(self) -> bool:
@@ -317,12 +317,12 @@ class SocketIO:
 
     def receive_unless_led(self) -> None:
         """Take what has come, unless the leader is to do it."""
-        if not self.leader.held:
+        if not self.leadership.held:
             self._receive_all()
 
     def look(self) -> None:
         """Take what has come unasked for to an idle connection, while no thread leads."""
-        if self.leader.held:
+        if self.leadership.held:
             return
         for _ in range(LOOKS):  # over TLS one brings one record: GOAWAY may lie behind another
             self._dry = self.table.closed is not None or not self.watch.wait(0)
@@ -413,7 +413,7 @@ class SocketIO:
                 self.sock.unwrap()  # close_notify; it would also wait for the peer's, and does not
         with contextlib.suppress(OSError):
             self.sock.shutdown(socket.SHUT_RDWR)
-        self.leader.wake_all()
+        self.leadership.wake_all()
         self._close_descriptor()
 
     def _close_descriptor(self) -> None:

@@ -1,7 +1,7 @@
-"""Threads that wait on one connection: the leader holds the baton and does all I/O, the followers sleep.
+"""Threads that wait on one connection: the leader does all I/O, the followers sleep.
 
 Each follower sleeps on a lock of its own.  It is woken when its own exchange changes, not whenever any
-exchange does: a shared condition costs milliseconds at 250 threads.  A thread that leaves while the baton
+exchange does: a shared condition costs milliseconds at 250 threads.  A thread that leaves while the lead
 is free wakes exactly one follower, which becomes the leader.
 
 Rule: all of this runs under the connection's lock, except working and sleeping.
@@ -48,7 +48,7 @@ class Awaited(Protocol):
     """What is released when something happens to it."""
 
 
-class Baton:
+class Leadership:
     """Makes one waiting thread the leader and lets the others sleep.
 
     Args:
@@ -57,7 +57,7 @@ class Baton:
             leaves it by itself, and so does the caller of `wait`.
 
     Attributes:
-        held: a thread has the baton.
+        held: a thread leads.
     """
 
     def __init__(
@@ -81,7 +81,7 @@ class Baton:
         Args:
             awaited: the exchange whose change can make the attempt succeed.
             attempt: called under the lock; returns None if it is too early.
-            step: called under the lock, told whether this thread has the baton; returns what is to
+            step: called under the lock, told whether this thread leads; returns what is to
                 be done outside the lock, or None to sleep.
             timeout: seconds for all of it, or None.
             complaint: what to say when they are over.
@@ -158,7 +158,7 @@ class Baton:
                 one.waiters = tuple(other for other in one.waiters if other is not sleeper)
 
     def _pass_on(self) -> None:
-        """Wake one sleeper, since the baton is free. If one is awake already, it does this when it leaves."""
+        """Wake one sleeper, since the lead is free. If one is awake already, it does this when it leaves."""
         _wake(next(iter(self._sleepers)))
 
 

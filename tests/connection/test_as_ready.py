@@ -97,7 +97,7 @@ class TestWhatBecameOfThemMeanwhile:
         ids = [conn.request("GET", "/slow") for _ in range(2)]
         assert conn._transports.current is not None
         http1 = isinstance(conn._transports.current, HTTP1Connection)
-        leader = conn._transports.current._baton if http1 else conn._transports.current._io.leader
+        leader = conn._transports.current._leadership if http1 else conn._transports.current._io.leadership
         task = Task(lambda: list(conn.as_ready(ids)))
         while not (leader.held or task.done):
             threading.Event().wait(0.001)

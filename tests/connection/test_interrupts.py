@@ -142,7 +142,7 @@ def check(conn: CONN, ids: list[int], number: int) -> None:
     current = conn._transports.current
     assert current is not None
     assert current.counts == (0, 0)
-    leader = current._io.leader if isinstance(current, HTTP2Connection) else current._baton
+    leader = current._io.leadership if isinstance(current, HTTP2Connection) else current._leadership
     assert not leader.held
     assert not leader._sleepers
     assert not conn._transports.dialling._is_owned()  # type: ignore[attr-defined]

@@ -109,7 +109,7 @@ def test_uploads_and_downloads_at_once(serve: Serve, connect: Connect, alpn: str
     in_threads(12, work)
 
 
-def test_a_waiter_that_times_out_hands_the_baton_on(serve: Serve, connect: Connect) -> None:
+def test_a_waiter_that_times_out_hands_the_lead_on(serve: Serve, connect: Connect) -> None:
     """The thread that reads for all gives up; one that sleeps meanwhile must go on reading."""
 
     def handler(request: Any) -> Response:

@@ -91,14 +91,14 @@ def test_by_the_thread_that_is_about_to_sleep(
     third = conn.request("GET", "/3")
     while not garbage.mux._io.pollers:
         assert not polling.done
-    baton = garbage.mux._io.leader
-    usual = baton._lie_down
+    leadership = garbage.mux._io.leadership
+    usual = leadership._lie_down
 
     def drop(*args: Any) -> None:
         usual(*args)
         garbage.drop()
 
-    monkeypatch.setattr(baton, "_lie_down", drop)
+    monkeypatch.setattr(leadership, "_lie_down", drop)
     task = peer.background(lambda: conn.getresponse(third).read())
     assert_started(peer, 5)
     assert task.result() == b"started"
@@ -166,7 +166,7 @@ def test_what_the_socket_does_not_take_is_not_forgotten(
     while not garbage.mux._io.pollers:
         assert not polling.done
     sleeping = peer.background(lambda: conn.getresponse(third).read())
-    while not garbage.mux._io.leader._sleepers:
+    while not garbage.mux._io.leadership._sleepers:
         assert not sleeping.done
     with monkeypatch.context() as patched:
         patched.setattr(Writer, "send", lambda _writer: False)

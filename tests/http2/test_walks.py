@@ -147,8 +147,8 @@ class Walk:
         assert mux.table.unread.advanced == sum(stream.advanced for stream in self.streams)
         assert not mux.table.abandoned
         assert not mux.table.busy
-        assert not mux._io.leader.held
-        assert not mux._io.leader._sleepers
+        assert not mux._io.leadership.held
+        assert not mux._io.leadership._sleepers
         assert set(mux.table.turns.senders) <= set(mux.table.open)
         assert len(mux.table.open) <= SLOTS
         for stream in self.streams:

@@ -132,7 +132,7 @@ class TestInTheMiddle:
         conn = connect(serve(alpn=(alpn,)))
         outcomes: list[int] = []
         module, name = (
-            (hyperlite.http2.streams, "deque") if alpn == "h2" else (hyperlite.http1.connection, "Baton")
+            (hyperlite.http2.streams, "deque") if alpn == "h2" else (hyperlite.http1.connection, "Leadership")
         )
         usual = getattr(module, name)
 
