@@ -1,5 +1,6 @@
 """hyperlite.client: what becomes of a request whose response is not asked for before `close()`."""
 
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -106,17 +107,21 @@ def test_a_server_that_closes_instead(peer: Peer, conn: client.HTTPSConnection) 
 
 
 def test_a_request_that_is_not_complete_is_reset(peer: Peer, conn: client.HTTPSConnection) -> None:
+    arrived = threading.Event()
+
     def ask(conn: client.HTTPSConnection) -> None:
         conn.putrequest("POST", "/")
         conn.putheader("Content-Length", "4")
         conn.endheaders()
         conn.send(b"bo")
+        assert arrived.wait(10)  # a peer that still greets would find the connection closed
 
     closing = peer.background(ask_and_close, conn, ask)
     peer.accept()
     peer.greet()
     peer.want(HeadersFrame, 1)
     assert peer.want(DataFrame, 1).data == b"bo"
+    arrived.set()
     peer.want(RstStreamFrame, 1)
     peer.want(GoAwayFrame)
     closing.result()
