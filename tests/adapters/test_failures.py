@@ -211,7 +211,7 @@ def test_a_body_that_comes_too_late(make_session: MakeSession, serve: Serve):
     over = threading.Event()
     server = serve(routes={"/": stalls})
     try:
-        error = same(make_session, lambda session: session.get(server.url("/"), timeout=0.1))
+        error = same(make_session, lambda session: session.get(server.url("/"), timeout=0.5))
         assert isinstance(error, requests.ConnectionError)
         assert "Read timed out." in str(error)
     finally:

@@ -66,7 +66,7 @@ def test_nghttpd_counts_what_is_uploaded(wide_nghttpd: Site, size: int) -> None:
     headers = {"content-length": str(MEBIBYTE)}
     with wide_nghttpd.connect() as conn, pytest.raises(hyperlite.StreamReset):
         stream_id = conn.request("POST", "/", headers=headers, end_stream=False)
-        conn._pending.sending[stream_id].request.left = None  # nobody counts on this side
+        conn._pending.sending[stream_id].request.announced.left = None  # nobody counts on this side
         conn.send(bytes(size))
         conn.end()
         conn.getresponse(stream_id)
