@@ -68,7 +68,7 @@ def _broken_off(base: str, context: ssl.SSLContext) -> list[Any]:
 
 
 def _refused(options: dict[str, Any]) -> str:
-    """Trust nobody but the system's authorities: the certificate does not hold."""
+    """Trust only the system's authorities: the certificate does not hold."""
     try:
         urllib.request.urlopen(f"{options['url']}/")
     except urllib.error.URLError as error:

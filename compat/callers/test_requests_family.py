@@ -22,7 +22,7 @@ TOKEN = {"access_token": "granted", "token_type": "Bearer", "expires_in": 3600}
 
 
 def validated(request: Request) -> Response:
-    """Answer 304 to whoever has it."""
+    """Answer 304 to a client that has it."""
     etag = [("etag", '"one"'), ("cache-control", "no-cache")]
     return (
         Response(304, headers=etag) if request.header("if-none-match") else Response(headers=etag, body=b"v")

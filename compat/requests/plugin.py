@@ -62,7 +62,7 @@ class Nghttpx:
     def __init__(self) -> None:
         self._backend = make_server("127.0.0.1", 0, app, server_class=ThreadedServer, handler_class=Handler)
         threading.Thread(target=self._backend.serve_forever, daemon=True).start()
-        for _ in range(TRIES):  # somebody else may take the free port first
+        for _ in range(TRIES):  # another process may take the free port first
             with socket.create_server(("127.0.0.1", 0)) as free:
                 self.port = free.getsockname()[1]
             self._process = subprocess.Popen(self._command())

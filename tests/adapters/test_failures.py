@@ -43,7 +43,7 @@ def same(make_session: MakeSession, call: Callable[[Session], object], *, text: 
 
 @pytest.fixture
 def silent() -> Iterator[int]:
-    """A port whose connections nobody accepts in words: nothing is ever said."""
+    """A port that takes connections and never says anything."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         yield listener.getsockname()[1]
 

@@ -35,7 +35,7 @@ TARGETS = [
 
 @pytest.fixture(params=["short", "long"])
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """By the short way, and as if somebody had patched urllib3."""
+    """By the short way, and as if a program had patched urllib3."""
     if request.param == "long":
         monkeypatch.setattr(pools, "_URLOPEN", None)
     return request.param
@@ -218,7 +218,7 @@ def test_requests_makes_the_same_of_a_response(
 
 
 def test_who_patches_requests_sees_all(session: Session, h2: Server, monkeypatch: pytest.MonkeyPatch):
-    """As does an adapter of somebody else's that comes after ours."""
+    """As does another library's adapter that comes after ours."""
     calls = counted(monkeypatch, HTTPAdapter, "build_response")
     response = session.get(h2.url("/"))
     assert [one[2] for one in calls] == [response.raw]  # type: ignore[index]
@@ -301,7 +301,7 @@ def test_an_unknown_release_of_urllib3(monkeypatch: pytest.MonkeyPatch):
 
 
 def test_headers_that_change(session: Session, server: Server):
-    """Nobody gets those of the request before."""
+    """No request gets those of the request before."""
 
     def get(number: int) -> None:
         headers = {"X-Number": str(number % 3), "Authorization": f"Bearer {number % 3}"}

@@ -95,7 +95,7 @@ def test_dropping_unread(session: Session, server: Server):
 
 
 def test_dropping_unread_while_others_ask(session: Session, serve: Serve, monkeypatch: pytest.MonkeyPatch):
-    """On HTTP/1.1 nobody gets that connection, at no moment."""
+    """On HTTP/1.1 no other request gets that connection, at no moment."""
     server = serve(alpn=("http/1.1",))
     session.get(server.url("/sized?n=5"), stream=True)
     gc.collect()

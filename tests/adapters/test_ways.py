@@ -143,7 +143,7 @@ def test_a_context_of_ones_own(make_session: MakeSession, h2: Server):
 
 
 def test_a_context_that_becomes_stricter(make_session: MakeSession, h2: Server):
-    """A connection for which nobody looked at the certificate serves nobody who wants that looked at."""
+    """A connection whose certificate was not checked serves no caller that wants it checked."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
 

@@ -147,7 +147,7 @@ def run(python: Path, *arguments: str) -> dict[str, Any]:
     """Run one client's process; returns what it printed, or why it did not."""
     if not python.exists():
         return {"left out": f"there is no {python.parent.parent.name} environment (make bench makes it)"}
-    # Everybody's bytecode is to be there already, and nobody is to take a proxy.
+    # Each client's bytecode is to be there already, and none is to take a proxy.
     unwanted = ("_proxy", "pythondontwritebytecode", "hyperlite_engine")
     environment = {name: value for name, value in os.environ.items() if not name.lower().endswith(unwanted)}
     done = subprocess.run(

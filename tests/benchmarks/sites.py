@@ -138,7 +138,7 @@ def _h2o(directory: Path, root: Path) -> Iterator[Site]:
 
 @contextmanager
 def _embedded(_directory: Path, root: Path) -> Iterator[Site]:
-    """The embedded server: in this process, so whoever measures must be another one."""
+    """The embedded server: in this process, so another process must measure."""
 
     def answer(request: Request) -> Response:
         path = request.target.partition("?")[0]

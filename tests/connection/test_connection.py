@@ -88,7 +88,7 @@ class TestOnEitherProtocol:
     def test_a_body_of_another_length_than_announced(
         self, conn: hyperlite.HTTP20Connection, make: Any, announced: int
     ) -> None:
-        """It harms nobody else: what is in memory is not even begun."""
+        """It harms no other thread: what is in memory is not even begun."""
         other = conn.request("GET", "/late")
         with pytest.raises(http.client.CannotSendRequest, match=r"announced|content-length"):
             conn.request("POST", "/count", make(), {"Content-Length": str(announced)})
@@ -121,7 +121,7 @@ class TestOnEitherProtocol:
         assert [len(conn.getresponse(stream_id).read()) for stream_id in ids] == list(range(10))
 
     def test_as_ready_looks_even_if_it_may_not_wait(self, conn: hyperlite.HTTP20Connection) -> None:
-        """Whoever does something else in between, and asks from time to time, gets all of them."""
+        """A thread that does something else in between, and asks from time to time, gets all of them."""
         ids = [conn.request("GET", "/") for _ in range(5)]
         came: list[int] = []
         until = time.monotonic() + 10

@@ -55,7 +55,7 @@ def test_the_messages_go_out_on_one_connection(
     assert response.fp.raw._sock.getpeercert(True)  # which the third message speaks of
     assert response.read() == domain.body
     assert ask(conn, authenticate("ann", token), method=method, body=body).read() == b"ann"
-    assert ask(conn).read() == b"ann"  # whoever has the object has the connection
+    assert ask(conn).read() == b"ann"  # the connection belongs to the object, whichever request uses it
     assert {number for number, _, _ in domain.log} == {2}
     assert server.connections == 2
     assert not domain.errors

@@ -141,7 +141,7 @@ def test_interrupted_in_the_middle_of_a_frame(
 
 
 class _Struck:
-    """A lock; whoever takes it by acquire() is interrupted once, in the moment in which it is his."""
+    """A lock; the first thread that takes it by acquire() is interrupted while it holds it."""
 
     def __init__(self, lock: Any) -> None:
         self._lock = lock
@@ -350,7 +350,7 @@ GEVENT_SCRIPT = """
 
 @pytest.mark.parametrize(("alpn", "version"), [("h2", 20), ("http/1.1", 11)])
 def test_under_gevent(serve: Serve, alpn: str, version: int) -> None:
-    """With everything monkey-patched, greenlets share a connection and nobody blocks the hub."""
+    """With everything monkey-patched, greenlets share a connection and none blocks the hub."""
     pytest.importorskip("gevent", reason="pip install gevent")
     server: Server = serve(alpn=(alpn,))
     done = run_script(GEVENT_SCRIPT, str(server.port), server.ca_file)

@@ -177,7 +177,7 @@ def test_reading_a_response_does_not_wait_for_the_next_connection(serve: Serve, 
     response = conn.getresponse(first)
 
     def unreachable(*_: Any) -> socket.socket:
-        raise ConnectionRefusedError("nobody there")
+        raise ConnectionRefusedError("no server there")
 
     conn._create_connection = unreachable
     assert len(response.read()) == 50_000

@@ -63,7 +63,7 @@ class Caller:
         self.conn = conn
         self.server = server
         self.dice = random.Random(seed)
-        self.rough = rough  # somebody closes the connection now and then
+        self.rough = rough  # a thread closes the connection now and then
 
     def run(self) -> None:
         steps = [

@@ -334,7 +334,7 @@ ORDERS: dict[str, list[tuple[Any, ...]]] = {
     "putrequest bad, again": [("putrequest", "GET", "/ "), PUT, CLOSE, PUT, END, RESPONSE, ("read",)],
     "request bad, close, request": [("request", "GE\nT", "/"), CLOSE, GET, RESPONSE, ("read",)],
     "bad header, close, request": [PUT, ("putheader", "X", "\n"), CLOSE, GET, RESPONSE, ("read",)],
-    "send to nobody, closed for good": [("set", "auto_open", 0), ("send", b"x")],
+    "send without a connection, closed for good": [("set", "auto_open", 0), ("send", b"x")],
     "request, closed for good": [("set", "auto_open", 0), GET],
     "debuglevel": [("set_debuglevel", 1), GET, RESPONSE, ("read",)],
     "timeout set": [("set", "timeout", 5), GET, RESPONSE, ("read",)],

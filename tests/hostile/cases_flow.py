@@ -488,8 +488,8 @@ flow.add(
 @flow.case(
     "client-window-ignored-unread",
     "ok|error,error",
-    "RFC 9113 6.9.1: what nobody reads must be an error, and memory bounded",
-    note="60 MB on a stream that nobody reads, while a sibling is waited for",
+    "RFC 9113 6.9.1: a body that is not read must be an error, and memory bounded",
+    note="60 MB on a stream that is not read, while a sibling is waited for",
     count=2,
     together=True,
 )

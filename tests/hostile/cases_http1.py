@@ -421,7 +421,7 @@ def _(line: Line) -> None:
     line.close_tls()
 
 
-@fallback.case("h1-response-before-request", "ok|error", "an answer that nobody asked for", body=b"POISON")
+@fallback.case("h1-response-before-request", "ok|error", "an answer to no request", body=b"POISON")
 def _(line: Line) -> None:
     line.send_raw(POISON)
     line.read_head()

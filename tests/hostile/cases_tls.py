@@ -102,7 +102,7 @@ certificate("tls-idna", "ok", "RFC 9525 6.3", serving("xn--bcher-kva.example"), 
 
 
 def self_signed() -> ssl.SSLContext:
-    """Serve the authority's own certificate: issued by itself, and trusted by nobody."""
+    """Serve the authority's own certificate: issued by itself, and trusted by no client."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     with (
         authority("itself").cert_pem.tempfile() as cert,
@@ -187,7 +187,7 @@ secured(
     protocol="http/1.1",
 )
 secured("tls-null-cipher", "error", "Python's defaults", at_most(V12, "NULL:@SECLEVEL=0"))
-secured("tls-anonymous", "error", "nobody is authenticated", at_most(V12, "aNULL:@SECLEVEL=0"))
+secured("tls-anonymous", "error", "no side is authenticated", at_most(V12, "aNULL:@SECLEVEL=0"))
 secured(
     "tls-alpn-no-overlap",
     "ok",

@@ -1,6 +1,6 @@
 """What is known to fail: by case, or by "case/engine", "case/transport" or "case/engine/transport".
 
-A case that is listed and passes fails the suite: whoever mends something strikes it off.
+A case that is listed and passes fails the suite: a commit that mends a case strikes it off.
 """
 
 KNOWN: dict[str, str] = {}

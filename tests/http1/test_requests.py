@@ -205,7 +205,7 @@ class TestOpen:
         conn.send(b"some")
         answer = conn.getresponse(stream_id)
         assert answer.read() == b"enough"
-        conn.send(b"more", stream_id)  # which nobody needs
+        conn.send(b"more", stream_id)  # which the server does not need
         conn.end(stream_id)
         assert conn.getresponse(conn.request("GET", "/")).read() == b"next"
         assert conn.server.connections == 2

@@ -161,7 +161,7 @@ def test_what_came_before_a_timeout_is_not_lost(talk: Talk) -> None:
 
 class TestAsReady:
     def test_its_timeout_is_its_own(self, talk: Talk) -> None:
-        """It costs the request nothing: that goes on, and nobody's timeout is over."""
+        """It costs the request nothing: that goes on, and no timeout is over."""
         go_on = threading.Event()
 
         def script(wire: Wire) -> None:
@@ -225,7 +225,7 @@ class TestAsReady:
 
 
 class TestQueued:
-    """Waiting for one's turn counts, and harms nobody else."""
+    """Waiting for one's turn counts, and harms no other request."""
 
     def test_behind_a_head_that_drips(self, talk: Talk) -> None:
         def script(wire: Wire) -> None:

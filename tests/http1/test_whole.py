@@ -72,7 +72,7 @@ def test_who_reads_on_misses_nothing(
 def test_who_reads_on_after_an_interrupt_does_not_wait_for_what_is_lost(
     pair: tuple[Failing, socket.socket], place: int, way: Callable[[HTTP1Body], object]
 ) -> None:
-    """It may come when the socket's bytes had been taken, and nobody has got them; TLS makes that likely."""
+    """It may come when the socket's bytes were taken, and no caller has them yet; TLS makes that likely."""
     sock, peer = pair
     sock.settimeout(5)
     sock.failures = [*[None] * place, KeyboardInterrupt()]

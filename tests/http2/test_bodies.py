@@ -1,4 +1,4 @@
-"""Bodies that do not come to their end, and bodies that nobody wants: nothing incomplete looks complete."""
+"""Bodies that do not come to their end, and bodies that are dropped: nothing incomplete looks complete."""
 
 import gc
 import http.client
@@ -137,7 +137,7 @@ class TestTheConnectionEnds:
             assert caught.value.stream_id == stream_id
 
     def test_again_and_again(self, peer: Peer, conn: CONN) -> None:
-        """The end of the socket is terminal: whoever asks once more is told once more, and does not wait."""
+        """The end of the socket is final: a second read gets the same error, and does not wait."""
         response = respond(peer, conn, body=b"abcd")
         peer.close()
         for _ in range(3):
@@ -435,7 +435,7 @@ class TestReading:
         assert getting.result() == b"dribble"
 
     def test_much_padding(self, peer: Peer, conn: CONN) -> None:
-        """The padding uses up the windows too, and nobody reads it."""
+        """The padding uses up the windows too, and the caller never reads it."""
         stream_id = begin(peer, conn)
         total = 3 * STREAM_WINDOW // 1256  # frames
 

@@ -163,7 +163,7 @@ class Counted:
 
 def test_nothing_is_received_in_vain(conn: CONN, idle: Wire, monkeypatch: pytest.MonkeyPatch) -> None:
     """Over TLS to find nothing costs as much as all the rest of a wait: the answer to the only request there
-    is cannot be there yet, even where nobody has looked before, as a pool does not at once."""
+    is cannot be there yet, even where no thread has looked before, as a pool does not at once."""
     mux = conn._transports.current
     monkeypatch.setattr(mux, "check", lambda: mux.usable)
     watch, sock = mux._io.watch, Counted(mux.sock)

@@ -69,7 +69,7 @@ class TestClose:
         assert ended(peer.wires[0])
 
     def test_a_response_that_is_dropped_closes_the_socket(self, peer: Peer, conn: CONN) -> None:
-        """And nobody complains of a socket that was left open."""
+        """And no warning names a socket that was left open."""
         stream_id = begin(peer, conn)
         peer.send_headers(1)
         response = conn.getresponse(stream_id)
@@ -93,7 +93,7 @@ class TestClose:
         assert ended(peer.wires[0])
 
     def test_what_waited_for_a_slot_is_never_sent(self, peer: Peer, conn: CONN) -> None:
-        """Nobody would ever read what became of it."""
+        """No caller would ever read its response."""
         acquaint(peer, conn, max_concurrent_streams=1)
         for _ in range(3):
             conn.request("GET", "/")

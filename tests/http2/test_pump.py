@@ -53,7 +53,7 @@ def test_a_pump_writes_what_was_left_over(peer: Peer, conn: CONN) -> None:
     conn.request("GET", "/")  # for which the connection stays open
     conn.timeout = conn._transports.current.timeout = 0.2
     with pytest.raises(TimeoutError):
-        conn.request("POST", "/", bytes(20_000_000))  # which nobody reads
+        conn.request("POST", "/", bytes(20_000_000))  # which the peer does not read
     assert conn._transports.current.wants_write
     draining = peer.background(peer.want_eof)
     while conn._transports.current.wants_write:

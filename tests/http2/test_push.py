@@ -93,7 +93,7 @@ class TestPush:
     def test_with_a_request_that_is_sent_again_it_is_given_up(
         self, peer: Peer, conn: CONN, monkeypatch: pytest.MonkeyPatch, way: str
     ) -> None:
-        """Nobody could take it: what is promised with the answer that comes then is another."""
+        """The caller cannot take it: what is promised with the answer that comes then is another."""
         monkeypatch.setattr(hyperlite.messages.replay, "BACKOFF", 0.001)
         stream_id = begin(peer, conn)
         old = peer.wires[0]

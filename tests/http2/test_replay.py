@@ -126,7 +126,7 @@ class TestGoAway:
         moment: str,
         which: int,
     ) -> None:
-        """While another thread connects to send it again, and while it is in nobody's hands."""
+        """While another thread connects to send it again, and while no thread has it."""
         ids = self.three(peer, conn)
         old = peer.wires[0]
         part = conn._transports if moment == "usable" else conn._pending
@@ -163,7 +163,7 @@ class TestGoAway:
     def test_what_waited_is_not_started_in_the_slot_of_what_is_refused(
         self, peer: Peer, conn: hyperlite.HTTP20Connection
     ) -> None:
-        """After GOAWAY a request would be lost, and nobody could say with what effect."""
+        """After GOAWAY a request would be lost, and the caller could not know with what effect."""
         acquaint(peer, conn, max_concurrent_streams=2)
         paths = [f"/{number}" for number in range(4)]
         ids = conn.request_many([("POST", path, b"body") for path in paths])
@@ -262,7 +262,7 @@ class TestGoAway:
         assert not peer.waiting
 
     def test_refused_streams_are_reset(self, peer: Peer, conn: hyperlite.HTTP20Connection) -> None:
-        """Nobody wants what the server might still send on them."""
+        """No caller wants what the server might still send on them."""
         ids = self.three(peer, conn)
         conn.auto_open = 0
         peer.goaway(3)

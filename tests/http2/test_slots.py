@@ -169,7 +169,7 @@ class TestWhatFreesASlot:
 
     def test_a_response_that_is_dropped(self, peer: Peer, conn: CONN, two: tuple[int, int]) -> None:
         peer.send_headers(3)
-        conn.getresponse(two[0])  # and nobody keeps it
+        conn.getresponse(two[0])  # and the caller drops it
         gc.collect()
         waiting = peer.background(conn.getresponse, two[1])
         assert peer.want(RstStreamFrame, 3).error_code == ErrorCode.CANCEL

@@ -145,7 +145,7 @@ class TestSend:
         peer.answer(1, b"enough")
         response = conn.getresponse(stream_id)
         assert response.read() == b"enough"
-        conn.send(b"nobody wants this", stream_id)
+        conn.send(b"not wanted", stream_id)
         assert peer.want(RstStreamFrame, 1).error_code == 0
         assert not peer.of(DataFrame)
 

@@ -1,4 +1,4 @@
-"""Several threads on one connection: one reads for all, and whoever leaves passes the lead on."""
+"""Several threads on one connection: one reads for all, and a leader that stops passes the lead on."""
 
 import pytest
 from hyperframe.frame import HeadersFrame

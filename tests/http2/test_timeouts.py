@@ -1,4 +1,4 @@
-"""What does not come in time: the one who waits is told, and nobody else is harmed."""
+"""What does not come in time: the waiting thread gets an error, and no other thread is harmed."""
 
 import http.client
 import math
@@ -253,7 +253,7 @@ class TestDeadlinesElsewhere:
 
 
 class TestComeInTime:
-    """What lies there when the time is over has come in time, though nobody has looked before."""
+    """What lies there when the time is over has come in time, though no thread has looked before."""
 
     @pytest.fixture
     def late(self, peer: Peer) -> tuple[CONN, int]:

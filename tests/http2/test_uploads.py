@@ -156,7 +156,7 @@ class TestPieces:
 class TestEarlyAnswers:
     """RFC 9113 section 8.1: a client must not discard a response because its request was cut short."""
 
-    BIG = b"x" * 200_000  # more than the window of 65,535 that nobody will widen
+    BIG = b"x" * 200_000  # more than the window of 65,535 that the peer does not widen
 
     @pytest.fixture(params=["bytes", "iterator"])
     def uploading(self, request: pytest.FixtureRequest, peer: Peer, conn: CONN) -> Task:
@@ -233,7 +233,7 @@ class TestEarlyAnswers:
         assert asked == [1]
 
     def test_one_that_another_thread_has_read_ends_the_upload(self, peer: Peer, conn: CONN) -> None:
-        """Between two pieces: nobody asks for the next."""
+        """Between two pieces: no thread asks for the next."""
         asked = []
 
         def body() -> Iterator[bytes]:

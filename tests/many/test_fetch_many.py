@@ -1,4 +1,4 @@
-"""fetch_many(): every item has exactly one outcome, and nothing is fetched that nobody takes."""
+"""fetch_many(): every item has exactly one outcome, and nothing is fetched that the caller does not take."""
 
 import gc
 import json

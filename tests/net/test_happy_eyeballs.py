@@ -41,7 +41,7 @@ def black_hole() -> Iterator[int]:
 
 @pytest.fixture
 def closed() -> int:
-    """A port on which nobody listens."""
+    """A port on which no socket listens."""
     with socket.create_server(("127.0.0.1", 0)) as sock:
         return sock.getsockname()[1]
 

@@ -136,7 +136,7 @@ class Refusing:
 
 
 def test_a_socket_without_tcp_options_will_do() -> None:
-    """Such as a Unix socket that somebody put there; http.client does the same."""
+    """Such as a Unix socket that the caller has put there; http.client does the same."""
     fake = Refusing(errno.ENOPROTOOPT)
     assert connect("host", 80, context=None, create_connection=lambda *_: fake) == (fake, "h2")
     assert not fake.closed

@@ -27,7 +27,7 @@ from tests.conftest import ROUTES, MakePool, Serve
 
 
 def test_verify_never_leaks(make_pool: MakePool, server: Server):
-    """A connection that was not verified serves nobody who wants it verified."""
+    """A connection that was not verified serves no caller that wants it verified."""
     pool = make_pool(verify=True)
     assert pool.fetch(server.url("/"), verify=False).body == b"hello"
     with pytest.raises(ssl.SSLCertVerificationError):

@@ -127,7 +127,7 @@ hosts:
 def h2o(directory: Path, root: Path) -> Iterator[dict[str, Site]]:
     """Run an h2o that serves files, with TLS ("h2") and without ("cleartext").
 
-    The listening sockets are ours, and handed over as Server::Starter does: nobody else can get the ports.
+    The listening sockets are ours, and handed over as Server::Starter does: no other process gets the ports.
     """
     program = find_program("h2o", "h2o")
     with (

@@ -149,7 +149,7 @@ class Nginx:
     """nginx with any number of server blocks, each on a port of its own.
 
     The listening sockets are ours: nginx takes them over as it does from its predecessor when its
-    binary is upgraded (NGINX="3;4;").  So nobody else can get the ports, not even between two runs.
+    binary is upgraded (NGINX="3;4;").  So no other process can get the ports, not even between two runs.
     """
 
     def __init__(self, directory: Path, root: Path, blocks: Mapping[str, Block]) -> None:
@@ -292,7 +292,7 @@ def nghttpd(directory: Path, root: Path, *options: str, secure: bool = True) -> 
 
 
 def free_port() -> int:
-    """Return a port that nobody listens on at the moment."""
+    """Return a port that no process listens on at the moment."""
     with closing(socket.create_server(("127.0.0.1", 0))) as listener:
         return listener.getsockname()[1]
 

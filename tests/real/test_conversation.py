@@ -2,7 +2,7 @@
 
 A server that serves in turns measures waiting without a clock: at each message it sends a piece on every
 download, and then the answer.  That is a turn.  A client that were not fair would show in how many turns
-somebody is behind; one in which somebody had to wait for more than the turn would stand still.
+a thread is behind; one in which a thread had to wait for more than the turn would stand still.
 """
 
 import statistics
@@ -48,7 +48,7 @@ def test_no_thread_waits_longer_than_a_turn(conn: hyperlite.HTTP20Connection) ->
         message = b"%08d" % turn
         conn.send(message, stream_id)
         assert talk.read(len(message)) == message
-        # The answer was the last of its turn: nobody can be ahead of it.
+        # The answer was the last of its turn: no thread can be ahead of it.
         assert max(received) <= turn * PIECE
         behind.append(turn - min(received) // PIECE)
     conn.end(stream_id)

@@ -1,7 +1,7 @@
 """What our HPACK encoder writes, as others read it: Go, Node and nghttp2 are the judges.
 
 Each field enters the table when it comes for the second time, stays, or finds no room; secrets go as literals
-that nobody may index.  So the requests repeat themselves, in part, on one connection.
+that no proxy may index.  So the requests repeat themselves, in part, on one connection.
 """
 
 import random

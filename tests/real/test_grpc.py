@@ -147,7 +147,7 @@ class TestErrors:
         with pytest.raises(grpc_client.RpcError) as caught:
             list(call)
         assert caught.value.code == 3
-        call.send(encode(4))  # nobody wants it, and nobody minds
+        call.send(encode(4))  # the server does not want it, and does not mind
         call.end()
 
     def test_the_connection_serves_on(self, channel: Any) -> None:

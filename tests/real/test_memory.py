@@ -67,7 +67,7 @@ def test_nghttpd_counts_what_is_uploaded(wide_nghttpd: Site, size: int) -> None:
     headers = {"content-length": str(MEBIBYTE)}
     with wide_nghttpd.connect() as conn, pytest.raises(hyperlite.StreamReset):
         stream_id = conn.request("POST", "/", headers=headers, end_stream=False)
-        conn._pending.sending[stream_id].request.announced = NOTHING  # nobody counts on this side
+        conn._pending.sending[stream_id].request.announced = NOTHING  # this side does not count
         conn.send(bytes(size))
         conn.end()
         conn.getresponse(stream_id)

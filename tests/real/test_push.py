@@ -49,7 +49,7 @@ def test_the_connection_serves_on(conn: hyperlite.HTTP20Connection) -> None:
 
 
 def test_one_that_is_never_taken(conn: hyperlite.HTTP20Connection) -> None:
-    """As many as the connection lasts for: nobody reads them, and nobody waits for them."""
+    """As many as the connection lasts for: no thread reads them, and none waits for them."""
     for _ in range(300):
         pushes(conn)
     conn.request("GET", "/")

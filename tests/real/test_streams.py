@@ -189,7 +189,7 @@ class TestInformational:
     @pytest.mark.usefixtures("_patient")
     def test_a_body_that_is_not_wanted(self, conn: hyperlite.HTTP20Connection) -> None:
         def body() -> Iterator[bytes]:
-            raise AssertionError("nobody asked for it")
+            raise AssertionError("the server asked for no more")
             yield b""
 
         conn.request("POST", "/unwanted", body(), {"Expect": "100-continue"})
@@ -241,7 +241,7 @@ class TestHealth:
                 assert conn.getresponse().read() == b"hello"
 
     def test_a_server_that_has_stopped(self, tmp_path: Path) -> None:
-        """Its machine takes what is sent, but nobody answers, as behind a NAT that has forgotten us."""
+        """Its machine takes what is sent, but no process answers, as behind a NAT that has forgotten us."""
         with node(tmp_path) as site, site.connect(keepalive_idle=0.0, ping_timeout=0.2) as conn:
             conn.request("GET", "/")
             conn.getresponse().read()

@@ -52,7 +52,7 @@ def test_a_server_that_goes_on_in_http11(nginx_h1: Site, make: Callable[[], obje
 
 
 def test_an_interim_response_is_no_response(h2o_sites: dict[str, Site]) -> None:
-    """101 is what the upgrade is answered with; nobody else sees it."""
+    """101 is what the upgrade is answered with; no caller sees it."""
     with h2o_sites["cleartext"].connect(upgrade=True) as conn:
         conn.request("GET", "/mebibyte")
         response = conn.getresponse()

@@ -28,7 +28,7 @@ class Reply:
 
 
 class RawClient:
-    """A connection; whoever waits for something also reads and answers everything else."""
+    """A connection; a thread that waits for one thing also reads and answers everything else."""
 
     def __init__(self, server, *, secure=True, credit=True, settings=None, flush=True):
         self.socket = socket.create_connection(("127.0.0.1", server.port), timeout=TIMEOUT)

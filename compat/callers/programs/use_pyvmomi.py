@@ -14,7 +14,7 @@ thumbprint = hashlib.sha256(ssl.PEM_cert_to_DER_cert(pem)).hexdigest()
 where = {"host": url.hostname, "port": url.port, "user": "me"}
 
 
-def nobody() -> ssl.SSLContext:
+def trusting_none() -> ssl.SSLContext:
     """Return a context that trusts no authority."""
     return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
@@ -22,14 +22,14 @@ def nobody() -> ssl.SSLContext:
 for connect, options in (
     (SmartConnect, {}),
     (SmartConnect, {"sslContext": ssl.create_default_context()}),
-    (Connect, {"thumbprint": thumbprint, "sslContext": nobody()}),
+    (Connect, {"thumbprint": thumbprint, "sslContext": trusting_none()}),
 ):
     vcenter = connect(**where, pwd="secret", **options)
     print(vcenter.RetrieveContent().about.fullName, [str(vcenter.CurrentTime()) for _ in range(3)])
     Disconnect(vcenter)
 for options in ({"pwd": "wrong", "thumbprint": thumbprint}, {"pwd": "secret", "thumbprint": "0" * 64}):
     try:
-        Connect(**where, **options, sslContext=nobody())
+        Connect(**where, **options, sslContext=trusting_none())
     except vim.fault.InvalidLogin as fault:
         print(type(fault).__name__, fault.msg)
     except Exception as error:

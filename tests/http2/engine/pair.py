@@ -197,7 +197,7 @@ def _spoken(frame: Frame) -> tuple[Any, ...]:
 
 def _state(engine: Any) -> dict[str, Any]:
     if engine._failed:
-        return {"failed": True}  # nobody asks for more
+        return {"failed": True}  # the test asks for no more
     return {
         "failed": False,
         "exhausted": engine.exhausted,

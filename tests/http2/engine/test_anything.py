@@ -22,7 +22,7 @@ from .test_responses import TestCutting as Cutting
 Step = bytes | Callable[[EnginePeer], object]
 
 
-CLOSED = object()  # what closing the engine returns: nobody calls it afterwards
+CLOSED = object()  # what closing the engine returns: no call follows it
 
 
 def tame_step(chance: random.Random) -> Step:

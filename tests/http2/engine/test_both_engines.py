@@ -415,7 +415,7 @@ MUTANTS = {
         "if stream.outbound > MAX_WINDOW:\n            code",
         "if False:\n            code",
     ),
-    "header blocks that nobody waits for are not decoded": (
+    "header blocks of no open stream are not decoded": (
         native,
         "        try:\n            fields = self._decoder.decode(block)",
         "        fields = []\n        try:\n            fields = stream and self._decoder.decode(block)",

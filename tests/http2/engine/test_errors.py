@@ -173,7 +173,7 @@ class TestConnectionErrors:
     def test_a_frame_that_is_too_large_is_not_waited_for(
         self, peer: EnginePeer, kind: int, length: int
     ) -> None:
-        """RFC 9113 section 4.2. Its nine bytes tell; whoever waited would hold 16 MB."""
+        """RFC 9113 section 4.2. Its nine bytes tell; an engine that waited for the rest would hold 16 MB."""
         peer.engine.open(GET, end_stream=True)
         failed = failure(peer.send_raw(struct.pack(">HBBBL", length >> 8, length & 0xFF, kind, 0, 1)))
         assert failed.error_code == ErrorCode.FRAME_SIZE_ERROR

@@ -71,7 +71,7 @@ class TestReceiving:
         assert peer.send_data(1, bytes(1000)) == [DataReceived(1, bytes(1000), False)]
 
     def test_the_padding_is_credited_by_the_engine(self, make: Make) -> None:
-        """Nobody will read it. RFC 9113 section 6.1 has it count, its length byte included."""
+        """No caller reads it. RFC 9113 section 6.1 has it count, its length byte included."""
         peer = self.download(make)
         padding = 1000 // CREDIT_SHARE - 1
         peer.send_data(1, bytes(300), padding=padding - 1)

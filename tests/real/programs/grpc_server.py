@@ -61,7 +61,7 @@ def fail_after(request: Int64Value, context: grpc.ServicerContext) -> Iterator[I
 
 
 def wait(request: Int64Value, context: grpc.ServicerContext) -> Iterator[Int64Value]:
-    """Send one message and wait until nobody wants another; `was_cancelled` then tells."""
+    """Send one message and wait until the client wants no other; `was_cancelled` then tells."""
     cancelled.clear()
     context.add_callback(cancelled.set)
     yield request
