@@ -139,6 +139,29 @@ class TestAnotherClass:
             connect("localhost", impostor.port, context=context, timeout=TIMEOUT, trust=trust)
         assert caught.value.retry_safe
 
+    def test_trust_that_is_less_for_a_moment_makes_no_socket(
+        self, ca: trustme.CA, unknown_ca: trustme.CA
+    ) -> None:
+        """As truststore does in another thread: all is as before when the handshake is over."""
+
+        class Rearmed(Wrapping):
+            def wrap_socket(self, *args: Any, **options: Any) -> ssl.SSLSocket:
+                made = super().wrap_socket(*args, **options)
+                self.verify_mode = ssl.CERT_REQUIRED
+                self.check_hostname = True
+                return made
+
+        context = Rearmed(client_context(ca))
+        trust = contexts.trust_of(context)
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+        with (
+            any_protocol(unknown_ca) as impostor,
+            pytest.raises(hyperlite.ConnectionLost, match="verifies otherwise") as caught,
+        ):
+            connect("localhost", impostor.port, context=context, timeout=TIMEOUT, trust=trust)
+        assert caught.value.retry_safe
+
     def test_another_name_is_its_own_affair(self, ca: trustme.CA) -> None:
         """A usual trick: to connect to an address, and ask for the name of the certificate."""
 
