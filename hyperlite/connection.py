@@ -362,7 +362,10 @@ class HTTP20Connection(PutRequest):
     # -- connecting -------------------------------------------------------------------------------
 
     def connect(self) -> None:
-        """Connect now; `request()` does it by itself.
+        """Connect now; `request()` does it by itself, for each socket that it needs.
+
+        A subclass may put a socket of its own in `sock`, and so may the program, in a connection that is
+        closed.  With TLS, the ALPN of that socket tells the protocol.
 
         Raises:
             OSError, ssl.SSLError: as http.client's `connect()`.

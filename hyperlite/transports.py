@@ -26,6 +26,7 @@ from .http2.upgrade import asking, switches
 from .messages.exchange import Exchange, Transport, give_up
 from .messages.request import UNSET, Request
 from .messages.response_rules import MAX_FIELDS
+from .net.dialer import spoken_on
 from .net.protocols import H2, HTTP11, Protocols
 from .net.timeouts import checked_seconds, deadline_after, remaining, resolve_timeout, soonest
 from .net.tls import Session
@@ -203,6 +204,8 @@ class Transports:
         self.asks = False
         self._session: Session | None = None
         self._by: float | None = None  # when the exchange for which a thread dials must be over
+        # Threads that open a further socket in HTTP/1.1, and when each must be done.
+        self._furthering: dict[int, float | None] = {}
 
     @property
     def owner(self) -> Owner:
@@ -223,17 +226,39 @@ class Transports:
         owner, current = self.owner, self.current
         if current is not None and owner.sock is not None and current.check():
             return current
-        self._insist_on_auto_open("the connection is closed, and auto_open is off")
-        self._by = by
-        try:
-            owner.connect()
-        finally:
-            self._by = None
-        assert self.current is not None
+        if current is not None or owner.sock is None or owner.sock is self.switched:
+            self._insist_on_auto_open("the connection is closed, and auto_open is off")
+            self._by = by
+            try:
+                owner.connect()
+            finally:
+                self._by = None
+        return self.current or self._take_over()
+
+    def _take_over(self) -> Transport[Any]:
+        """Return a transport on the socket that the program has put in `sock`, by `connect()` or itself.
+
+        Raises:
+            TypeError: it is none. Otherwise as `spoken_on()`.
+        """
+        owner, offer = self.owner, self.protocols.offer()
+        asks = self._upgrade and H2 in offer
+        sock = owner.sock
+        protocol = spoken_on(sock, (HTTP11,) if asks else offer, is_secure=self.protocols.secure)
+        sock.settimeout(resolve_timeout(owner.timeout))
+        self.asks = asks
+        if protocol == H2:
+            return self._begin_http2(sock)
+        self.current = self._http1_on(sock)
         return self.current
 
     def connect(self) -> None:
         """Open a transport in the place of the current one, which finishes what it has under way."""
+        me = threading.get_ident()
+        if me in self._furthering:
+            owner = self.owner
+            owner.sock, _ = owner._dial((HTTP11,), self._furthering[me], self._session)
+            return
         with self.dialling:
             owner = self.owner
             self.retire()
@@ -288,9 +313,21 @@ class Transports:
         """Open a further socket to an origin that is known to speak HTTP/1.1, by a monotonic time."""
         self._insist_on_auto_open("the connection is closed, and auto_open is off")
         self._keep_session()
-        owner = self.owner
-        owner.sock, _ = owner._dial((HTTP11,), by, self._session)
+        return self._further(by)
+
+    def _further(self, by: float | None) -> socket.socket:
+        """Have the connection object open a further socket in HTTP/1.1, which is its `sock` from now on.
+
+        A program's subclass may open it in a way of its own.
+        """
+        owner, me = self.owner, threading.get_ident()
+        self._furthering[me] = by
+        try:
+            owner.connect()
+        finally:
+            del self._furthering[me]
         sock: socket.socket = owner.sock
+        spoken_on(sock, (HTTP11,), is_secure=self.protocols.secure)
         return sock
 
     def in_http1(self, by: float | None) -> Transport[Any]:
@@ -299,13 +336,16 @@ class Transports:
         Raises:
             ValueError: the caller excludes HTTP/1.1. Otherwise as `connect()`.
         """
-        offer = self.protocols.insist_on_http1()
+        self.protocols.insist_on_http1()
         for transport in (self.current, self._beside):
             if transport is not None and transport.protocol == HTTP11 and not transport.closed:
                 return transport
         self._insist_on_auto_open("Upgrade needs a connection in HTTP/1.1, and auto_open is off")
-        sock, _ = self.owner._dial(offer, by, self._session)
-        self._beside = self._http1_on(sock)
+        owner, before = self.owner, self.owner.sock
+        try:
+            self._beside = self._http1_on(self._further(by))
+        finally:
+            owner.sock = before
         return self._beside
 
     def _insist_on_auto_open(self, complaint: str) -> None:
@@ -384,12 +424,13 @@ class Transports:
 
     def retire(self) -> None:
         """Let go of the current transport: it finishes the requests that are under way."""
-        if self.current is not None:
+        if self.current is not None:  # or else `sock` is the program's
             self.current.drain()
             self.draining.append(self.current)
+            self.owner.sock = None
         self._keep_session()
         self.draining = [one for one in self.draining if not one.closed]
-        self.current = self.owner.sock = None
+        self.current = None
 
     def _keep_session(self) -> None:
         """Take note of the TLS session, for the next connection to resume it (RFC 8446 section 2.2)."""

@@ -23,7 +23,7 @@ from . import tunnel as tunnels
 from .contexts import trust_of
 from .protocols import BOTH, HTTP11
 from .timeouts import deadline_after, remaining, soonest
-from .tls import CreateConnection, Session, Terms, handshake_deadline, secure
+from .tls import CreateConnection, Session, Terms, agreed, handshake_deadline, secure
 
 
 class Tunnel(NamedTuple):
@@ -140,6 +140,26 @@ class Dialer:
         proxy.sock = sock
         tunnels.establish(proxy, proxy._tunnel, deadline)
         self.proxy_headers = getattr(proxy, "_raw_proxy_headers", None)
+
+
+def spoken_on(sock: Any, alpn: Sequence[str], *, is_secure: bool) -> str:
+    """Return the protocol that is to be spoken on a socket that the program has opened itself.
+
+    With TLS that is what ALPN chose, and HTTP/1.1 where it chose nothing, or where TLS is not on this socket.
+
+    Args:
+        sock: connected, its handshake done.
+        alpn: what may be spoken, best first.
+        is_secure: the connection is one with TLS; else the caller knows what the server speaks.
+
+    Raises:
+        TypeError: it is no socket. Otherwise as `agreed()`.
+    """
+    if not isinstance(sock, socket.socket):
+        raise TypeError(f"the connection needs a socket of the operating system, not {sock!r}")
+    if isinstance(sock, ssl.SSLSocket) or is_secure:
+        return agreed(sock, alpn, "the server") or HTTP11
+    return alpn[0]
 
 
 def _send_at_once(sock: socket.socket) -> None:

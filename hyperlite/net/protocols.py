@@ -68,17 +68,19 @@ class Protocols:
 
     Attributes:
         allowed: by the caller.
+        secure: TLS is used.
 
     Raises:
         ValueError: the environment has no such protocols.
     """
 
-    __slots__ = ("_http1_until", "_spoken", "_spoken_until", "allowed")
+    __slots__ = ("_http1_until", "_spoken", "_spoken_until", "allowed", "secure")
 
     def __init__(self, allowed: tuple[str, ...] | None, *, secure: bool) -> None:
         if allowed is None and secure:
             allowed = environment()
         self.allowed = allowed or BOTH
+        self.secure = secure
         self._http1_until = 0.0
         self._spoken: str | None = None  # on the latest connection
         self._spoken_until = 0.0

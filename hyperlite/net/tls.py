@@ -98,10 +98,7 @@ def secure(
             _hand_over(wrapped, terms, session)
             _shake_hands(wrapped, peer, deadline)
         wrapped.settimeout(timeout)
-        protocol = _chosen(wrapped, alpn, peer)
-        if protocol == H2:
-            _callers[wrapped] = wrapped.context if private is None else context
-            wrapped.context = blank()
+        protocol = agreed(wrapped, alpn, peer, None if private is None else context)
     except BaseException as error:
         wrapped.close()
         sock.close()
@@ -111,12 +108,25 @@ def secure(
     return wrapped, protocol
 
 
-def _chosen(wrapped: Any, alpn: Sequence[str], peer: str) -> str | None:
-    """Return the protocol that ALPN chose; raises if it may not be spoken, or not on this connection."""
+def agreed(wrapped: Any, alpn: Sequence[str], peer: str, context: Any = None) -> str | None:
+    """Return the protocol that ALPN chose, and prepare a TLS socket for HTTP/2 where it is that.
+
+    Args:
+        wrapped: a TLS socket whose handshake is done, or anything else, for which None is returned.
+        alpn: what may be spoken.
+        peer: the server, for errors.
+        context: what the handshake was made with, where the socket does not show it.
+
+    Raises:
+        InadequateSecurity: HTTP/2 was chosen together with a cipher that it forbids.
+        NotHTTP2, ConnectionError: as `check_choice()`.
+    """
     protocol = wrapped.selected_alpn_protocol() if isinstance(wrapped, ssl.SSLSocket) else None
     check_choice(protocol, alpn, peer)
     if protocol == H2:
         _check_cipher(wrapped)
+        _callers[wrapped] = wrapped.context if context is None else context
+        wrapped.context = blank()
     return protocol
 
 
