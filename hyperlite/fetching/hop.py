@@ -1,9 +1,11 @@
 """The hops of a fetch: each asks once, and its result decides whether another follows."""
 
 import time
+import weakref
 from collections.abc import Callable
 from http.client import HTTP_PORT
 
+from ..http1.response import QueuedResponse
 from ..messages.fields import authority
 from ..messages.response import HTTP20Response
 from ..net.protocols import Protocols
@@ -167,6 +169,8 @@ def _ask(connection: PooledConnection, task: Task) -> HTTP20Response:
 
 def _wrap(task: Task, raw: HTTP20Response, lease: Lease) -> FetchResponse:
     """Return a task's response, whose body is still to be read."""
+    if isinstance(raw, QueuedResponse):  # a caller that reads `raw` to its end needs the connection no more
+        raw.when_over = weakref.WeakMethod(lease.end)
     options = task.options
     return FetchResponse(
         raw,

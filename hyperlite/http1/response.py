@@ -4,6 +4,7 @@ import contextlib
 import http.client as http_client
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from http import HTTPStatus
 from typing import Any, TypeVar
@@ -41,6 +42,8 @@ class QueuedResponse(HTTP20Response):
 
     # Called when the response lets go of the connection, and told whether that can be used again.
     when_closed: "Callable[[QueuedResponse, bool], None] | None" = None
+    # Refers to what is called after that, to give the connection back, and told the same by keyword.
+    when_over: "weakref.WeakMethod[Any] | None" = None
 
     exchange: object = None  # kept for as long as the response is
 
@@ -281,7 +284,7 @@ class QueuedResponse(HTTP20Response):
 
     def __del__(self) -> None:
         """Close quietly: in a finalizer no further request may be sent."""
-        self.when_closed = None
+        self.when_closed = self.when_over = None
         if "_body" in vars(self):  # or else __init__ was interrupted
             super().__del__()
 
@@ -301,3 +304,6 @@ class QueuedResponse(HTTP20Response):
         told, self.when_closed = self.when_closed, None
         if told is not None:
             told(self, usable)
+        over, self.when_over = self.when_over, None
+        if over is not None and (end := over()) is not None:
+            end(reusable=usable)

@@ -70,6 +70,11 @@ class PooledConnection:
         limit = 1 if self.mux is None else self.mux.stream_limit
         return limit - self.leased
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is under way on it."""
+        return not any(self._transport.counts)
+
     def make_request(
         self, method: str, target: str, body: Any, headers: list[Header], *, chunked: bool = False
     ) -> Request:

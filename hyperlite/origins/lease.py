@@ -43,7 +43,7 @@ class Lease:
         bond: of the connection, where the request carries NTLM or Negotiate and has no answer yet; or None.
     """
 
-    __slots__ = ("_origin", "attempt", "bond", "connection", "over")
+    __slots__ = ("__weakref__", "_origin", "attempt", "bond", "connection", "over")
 
     def __init__(self, origin: Lessor, connection: PooledConnection, claim: Claim | None = None) -> None:
         self.over = True  # as long as it does not count
@@ -75,7 +75,7 @@ class Lease:
     def abandon(self) -> None:
         """End from a finalizer, which may run in the middle of anything and may not wait.
 
-        On HTTP/1.1 the rest of a response is still to come, so the connection takes no further request.
+        Where on HTTP/1.1 the rest of a response is still to come, the connection takes no further request.
         """
         if not self.over:
             self._origin.abandoned.append(self)

@@ -203,7 +203,8 @@ class Origin:
     def collect(self) -> None:
         """Deal with what finalizers have left."""
         while self.abandoned:
-            self.release((self.abandoned.popleft(),), reusable=False)
+            lease = self.abandoned.popleft()
+            self.release((lease,), reusable=lease.connection.is_idle)
 
     def discard(self, connection: PooledConnection) -> None:
         """Give a connection up: no request gets it again; those under way on it go on."""

@@ -98,19 +98,58 @@ def test_a_lease_is_ended_in_every_way_and_ends_once(
 
 
 @PROTOCOLS
-def test_a_lease_that_is_dropped_is_given_back(pool: ConnectionPool, serve: Serve, alpn: tuple[str, ...]):
+@pytest.mark.parametrize("state", ["unused", "under way", "read"])
+def test_a_lease_that_is_dropped_is_given_back(
+    pool: ConnectionPool, serve: Serve, alpn: tuple[str, ...], state: str
+):
     """Whatever interrupts the thread that has it."""
     server = serve(alpn=alpn)
     pool.fetch(server.url("/"))
     origin = origin_of(pool, server)
     first = origin.lease(10)
     connection = first.connection
+    response = None if state == "unused" else connection.ask("GET", "/", None, [], timeout=10)
+    if response is not None and state == "read":
+        response.read()
     del first
     gc.collect()
     assert leased(pool) == 0
     second = origin.lease(10)
-    assert (second.connection is connection) == (alpn[0] == "h2"), "on HTTP/1.1 a response may be under way"
+    assert (second.connection is connection) == (alpn[0] == "h2" or state != "under way")
     second.end()
+
+
+@PROTOCOLS
+@pytest.mark.parametrize("path", ["/", "/chunks?n=3", "/nothing"])
+def test_a_response_that_is_read_by_way_of_raw_needs_its_connection_no_more(
+    make_pool: MakePool, serve: Serve, alpn: tuple[str, ...], path: str
+):
+    server = serve(alpn=alpn)
+    pool = make_pool(max_connections_per_origin=1)
+    kept = []
+    for _ in range(3):
+        kept.append(pool.request("GET", server.url(path)))
+        kept[-1].raw.read()
+        kept.append(pool.fetch(server.url(path), stream=True))
+        while kept[-1].raw.read(7):
+            pass
+        pool.request("GET", server.url(path)).raw.read()
+    assert pool.stats()["dialled"] == 1
+    for response in kept:
+        response.close()
+    assert pool.fetch(server.url("/")).body == b"hello"
+    assert pool.stats()["dialled"] == 1
+
+
+def test_a_response_that_ends_with_its_connection_gives_its_place_back(make_pool: MakePool, serve: Serve):
+    server = serve(alpn=("http/1.1",), requests_per_connection=1)
+    pool = make_pool(max_connections_per_origin=1)
+    kept = [pool.request("GET", server.url("/"))]
+    for _ in range(3):
+        kept[-1].raw.read()
+        kept.append(pool.request("GET", server.url("/")))
+    assert kept[-1].raw.read() == b"hello"
+    assert pool.stats()["dialled"] == 4
 
 
 @PROTOCOLS
