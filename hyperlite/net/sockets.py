@@ -111,11 +111,16 @@ def is_stale(sock: socket.socket) -> bool:
     return True
 
 
-def break_off(sock: socket.socket) -> None:
-    """End a connection that another thread may be using: its call returns, its descriptor stays its own."""
+def break_off(sock: socket.socket, how: int = socket.SHUT_RDWR) -> None:
+    """End a connection that another thread may be using: its call returns, its descriptor stays its own.
+
+    Args:
+        sock: of the connection; one that is closed already stays as it is.
+        how: as for `socket.shutdown()`.
+    """
     base: Any = super(ssl.SSLSocket, sock) if isinstance(sock, ssl.SSLSocket) else sock
     with contextlib.suppress(OSError):
-        base.shutdown(socket.SHUT_RDWR)  # SSLSocket's own would take the TLS state from that thread
+        base.shutdown(how)  # SSLSocket's own drops the TLS state: what that thread reads would be ciphertext
 
 
 class Remains:

@@ -2,6 +2,7 @@
 
 import gc
 import http.client
+import socket
 import threading
 from collections.abc import Collection
 
@@ -136,6 +137,23 @@ def test_shutdown(session: Session, h2: Server):
         with pytest.raises(urllib3.exceptions.ProtocolError):
             response.raw.read()
     assert len(other.content) == 10_000_000
+
+
+@pytest.mark.parametrize("how", [None, socket.SHUT_RD, socket.SHUT_RDWR])
+def test_after_a_shutdown_nothing_but_the_body_is_read(session: Session, server: Server, how: int | None):
+    """Of a TLS socket that is shut down, ssl reads what comes as it is: ciphertext, for the body."""
+    with session.get(server.url("/sized?n=3000000"), stream=True) as response:
+        assert response.raw.read(10) == b"x" * 10
+        if how is None:
+            response.raw.shutdown()
+        else:
+            response.raw._sock_shutdown(how)
+        read = bytearray()
+        with pytest.raises(urllib3.exceptions.ProtocolError):
+            while piece := response.raw.read(1000):
+                read += piece
+    assert set(read) <= set(b"x")
+    assert session.get(server.url("/")).content == b"hello"
 
 
 def test_head(session: Session, server: Server):

@@ -33,6 +33,7 @@ from ...messages.replay import is_unprocessed
 from ...messages.response import HTTP20Response
 from ...messages.urls import URL
 from ...net.proxy import Proxy
+from ...net.sockets import break_off
 from ...net.timeouts import checked_seconds
 from ...origins.bonds import Claim, goes_on
 from ...origins.connection import PooledConnection
@@ -278,7 +279,7 @@ class Borrowed:
         if stream is not None and stream.transport is not None:
             stream.transport.cancel(stream)
         elif lease.connection.sock is not None:
-            lease.connection.sock.shutdown(how)
+            break_off(lease.connection.sock, how)
 
     # -- beneath ------------------------------------------------------------------------------------
 
