@@ -204,8 +204,8 @@ class Transports:
         self.asks = False
         self._session: Session | None = None
         self._by: float | None = None  # when the exchange for which a thread dials must be over
-        # Threads that open a further socket in HTTP/1.1, and when each must be done.
-        self._furthering: dict[int, float | None] = {}
+        # Threads that open a further socket in HTTP/1.1: when each must be done, and what it has dialled.
+        self._furthering: dict[int, tuple[float | None, list[socket.socket]]] = {}
 
     @property
     def owner(self) -> Owner:
@@ -256,8 +256,9 @@ class Transports:
         """Open a transport in the place of the current one, which finishes what it has under way."""
         me = threading.get_ident()
         if me in self._furthering:
-            owner = self.owner
-            owner.sock, _ = owner._dial((HTTP11,), self._furthering[me], self._session)
+            owner, (by, dialled) = self.owner, self._furthering[me]
+            owner.sock, _ = owner._dial((HTTP11,), by, self._session)
+            dialled.append(owner.sock)
             return
         with self.dialling:
             owner = self.owner
@@ -321,14 +322,18 @@ class Transports:
         A program's subclass may open it in a way of its own.
         """
         owner, me = self.owner, threading.get_ident()
-        self._furthering[me] = by
+        dialled: list[socket.socket] = []
+        self._furthering[me] = by, dialled
         try:
             owner.connect()
+            if dialled:  # whatever a subclass has put around it
+                return dialled.pop()
         finally:
             del self._furthering[me]
-        sock: socket.socket = owner.sock
-        spoken_on(sock, (HTTP11,), is_secure=self.protocols.secure)
-        return sock
+            for sock in dialled:
+                sock.close()
+        spoken_on(owner.sock, (HTTP11,), is_secure=self.protocols.secure)
+        return owner.sock  # type: ignore[no-any-return]
 
     def in_http1(self, by: float | None) -> Transport[Any]:
         """Return a transport in HTTP/1.1, the current one or one beside it, opened by a monotonic time.

@@ -108,6 +108,50 @@ def test_a_subclass_that_does_more_is_called_for_each_socket(serve: Serve) -> No
         assert len(set(seen)) == 3
 
 
+class Wrapper:
+    """What a program puts around a socket."""
+
+    def __init__(self, wrapped: Any) -> None:
+        self._wrapped = wrapped
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._wrapped, name)
+
+
+@pytest.mark.parametrize("alpn", [("h2",), ("http/1.1",)])
+def test_what_a_subclass_puts_around_the_socket_does_no_harm(serve: Serve, alpn: tuple[str, ...]) -> None:
+    server = serve(alpn=alpn, requests_per_connection=1)
+
+    class Around(hyperlite.HTTP20Connection):
+        def connect(self) -> None:
+            super().connect()
+            self.sock: Any = Wrapper(self.sock)
+
+    with Around("localhost", server.port, context=server.context(), timeout=10) as conn:
+        assert [ask(conn)[1] for _ in range(3)] == [b"hello"] * 3
+        assert type(conn.sock) is Wrapper
+
+
+def test_a_subclass_that_fails_leaves_nothing_open(serve: Serve) -> None:
+    server = serve(alpn=("http/1.1",), requests_per_connection=1)
+
+    class Fails(hyperlite.HTTP20Connection):
+        fails = False
+
+        def connect(self) -> None:
+            super().connect()
+            if self.fails:
+                raise OSError("not today")
+
+    with Fails("localhost", server.port, context=server.context(), timeout=10) as conn:
+        assert ask(conn) == (11, b"hello")
+        conn.fails = True
+        with pytest.raises(OSError, match="not today"):
+            ask(conn)
+        conn.fails = False
+        assert ask(conn) == (11, b"hello")
+
+
 def test_a_request_with_upgrade_goes_over_a_socket_of_the_subclass(serve: Serve) -> None:
     server = serve()
     offers = iter([BOTH, ("http/1.1",)])
