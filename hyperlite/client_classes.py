@@ -34,7 +34,7 @@ from .net import tls, trust, tunnel
 from .net.contexts import trust_of
 from .net.protocols import H2, HTTP11, VARIABLE, Protocols
 from .net.timeouts import deadline_after, resolve_timeout
-from .strict_socket import StrictSocket, upgrades
+from .strict_socket import StrictSocket, beneath, upgrades
 
 if TYPE_CHECKING:
     import ssl
@@ -57,14 +57,15 @@ class HTTPResponse(HTTP20Response):
     def __init__(
         self, sock: Any, debuglevel: int = 0, method: str | None = None, url: str | None = None
     ) -> None:
-        if not isinstance(sock, StrictSocket):
+        strict = beneath(sock)
+        if strict is None:
             super().__init__(sock, debuglevel, method, url)
             return
         self.debuglevel = debuglevel
         self._method = method
         self.fp = None
-        self._sock = sock
-        self._stream = sock.finish()
+        self._sock = strict
+        self._stream = strict.finish()
         if self._stream is None:
             raise http_client.ResponseNotReady("no request was sent")
 
@@ -332,25 +333,26 @@ class HTTPSConnection(stock.HTTPSConnection, HTTPConnection):
                     self.sock.close()
                 self.sock = None
                 self.connect()
-            return self.sock
+            return beneath(self.sock) or self.sock
         if not self.auto_open:
             return None
         self._leave_if_unusable()
         if self.sock is None:
             self.connect()
-        return self.sock
+        return beneath(self.sock) or self.sock
 
     def _leave_if_unusable(self) -> None:
         """Let go of an HTTP/2 connection that takes no further requests."""
-        if isinstance(self.sock, StrictSocket) and not self.sock.usable:
+        strict = beneath(self.sock)
+        if strict is not None and not strict.usable:
             self.sock.close()
             self.sock = None
 
     def set_debuglevel(self, level: int) -> None:
         """Print, above 0, request and response lines, and on HTTP/2 each frame as one line."""
         super().set_debuglevel(level)
-        if isinstance(self.sock, StrictSocket):
-            self.sock.mux.trace(level > 0)
+        if (strict := beneath(self.sock)) is not None:
+            strict.mux.trace(level > 0)
 
     @_signed_as(stock.HTTPSConnection.putrequest)
     def putrequest(self, *args: Any, **options: Any) -> None:
@@ -363,8 +365,8 @@ class HTTPSConnection(stock.HTTPSConnection, HTTPConnection):
     def request(self, *args: Any, **options: Any) -> None:
         """Send a whole request."""
         super().request(*args, **options)
-        if isinstance(self.sock, StrictSocket):
-            self.sock.flush_request()
+        if (strict := beneath(self.sock)) is not None:
+            strict.flush_request()
 
     @_signed_as(stock.HTTPSConnection.getresponse)
     def getresponse(self) -> stock.HTTPResponse:
@@ -373,8 +375,8 @@ class HTTPSConnection(stock.HTTPSConnection, HTTPConnection):
         Where the request said `Connection: close`, or is of HTTP/1.0, the response has the connection for
         itself, as in http.client: `close()` of the connection leaves it readable.
         """
-        if self._http_vsn == 10 and isinstance(self.sock, StrictSocket):  # type: ignore[attr-defined]
-            self.sock.closes = True
+        if self._http_vsn == 10 and (strict := beneath(self.sock)) is not None:  # type: ignore[attr-defined]
+            strict.closes = True
         return super().getresponse()
 
 

@@ -77,6 +77,11 @@ class StrictSocket(SharedSocket):
         self._stream: Stream | None = None  # once the header block was sent
 
     @property
+    def strict(self) -> "StrictSocket":
+        """This object, for what a program has put around it; see `beneath`."""
+        return self
+
+    @property
     def usable(self) -> bool:
         """Whether a new request may be sent; looks whether the peer has closed the connection meanwhile."""
         return self.mux.check()
@@ -334,6 +339,17 @@ class StrictSocket(SharedSocket):
             self._request.complete(body)
             self._open()
         self._state = _State.DONE
+
+
+def beneath(sock: Any) -> StrictSocket | None:
+    """Return the socket of a connection in HTTP/2; None for another.
+
+    Args:
+        sock: that socket; or an object that a program has put around it, as a subclass's `connect()` may, and
+            that passes on what is asked of it.
+    """
+    found = sock if isinstance(sock, StrictSocket) else getattr(sock, "strict", None)
+    return found if isinstance(found, StrictSocket) else None
 
 
 def upgrades(data: Any) -> bool:

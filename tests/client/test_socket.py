@@ -66,7 +66,56 @@ def by_write(sock: Any, _: Path) -> None:
     assert sock.write(bytearray(HEAD + BODY)) == len(HEAD) + 10
 
 
+class Around:
+    """What a program puts around a socket, to watch what is sent."""
+
+    def __init__(self, sock: Any) -> None:
+        self._sock = sock
+        self.sent = bytearray()
+
+    def sendall(self, data: Any) -> None:
+        self.sent += data
+        self._sock.sendall(data)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._sock, name)
+
+
+class Watched(client.HTTPSConnection):
+    def connect(self) -> None:
+        super().connect()
+        self.sock: Any = Around(self.sock)
+
+
 WAYS: list[Callable[[Any, Path], None]] = [by_send, by_write, by_sendfile, by_makefile, by_text]
+
+
+def test_one_that_a_subclass_puts_something_around(server: Server) -> None:
+    conn = Watched("localhost", server.port, context=server.context(), timeout=10)
+    conn.request("POST", "/count", BODY)
+    sock = conn.sock
+    response = conn.getresponse()
+    assert (response.version, response.read()) == (20 if server.log[0][0] == "h2" else 11, b"10")
+    conn.request("GET", "/")
+    assert conn.getresponse().read() == b"hello"
+    assert conn.sock is sock
+    assert sock.sent.count(b"HTTP/1.1") == 2
+    conn.request("GET", "/", headers={"Connection": "Upgrade", "Upgrade": "other"})
+    response = conn.getresponse()
+    assert (response.version, response.read()) == (11, b"hello")
+    assert type(conn.sock) is Around
+    conn.close()
+
+
+def test_so_is_one_that_is_opened_anew(serve: Serve) -> None:
+    server = serve(requests_per_connection=1)
+    conn = Watched("localhost", server.port, context=server.context(), timeout=10)
+    for _ in range(3):
+        conn.request("GET", "/")
+        response = conn.getresponse()
+        assert (response.version, response.read()) == (20, b"hello")
+    assert server.connections == 3
+    conn.close()
 
 
 @pytest.mark.parametrize("way", WAYS)
