@@ -33,6 +33,8 @@ VERSIONS = {HTTP_2: "HTTP/2", 11: "HTTP/1.1", 10: "HTTP/1.0"}
 _REASONS = {status.value: status.phrase for status in HTTPStatus}
 # http.client's own; None: a program had replaced it, and wants its own to be called.
 _INHERITED_READ = stock.HTTPResponse.read if stock.is_own(stock.HTTPResponse.read) else None
+_CLOSE_CONN = stock.HTTPResponse._close_conn  # type: ignore[attr-defined]
+_INHERITED_CLOSE_CONN = _CLOSE_CONN if stock.is_own(_CLOSE_CONN) else None
 
 
 class Lazy(Generic[T]):
@@ -155,6 +157,7 @@ class HTTP20Response(stock.HTTPResponse):
             or not stream.complete
             or "fp" in vars(self)
             or stock.HTTPResponse.read is not _INHERITED_READ
+            or type(self)._close_conn is not _INHERITED_CLOSE_CONN  # type: ignore[attr-defined]
         ):
             return None
         assert stream.transport is not None

@@ -149,7 +149,7 @@ def test_http1_responses_where_the_environment_wants_http2(
 
 
 @pytest.mark.parametrize("owner", [client.HTTPResponse, http.client.HTTPResponse])
-@pytest.mark.parametrize("name", ["read", "close", "getheader", "isclosed"])
+@pytest.mark.parametrize("name", ["read", "close", "getheader", "isclosed", "_close_conn"])
 def test_other_methods(server: Server, owner: type, name: str) -> None:
     """Bodies are read from `fp`, which is a file on either protocol."""
     seen, before = [], getattr(owner, name)
