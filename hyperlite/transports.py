@@ -228,6 +228,7 @@ class Transports:
             return current
         if current is not None or owner.sock is None or owner.sock is self.switched:
             self._insist_on_auto_open("the connection is closed, and auto_open is off")
+            self.retire()  # a subclass's connect() may not do it
             self._by = by
             try:
                 owner.connect()
@@ -243,14 +244,19 @@ class Transports:
         """
         owner, offer = self.owner, self.protocols.offer()
         asks = self._upgrade and H2 in offer
-        sock = owner.sock
+        sock, owner.sock = owner.sock, None
         protocol = spoken_on(sock, (HTTP11,) if asks else offer, is_secure=self.protocols.secure)
-        sock.settimeout(resolve_timeout(owner.timeout))
-        self.asks = asks
-        if protocol == H2:
-            return self._begin_http2(sock)
-        self.current = self._http1_on(sock)
-        return self.current
+        try:
+            sock.settimeout(resolve_timeout(owner.timeout))
+            self.asks = asks
+            if protocol == H2:
+                return self._begin_http2(sock)
+            self.current = self._http1_on(sock)
+            owner.sock = sock
+            return self.current
+        except BaseException:
+            sock.close()
+            raise
 
     def connect(self) -> None:
         """Open a transport in the place of the current one, which finishes what it has under way."""

@@ -148,7 +148,7 @@ def spoken_on(sock: Any, alpn: Sequence[str], *, is_secure: bool) -> str:
     With TLS that is what ALPN chose, and HTTP/1.1 where it chose nothing, or where TLS is not on this socket.
 
     Args:
-        sock: connected, its handshake done.
+        sock: connected, its handshake done; it is closed if this fails.
         alpn: what may be spoken, best first.
         is_secure: the connection is one with TLS; else the caller knows what the server speaks.
 
@@ -157,9 +157,13 @@ def spoken_on(sock: Any, alpn: Sequence[str], *, is_secure: bool) -> str:
     """
     if not isinstance(sock, socket.socket):
         raise TypeError(f"the connection needs a socket of the operating system, not {sock!r}")
-    if isinstance(sock, ssl.SSLSocket) or is_secure:
+    if not (isinstance(sock, ssl.SSLSocket) or is_secure):
+        return alpn[0]
+    try:
         return agreed(sock, alpn, "the server") or HTTP11
-    return alpn[0]
+    except BaseException:
+        sock.close()
+        raise
 
 
 def _send_at_once(sock: socket.socket) -> None:

@@ -9,6 +9,7 @@ import pytest
 import hyperlite
 from hyperlite.testing.server import Response, Server
 from tests.conftest import Serve
+from tests.ntlm import Domain
 
 WEBSOCKET = {"Connection": "Upgrade", "Upgrade": "websocket"}
 BOTH = "h2", "http/1.1"
@@ -41,8 +42,8 @@ def make(kind: Any, **options: Any) -> Any:
     return kind("origin.invalid", timeout=10, **options)
 
 
-def ask(conn: Any, headers: Any = ()) -> tuple[int, bytes]:
-    conn.request("GET", "/", headers=dict(headers))
+def ask(conn: Any, headers: Any = (), method: str = "GET") -> tuple[int, bytes]:
+    conn.request(method, "/", headers=dict(headers))
     response = conn.getresponse()
     return response.version, response.read()
 
@@ -91,6 +92,28 @@ def test_further_sockets_in_http1_are_opened_by_the_subclass_too(serve: Serve) -
     with make(brings(lambda: open_socket(server))) as conn:
         assert [ask(conn) for _ in range(3)] == [(11, b"hello")] * 3
         assert conn.opened == 3
+
+
+def test_so_are_those_in_http2(serve: Serve) -> None:
+    server = serve(requests_per_connection=1)
+    with make(brings(lambda: open_socket(server, BOTH))) as conn:
+        assert [ask(conn) for _ in range(3)] == [(20, b"hello")] * 3
+        conn.sock = None
+        assert ask(conn) == (20, b"hello")
+        assert conn.opened == 4
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_the_subclass_decides_what_is_offered_where_the_server_requires_http1(
+    serve: Serve, method: str
+) -> None:
+    domain = Domain()
+    server = serve(routes={"/": domain.handler})
+    offers = iter([BOTH, BOTH, ()])
+    with make(brings(lambda: open_socket(server, next(offers)))) as conn:
+        with pytest.raises(ConnectionError, match="chose HTTP/2, which may not be spoken here"):
+            ask(conn, method=method)
+        assert ask(conn, method=method) == (11, domain.body)
 
 
 def test_a_subclass_that_does_more_is_called_for_each_socket(serve: Serve) -> None:
@@ -173,10 +196,8 @@ def test_what_may_not_be_spoken_on_it_is_an_error(serve: Serve) -> None:
 
 @pytest.mark.parametrize("sock", [None, object()])
 def test_what_is_no_socket_is_an_error_that_says_so(sock: Any) -> None:
-    with make(brings(lambda: sock)) as conn:
-        with pytest.raises(TypeError, match="needs a socket"):
-            conn.request("GET", "/")
-        conn.sock = None
+    with make(brings(lambda: sock)) as conn, pytest.raises(TypeError, match="needs a socket"):
+        conn.request("GET", "/")
 
 
 def test_one_that_no_request_has_used_is_closed_with_the_connection(serve: Serve) -> None:
