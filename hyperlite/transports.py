@@ -329,13 +329,13 @@ class Transports:
         """
         owner, me = self.owner, threading.get_ident()
         dialled: list[socket.socket] = []
-        self._furthering[me] = by, dialled
         try:
+            self._furthering[me] = by, dialled
             owner.connect()
             if dialled:  # whatever a subclass has put around it
                 return dialled.pop()
         finally:
-            del self._furthering[me]
+            self._furthering.pop(me, None)
             for sock in dialled:
                 sock.close()
         spoken_on(owner.sock, (HTTP11,), is_secure=self.protocols.secure)
