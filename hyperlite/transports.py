@@ -126,7 +126,7 @@ def make_http1(
     *,
     timeout: float | None,
     speak: Callable[[Any], http_client.HTTPConnection],
-    dial: Callable[[float | None], socket.socket],
+    dial: Callable[[HTTP1Connection, float | None], socket.socket],
 ) -> HTTP1Connection:
     """Return an HTTP/1.1 connection on a socket.
 
@@ -135,7 +135,8 @@ def make_http1(
         options: for all connections.
         timeout: seconds that each wait may last, or None.
         speak: makes an http.client connection of a socket: a `Speaker`.
-        dial: opens the next socket, by a monotonic time if one is given, when the server has closed this one.
+        dial: opens the connection's next socket, by a monotonic time if one is given, when the server has
+            closed this one.
     """
     return HTTP1Connection(
         dial,
@@ -204,8 +205,9 @@ class Transports:
         self.asks = False
         self._session: Session | None = None
         self._by: float | None = None  # when the exchange for which a thread dials must be over
-        # Threads that open a further socket in HTTP/1.1: when each must be done, and what it has dialled.
-        self._furthering: dict[int, tuple[float | None, list[socket.socket]]] = {}
+        self._dialled: list[socket.socket] | None = (
+            None  # while `connect()` is to open a further socket alone
+        )
 
     @property
     def owner(self) -> Owner:
@@ -260,14 +262,12 @@ class Transports:
 
     def connect(self) -> None:
         """Open a transport in the place of the current one, which finishes what it has under way."""
-        me = threading.get_ident()
-        if me in self._furthering:
-            owner, (by, dialled) = self.owner, self._furthering[me]
-            owner.sock, _ = owner._dial((HTTP11,), by, self._session)
-            dialled.append(owner.sock)
-            return
         with self.dialling:
             owner = self.owner
+            if self._dialled is not None:
+                owner.sock, _ = owner._dial((HTTP11,), self._by, self._session)
+                self._dialled.append(owner.sock)
+                return
             self.retire()
             offer = self.protocols.offer()
             asks = self._upgrade and H2 in offer
@@ -309,37 +309,43 @@ class Transports:
             sock,
             self._options,
             timeout=resolve_timeout(self.owner.timeout),
-            dial=lambda by: mine()._redial(by),
+            dial=lambda transport, by: mine()._redial(transport, by),
             speak=lambda wire: mine()._speak(wire),
         )
 
     def _speak(self, wire: Any) -> http_client.HTTPConnection:
         return self.owner._speak(wire)
 
-    def _redial(self, by: float | None) -> socket.socket:
-        """Open a further socket to an origin that is known to speak HTTP/1.1, by a monotonic time."""
+    def _redial(self, transport: Transport[Any], by: float | None) -> socket.socket:
+        """Open a further socket to an origin that is known to speak HTTP/1.1, by a monotonic time.
+
+        It is the connection object's `sock` from now on if the transport is the current one.
+        """
         self._insist_on_auto_open("the connection is closed, and auto_open is off")
         self._keep_session()
-        return self._further(by)
+        return self.while_dialling(by, lambda: self._further(transport, by))
 
-    def _further(self, by: float | None) -> socket.socket:
-        """Have the connection object open a further socket in HTTP/1.1, which is its `sock` from now on.
+    def _further(self, transport: Transport[Any] | None, by: float | None) -> socket.socket:
+        """Have the connection object open a further socket in HTTP/1.1, while holding `dialling`.
 
         A program's subclass may open it in a way of its own.
         """
-        owner, me = self.owner, threading.get_ident()
-        dialled: list[socket.socket] = []
+        owner = self.owner
+        before, self._by = (owner.sock, self._by), by
+        dialled = self._dialled = []
         try:
-            self._furthering[me] = by, dialled
             owner.connect()
-            if dialled:  # whatever a subclass has put around it
-                return dialled.pop()
+            # Whatever a subclass has put around it; or a socket that it has opened itself.
+            sock = dialled.pop() if dialled else owner.sock
+            spoken_on(sock, (HTTP11,), is_secure=self.protocols.secure)
         finally:
-            self._furthering.pop(me, None)
-            for sock in dialled:
-                sock.close()
-        spoken_on(owner.sock, (HTTP11,), is_secure=self.protocols.secure)
-        return owner.sock  # type: ignore[no-any-return]
+            after, self._dialled = owner.sock, None
+            owner.sock, self._by = before
+            for one in dialled:
+                one.close()
+        if transport is not None and transport is self.current:
+            owner.sock = after
+        return sock
 
     def in_http1(self, by: float | None) -> Transport[Any]:
         """Return a transport in HTTP/1.1, the current one or one beside it, opened by a monotonic time.
@@ -352,11 +358,7 @@ class Transports:
             if transport is not None and transport.protocol == HTTP11 and not transport.closed:
                 return transport
         self._insist_on_auto_open("Upgrade needs a connection in HTTP/1.1, and auto_open is off")
-        owner, before = self.owner, self.owner.sock
-        try:
-            self._beside = self._http1_on(self._further(by))
-        finally:
-            owner.sock = before
+        self._beside = self._http1_on(self._further(None, by))
         return self._beside
 
     def _insist_on_auto_open(self, complaint: str) -> None:

@@ -39,7 +39,7 @@ class HTTP1Connection:
     """A kept HTTP/1.1 connection, and the queue of requests that wait for their turn on it.
 
     Args:
-        dial: opens a socket to the origin, by a monotonic time if one is given.
+        dial: opens a socket to the origin for this connection, by a monotonic time if one is given.
         speak: makes an http.client connection of a socket.
         sock: already open.
         timeout: seconds that each wait may last, or None; it may be set at any time.
@@ -55,7 +55,7 @@ class HTTP1Connection:
 
     def __init__(
         self,
-        dial: Callable[[float | None], socket.socket],
+        dial: "Callable[[HTTP1Connection, float | None], socket.socket]",
         speak: Callable[[Any], http_client.HTTPConnection],
         sock: socket.socket,
         *,
@@ -349,7 +349,7 @@ class HTTP1Connection:
         if sock is not None:
             return sock
         try:
-            fresh = self._dial(soonest(end, dial_by))
+            fresh = self._dial(self, soonest(end, dial_by))
         except TimeoutError:
             if remaining(dial_by) == 0 and dial_by == soonest(end, dial_by):
                 raise Paused from None

@@ -225,5 +225,5 @@ def dial(
         raise
 
 
-def _dial_no_other(_by: float | None) -> NoReturn:
+def _dial_no_other(_transport: object, _by: float | None) -> NoReturn:
     raise http_client.NotConnected("a connection of a pool is one socket for its life")

@@ -1,7 +1,9 @@
 """Sockets that the program opens: by a `connect()` of its own, or put in `sock`, as with http.client."""
 
 import socket
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, wait
 from typing import Any
 
 import pytest
@@ -204,3 +206,32 @@ def test_one_that_no_request_has_used_is_closed_with_the_connection(serve: Serve
     with make(hyperlite.HTTP20Connection) as conn:
         conn.sock = sock = open_socket(serve())
     assert (conn.sock, sock.fileno()) == (None, -1)
+
+
+def test_a_socket_that_a_closed_transport_has_opened_is_not_the_programs(serve: Serve) -> None:
+    """A thread opens a further socket in HTTP/1.1 while another closes the connection."""
+    server = serve(alpn=("http/1.1",), requests_per_connection=1)
+    dialling, go_on = threading.Event(), threading.Event()
+
+    def create_connection(*args: Any) -> socket.socket:
+        if threading.current_thread() is not threading.main_thread():
+            dialling.set()
+            go_on.wait(10)
+        return socket.create_connection(*args)
+
+    with (
+        hyperlite.HTTP20Connection("localhost", server.port, context=server.context(), timeout=10) as conn,
+        ThreadPoolExecutor(2) as threads,
+    ):
+        conn._create_connection = create_connection  # type: ignore[attr-defined]
+        assert ask(conn) == (11, b"hello")
+        asking = threads.submit(ask, conn)
+        assert dialling.wait(10)
+        closing = threads.submit(conn.close)
+        wait([closing], timeout=0.1)  # it has to wait, or it has closed the transport meanwhile
+        go_on.set()
+        closing.result()
+        wait([asking])
+        # The thread has its answer, or an error; the next request has a socket of its own in any case.
+        assert asking.exception() is None or isinstance(asking.exception(), hyperlite.ConnectionLost)
+        assert ask(conn) == (11, b"hello")

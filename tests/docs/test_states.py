@@ -162,7 +162,7 @@ class Queue:
     def __init__(self) -> None:
         ours, self.peer = socket.socketpair()
         self.connection = HTTP1Connection(
-            lambda _by: ours, Speaker("localhost", 80, 80), ours, timeout=5, max_buffered=0
+            lambda *_: ours, Speaker("localhost", 80, 80), ours, timeout=5, max_buffered=0
         )
 
     def submit(self, **options: Any) -> HTTP1Exchange:

@@ -145,7 +145,8 @@ def test_what_came_before_a_timeout_is_not_lost(talk: Talk) -> None:
         wire.wait()
 
     conn = talk(script)
-    answer = conn.getresponse(conn.request("GET", "/", timeout=0.05))
+    conn.connect()
+    answer = conn.getresponse(conn.request("GET", "/", timeout=0.2))
     timeouts = 0
     while True:
         try:
