@@ -16,6 +16,7 @@ from ..net.sockets import wait_for
 from ..net.timeouts import remaining
 
 _SWITCHING = b"HTTP/1.1 101"
+_BEHIND_THE_CODE = b" \r\n"  # bytes, one of which follows it; the reason may be missing
 _END = b"\r\n\r\n"
 # Bytes of the head of a 101. http.client reads 65,536 of a line.
 MAX_HEAD = 65536
@@ -45,13 +46,13 @@ def switches(sock: socket.socket, deadline: float | None) -> bool:
     while True:
         if not wait_for(sock, read=True, write=False, timeout=remaining(deadline)):
             return False
-        beginning = sock.recv(len(_SWITCHING), socket.MSG_PEEK)
-        if len(beginning) == len(_SWITCHING) or not _SWITCHING.startswith(beginning) or not beginning:
+        beginning = sock.recv(len(_SWITCHING) + 1, socket.MSG_PEEK)
+        if len(beginning) > len(_SWITCHING) or not _SWITCHING.startswith(beginning) or not beginning:
             break
         if remaining(deadline) == 0:  # what has come is still there, so there is always something to read
             return False
         time.sleep(GLANCE)
-    if beginning != _SWITCHING:
+    if beginning[:-1] != _SWITCHING or beginning[-1] not in _BEHIND_THE_CODE:
         return False
     head = _take_head(sock, deadline)
     named = ",".join(http_client.parse_headers(head).get_all("Upgrade", []))

@@ -113,6 +113,15 @@ def test_what_a_101_names(peer: Peer, conn: CONN, fields: bytes) -> None:
     assert (response.version, response.read()) == (20, b"answer")
 
 
+def test_a_code_that_only_begins_like_101(peer: Peer, conn: CONN) -> None:
+    request = peer.background(conn.request, "GET", "/")
+    want_head(peer.accept())
+    peer.send_raw(b"HTTP/1.1 1010 Unheard Of\r\nUpgrade: h2c\r\nContent-Length: 0\r\n\r\n")
+    request.result()
+    with pytest.raises(http.client.BadStatusLine, match="1010"):
+        conn.getresponse(1)
+
+
 def test_another_protocol_leaves_nothing_behind(peer: Peer, conn: CONN) -> None:
     request = peer.background(conn.request, "GET", "/")
     want_head(peer.accept())
