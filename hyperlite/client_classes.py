@@ -143,7 +143,7 @@ def _create_https_context(http_version: int) -> "ssl.SSLContext":
     Args:
         http_version: 11 or 10, as `_http_vsn`.
     """
-    return trust.private_context()
+    return trust.unshared_context()
 
 
 class _Unasked:

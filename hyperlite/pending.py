@@ -141,7 +141,7 @@ class Pending:
             "the server closes each connection before it takes a request", retry_safe=True
         )
 
-    def _submit_by_upgrade(self, lane: Any, streams: Sequence[Any], by: float | None) -> Sequence[Any]:
+    def _submit_by_upgrade(self, current: Any, exchanges: Sequence[Any], by: float | None) -> Sequence[Any]:
         """Have one of these requests ask for HTTP/2, and return the others; all, if none of them can ask.
 
         The request is sent before the protocol of its answer is known, so it must be safe to repeat.
@@ -149,9 +149,11 @@ class Pending:
         Raises:
             RequestTimeout: there was no answer by the monotonic time `by`; all are as they were.
         """
-        able = [one for one in streams if may_ask(lane, one.request) and one.request.method in SAFE_TO_REPEAT]
+        able = [
+            one for one in exchanges if may_ask(current, one.request) and one.request.method in SAFE_TO_REPEAT
+        ]
         if not able:
-            return streams
+            return exchanges
         stream = able[0]
         try:
             outcome = self._transports.upgrade(stream, by)
@@ -163,7 +165,7 @@ class Pending:
             raise
         if outcome is not stream:
             stream.heir = outcome
-        return [one for one in streams if one is not stream]
+        return [one for one in exchanges if one is not stream]
 
     def _open(self, stream_id: int | None) -> tuple[Exchange, Transport[Any]]:
         """Return a request whose body is not complete, and the transport that carries it."""

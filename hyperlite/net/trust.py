@@ -104,7 +104,7 @@ def _load_cert(context: ssl.SSLContext, cert: Cert) -> None:
         raise
 
 
-def private_context() -> ssl.SSLContext:
+def unshared_context() -> ssl.SSLContext:
     """Return a context for a connection that was given none, which its caller may change.
 
     It comes from `ssl._create_default_https_context`, http.client's own source, so a program that has
@@ -125,7 +125,7 @@ def _made_by(hook: Callable[[], ssl.SSLContext]) -> ssl.SSLContext:
 def default_context() -> ssl.SSLContext:
     """Return the context for connections that were given none. It is shared: loading one costs 10 ms.
 
-    It is made as `private_context()` makes it, again when the hook or the environment has changed.
+    It is made as `unshared_context()` makes it, again when the hook or the environment has changed.
     """
     hook = ssl._create_default_https_context
     environment = _environment()
@@ -133,7 +133,7 @@ def default_context() -> ssl.SSLContext:
     context = _default_contexts.get(key)
     if context is not None:
         return context
-    made = share(_made_by(hook), private_context)
+    made = share(_made_by(hook), unshared_context)
     if _environment() != environment:  # a thread has changed it: which one the context follows is unknown
         return made
     context = _default_contexts.setdefault(key, made)
@@ -166,7 +166,7 @@ def make_context(verify: Verify, cert: Cert) -> ssl.SSLContext:
         context = ssl._create_unverified_context()  # noqa: S323  it is asked for
         _harden(context)
     elif verify is True:
-        context = private_context()
+        context = unshared_context()
         if cert is not None and context is default_context():
             raise ValueError(
                 "a client certificate needs a context of its own, and ssl._create_default_https_context,"

@@ -13,12 +13,12 @@ import trustme
 
 import hyperlite
 from hyperlite.net import trust
-from hyperlite.net.trust import create_context, default_context, make_context, private_context
+from hyperlite.net.trust import create_context, default_context, make_context, unshared_context
 from hyperlite.testing.certificates import certificates
 from hyperlite.testing.server import Server
 from tests.conftest import ROUTES
 
-MAKERS = [create_context, default_context, private_context, lambda: make_context(verify=True, cert=None)]
+MAKERS = [create_context, default_context, unshared_context, lambda: make_context(verify=True, cert=None)]
 PEM_NAMES = ["CERTIFICATE", "TRUSTED CERTIFICATE", "X509 CERTIFICATE"]
 
 
@@ -27,7 +27,7 @@ def _forget(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(trust, "_default_contexts", {})
 
 
-@pytest.fixture(params=MAKERS, ids=["create_context", "default_context", "private_context", "make_context"])
+@pytest.fixture(params=MAKERS, ids=["create_context", "default_context", "unshared_context", "make_context"])
 def make(request: pytest.FixtureRequest) -> Callable[[], ssl.SSLContext]:
     return request.param
 
@@ -208,7 +208,7 @@ class TestReplacedHook:
         monkeypatch.setattr(ssl, "_create_default_https_context", lambda: context)
         return context
 
-    @pytest.mark.parametrize("get", [default_context, private_context])
+    @pytest.mark.parametrize("get", [default_context, unshared_context])
     def test_its_object_is_used_and_not_changed(
         self, system: Any, held: Any, private: Path, get: Any
     ) -> None:
