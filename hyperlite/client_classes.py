@@ -269,8 +269,8 @@ class HTTPSConnection(stock.HTTPSConnection, HTTPConnection):
             # Since Python 3.15 a connection may have a limit of its own, which `begin()` is told.
             most = max(MAX_FIELDS, getattr(self, "max_response_headers", None) or 0)
             engine = make_engine(trace=self.debuglevel > 0, max_fields=most)
-            mux = HTTP2Connection(self.sock, engine, timeout=timeout, protocols=self._spoken())
-            self.sock = StrictSocket(mux, b"https", origin, weakref.WeakMethod(self._renew))
+            connection = HTTP2Connection(self.sock, engine, timeout=timeout, protocols=self._spoken())
+            self.sock = StrictSocket(connection, b"https", origin, weakref.WeakMethod(self._renew))
 
     def _offer(self) -> tuple[str, ...]:
         """Return what a new connection may speak, best first.
@@ -352,7 +352,7 @@ class HTTPSConnection(stock.HTTPSConnection, HTTPConnection):
         """Print, above 0, request and response lines, and on HTTP/2 each frame as one line."""
         super().set_debuglevel(level)
         if (strict := beneath(self.sock)) is not None:
-            strict.mux.trace(level > 0)
+            strict.connection.trace(level > 0)
 
     @_signed_as(stock.HTTPSConnection.putrequest)
     def putrequest(self, *args: Any, **options: Any) -> None:

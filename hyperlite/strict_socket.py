@@ -49,7 +49,7 @@ class StrictSocket(SharedSocket):
     """What `sock` is on a strict connection, one request at a time, that speaks HTTP/2.
 
     Args:
-        mux: the connection.
+        connection: the HTTP/2 connection.
         scheme, authority: of the requests whose head does not name another.
         renew: refers to what returns the socket on which a request is sent again, opened anew if need be:
             such a one, or a plain one for HTTP/1.1; None if there is to be none.  With true for its argument
@@ -59,9 +59,9 @@ class StrictSocket(SharedSocket):
         closes: whether the latest request asked for the end of the connection after its response.
     """
 
-    def __init__(self, mux: HTTP2Connection, scheme: bytes, authority: bytes, renew: Renew) -> None:
-        super().__init__(mux)
-        self.mux = mux
+    def __init__(self, connection: HTTP2Connection, scheme: bytes, authority: bytes, renew: Renew) -> None:
+        super().__init__(connection)
+        self.connection = connection
         self._renew = renew
         self._scheme = scheme
         self._authority = authority
@@ -84,7 +84,7 @@ class StrictSocket(SharedSocket):
     @property
     def usable(self) -> bool:
         """Whether a new request may be sent; looks whether the peer has closed the connection meanwhile."""
-        return self.mux.check()
+        return self.connection.check()
 
     def sendall(self, data: bytes | bytearray | memoryview, _flags: int = 0) -> None:
         """Take a piece of a request.
@@ -211,11 +211,11 @@ class StrictSocket(SharedSocket):
             HTTP2Error: what became of the stream instead; RequestTimeout if nothing did.
             OSError: the connection could not be opened again.
         """
-        mux = self.mux
+        connection = self.connection
         try:
             while True:
                 try:
-                    mux.wait_head(stream)
+                    connection.wait_head(stream)
                     return None
                 except HTTP2Error:
                     renew = self._renew()
@@ -229,11 +229,11 @@ class StrictSocket(SharedSocket):
                         successor.sendall(b"%b\r\n\r\n%b" % (self._head, stream.request.body or b""))
                         return successor
                     begin_again(stream)
-                    mux = successor.mux
-                    if mux.submit([stream]):
-                        mux.settle(stream)
+                    connection = successor.connection
+                    if connection.submit([stream]):
+                        connection.settle(stream)
                     else:
-                        stream.transport = mux
+                        stream.transport = connection
                         stream.error = ConnectionGoingAway(
                             "the connection takes no further requests", retry_safe=True
                         )
@@ -260,12 +260,12 @@ class StrictSocket(SharedSocket):
         answers.  A reset would lose it, and so would a server that fails to write to a closed connection
         before it has read the request.  So it is not reset, and a PING asks whether the server has read it.
         """
-        if self._state is not _State.DONE or self.mux.counts != (1, 0):
-            self.mux.drop(stream)
+        if self._state is not _State.DONE or self.connection.counts != (1, 0):
+            self.connection.drop(stream)
             return
         with contextlib.suppress(HTTP2Error):
-            self.mux.ping(soonest(PARTING, self.mux.timeout))
-        self.mux.leave()
+            self.connection.ping(soonest(PARTING, self.connection.timeout))
+        self.connection.leave()
 
     def flush_request(self) -> None:
         """Send what is known to be complete, without waiting for the response to be asked for."""
@@ -312,7 +312,7 @@ class StrictSocket(SharedSocket):
             return
         for piece in announced.contents(view):
             # False says that the response is complete: the peer needs no more, and the caller need not know.
-            self.mux.write(self._stream or self._open(), piece, last=len(piece) == announced.left)
+            self.connection.write(self._stream or self._open(), piece, last=len(piece) == announced.left)
         if announced.is_whole:
             self._end()
 
@@ -323,17 +323,17 @@ class StrictSocket(SharedSocket):
         assert self._request is not None
         stream = Stream(self._next_id, self._request)
         self._stream = stream  # before the connection has it: close() cancels it if this is interrupted
-        if not self.mux.submit([stream]):
+        if not self.connection.submit([stream]):
             self._stream = None
             raise ConnectionLost("the connection is closed", retry_safe=True)
         self._next_id += 2
-        self.mux.settle(stream)
+        self.connection.settle(stream)
         return stream
 
     def _end(self, body: bytes | None = None) -> None:
         """Complete the request; `body` is all of it, if its header block was not sent yet."""
         if self._stream is not None:
-            self.mux.end(self._stream)
+            self.connection.end(self._stream)
         else:
             assert self._request is not None
             self._request.complete(body)

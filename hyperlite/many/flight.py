@@ -24,7 +24,7 @@ class Flight:
         task: what is fetched.
         window: that it is part of.
         lease: the share of a connection that it has.
-        mux: of the connection, which lets go of it when it is closed.
+        http2: the HTTP/2 connection, which lets go of it when that is closed.
         stream: its own, not submitted yet.
     """
 
@@ -34,8 +34,8 @@ class Flight:
         "_touched",
         "counted",
         "head",
+        "http2",
         "lease",
-        "mux",
         "noted",
         "reused",
         "since",
@@ -50,14 +50,14 @@ class Flight:
         task: Task,
         window: Window,
         lease: Lease,
-        mux: HTTP2Connection,
+        http2: HTTP2Connection,
         stream: Stream,
     ) -> None:
         self._touched = touched
         self.task = task
         self.window = window
         self.lease = lease
-        self.mux = mux
+        self.http2 = http2
         self.stream = stream
         self.reused = lease.connection.used
         self._parts: list[bytes] = []  # of a body that exceeds DRAIN
@@ -71,7 +71,7 @@ class Flight:
     @property
     def progress(self) -> bool:
         """Whether the connection has brought a response to any request since this one was sent."""
-        return self.mux.answered > self.stream.answered_before
+        return self.http2.answered > self.stream.answered_before
 
     def release(self) -> None:
         """Take note that something happened. The connection takes this for the lock of a sleeping thread."""
@@ -106,10 +106,10 @@ class Flight:
             limit = REDIRECT_BODY
         if stream.taken + stream.readable <= limit:
             while readable := stream.readable:
-                self._parts.append(self.mux.read(stream, readable))
+                self._parts.append(self.http2.read(stream, readable))
         else:  # it is not read first: that would give credit to a stream that is reset
             complaint = f"the body of {self.task.url} is longer than {limit} bytes"
-            self.mux.cancel(stream, BodyTooLarge(complaint))
+            self.http2.cancel(stream, BodyTooLarge(complaint))
 
     def finish(self) -> tuple[HTTP20Response, bytes, Exception | None]:
         """Return the response, its body, and why the body is incomplete, or None."""
@@ -118,7 +118,7 @@ class Flight:
             cut = RequestTimeout(f"the body of {self.task.url} was not waited for: another response follows")
             return self._response(), b"", stream.error or cut
         while not stream.exhausted:
-            parts.append(self.mux.read(stream, stream.inbox.size))
+            parts.append(self.http2.read(stream, stream.inbox.size))
         return self._response(), parts[0] if len(parts) == 1 else b"".join(parts), None
 
     def _response(self) -> HTTP20Response:
@@ -136,15 +136,15 @@ class Flight:
             complaint = f"nothing came from {task.url} for {timeout:g} s"
         elif self._by is not None and now >= self._by:
             complaint = f"the body of {task.url} was not waited for: another response follows"
-            self.mux.cancel(self.stream, RequestTimeout(complaint))
+            self.http2.cancel(self.stream, RequestTimeout(complaint))
             return
         else:
             return
-        self.mux.cancel(self.stream, RequestTimeout(complaint))
-        self.mux.distrust(now - self.since)
+        self.http2.cancel(self.stream, RequestTimeout(complaint))
+        self.http2.distrust(now - self.since)
 
     def end(self) -> None:
         """Give the stream up, unless all of it was taken, without waiting: a finalizer may call."""
         self.stream.waiters = ()
         if not self.stream.exhausted:
-            self.mux.abandon(self.stream)
+            self.http2.abandon(self.stream)

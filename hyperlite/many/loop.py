@@ -219,11 +219,11 @@ class Loop:
     def _send(self, window: Window, leases: list[Lease]) -> None:
         """Send requests on the HTTP/2 connection that was leased for them."""
         connection = leases[0].connection
-        mux = connection.mux
+        http2 = connection.http2
         flights: list[Flight] = []
         try:
             # None: the pool was closed in this very moment.
-            while mux is not None and leases and window.parked and window.parked[0].repeatable:
+            while http2 is not None and leases and window.parked and window.parked[0].repeatable:
                 task = self._schedule.unpark(window)
                 try:
                     if task.deadline is not None:
@@ -233,21 +233,21 @@ class Loop:
                 except Exception as error:
                     self._settle(window, task, None, error, reused=False)
                     continue
-                flights.append(Flight(self._touch, task, window, leases.pop(), mux, stream))
+                flights.append(Flight(self._touch, task, window, leases.pop(), http2, stream))
                 window.flying += 1
                 self._flights[task.index] = flights[
                     -1
                 ]  # now: one that is interrupted while it is sent is given up
         finally:
             self._give_back(window.origin, leases)
-        if mux is None or not flights:
+        if http2 is None or not flights:
             return
         try:
-            accepted = mux.submit([flight.stream for flight in flights])
+            accepted = http2.submit([flight.stream for flight in flights])
             if accepted:
-                self._poller.watch(mux)
+                self._poller.watch(http2)
         except Exception as error:
-            self._crash(mux, error)
+            self._crash(http2, error)
             return
         if accepted:
             for limits in {flight.task.options[:2] for flight in flights}:
@@ -274,8 +274,8 @@ class Loop:
     def _turn(self) -> None:
         """Wait for something to happen, and deal with it."""
         self._steer()
-        for mux, error in self._poller.poll(self._patience(), self._is_hurried):
-            self._pump(mux, error)
+        for http2, error in self._poller.poll(self._patience(), self._is_hurried):
+            self._pump(http2, error)
             self._attend_all()
             self._steer()
         self._crew.settle()
@@ -320,21 +320,21 @@ class Loop:
 
     # -- connections ------------------------------------------------------------------------------
 
-    def _pump(self, mux: HTTP2Connection, error: Exception | None) -> None:
+    def _pump(self, http2: HTTP2Connection, error: Exception | None) -> None:
         """Receive what has come on a connection, and send what can be sent."""
         try:
             if error is not None:
                 raise error
-            mux.pump(receive=self._poller.reads(mux))
+            http2.pump(receive=self._poller.reads(http2))
         except Exception as failure:
-            self._crash(mux, failure)
+            self._crash(http2, failure)
 
-    def _crash(self, mux: HTTP2Connection, error: Exception) -> None:
+    def _crash(self, http2: HTTP2Connection, error: Exception) -> None:
         """Fail the requests on a connection that has failed in a way of its own."""
-        self._poller.forget(mux)
+        self._poller.forget(http2)
         lost = ConnectionLost(f"the connection cannot be used any more: {error!r}")
         lost.__cause__ = error
-        flights = [flight for flight in self._flights.values() if flight.mux is mux]
+        flights = [flight for flight in self._flights.values() if flight.http2 is http2]
         for flight in flights:
             self._discard(flight.window.origin, flight.lease.connection)
             self._land(flight, again(lost))

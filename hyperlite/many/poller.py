@@ -36,28 +36,28 @@ class Poller:
         self._selector.register(self._bell, selectors.EVENT_READ)
         watch(self)
 
-    def watch(self, mux: HTTP2Connection) -> None:
+    def watch(self, connection: HTTP2Connection) -> None:
         """Poll this connection from now on, until it is closed.
 
         Raises:
             OSError, ValueError, KeyError: the selector does not take it.
         """
-        if mux in self._watched or (number := mux.attach()) is None:
+        if connection in self._watched or (number := connection.attach()) is None:
             return
-        self._watched[mux] = number, 0
+        self._watched[connection] = number, 0
         try:
-            self._adjust(mux)
+            self._adjust(connection)
         except Exception:
-            self.forget(mux)
+            self.forget(connection)
             raise
 
-    def read_only(self, muxes: Collection[HTTP2Connection] | None) -> None:
+    def read_only(self, connections: Collection[HTTP2Connection] | None) -> None:
         """Receive on these connections alone from now on; on all with None. All go on sending."""
-        self._only = muxes
+        self._only = connections
 
-    def reads(self, mux: HTTP2Connection) -> bool:
+    def reads(self, connection: HTTP2Connection) -> bool:
         """Tell whether to receive on this connection."""
-        return self._only is None or mux in self._only
+        return self._only is None or connection in self._only
 
     def poll(self, timeout: float | None, hurry: Callable[[], bool]) -> list[Event]:
         """Wait until something happens, at most `timeout` seconds; not at all if there is reason to hurry.
@@ -71,8 +71,8 @@ class Poller:
         if self._foreign:
             raise ConnectionLost("this run of fetch_many() belongs to the parent of this process")
         events, asked = self._look()
-        for mux in asked:
-            timeout = soonest(timeout, mux.grace)
+        for connection in asked:
+            timeout = soonest(timeout, connection.grace)
         start = time.monotonic()
         self._polling = True  # before it is asked whether to hurry: a thread that comes later than that rings
         try:
@@ -86,55 +86,55 @@ class Poller:
             else:
                 events.append((key.data, None))
                 asked.discard(key.data)
-        for mux in asked:
+        for connection in asked:
             try:
-                mux.unheard(spent)
+                connection.unheard(spent)
             except Exception as error:
-                events.append((mux, error))
+                events.append((connection, error))
         return events
 
     def _look(self) -> tuple[list[Event], set[HTTP2Connection]]:
         """Adjust the selector; return what it cannot watch, and what waits for a sign of life."""
         broken: list[Event] = []
         asked: set[HTTP2Connection] = set()
-        for mux in list(self._watched):
+        for connection in list(self._watched):
             try:
-                self._adjust(mux)
+                self._adjust(connection)
             except Exception as error:
-                self.forget(mux)
-                broken.append((mux, error))
+                self.forget(connection)
+                broken.append((connection, error))
             else:
-                if mux.grace is not None and self.reads(mux):
-                    asked.add(mux)
+                if connection.grace is not None and self.reads(connection):
+                    asked.add(connection)
         return broken, asked
 
-    def _adjust(self, mux: HTTP2Connection) -> None:
+    def _adjust(self, connection: HTTP2Connection) -> None:
         """Watch a connection for what it waits for now; not at all if it is closed."""
-        if mux.closed:
-            self.forget(mux)
+        if connection.closed:
+            self.forget(connection)
             return
-        number, known = self._watched[mux]
-        wanted = selectors.EVENT_READ if self.reads(mux) else 0
-        if mux.wants_write:
+        number, known = self._watched[connection]
+        wanted = selectors.EVENT_READ if self.reads(connection) else 0
+        if connection.wants_write:
             wanted |= selectors.EVENT_WRITE
         if wanted == known:
             return
         if known and wanted:
-            self._selector.modify(number, wanted, mux)
+            self._selector.modify(number, wanted, connection)
         elif known:
             self._selector.unregister(number)
         else:
-            self._selector.register(number, wanted, mux)
-        self._watched[mux] = number, wanted
+            self._selector.register(number, wanted, connection)
+        self._watched[connection] = number, wanted
 
-    def forget(self, mux: HTTP2Connection) -> None:
+    def forget(self, connection: HTTP2Connection) -> None:
         """Poll this connection no more, if it is polled."""
-        if mux in self._watched:
-            number, known = self._watched.pop(mux)
+        if connection in self._watched:
+            number, known = self._watched.pop(connection)
             if known:
                 with contextlib.suppress(KeyError, ValueError, OSError):
                     self._selector.unregister(number)
-            mux.detach()
+            connection.detach()
 
     def wake(self) -> None:
         """End a poll that is under way; any thread may, at any time."""

@@ -57,7 +57,7 @@ class Steering:
         favoured = self._favourites() if budget.full else ()
         budget.favour(frozenset(favoured))
         flights = [self._flights[index] for index in favoured if index in self._flights]
-        self._poller.read_only({flight.mux for flight in flights} if budget.full else None)
+        self._poller.read_only({flight.http2 for flight in flights} if budget.full else None)
         ready = [index for index in self._stalled if budget.allows(index)]
         return [self._stalled.pop(index) for index in ready]
 

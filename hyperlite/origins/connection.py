@@ -41,7 +41,7 @@ class PooledConnection:
 
     Attributes:
         sock: the same; None in a child of the process, and where another protocol goes on there.
-        mux: the HTTP/2 connection, or None on HTTP/1.1.
+        http2: the HTTP/2 connection, or None on HTTP/1.1.
         leased: how many requests use it now; the origin's lock guards it.
         used: whether a request was sent on it before.
         idle_since: the monotonic time at which it was last given back.
@@ -52,7 +52,7 @@ class PooledConnection:
     def __init__(self, key: Key, sock: Any, transport: Transport[Any]) -> None:
         self.sock = sock
         self._transport = transport
-        self.mux = transport if isinstance(transport, HTTP2Connection) else None
+        self.http2 = transport if isinstance(transport, HTTP2Connection) else None
         self.leased = 0
         self.used = False
         self.bond: Bond | None = None
@@ -67,7 +67,7 @@ class PooledConnection:
     @property
     def room(self) -> int:
         """How many more requests it takes at once."""
-        limit = 1 if self.mux is None else self.mux.stream_limit
+        limit = 1 if self.http2 is None else self.http2.stream_limit
         return limit - self.leased
 
     @property
@@ -124,7 +124,7 @@ class PooledConnection:
         request = self.make_request(method, target, body, headers, chunked=chunked)
         request.timeout, request.deadline = timeout, deadline
         # The socket's own timeout: no step needs two system calls to set another and set it back.
-        if self.mux is None and self.sock is not None and self.sock.gettimeout() != timeout:
+        if self.http2 is None and self.sock is not None and self.sock.gettimeout() != timeout:
             with contextlib.suppress(OSError):  # the server has announced the end, and the socket is closed
                 self.sock.settimeout(timeout)
         transport = self._transport
@@ -147,8 +147,8 @@ class PooledConnection:
     @property
     def healthy(self) -> bool:
         """Whether it can take a request, as far as can be seen without asking the server."""
-        if self.mux is not None:
-            return self.mux.check()
+        if self.http2 is not None:
+            return self.http2.check()
         if self.sock is None or not self._transport.check():
             return False
         try:
@@ -215,8 +215,8 @@ def dial(
     try:
         if protocol == H2:
             debug = stock.HTTPConnection.debuglevel > 0
-            mux = make_http2(sock, options, timeout=timeout, protocols=protocols, trace=debug)
-            return PooledConnection(key, SharedSocket(mux), mux)
+            http2 = make_http2(sock, options, timeout=timeout, protocols=protocols, trace=debug)
+            return PooledConnection(key, SharedSocket(http2), http2)
         speak = Speaker(host, port, key.default_port, BLOCKSIZE, stock.HTTPConnection.debuglevel)
         http1 = make_http1(sock, options, timeout=timeout, speak=speak.__call__, dial=_dial_no_other)
         return PooledConnection(key, sock, http1)

@@ -86,12 +86,12 @@ class Lease:
 class Attempt:
     """One request on a connection of its own, by a thread: so that another can end it."""
 
-    __slots__ = ("_answered", "_connection", "_lock", "_mux", "_over", "begun", "reused")
+    __slots__ = ("_answered", "_connection", "_http2", "_lock", "_over", "begun", "reused")
 
     def __init__(self) -> None:
         self.begun = False  # whether there is, or was, a connection
         self.reused = False  # whether the connection had been used before
-        self._mux: HTTP2Connection | None = None
+        self._http2: HTTP2Connection | None = None
         self._answered = 0
         self._lock = OwnLock()
         # -- guarded by _lock --
@@ -106,8 +106,8 @@ class Attempt:
         """
         self.begun = True
         self.reused = connection.used
-        self._mux = connection.mux
-        self._answered = self._mux.answered if self._mux is not None else 0
+        self._http2 = connection.http2
+        self._answered = self._http2.answered if self._http2 is not None else 0
         with self._lock.own:
             if self._over:
                 raise StreamReset("the request was cancelled")
@@ -116,7 +116,7 @@ class Attempt:
     @property
     def progress(self) -> bool:
         """Whether the connection has brought a response to any request since this one began; on HTTP/2."""
-        return self._mux is not None and self._mux.answered > self._answered
+        return self._http2 is not None and self._http2.answered > self._answered
 
     def end(self) -> None:
         """Take note that the connection is about to be another's."""
@@ -129,5 +129,5 @@ class Attempt:
         if not self._lock.own.locked():
             with self._lock.own:  # not acquire(): see HTTP2Connection.abandon()
                 connection = self._connection
-                if connection is not None and connection.mux is None and connection.sock is not None:
+                if connection is not None and connection.http2 is None and connection.sock is not None:
                     break_off(connection.sock)

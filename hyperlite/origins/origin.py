@@ -180,7 +180,7 @@ class Origin:
                     lease.bond.settle(goes_on=False)
                 idle = not connection.leased
                 # Where a response is still to come, there may be bytes to be read.
-                spent = connection.mux is None and not (reusable and (not idle or connection.healthy))
+                spent = connection.http2 is None and not (reusable and (not idle or connection.healthy))
                 spent |= idle and bond is not None and bond.is_spent
                 if spent and connection in self._connections:
                     self._connections.remove(connection)
@@ -212,17 +212,17 @@ class Origin:
             if connection in self._connections:
                 self._connections.remove(connection)
             self._changed.notify()
-        if connection.mux is None:
+        if connection.http2 is None:
             connection.close()
         else:
-            connection.mux.drain()
+            connection.http2.drain()
 
     def _dismiss(self) -> None:
         """Have connections that get no further requests close when they have finished those under way."""
         while self._dismissed:
             connection = self._dismissed.pop()
-            if connection.mux is not None:
-                connection.mux.drain()
+            if connection.http2 is not None:
+                connection.http2.drain()
             else:
                 connection.close()
 
@@ -239,10 +239,10 @@ class Origin:
         best: PooledConnection | None = None
         over, http1_alone = False, self._protocols.http1_alone
         for connection in self._connections:
-            mux = connection.mux
-            if mux is None and shared:
+            http2 = connection.http2
+            if http2 is None and shared:
                 continue
-            if mux is not None and (http1_alone or not mux.usable):
+            if http2 is not None and (http1_alone or not http2.usable):
                 over = True
             elif (
                 connection.bond is None
@@ -252,14 +252,16 @@ class Origin:
                 best = connection  # the fullest: the others become idle and are closed
         if over:  # what takes no more requests finishes what it has, and its place is free
             if http1_alone:
-                self._dismissed += [one for one in self._connections if one.mux is not None]
+                self._dismissed += [one for one in self._connections if one.http2 is not None]
             self._connections = [
-                one for one in self._connections if one.mux is None or (one.mux.usable and not http1_alone)
+                one
+                for one in self._connections
+                if one.http2 is None or (one.http2.usable and not http1_alone)
             ]
         if best is None and queue and not self._dials.under_way and not self._may_dial_locked(eager=True):
             # All are full and there may be no more: the shortest queue.
             best = min(
-                (one for one in self._connections if one.mux is not None and one.bond is None),
+                (one for one in self._connections if one.http2 is not None and one.bond is None),
                 key=lambda one: one.leased,
                 default=None,
             )
@@ -268,7 +270,7 @@ class Origin:
     def _pick_own_locked(self, claim: Claim) -> PooledConnection | None:
         http1_alone = self._protocols.http1_alone
         return own_of(
-            (one for one in self._connections if one.mux is None or (one.mux.usable and not http1_alone)),
+            (one for one in self._connections if one.http2 is None or (one.http2.usable and not http1_alone)),
             claim,
         )
 
@@ -302,7 +304,7 @@ class Origin:
         now = time.monotonic()
         if self._has_expired(connection, now):
             return False
-        if connection.mux is not None and now - connection.idle_since < RECENT:
+        if connection.http2 is not None and now - connection.idle_since < RECENT:
             return True
         return connection.healthy
 
@@ -400,7 +402,7 @@ class Origin:
                 self._dials.end(failure if isinstance(failure, Exception) and not over else None)
                 if failure is None and connection is not None:
                     lease = Lease(self, connection, claim)
-                    self._protocols.note(HTTP11 if connection.mux is None else H2)
+                    self._protocols.note(HTTP11 if connection.http2 is None else H2)
                     if not self._closed:
                         self._connections.append(connection)
                 self._changed.notify_all()
@@ -415,7 +417,7 @@ class Origin:
         with self._lock:
             for connection in sorted(self._connections, key=lambda one: one.idle_since):
                 expired = self._has_expired(connection, now)
-                dead = connection.mux is not None and connection.mux.closed
+                dead = connection.http2 is not None and connection.http2.closed
                 surplus = len(self._connections) - len(old) > allowance
                 if not connection.leased and (expired or dead or surplus):
                     old.append(connection)

@@ -119,7 +119,7 @@ def test_the_next_request_has_a_connection_of_its_own(server: Server, connect: A
 def test_a_response_that_is_complete_closes_the_socket(h2: Server, connect: Any, target: str) -> None:
     conn = connect(h2)
     conn.request("GET", target, headers={"Connection": "close"})
-    sock = conn.sock.mux.sock
+    sock = conn.sock.connection.sock
     with conn.getresponse() as response:
         response.read()
     assert sock.fileno() == -1
@@ -150,7 +150,7 @@ def forget_it_unread(response: client.HTTPResponse) -> None:
 def test_the_socket_is_closed_with_the_response(h2: Server, connect: Any, end: Any) -> None:
     conn = connect(h2)
     conn.request("GET", "/large", headers={"Connection": "close"})
-    sock = conn.sock.mux.sock
+    sock = conn.sock.connection.sock
     response = conn.getresponse()
     conn.close()
     end(response)
@@ -168,7 +168,7 @@ def test_a_response_that_breaks_off(serve: Serve, connect: Any) -> None:
 
     conn = connect(serve(routes={"/": broken}))
     conn.request("GET", "/", headers={"Connection": "close"})
-    sock = conn.sock.mux.sock
+    sock = conn.sock.connection.sock
     response = conn.getresponse()
     conn.close()
     with pytest.raises(client.IncompleteRead):

@@ -163,7 +163,7 @@ def test_a_connection_that_is_dropped_needs_no_garbage_collector(peer: Peer) -> 
     connecting.result()
     peer._tasks.clear()
     del connecting
-    conn.sock.mux.close()
+    conn.sock.connection.close()
     seen = weakref.ref(conn)
     gc.disable()
     try:
@@ -182,7 +182,7 @@ def test_after_a_try_that_may_have_been_processed_nothing_is_safe(
     peer.want(HeadersFrame, 1)
     peer.answer(1, b"hello")
     assert answer.result() == (200, b"hello")
-    mux = conn.sock.mux
+    mux = conn.sock.connection
     mux.table.liveness.heard -= 100
     mux.table.liveness.ping_timeout = 0.1
     answer = peer.background(ask, conn)

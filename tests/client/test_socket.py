@@ -273,7 +273,7 @@ def test_there_is_nothing_to_read_as_in_http_1_1(strict: client.HTTPSConnection,
 
 def test_tls_is_asked_under_the_lock(strict: client.HTTPSConnection, monkeypatch: pytest.MonkeyPatch) -> None:
     """Another thread may be inside the TLS object, and a ticket that comes changes the session."""
-    mux: HTTP2Connection = strict.sock.mux
+    mux: HTTP2Connection = strict.sock.connection
     held = []
 
     class Watched:

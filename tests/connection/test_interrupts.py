@@ -188,7 +188,7 @@ def test_http_client_on_http_2(serve: Serve) -> None:
         conn = client.HTTPSConnection("localhost", server.port, context=context, timeout=5)
         conn.request("GET", "/")
         assert conn.getresponse().read() == b"hello"
-        mux = conn.sock.mux
+        mux = conn.sock.connection
         with interrupt, contextlib.suppress(hyperlite.HTTP2Error):
             conn.request("POST", "/echo", pieces())
             assert conn.getresponse().read() == b"onetwo"
@@ -209,7 +209,7 @@ def test_http_client_at_the_worst_moments(
         "localhost", server.port, context=certificates().client_context(), timeout=5
     )
     conn.connect()
-    mux = conn.sock.mux
+    mux = conn.sock.connection
     call = getattr(where, step)
 
     def interrupted(*args: Any, **options: Any) -> None:

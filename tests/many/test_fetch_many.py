@@ -333,8 +333,8 @@ def test_a_silent_connection_is_given_up(make_pool: MakePool, serve: Serve, monk
     assert pool.fetch(server.url("/")).body == b"hello"
     [origin] = pool._origins._origins.values()
     [connection] = origin._connections
-    assert connection.mux is not None
-    monkeypatch.setattr(connection.mux._io, "sock", _Deaf(connection.mux.sock))
+    assert connection.http2 is not None
+    monkeypatch.setattr(connection.http2._io, "sock", _Deaf(connection.http2.sock))
     assert [outcome.result().body for outcome in pool.fetch_many([server.url("/")] * 3)] == [b"hello"] * 3
     assert server.connections == 2
 

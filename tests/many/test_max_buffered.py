@@ -30,17 +30,17 @@ class Scale:
     """What has arrived on HTTP/2 connections and was not taken by the caller, by their own counts."""
 
     def __init__(self, patch: pytest.MonkeyPatch) -> None:
-        self.muxes: set[HTTP2Connection] = set()
+        self.connections: set[HTTP2Connection] = set()
         self.read = self.taken = self.peak = 0
         pump, read = HTTP2Connection.pump, HTTP2Connection.read
 
-        def weighed_pump(mux: HTTP2Connection, **options: Any) -> None:
-            pump(mux, **options)
-            self.muxes.add(mux)
+        def weighed_pump(connection: HTTP2Connection, **options: Any) -> None:
+            pump(connection, **options)
+            self.connections.add(connection)
             self.peak = max(self.peak, self.held)
 
-        def weighed_read(mux: HTTP2Connection, *args: Any) -> bytes:
-            data = read(mux, *args)
+        def weighed_read(connection: HTTP2Connection, *args: Any) -> bytes:
+            data = read(connection, *args)
             self.read += len(data)
             return data
 
@@ -49,7 +49,7 @@ class Scale:
 
     @property
     def held(self) -> int:
-        return self.read - self.taken + sum(mux.table.unread.total for mux in self.muxes)
+        return self.read - self.taken + sum(connection.table.unread.total for connection in self.connections)
 
     def take(self, outcomes: Iterator[Outcome]) -> int:
         """Take all outcomes; returns how many there were."""

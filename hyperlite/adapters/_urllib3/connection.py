@@ -309,8 +309,8 @@ class Borrowed:
                         raise
                     raise failure from error  # to urllib3, an error of connecting says that nothing was sent
             connection = lease.connection
-            reused, mux = connection.used, connection.mux
-            answered = mux.answered if mux is not None else 0
+            reused, http2 = connection.used, connection.http2
+            answered = http2.answered if http2 is not None else 0
             try:
                 raw = self._raw = self._exchange(connection)
                 if lease.bond is not None:
@@ -318,7 +318,7 @@ class Borrowed:
                 break
             except BaseException as error:
                 self.close()
-                progress = mux is not None and mux.answered > answered
+                progress = http2 is not None and http2.answered > answered
                 pause = self._pause(error, reused, progress) if isinstance(error, Exception) else None
                 if pause is None and isinstance(error, MalformedResponse) and _LENGTHS in str(error):
                     raise InvalidHeader(str(error)) from error
