@@ -23,38 +23,39 @@ GROUPS = (
     Group(
         "`version` is 11; `chunked` says how the body was framed",
         "`version` is 20; `chunked` is False",
-        "It is another protocol, and HTTP/2 has no chunks (RFC 9113 section 8.2.2).",
+        "The protocol is another one, and HTTP/2 has no chunks (RFC 9113 section 8.2.2).",
         ("version", "chunked"),
     ),
     Group(
         "a response without a length says `Transfer-Encoding: chunked`",
         "no response has `Transfer-Encoding`",
-        "HTTP/2 has no chunks, and forbids the field (RFC 9113 section 8.2.2). Programs that tell a stream "
-        "by it find no Content-Length instead.",
+        "HTTP/2 has no chunks, and forbids the field (RFC 9113 section 8.2.2). A program can recognize a "
+        "body of unknown length by the lack of a Content-Length instead.",
         ("transfer-encoding",),
     ),
     Group(
         "a response that says `Connection: close` makes `will_close` true and `sock` None",
-        "no response says it, and the connection stays open; a request that says it is taken at its word",
-        "The field speaks of an HTTP/1.1 connection and is not sent on HTTP/2 (RFC 9113 section 8.2.2).",
+        "no response says it, and the connection stays open; a request with `Connection: close` closes it "
+        "after the response",
+        "The field belongs to HTTP/1.1 connections and is not sent on HTTP/2 (RFC 9113 section 8.2.2).",
         ("response /close", "order: sock after will_close"),
     ),
     Group(
         "the names of a response's fields are spelt as the server has spelt them",
-        "they are spelt as IANA has registered them (`ETag`, `WWW-Authenticate`), else with each word "
-        "capitalised (`X-Request-Id`), and in lower case if they begin with `x-amz-`, `x-goog-`, `x-ms-` or "
+        "they are spelt as IANA has registered them (`ETag`, `WWW-Authenticate`); other names have each word "
+        "capitalised (`X-Request-Id`), or are in lower case if they begin with `x-amz-`, `x-goog-`, `x-ms-` or "
         "`grpc-`",
         "HTTP/2 carries names in lower case (RFC 9113 section 8.2.1); this is how most servers spell them.",
         ("response /spelt",),
     ),
     Group(
-        "sends what is no token as a method",
+        "sends a method that is no token",
         "ValueError",
-        "RFC 9110 section 9.1; an intermediary that speaks HTTP/1.1 might read something else.",
+        "RFC 9110 section 9.1 forbids it: an intermediary that speaks HTTP/1.1 might read another request.",
         ("method '' str", "method ' ' str", "method 'A B' str", "method 'G(T' str", "method 'GET:' str"),
     ),
     Group(
-        "an absolute target is sent as it is",
+        "an absolute target is sent unchanged",
         "its scheme and authority are sent as `:scheme` and `:authority`, its path as `:path`",
         "RFC 9113 section 8.3.1.",
         ("target 'http://other.test/a?b' str", "target 'http://other.test' str"),
@@ -85,15 +86,16 @@ GROUPS = (
         ("header value CR before space", "header value NUL", "header value BEL", "header value DEL"),
     ),
     Group(
-        "sends what is no token as a header name",
+        "sends a header name that is no token",
         "ValueError",
         "RFC 9113 section 8.2.1 forbids such names.",
         tuple(f"header name {name} str" for name in ("'X '", "'X Y'", "'X\\x00'", "'X(Y)'", "'X/Y'")),
     ),
     Group(
-        "after an unfinished request and `close()`, the next one is sent behind what was left of it: a 400",
+        "after an unfinished request and `close()`, the next request is sent behind the rest of the first: the "
+        "server answers 400",
         "ValueError when the next request is sent",
-        "http.client's `close()` does not empty its buffer; what it then sends is no request.",
+        "http.client's `close()` does not empty its buffer, so what it sends next is no valid request.",
         (
             *(f"header value {kind}" for kind in _STALE_VALUES),
             *(f"header name {name} str" for name in _STALE_NAMES),
@@ -117,15 +119,15 @@ GROUPS = (
         ("TE: 'gzip'", "TE: 'trailers, deflate'"),
     ),
     Group(
-        "two `Host` fields are two lines; with `skip_host` there is none",
-        "ValueError; without one, `:authority` is the connection's host",
+        "two `Host` fields are sent as two lines; with `skip_host` none is sent",
+        "two are a ValueError; without any, `:authority` is the connection's host",
         "A request has exactly one `:authority` (RFC 9113 section 8.3.1); servers differ in which of two "
         "they believe.",
         ("putheader Host twice", "skip_host", "Host spelt b'Host'"),
     ),
     Group(
-        "sends a body that is shorter or longer than its content-length: the server waits, or takes the rest "
-        "for a request",
+        "sends a body that is shorter or longer than its content-length: the server waits, or reads the rest as "
+        "a request",
         "CannotSendRequest",
         "Such a request is malformed (RFC 9113 section 8.1.1).",
         (
@@ -138,26 +140,27 @@ GROUPS = (
     Group(
         "sends a content-length that is no number",
         "ValueError",
-        "The body could not be told from its length, here or at the next hop.",
+        "Neither hyperlite nor the next hop could tell where the body ends.",
         tuple(f"body bytes, content-length {value!r}" for value in ("-1", "five", "5, 5", "+5")),
     ),
     Group(
-        "several `Content-Length` fields are several lines, and one beside `Transfer-Encoding` is sent too",
-        "equal ones are sent once; else ValueError",
+        "several `Content-Length` fields are sent as several lines, and one beside `Transfer-Encoding` is sent "
+        "too",
+        "equal ones are sent once; anything else is a ValueError",
         "Servers differ in which of them they believe: what one takes for the body, another takes for "
         "the next request (RFC 9110 section 8.6, RFC 9112 section 6.3).",
         ("content-length twice, equal", "content-length twice, different", "content-length beside chunks"),
     ),
     Group(
-        "a body without a length is no body to the server",
-        "it is sent as the body",
+        "the server does not see a body that is sent without a length",
+        "the body is sent",
         "END_STREAM ends a body; HTTP/2 needs no length.",
         ("no length put, body sent",),
     ),
     Group(
-        "`Transfer-Encoding: chunked` with chunks that are malformed or unfinished is sent as it is",
-        "CannotSendRequest where chunks are missing or too many, else ValueError",
-        "The chunks are unwrapped, for HTTP/2 has none: what they say must make sense.",
+        "malformed or unfinished chunks below `Transfer-Encoding: chunked` are sent unchanged",
+        "CannotSendRequest if chunks are missing or too many, otherwise ValueError",
+        "HTTP/2 has no chunks, so hyperlite unwraps them: they must be valid.",
         (
             "chunks by hand, without the last",
             "chunks by hand, no chunks at all",
@@ -174,13 +177,13 @@ GROUPS = (
     Group(
         "`peek()` on an empty body that was not read waits for bytes that never come",
         'returns b""',
-        "http.client asks the socket without looking at the length; a stream knows its end.",
+        "http.client reads the socket without looking at the length. A stream knows its end.",
         ("/empty by peek",),
     ),
     Group(
         "`readline(limit)` of a chunked response may return more than `limit` bytes",
-        "it never does",
-        "io's readline(), which http.client inherits there, begins to count anew with each chunk.",
+        "it never returns more",
+        "io's readline(), which http.client inherits there, starts to count again with each chunk.",
         ("chunked text by readline(5) until empty",),
     ),
     Group(
@@ -191,27 +194,27 @@ GROUPS = (
     ),
     Group(
         "a body that is cut off raises IncompleteRead, or just ends, and spoils the connection",
-        "StreamReset (a ConnectionResetError and HTTPException); from `read()` to the end it is an "
-        "IncompleteRead as well, with what had come in `partial`; else that is read next, with `read1()`; "
-        "the next request is answered",
+        "StreamReset (a ConnectionResetError and HTTPException); `read()` to the end raises one that is an "
+        "IncompleteRead as well, with what had come in `partial`; after any other read, `read1()` returns "
+        "what had come; the next request is answered",
         "The server has reset the stream and given a code; the connection is unharmed.",
         tuple(f"/cut-{kind} by {style}" for kind in ("sized", "chunked") for style in _CUT),
     ),
     Group(
         "no response: RemoteDisconnected",
         "no response: StreamReset, a ConnectionResetError as well, but no BadStatusLine",
-        "The server has reset the stream; it is not disconnected, and `sock` stays.",
+        "The server has reset one stream. It has not closed the connection, so `sock` stays.",
         ("response /cut-before", "order: sock after a cut"),
     ),
     Group(
-        "what does not come in time is a TimeoutError",
-        "it is a TimeoutError and an HTTPException, RequestTimeout",
-        "All errors of HTTP/2 have one base, which programs catch as HTTPException.",
+        "a timeout is a TimeoutError",
+        "a timeout is a RequestTimeout, which is a TimeoutError and an HTTPException",
+        "All errors of HTTP/2 share one base, which programs catch as HTTPException.",
         ("connection: a timeout, then again", "connection: a timeout in the body"),
     ),
     Group(
-        "a 103 is taken for the response",
-        "it is in `informational`, and the response is the final one",
+        "a 103 is returned as the response",
+        "a 103 is in `informational`, and the response is the final one",
         "RFC 9110 section 15.2: a 1xx response is followed by the final one.",
         ("response /hints",),
     ),
