@@ -43,8 +43,8 @@ GROUPS = (
     Group(
         "the names of a response's fields are spelt as the server has spelt them",
         "they are spelt as IANA has registered them (`ETag`, `WWW-Authenticate`); other names have each word "
-        "capitalised (`X-Request-Id`), or are in lower case if they begin with `x-amz-`, `x-goog-`, `x-ms-` or "
-        "`grpc-`",
+        "capitalised (`X-Request-Id`), or are in lower case if they begin with `x-amz-`, `x-goog-`, "
+        "`x-ms-` or `grpc-`",
         "HTTP/2 carries names in lower case (RFC 9113 section 8.2.1); this is how most servers spell them.",
         ("response /spelt",),
     ),
@@ -92,8 +92,8 @@ GROUPS = (
         tuple(f"header name {name} str" for name in ("'X '", "'X Y'", "'X\\x00'", "'X(Y)'", "'X/Y'")),
     ),
     Group(
-        "after an unfinished request and `close()`, the next request is sent behind the rest of the first: the "
-        "server answers 400",
+        "after an unfinished request and `close()`, the next request is sent behind the rest of the "
+        "first: the server answers 400",
         "ValueError when the next request is sent",
         "http.client's `close()` does not empty its buffer, so what it sends next is no valid request.",
         (
@@ -126,8 +126,8 @@ GROUPS = (
         ("putheader Host twice", "skip_host", "Host spelt b'Host'"),
     ),
     Group(
-        "sends a body that is shorter or longer than its content-length: the server waits, or reads the rest as "
-        "a request",
+        "sends a body that is shorter or longer than its content-length: the server waits, or reads "
+        "the rest as a request",
         "CannotSendRequest",
         "Such a request is malformed (RFC 9113 section 8.1.1).",
         (
@@ -144,8 +144,8 @@ GROUPS = (
         tuple(f"body bytes, content-length {value!r}" for value in ("-1", "five", "5, 5", "+5")),
     ),
     Group(
-        "several `Content-Length` fields are sent as several lines, and one beside `Transfer-Encoding` is sent "
-        "too",
+        "several `Content-Length` fields are sent as several lines, and one beside "
+        "`Transfer-Encoding` is sent too",
         "equal ones are sent once; anything else is a ValueError",
         "Servers differ in which of them they believe: what one takes for the body, another takes for "
         "the next request (RFC 9110 section 8.6, RFC 9112 section 6.3).",
