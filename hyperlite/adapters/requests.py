@@ -21,7 +21,7 @@ from urllib3 import PoolManager
 from ..net.protocols import checked_protocols
 from ..pool import ConnectionPool
 from ._urllib3.connection import UNDER_WAY
-from ._urllib3.pools import Beneath, Multiplexed, own, stand_on
+from ._urllib3.pools import Multiplexed, SharedPool, own, use_shared_pool
 from ._urllib3.response import HTTP20Raw
 
 __all__ = ["HTTP20Adapter", "session"]
@@ -74,7 +74,7 @@ class HTTP20Adapter(HTTPAdapter):
     def poolmanager(self, manager: Any) -> None:
         self._poolmanager = manager
         arguments = manager.connection_pool_kw if isinstance(manager, PoolManager) else {}
-        self._beneath = Beneath(
+        self._shared = SharedPool(
             arguments.get("maxsize") or 1,
             block=bool(arguments.get("block")),
             source_address=arguments.get("source_address"),
@@ -82,7 +82,7 @@ class HTTP20Adapter(HTTPAdapter):
         )
         self._found: dict[Any, tuple[Multiplexed, dict[str, Any]]] = {}
         if isinstance(manager, PoolManager):
-            stand_on(manager, self._beneath)
+            use_shared_pool(manager, self._shared)
 
     def send(self, request: Any, *args: Any, **options: Any) -> requests.Response:
         """Send a request, as requests' own adapter; what lies beneath can look at all of the request.
@@ -177,12 +177,12 @@ class HTTP20Adapter(HTTPAdapter):
         """
         is_beyond = proxy.lower().startswith("https:")
         if is_beyond:
-            self._beneath.check_urllib3()
-        with self._beneath.making:
+            self._shared.check_urllib3()
+        with self._shared.making:
             is_new = proxy not in self.proxy_manager
             manager = super().proxy_manager_for(proxy, **proxy_kwargs)
             if is_new and not is_beyond:
-                stand_on(manager, self._beneath)
+                use_shared_pool(manager, self._shared)
         return manager
 
     @property
@@ -192,12 +192,12 @@ class HTTP20Adapter(HTTPAdapter):
         A program that asks for it closes the session, or the adapter; else its connections are closed when
         these are garbage.
         """
-        return self._beneath.hand_out()
+        return self._shared.hand_out()
 
     def close(self) -> None:
         """Close the connections; a later request opens others."""
         super().close()
-        self._beneath.close()
+        self._shared.close()
 
 
 def session(**options: Any) -> requests.Session:

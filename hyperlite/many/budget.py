@@ -27,7 +27,7 @@ class Budget:
 
     Attributes:
         waiting: threads that read no further.
-        stirred: one has begun to wait since the loop last looked.
+        has_new_waiter: one has begun to wait since the loop last looked.
     """
 
     def __init__(self, limit: int, wake: Callable[[], None]) -> None:
@@ -37,7 +37,7 @@ class Budget:
         self._changed = threading.Condition(self._lock)
         self._favoured: frozenset[int] = frozenset()
         self._closed = False
-        self.stirred = False
+        self.has_new_waiter = False
         # -- guarded by _lock --
         self.waiting = 0
         self._held = 0
@@ -94,7 +94,7 @@ class Budget:
             index: of the request.
             deadline: the monotonic time at which the wait ends in any case.
         """
-        return partial(self._pay, index, deadline)
+        return partial(self._charge_and_wait, index, deadline)
 
     def close(self) -> None:
         """Have the threads that wait give up. A finalizer may call: this does not wait."""
@@ -103,7 +103,7 @@ class Budget:
             self._changed.notify_all()
             self._changed.release()
 
-    def _pay(self, index: int, deadline: float | None, size: int) -> None:
+    def _charge_and_wait(self, index: int, deadline: float | None, size: int) -> None:
         with self._lock:
             self._charge_locked(index, size)
             while not (self._closed or self.allows(index)):
@@ -111,7 +111,7 @@ class Budget:
                 if left is not None and not left:
                     return  # the next read says so
                 self.waiting += 1
-                self.stirred = True
+                self.has_new_waiter = True
                 self._wake()
                 try:
                     self._changed.wait(soonest(LOOK, left))

@@ -29,7 +29,7 @@ class Flight:
     """
 
     __slots__ = (
-        "_by",
+        "_body_deadline",
         "_parts",
         "_touched",
         "counted",
@@ -65,7 +65,8 @@ class Flight:
         self.counted = 0  # bytes of its response that the budget knows of
         self.since = time.monotonic()  # when something happened last
         self.noted = False
-        self._by: float | None = None  # when the body of an answer that is not the last must be whole
+        # -- of an answer that is not the last --
+        self._body_deadline: float | None = None
         stream.waiters += (self,)
 
     @property
@@ -80,11 +81,11 @@ class Flight:
             self._touched(self)
 
     @property
-    def is_passed_over(self) -> bool:
+    def is_superseded(self) -> bool:
         """Whether an answer has come that another one follows, whatever becomes of its body."""
-        if self._by is None and self.stream.status >= 300 and self.task.goes_on(self._response()):
-            self._by = time.monotonic() + REDIRECT_TIME
-        return self._by is not None
+        if self._body_deadline is None and self.stream.status >= 300 and self.task.goes_on(self._response()):
+            self._body_deadline = time.monotonic() + REDIRECT_TIME
+        return self._body_deadline is not None
 
     def count(self) -> int:
         """Return how many bytes of the response have come since this was last asked."""
@@ -98,7 +99,7 @@ class Flight:
     def drain(self) -> None:
         """Take much that has come, so that more can; a body that is too large ends the stream."""
         stream = self.stream
-        if not self.is_passed_over:
+        if not self.is_superseded:
             if stream.inbox.size < DRAIN:
                 return
             limit = self.task.options.max_body
@@ -127,14 +128,14 @@ class Flight:
         response.fp = None
         return response
 
-    def look_at_the_clock(self, now: float) -> None:
+    def check_timeouts(self, now: float) -> None:
         """End the stream if nothing has come for too long, or if the time for all of it is over."""
         task, timeout = self.task, self.task.options.timeout
         if task.deadline is not None and now >= task.deadline:
             complaint = f"{task.url} was not fetched within {task.options.deadline:g} s"
         elif timeout is not None and now - self.since >= timeout:
             complaint = f"nothing came from {task.url} for {timeout:g} s"
-        elif self._by is not None and now >= self._by:
+        elif self._body_deadline is not None and now >= self._body_deadline:
             complaint = f"the body of {task.url} was not waited for: another response follows"
             self.http2.cancel(self.stream, RequestTimeout(complaint))
             return

@@ -2,7 +2,7 @@
 
 ::
 
-    requests ──> parked ──> under way ──> held ──> taken by the caller
+    requests ──> queued ──> under way ──> held ──> taken by the caller
                (per origin) ╰───── a window of `concurrency` ─────╯
 
 - Each origin has a window (schedule.py).  What is under way and what waits to be taken fill it together,
@@ -13,12 +13,12 @@
   and ring the bell.
 - All this goes on only while the caller waits for the next outcome.
 
-Rule: threads touch nothing here but `_posts` and the bell.
+Rule: threads touch nothing here but `Workers.posts` and the bell.
 
 Rule: each request that was read has exactly one outcome.  An exception in the work for one request, of
 whatever class, is that request's outcome (`_settle`).  An exception in the work for a connection fails the
-requests on it (`_crash`).  A run ends early only by an error of the iterable or of `progress`, by an
-interrupt, or by the end of the generator.
+requests on it (`_fail_connection`).  A run ends early only by an error of the iterable or of `progress`, by
+an interrupt, or by the end of the generator.
 """
 
 import contextlib
@@ -40,14 +40,14 @@ from ..net.timeouts import soonest
 from ..origins.connection import PooledConnection
 from ..origins.lease import Lease
 from ..origins.origin import Origin
+from .backpressure import Backpressure
+from .blocking import BlockingWork
 from .budget import Budget, weight
-from .crew import Crew
 from .flight import Flight
-from .order import Order
+from .outcomes import OutcomeQueue
 from .poller import Poller
 from .schedule import Schedule
-from .source import Intake
-from .steering import Steering
+from .source import Source
 from .timers import Timers
 from .window import Window
 
@@ -92,14 +92,14 @@ class Loop:
         if options.proxies is None:
             options = options._replace(proxies=environment())
         self._progress = progress
-        self._intake = Intake(requests, concurrency, options)
-        self._order = Order(ordered)
-        self._schedule = Schedule(concurrency, self._order, self._is_busy)
+        self._source = Source(requests, concurrency, options)
+        self._outcomes = OutcomeQueue(ordered)
+        self._schedule = Schedule(concurrency, self._outcomes, self._is_busy)
         # -- what goes on --
         self._unfinished = 0
         self._stuck: dict[Window, float] = {}  # where others have all connections; since when
         self._flights: dict[int, Flight] = {}  # on HTTP/2, by index
-        self._landed: dict[Origin, list[Lease]] = {}  # leases to be given back, all at once
+        self._ended: dict[Origin, list[Lease]] = {}  # leases to be given back, all at once
         # -- waiting --
         self._touched: deque[Flight] = deque()
         self._timers = Timers(time.monotonic())
@@ -109,42 +109,45 @@ class Loop:
     def outcomes(self, max_buffered: int) -> Iterator[Outcome]:
         """Yield an outcome for each request; for `max_buffered` see `ConnectionPool.fetch_many()`."""
         self._poller = Poller()
-        self._budget = Budget(max_buffered, self._poller.wake)
-        self._crew = Crew(self._fetcher, self._schedule, self._budget, self._settle, self._poller.wake)
-        self._steering = Steering(self._budget, self._order, self._poller, self._flights, self._crew.jobs)
+        wake = self._poller.wake
+        self._budget = Budget(max_buffered, wake)
+        self._blocking = BlockingWork(self._fetcher, self._schedule, self._budget, self._settle, wake)
+        self._backpressure = Backpressure(
+            self._budget, self._outcomes, self._poller, self._flights, self._blocking.jobs
+        )
         try:
             while True:
-                if not self._order or self._order.taken % OFTEN == 0:
+                if not self._outcomes or self._outcomes.taken % OFTEN == 0:
                     self._take_in()
-                    if not self._order or self._schedule.worth_it:
+                    if not self._outcomes or self._schedule.worth_it:
                         self._start()
-                if self._order:
+                if self._outcomes:
                     outcome, failure = self._hand_over()
                     yield outcome
                     if failure is not None:
                         raise failure
                 elif self._unfinished:
                     self._turn()
-                elif self._intake.exhausted:
-                    return self._intake.finish()
+                elif self._source.exhausted:
+                    return self._source.finish()
         finally:
             self._close()
 
     def _take_in(self) -> None:
         """Read requests, as far ahead as there is use for it."""
-        for item in self._intake.take(self._schedule.parked, several=self._schedule.several):
+        for item in self._source.take(self._schedule.queued, several=self._schedule.several):
             self._unfinished += 1
             if isinstance(item, Outcome):
                 self._deliver(None, item)
             else:
-                self._park(item)
+                self._enqueue(item)
 
     def _hand_over(self) -> tuple[Outcome, Exception | None]:
         """Take the next outcome, and the error of `progress`, which comes after it.
 
         The coding of its body is undone now: of one body at a time.
         """
-        outcome, window = self._order.take()
+        outcome, window = self._outcomes.take()
         self._budget.free(outcome.index)
         if outcome.response is not None:
             try:
@@ -156,19 +159,19 @@ class Loop:
             self._schedule.note(window)
         if self._progress is not None:
             try:
-                self._progress(self._order.taken, self._intake.total)
+                self._progress(self._outcomes.taken, self._source.total)
             except Exception as failure:
                 return outcome, failure
         return outcome, None
 
-    def _park(self, task: Task, *, first: bool = False) -> None:
+    def _enqueue(self, task: Task, *, first: bool = False) -> None:
         """Put a task where it waits for its origin."""
         try:
             origin = self._fetcher.origin(task)
         except Exception as error:  # the pool was closed meanwhile
             self._deliver(None, Outcome(task.item, task.index, error=error))
         else:
-            self._schedule.park(task, origin, first=first)
+            self._schedule.add(task, origin, first=first)
 
     # -- starting ---------------------------------------------------------------------------------
 
@@ -176,43 +179,43 @@ class Loop:
         """Begin what can be begun; if the run is full, only what cannot wait."""
         if self._budget.full:
             if (urgent := self._schedule.urgent()) is not None:
-                self._launch(urgent, 1)
+                self._try_to_begin(urgent, 1)
             return
         while (window := self._schedule.next()) is not None:
-            while (room := self._schedule.room(window)) and self._launch(window, room):
+            while (room := self._schedule.room(window)) and self._try_to_begin(window, room):
                 pass
 
-    def _launch(self, window: Window, room: int) -> bool:
+    def _try_to_begin(self, window: Window, room: int) -> bool:
         """Begin requests of a window, `room` at most; false if they must wait."""
         try:
             return self._begin(window, room)
         except Exception as error:  # its deadline passed while the caller was busy; the pool is closed; …
-            self._settle(window, self._schedule.unpark(window), None, error, reused=False)
+            self._settle(window, self._schedule.take(window), None, error, reused=False)
             return True
 
     def _is_busy(self) -> bool:
         """Tell whether anything goes on."""
-        return bool(self._flights) or self._crew.busy
+        return bool(self._flights) or self._blocking.busy
 
     def _begin(self, window: Window, room: int) -> bool:
         """Begin the first request of a window, and more that go the same way; false if that must wait.
 
         An exception is the failure of the first request, which still waits to be begun.
         """
-        origin, task = window.origin, window.parked[0]
+        origin, task = window.origin, window.queue[0]
         if origin.protocol == HTTP11 or not task.repeatable:
             if window.jobs >= origin.max_connections:
                 return False
-            self._crew.fetch(window)
+            self._blocking.fetch(window)
             return True
-        leases = origin.try_lease(room, insist=not window.flying and not window.dialling)
+        leases = origin.try_lease(room, insist=not window.in_flight and not window.dialling)
         if leases is not None:
             self._send(window, leases)
             return True
         task.begin()
-        if not (window.grounded and window.flying):
-            self._crew.dial(window, room, task.patience())
-        if not window.flying and not window.dialling:
+        if not (window.dial_refused and window.in_flight):
+            self._blocking.dial(window, room, task.patience())
+        if not window.in_flight and not window.dialling:
             self._stuck.setdefault(window, time.monotonic())
         return False
 
@@ -223,8 +226,8 @@ class Loop:
         flights: list[Flight] = []
         try:
             # None: the pool was closed in this very moment.
-            while http2 is not None and leases and window.parked and window.parked[0].repeatable:
-                task = self._schedule.unpark(window)
+            while http2 is not None and leases and window.queue and window.queue[0].repeatable:
+                task = self._schedule.take(window)
                 try:
                     if task.deadline is not None:
                         task.patience()
@@ -234,7 +237,7 @@ class Loop:
                     self._settle(window, task, None, error, reused=False)
                     continue
                 flights.append(Flight(self._touch, task, window, leases.pop(), http2, stream))
-                window.flying += 1
+                window.in_flight += 1
                 self._flights[task.index] = flights[
                     -1
                 ]  # now: one that is interrupted while it is sent is given up
@@ -247,19 +250,19 @@ class Loop:
             if accepted:
                 self._poller.watch(http2)
         except Exception as error:
-            self._crash(http2, error)
+            self._fail_connection(http2, error)
             return
         if accepted:
             for limits in {flight.task.options[:2] for flight in flights}:
                 self._timers.quicken(*limits)
         else:
-            self._recall(window, connection, flights)
+            self._put_back(window, connection, flights)
 
-    def _recall(self, window: Window, connection: PooledConnection, flights: list[Flight]) -> None:
+    def _put_back(self, window: Window, connection: PooledConnection, flights: list[Flight]) -> None:
         """Have requests wait again, as their connection takes no more."""
         for flight in reversed(flights):
             del self._flights[flight.task.index]
-            window.flying -= 1
+            window.in_flight -= 1
             self._schedule.put_back(window, flight.task)
         self._give_back(window.origin, [flight.lease for flight in flights])
         self._discard(window.origin, connection)
@@ -273,50 +276,50 @@ class Loop:
 
     def _turn(self) -> None:
         """Wait for something to happen, and deal with it."""
-        self._steer()
-        for http2, error in self._poller.poll(self._patience(), self._is_hurried):
+        self._apply_backpressure()
+        for http2, error in self._poller.poll(self._poll_timeout(), self._is_hurried):
             self._pump(http2, error)
             self._attend_all()
-            self._steer()
-        self._crew.settle()
+            self._apply_backpressure()
+        self._blocking.settle()
         now = self._attend_all()
-        while self._landed:
-            self._give_back(*self._landed.popitem())
+        while self._ended:
+            self._give_back(*self._ended.popitem())
         for task in self._timers.awake(now):
-            self._park(task, first=True)
+            self._enqueue(task, first=True)
         for window in self._stuck:
             self._schedule.note(window)
         if self._timers.is_time_to_look(now):
-            self._look_at_the_clock(now)
+            self._check_timeouts(now)
 
     def _is_hurried(self) -> bool:
         """Tell whether something has happened already."""
-        return bool(self._touched) or self._crew.hurries or self._steering.hurries
+        return bool(self._touched) or self._blocking.hurries or self._backpressure.hurries
 
-    def _patience(self) -> float | None:
+    def _poll_timeout(self) -> float | None:
         """Return how long to wait at most."""
-        if self._intake.wants(self._schedule.parked, several=self._schedule.several):
+        if self._source.wants(self._schedule.queued, several=self._schedule.several):
             return 0
-        patience = self._timers.patience(time.monotonic(), looks=bool(self._flights))
-        return soonest(STUCK_TICK, patience) if self._stuck else patience
+        timeout = self._timers.timeout(time.monotonic(), looks=bool(self._flights))
+        return soonest(STUCK_TICK, timeout) if self._stuck else timeout
 
-    def _look_at_the_clock(self, now: float) -> None:
+    def _check_timeouts(self, now: float) -> None:
         for window, since in list(self._stuck.items()):
-            if window.flying or window.dialling or not window.parked:
+            if window.in_flight or window.dialling or not window.queue:
                 del self._stuck[window]
                 continue
-            timeout, deadline = window.parked[0].options.timeout, window.parked[0].deadline
+            timeout, deadline = window.queue[0].options.timeout, window.queue[0].deadline
             if (timeout is not None and now - since >= timeout) or (deadline is not None and now >= deadline):
                 complaint = f"no connection to {window.origin.key} was free for {now - since:.3g} s"
-                task = self._schedule.unpark(window)
+                task = self._schedule.take(window)
                 self._settle(window, task, None, RequestTimeout(complaint), reused=False)
         for flight in list(self._flights.values()):
             if not self._budget.allows(flight.task.index):
                 flight.since = now  # its peer has to wait for us
             try:
-                flight.look_at_the_clock(now)
+                flight.check_timeouts(now)
             except Exception as error:
-                self._land(flight, error)
+                self._end(flight, error)
 
     # -- connections ------------------------------------------------------------------------------
 
@@ -327,9 +330,9 @@ class Loop:
                 raise error
             http2.pump(receive=self._poller.reads(http2))
         except Exception as failure:
-            self._crash(http2, failure)
+            self._fail_connection(http2, failure)
 
-    def _crash(self, http2: HTTP2Connection, error: Exception) -> None:
+    def _fail_connection(self, http2: HTTP2Connection, error: Exception) -> None:
         """Fail the requests on a connection that has failed in a way of its own."""
         self._poller.forget(http2)
         lost = ConnectionLost(f"the connection cannot be used any more: {error!r}")
@@ -337,7 +340,7 @@ class Loop:
         flights = [flight for flight in self._flights.values() if flight.http2 is http2]
         for flight in flights:
             self._discard(flight.window.origin, flight.lease.connection)
-            self._land(flight, again(lost))
+            self._end(flight, again(lost))
 
     def _discard(self, origin: Origin, connection: PooledConnection) -> None:
         """Have nothing further sent on a connection."""
@@ -351,9 +354,9 @@ class Loop:
 
     # -- what came of it --------------------------------------------------------------------------
 
-    def _steer(self) -> None:
+    def _apply_backpressure(self) -> None:
         """While the run is full, receive only what is needed to go on."""
-        for flight in self._steering.look():
+        for flight in self._backpressure.look():
             self._attend(flight, time.monotonic())
 
     def _attend_all(self) -> float:
@@ -372,26 +375,26 @@ class Loop:
             return
         self._budget.charge(index, flight.count())
         if stream.complete:
-            self._land(flight, None)
+            self._end(flight, None)
         elif stream.error is not None:
-            self._land(flight, stream.error)
+            self._end(flight, stream.error)
         elif not self._budget.allows(index):
-            self._steering.stall(flight)
+            self._backpressure.stall(flight)
         else:
             try:
                 flight.drain()
             except Exception as error:
-                self._land(flight, error)
+                self._end(flight, error)
 
-    def _land(self, flight: Flight, error: Exception | None) -> None:
+    def _end(self, flight: Flight, error: Exception | None) -> None:
         """Make a response of a stream that is over, or that is given up for an error."""
         window, task = flight.window, flight.task
         del self._flights[task.index]
-        window.flying -= 1
-        self._landed.setdefault(window.origin, []).append(flight.lease)
+        window.in_flight -= 1
+        self._ended.setdefault(window.origin, []).append(flight.lease)
         response: FetchResponse | None = None
         try:
-            if error is None or flight.is_passed_over:
+            if error is None or flight.is_superseded:
                 response = self._fetcher.received(task, *flight.finish())
         except Exception as failure:
             error = error or failure
@@ -435,15 +438,15 @@ class Loop:
         if pause:
             self._timers.put_to_sleep(task, time.monotonic() + pause)
         else:
-            self._park(task, first=True)
+            self._enqueue(task, first=True)
 
     def _deliver(self, window: Window | None, outcome: Outcome) -> None:
         self._unfinished -= 1
-        held_up = self._order.put(outcome, window)
+        awaited_window = self._outcomes.put(outcome, window)
         if window is not None:
             self._schedule.note(window)  # a connection has room again, though the outcome may be held
-        if held_up is not None:
-            self._schedule.note(held_up)
+        if awaited_window is not None:
+            self._schedule.note(awaited_window)
 
     # -- the end ----------------------------------------------------------------------------------
 
@@ -454,10 +457,10 @@ class Loop:
                 flight.end()
             flight.lease.abandon()
         self._flights.clear()
-        for leases in self._landed.values():
+        for leases in self._ended.values():
             for lease in leases:
                 lease.abandon()
-        self._landed.clear()
+        self._ended.clear()
         self._budget.close()
-        self._crew.close()
+        self._blocking.close()
         self._poller.close()

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from ..fetching.task import Task
 from ..origins.origin import Origin
-from .order import Order
+from .outcomes import OutcomeQueue
 from .window import Window
 
 # Origins that are talked to at once: each has a connection open.
@@ -20,17 +20,17 @@ class Schedule:
 
     Args:
         concurrency: how wide a window is.
-        order: in which outcomes are taken.
+        outcomes: on their way to the caller.
         is_busy: tells whether anything is under way.
 
     Attributes:
-        parked: how many requests wait to be begun.
+        queued: how many requests wait to be begun.
     """
 
-    def __init__(self, concurrency: int, order: Order, is_busy: Callable[[], bool]) -> None:
-        self.parked = 0
+    def __init__(self, concurrency: int, outcomes: OutcomeQueue, is_busy: Callable[[], bool]) -> None:
+        self.queued = 0
         self._concurrency = concurrency
-        self._order = order
+        self._outcomes = outcomes
         self._is_busy = is_busy
         self._windows: dict[Origin, Window] = {}
         self._startable: dict[Window, None] = {}  # in which something can perhaps be started
@@ -49,49 +49,49 @@ class Schedule:
         batch = max(1, self._concurrency // BATCH)
         return any(self._concurrency - window.busy >= batch for window in self._startable)
 
-    def park(self, task: Task, origin: Origin, *, first: bool) -> None:
+    def add(self, task: Task, origin: Origin, *, first: bool) -> None:
         """Put a request where it waits for its origin, `first` or last."""
         window = self._windows.get(origin)
         if window is None:
             window = self._windows[origin] = Window(origin)
             self._seen += 1
-        self._order.park(task, window)
+        self._outcomes.note_queued(task, window)
         if first:
-            window.parked.appendleft(task)
+            window.queue.appendleft(task)
         else:
-            window.parked.append(task)
-        self.parked += 1
+            window.queue.append(task)
+        self.queued += 1
         self.note(window)
 
-    def unpark(self, window: Window) -> Task:
+    def take(self, window: Window) -> Task:
         """Take the first request of a window, and start its clock."""
-        self.parked -= 1
+        self.queued -= 1
         window.busy += 1
-        task = window.parked.popleft()
-        self._order.unpark(task)
+        task = window.queue.popleft()
+        self._outcomes.note_begun(task)
         task.begin()
         return task
 
-    def unpark_late(self, window: Window, waited: float | None) -> list[Task]:
+    def take_late(self, window: Window, waited: float | None) -> list[Task]:
         """Take those requests of a window that have no time left after so many seconds; all with None."""
         taken: list[Task] = []
-        for _ in range(len(window.parked)):
-            if waited is None or _is_over(window.parked[0], waited):
-                taken.append(self.unpark(window))
+        for _ in range(len(window.queue)):
+            if waited is None or _is_over(window.queue[0], waited):
+                taken.append(self.take(window))
             else:
-                window.parked.rotate(-1)
+                window.queue.rotate(-1)
         return taken
 
     def put_back(self, window: Window, task: Task) -> None:
-        """Undo `unpark()`."""
-        self.parked += 1
+        """Undo `take()`."""
+        self.queued += 1
         window.busy -= 1
-        self._order.park(task, window)
-        window.parked.appendleft(task)
+        self._outcomes.note_queued(task, window)
+        window.queue.appendleft(task)
 
     def note(self, window: Window) -> None:
         """Have a look at a window soon; or forget it, if nothing is left of it."""
-        if window.parked:
+        if window.queue:
             self._startable[window] = None
         elif not window.busy and not window.dialling:
             self._windows.pop(window.origin, None)
@@ -107,7 +107,7 @@ class Schedule:
             self._admit()  # all wait for one that comes before them in the order
         while self._startable:
             window, _ = self._startable.popitem()
-            if window.parked and (window.active or self._activate(window)):
+            if window.queue and (window.active or self._activate(window)):
                 return window
         return None
 
@@ -116,27 +116,27 @@ class Schedule:
 
         The request is the first there: in order, the awaited one; otherwise any, if nothing goes on.
         """
-        if self._order.awaited is None:
+        if self._outcomes.awaited is None:
             return (
-                None if self._is_busy() else next((one for one in self._windows.values() if one.parked), None)
+                None if self._is_busy() else next((one for one in self._windows.values() if one.queue), None)
             )
-        window = self._order.where
+        window = self._outcomes.awaited_window
         if window is not None:
-            task = next(task for task in window.parked if self._order.waits_for(task))
-            window.parked.remove(task)
-            window.parked.appendleft(task)
+            task = next(task for task in window.queue if self._outcomes.waits_for(task))
+            window.queue.remove(task)
+            window.queue.appendleft(task)
         return window
 
     def room(self, window: Window) -> int:
         """Return how many requests of a window may be begun now."""
-        if not window.parked:
+        if not window.queue:
             return 0
-        room = min(self._concurrency - window.busy, len(window.parked))
+        room = min(self._concurrency - window.busy, len(window.queue))
         if room > 0:
             return room
-        first = window.parked[0]
+        first = window.queue[0]
         # It had its place before, or all others wait for it.
-        return int(bool(first.started) or self._order.waits_for(first))
+        return int(bool(first.started) or self._outcomes.waits_for(first))
 
     def _activate(self, window: Window) -> bool:
         """Count an origin among those that are talked to, or have it wait until another one is done."""

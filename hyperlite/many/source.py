@@ -20,7 +20,7 @@ PIECE = 128
 TURN = 0.005
 
 
-class Intake:
+class Source:
     """The requests that are still to be begun.
 
     Attributes:
@@ -29,7 +29,7 @@ class Intake:
     """
 
     def __init__(self, requests: Iterable[Any], concurrency: int, options: Options) -> None:
-        self._source = iter(requests)
+        self._items = iter(requests)
         self._options = options
         self._concurrency = concurrency
         self.total = len(requests) if isinstance(requests, Sequence) else None
@@ -38,30 +38,30 @@ class Intake:
         self._taken = 0
         self._headers: list[Header] | None = None  # of a request of which only the URL is given
 
-    def wants(self, parked: int, *, several: bool) -> bool:
+    def wants(self, queued: int, *, several: bool) -> bool:
         """Tell whether to read on, while so many are waiting.
 
         Args:
-            parked: how many were read, and are not under way.
+            queued: how many were read, and are not under way.
             several: they are for more than one origin.
         """
         ahead = AHEAD_OF_MANY if several or self.total is not None else AHEAD_OF_ONE
-        return not self.exhausted and parked < self._concurrency * ahead
+        return not self.exhausted and queued < self._concurrency * ahead
 
-    def take(self, parked: int, *, several: bool) -> Iterator[Task | Outcome]:
+    def take(self, queued: int, *, several: bool) -> Iterator[Task | Outcome]:
         """Yield some tasks; or the outcome, where there is none to be made of a request.
 
         Args:
-            parked, several: as for `wants`.
+            queued, several: as for `wants`.
         """
         start = time.monotonic()
         for number in range(PIECE):
-            if not self.wants(parked + number, several=several):
+            if not self.wants(queued + number, several=several):
                 return
             if number % 8 == 7 and time.monotonic() - start > TURN:
                 return
             try:
-                item = next(self._source)
+                item = next(self._items)
             except StopIteration:
                 self.exhausted = True
                 return

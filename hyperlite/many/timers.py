@@ -44,7 +44,7 @@ class Timers:
         self._looked = now
         return True
 
-    def patience(self, now: float, *, looks: bool) -> float | None:
+    def timeout(self, now: float, *, looks: bool) -> float | None:
         """Return the seconds until something is to be done; None: never.
 
         Args:

@@ -10,20 +10,30 @@ class Window:
     """What there is to fetch from one origin.
 
     Attributes:
-        parked: what is not under way yet.
+        queue: what is not under way yet.
         busy: what is under way, or was not taken yet; at most `concurrency`.
-        flying: what of it is on HTTP/2, in the loop's hands.
+        in_flight: what of it is on HTTP/2, in the loop's hands.
         jobs: what of it is on a thread.
         dialling: connections that are being dialled.
-        grounded: a further connection could not be dialled; those that are there must do.
+        dial_refused: a further connection could not be dialled; those that are there must do.
         active: it is among the MAX_ORIGINS.
-        waiting: to be.
+        waiting: it waits to be among them.
     """
 
-    __slots__ = ("active", "busy", "dialling", "flying", "grounded", "jobs", "origin", "parked", "waiting")
+    __slots__ = (
+        "active",
+        "busy",
+        "dial_refused",
+        "dialling",
+        "in_flight",
+        "jobs",
+        "origin",
+        "queue",
+        "waiting",
+    )
 
     def __init__(self, origin: Origin) -> None:
         self.origin = origin
-        self.parked: deque[Task] = deque()
-        self.busy = self.flying = self.jobs = self.dialling = 0
-        self.grounded = self.active = self.waiting = False
+        self.queue: deque[Task] = deque()
+        self.busy = self.in_flight = self.jobs = self.dialling = 0
+        self.dial_refused = self.active = self.waiting = False

@@ -11,7 +11,7 @@ from ..net.forking import watch
 # Threads at most: for dialling, and for as many HTTP/1.1 requests at once.
 MAX_THREADS = 128
 # Seconds after which a thread that has nothing to do ends.
-PATIENCE = 10.0
+IDLE = 10.0
 
 # What the thread that has asked does with what came of the work, or with what it has raised.
 Done = Callable[[Any, Exception | None], None]
@@ -101,7 +101,7 @@ class Workers:
             with self._changed:
                 self._idle += 1
                 while not self._jobs and not self._closed:
-                    if not self._changed.wait(PATIENCE) and not self._jobs:
+                    if not self._changed.wait(IDLE) and not self._jobs:
                         break
                 self._idle -= 1
                 if not self._jobs:

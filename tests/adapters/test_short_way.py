@@ -102,7 +102,7 @@ def test_a_request_with_a_target_of_its_own():
 
 
 def test_it_is_taken(session: Session, server: Server, monkeypatch: pytest.MonkeyPatch):
-    calls = counted(monkeypatch, pools.Borrowed, "ask")
+    calls = counted(monkeypatch, pools.LeasedConnection, "ask")
     session.get(server.url("/"))
     session.post(server.url("/"), data={"a": "b"})
     assert len(calls) == 2
@@ -281,7 +281,7 @@ def _is_ones_own(value: object) -> bool:
             classmethod,
             urllib3_response.HTTP20Response,
             urllib3_response.Chunks,
-            pools.Borrowed,
+            pools.LeasedConnection,
             urllib3_response.BytesQueueBuffer,
         ),
     )
@@ -362,7 +362,7 @@ def test_a_dropped_response_is_gone_at_once(session: Session, h2: Server):
     """No cycle keeps it, and its stream, until the collector comes by."""
     adapter = session.get_adapter("https://")
     assert isinstance(adapter, HTTP20Adapter)
-    kinds = (pools.Borrowed, urllib3_response.HTTP20Raw)
+    kinds = (pools.LeasedConnection, urllib3_response.HTTP20Raw)
     gc.collect()
     # What other tests have left in threads that are still ending is no garbage of this one.
     others = [one for one in gc.get_objects() if isinstance(one, kinds)]

@@ -201,7 +201,7 @@ def test_a_file_of_authorities_that_is_replaced_by_one_as_old(
 
 def test_contexts_do_not_add_up(session: Session, h2: Server, tmp_path: Path):
     """Where a program has a client certificate in a file of its own for each request."""
-    made, own = adapter_of(session)._beneath.contexts._made, certificates()
+    made, own = adapter_of(session)._shared.contexts._made, certificates()
     for number in range(MAX_CONTEXTS + 3):
         path = tmp_path / f"{number}.pem"
         path.write_bytes(Path(own.cert_file).read_bytes() + Path(own.key_file).read_bytes())
@@ -461,9 +461,9 @@ def test_a_socks_proxy_whose_answer_drips(session: Session, server: Server):
 def test_a_child_has_connections_of_its_own(session: Session, h2: Server):
     """Though another thread of its parent was about to make a pool, a context or a manager."""
     assert session.get(h2.url("/")).ok
-    beneath = adapter_of(session)._beneath
-    [origin] = beneath.pool._origins._origins.values()
-    locks = [beneath._lock, beneath.making, beneath.contexts._lock, beneath.pool._origins._lock, origin._lock]
+    shared = adapter_of(session)._shared
+    [origin] = shared.pool._origins._origins.values()
+    locks = [shared._lock, shared.making, shared.contexts._lock, shared.pool._origins._lock, origin._lock]
     with contextlib.ExitStack() as stack, warnings.catch_warnings():
         for lock in locks:
             stack.enter_context(lock)

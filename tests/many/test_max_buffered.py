@@ -14,7 +14,7 @@ from hyperlite.fetching.hop import REDIRECT_BODY
 from hyperlite.http2.connection import HTTP2Connection
 from hyperlite.http2.engine.windows import STREAM_WINDOW
 from hyperlite.many.budget import Budget
-from hyperlite.many.order import Order
+from hyperlite.many.outcomes import OutcomeQueue
 from hyperlite.testing.server import Request, Response
 from tests.conftest import ROUTES, MakePool, Serve
 
@@ -126,8 +126,8 @@ def test_one_at_a_time_is_always_possible(
 ):
     """However small the limit, and however few streams, connections, threads and origins there may be."""
     monkeypatch.setattr("hyperlite.many.schedule.MAX_ORIGINS", 2)
-    monkeypatch.setattr("hyperlite.many.crew.MAX_THREADS", 3)
-    monkeypatch.setattr("hyperlite.many.steering.MAX_THREADS", 3)
+    monkeypatch.setattr("hyperlite.many.blocking.MAX_THREADS", 3)
+    monkeypatch.setattr("hyperlite.many.backpressure.MAX_THREADS", 3)
     options: dict[str, Any] = {"alpn": (alpn,), "settings": {SettingCodes.MAX_CONCURRENT_STREAMS: 2}}
     there = [serve(routes=ROUTES, **options) for _ in range(3)]
 
@@ -204,13 +204,13 @@ def test_an_error_holds_the_redirect_that_it_is_about(
     refused = threading.Event()
     done: list[int] = []
     held: list[int] = []
-    put, free = Order.put, Budget.free
+    put, free = OutcomeQueue.put, Budget.free
 
-    def counted_put(order: Order, outcome: Outcome, window: Any) -> Any:
+    def counted_put(queue: OutcomeQueue, outcome: Outcome, window: Any) -> Any:
         done.append(outcome.index)
         if len(done) == REQUESTS:
             refused.set()
-        return put(order, outcome, window)
+        return put(queue, outcome, window)
 
     def weighed_free(budget: Budget, index: int) -> None:
         if index == 0:
@@ -221,7 +221,7 @@ def test_an_error_holds_the_redirect_that_it_is_about(
         refused.wait(10)
         return Response(body=b"last")
 
-    monkeypatch.setattr(Order, "put", counted_put)
+    monkeypatch.setattr(OutcomeQueue, "put", counted_put)
     monkeypatch.setattr(Budget, "free", weighed_free)
     down = Response(302, headers=[("location", "http://localhost/")], body=bytes(REDIRECT_BODY))
     late, server = serve(routes={"/": last}), serve(routes={"/": lambda _: down})

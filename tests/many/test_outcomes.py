@@ -244,7 +244,7 @@ FAULTS: list[tuple[type, str]] = [
     (Task, "patience"),
     (Flight, "drain"),
     (Flight, "finish"),
-    (Flight, "look_at_the_clock"),
+    (Flight, "check_timeouts"),
     (HTTP2Connection, "submit"),
     (HTTP2Connection, "pump"),
     (HTTP2Connection, "read"),

@@ -69,7 +69,7 @@ class Asked(NamedTuple):
     options: dict[str, Any] = {}  # noqa: RUF012
 
 
-class Borrowed:
+class LeasedConnection:
     """A connection for one request, leased from the pool when it is needed, given back by the response.
 
     Attributes:

@@ -35,7 +35,7 @@ from ...net.proxy import Proxy
 from ...origins.key import Key
 from ...origins.origin import Origin
 from ...pool import ConnectionPool
-from .connection import Borrowed, encoded, request_fields
+from .connection import LeasedConnection, encoded, request_fields
 from .response import HTTP20Raw
 from .tls import LOOK, Contexts, Trust
 
@@ -70,7 +70,7 @@ log = logging.getLogger("urllib3.connectionpool")  # whose users read it there
 _UNLIMITED = 1 << 30
 
 
-class Beneath:
+class SharedPool:
     """What all pools of one adapter stand on.
 
     Args:
@@ -161,13 +161,13 @@ class Multiplexed(urllib3.HTTPConnectionPool):
     """What both kinds of pools have in common.
 
     Attributes:
-        beneath: what it stands on.
+        shared: what it stands on.
         socks: the SOCKS proxy on the way, or None.
         verifies: whether certificates are verified.
         told: what `cert_verify()` was last given, and has looked up.
     """
 
-    beneath: Beneath
+    shared: SharedPool
     told: Any = None
     socks: Proxy | None = None
     verifies = False
@@ -201,7 +201,7 @@ class Multiplexed(urllib3.HTTPConnectionPool):
             and self._is_plain(options)
         ):
             timeout = options["timeout"]
-            conn = Borrowed(self)
+            conn = LeasedConnection(self)
             raw = conn.ask(
                 method,
                 url,
@@ -266,7 +266,7 @@ class Multiplexed(urllib3.HTTPConnectionPool):
     @property
     def hyper(self) -> ConnectionPool:
         """The pool of hyperlite's that this stands on."""
-        return self.beneath.pool
+        return self.shared.pool
 
     def options(self, pool: ConnectionPool) -> Options:
         """Return how requests are made here, with the TLS context for what is asked for now."""
@@ -293,13 +293,13 @@ class Multiplexed(urllib3.HTTPConnectionPool):
             if verified and not is_stock(context):
                 context.check_hostname = True  # which switches verification on, as urllib3 does each time
             url = URL(self.scheme, self.host, self.port or 0, "/")
-            choice = self.beneath.protocols
+            choice = self.shared.protocols
             if choice == (H2,) and self.proxy is not None and self.scheme == "http":
                 raise ValueError(f'protocols=("h2",): {self.proxy} is asked for http:// URLs in HTTP/1.1')
             key = Key.of(url, via, context, verified=verified, protocols=choice)
             known = self._key = (context, via, key)
         if upgrades:
-            choice = Protocols(self.beneath.protocols, secure=context is not None).insist_on_http1()
+            choice = Protocols(self.shared.protocols, secure=context is not None).insist_on_http1()
             return pool._origins.get(known[2]._replace(protocols=choice))
         return pool._origins.get(known[2])
 
@@ -310,12 +310,12 @@ class Multiplexed(urllib3.HTTPConnectionPool):
         return False
 
     def _get_conn(self, timeout: Any = None) -> Any:
-        if isinstance(timeout, Borrowed) and timeout.outcome is not None:
+        if isinstance(timeout, LeasedConnection) and timeout.outcome is not None:
             return timeout
-        return Borrowed(self) if self._connects else super()._get_conn(timeout)
+        return LeasedConnection(self) if self._connects else super()._get_conn(timeout)
 
     def _put_conn(self, conn: Any) -> None:
-        if isinstance(conn, Borrowed):
+        if isinstance(conn, LeasedConnection):
             conn.give_back()
         elif conn is not None or not self._connects:
             super()._put_conn(conn)
@@ -356,7 +356,7 @@ class HTTPSConnectionPool(Multiplexed, urllib3.HTTPSConnectionPool):
         )
         made, now = self._made, time.monotonic()
         if made is None or made[0] != told or now >= made[1]:
-            context = self.beneath.contexts.get(Trust(told[0] not in _UNVERIFIED, *told[1:]))
+            context = self.shared.contexts.get(Trust(told[0] not in _UNVERIFIED, *told[1:]))
             made = self._made = (told, now + LOOK, context)
         return made[2]
 
@@ -368,17 +368,17 @@ class HTTPSConnectionPool(Multiplexed, urllib3.HTTPSConnectionPool):
 _CLASSES: dict[str, type[Multiplexed]] = {"http": HTTPConnectionPool, "https": HTTPSConnectionPool}
 
 
-def stand_on(manager: PoolManager, beneath: Beneath) -> None:
-    """Have a manager of urllib3 make pools that stand on `beneath`."""
+def use_shared_pool(manager: PoolManager, shared: SharedPool) -> None:
+    """Have a manager of urllib3 make pools that stand on `shared`."""
     stock: dict[str, Any] = manager.pool_classes_by_scheme
     makers = {
-        scheme: functools.partial(_make, beneath, ours, stock[scheme]) for scheme, ours in _CLASSES.items()
+        scheme: functools.partial(_make, shared, ours, stock[scheme]) for scheme, ours in _CLASSES.items()
     }
     manager.pool_classes_by_scheme = stock | makers  # urllib3 only ever calls them
 
 
 def _make(
-    beneath: Beneath,
+    shared: SharedPool,
     ours: type[Multiplexed],
     stock: type[urllib3.HTTPConnectionPool],
     host: str,
@@ -390,11 +390,11 @@ def _make(
     kind: Any = ssl_.SSLContext if given is None else type(given)  # urllib3 can be told to use pyOpenSSL's
     foreign = not issubclass(kind, ssl.SSLContext) and ours is not HTTPConnectionPool
     if foreign or any(arguments.get(name) is not None for name in _BEYOND):
-        beneath.check_urllib3()
+        shared.check_urllib3()
         return stock(host, port, **arguments)
     socks = arguments.pop("_socks_options", None)
     pool = ours(host, port, **arguments)
-    pool.beneath = beneath
+    pool.shared = shared
     if socks is not None:
         pool.socks = _socks_proxy(socks)
     return pool

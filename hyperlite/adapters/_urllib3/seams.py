@@ -9,7 +9,7 @@ from ...pool import ConnectionPool
 
 
 class Pool(Protocol):
-    """What a `Borrowed` wants of the pool of urllib3 that it comes from: see `Multiplexed`.
+    """What a `LeasedConnection` wants of the pool of urllib3 that it comes from: see `Multiplexed`.
 
     Attributes:
         host, port, scheme: of the origin.
@@ -47,7 +47,7 @@ class Pool(Protocol):
 
 
 class Connection(Protocol):
-    """What a response wants of the `Borrowed` that it came on: it gives that back."""
+    """What a response wants of the `LeasedConnection` that it came on: it gives that back."""
 
     pool: Any
 

@@ -9,18 +9,18 @@ from collections.abc import Mapping
 from ..origins.lease import Attempt
 from .budget import Budget
 from .flight import Flight
-from .order import Order
+from .outcomes import OutcomeQueue
 from .poller import Poller
 from .window import Window
 from .workers import MAX_THREADS
 
 
-class Steering:
+class Backpressure:
     """Favours requests, and holds the others back.
 
     Args:
         budget: what is held.
-        order: in which outcomes are taken.
+        outcomes: on their way to the caller.
         poller: of the connections, on which bytes may wait to be received.
         flights: what is under way on HTTP/2, by index.
         jobs: what is under way on threads, by index.
@@ -29,18 +29,18 @@ class Steering:
     def __init__(
         self,
         budget: Budget,
-        order: Order,
+        outcomes: OutcomeQueue,
         poller: Poller,
         flights: Mapping[int, Flight],
         jobs: Mapping[int, tuple[Attempt, Window]],
     ) -> None:
         self._budget = budget
-        self._order = order
+        self._outcomes = outcomes
         self._poller = poller
         self._flights = flights
         self._jobs = jobs
         self._chosen: int | None = None
-        self._steers = False  # some are held back
+        self._holds_back = False  # some are held back
         self._stalled: dict[int, Flight] = {}  # of these, those of which much lies unread
 
     def stall(self, flight: Flight) -> None:
@@ -50,10 +50,10 @@ class Steering:
     def look(self) -> list[Flight]:
         """Choose anew what goes on; return what was left unread before, and may be read now."""
         budget = self._budget
-        if not (budget.full or self._steers or self._stalled):
+        if not (budget.full or self._holds_back or self._stalled):
             return []
-        budget.stirred = False
-        self._steers = budget.full
+        budget.has_new_waiter = False
+        self._holds_back = budget.full
         favoured = self._favourites() if budget.full else ()
         budget.favour(frozenset(favoured))
         flights = [self._flights[index] for index in favoured if index in self._flights]
@@ -64,16 +64,16 @@ class Steering:
     @property
     def hurries(self) -> bool:
         """Whether there is something to look at before anything is waited for."""
-        return self._budget.stirred or self._budget.full != self._steers
+        return self._budget.has_new_waiter or self._budget.full != self._holds_back
 
     def _favourites(self) -> set[int]:
-        awaited = self._order.awaited
+        awaited = self._outcomes.awaited
         favoured: set[int] = set()
         if awaited is None:
             window = None
         else:
             favoured.add(awaited)
-            window = self._order.where
+            window = self._outcomes.awaited_window
             flight, job = self._flights.get(awaited), self._jobs.get(awaited)
             if flight is not None and not flight.stream.wire_id:
                 window = flight.window  # it waits for a stream

@@ -14,7 +14,7 @@ from .window import Window
 Done = tuple[Outcome, Window | None]
 
 
-class Order:
+class OutcomeQueue:
     """Outcomes on their way to the caller; true if there is one to be taken.
 
     Args:
@@ -29,21 +29,21 @@ class Order:
         self._kept = kept
         self._ready: deque[Done] = deque()
         self._early: dict[int, Done] = {}
-        self._parked: dict[int, Window] = {}  # where a request waits to be begun
+        self._queued: dict[int, Window] = {}  # where a request waits to be begun
         self._next = 0
 
     def __bool__(self) -> bool:
         return bool(self._ready)
 
-    def park(self, task: Task, window: Window) -> None:
+    def note_queued(self, task: Task, window: Window) -> None:
         """Take note of where a request waits to be begun."""
         if self._kept:
-            self._parked[task.index] = window
+            self._queued[task.index] = window
 
-    def unpark(self, task: Task) -> None:
+    def note_begun(self, task: Task) -> None:
         """Take note that it waits no more."""
         if self._kept:
-            self._parked.pop(task.index, None)
+            self._queued.pop(task.index, None)
 
     @property
     def awaited(self) -> int | None:
@@ -51,9 +51,9 @@ class Order:
         return self._next if self._kept else None
 
     @property
-    def where(self) -> Window | None:
+    def awaited_window(self) -> Window | None:
         """Where the request that is awaited waits to be begun, if it does."""
-        return self._parked.get(self._next)
+        return self._queued.get(self._next)
 
     def waits_for(self, task: Task) -> bool:
         """Tell whether nothing can be taken before this request is done."""
@@ -68,7 +68,7 @@ class Order:
         while self._next in self._early:
             self._ready.append(self._early.pop(self._next))
             self._next += 1
-        return self._parked.get(self._next)
+        return self._queued.get(self._next)
 
     def take(self) -> Done:
         """Take the first of those that are ready."""

@@ -33,7 +33,7 @@ class Settle(Protocol):
         """Do so."""
 
 
-class Crew:
+class BlockingWork:
     """The threads, and what they have under way.
 
     Args:
@@ -82,7 +82,7 @@ class Crew:
 
     def fetch(self, window: Window) -> None:
         """Have the first request of a window done."""
-        task = self._schedule.unpark(window)
+        task = self._schedule.take(window)
         window.jobs += 1
         attempt = Attempt()
         self.jobs[task.index] = attempt, window
@@ -112,7 +112,7 @@ class Crew:
 
     def dial(self, window: Window, wanted: int, timeout: float | None) -> None:
         """Have as many further connections dialled as would be filled: one while nothing is known."""
-        window.grounded = False
+        window.dial_refused = False
         needed = 1 if window.origin.protocol is None else math.ceil(wanted / 100)
         for _ in range(min(needed - window.dialling, window.origin.vacancies)):
             window.dialling += 1
@@ -125,12 +125,12 @@ class Crew:
     def _dialled(self, window: Window, timeout: float | None, _: Any, error: Exception | None) -> None:
         window.dialling -= 1
         self._dials -= 1
-        if error is not None and (window.flying or window.jobs or window.dialling):
-            window.grounded = True
+        if error is not None and (window.in_flight or window.jobs or window.dialling):
+            window.dial_refused = True
         elif error is not None:
             # If it failed for want of time, a request with more time tries again.
             limit = timeout if isinstance(error, TimeoutError) else None
-            for task in self._schedule.unpark_late(window, limit):
+            for task in self._schedule.take_late(window, limit):
                 self._settle(window, task, None, again(error), reused=False)
         self._schedule.note(window)
 
