@@ -7,7 +7,7 @@
 
 from importlib import import_module
 
-TYPE_CHECKING = False  # typing's own, which takes longer to import than all that is here
+TYPE_CHECKING = False  # instead of typing's, whose import takes longer than this whole module
 if TYPE_CHECKING:
     from . import client as client, errors as errors
     from .connection import HTTP20Connection
@@ -76,8 +76,8 @@ __all__ = [
     "install",
 ]
 
-# Where they are. Each is imported when it is first asked for: a program that wants a connection waits for no
-# pool, and one that only may want either for neither.
+# The modules that define these names; all others are in `errors`. Each module is imported when a name of it
+# is first used: a program that uses connections does not wait for the import of the pool.
 _ELSEWHERE = {
     "ConnectionPool": "pool",
     "FetchRequest": "fetching.response",
@@ -92,10 +92,10 @@ _ELSEWHERE = {
     "fetch_many": "pool",
     "install": "installing",
 }
-# Modules that are asked for by name after `import hyperlite` alone.
+# Modules that are attributes after `import hyperlite`.
 _MODULES = frozenset({"client", "errors"})
 
-if not TYPE_CHECKING:  # type checkers know the names above, and tell of one that is none
+if not TYPE_CHECKING:  # hidden from type checkers, which then report unknown names
 
     def __getattr__(name: str) -> object:
         if name in _MODULES:

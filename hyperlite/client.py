@@ -1,4 +1,4 @@
-"""http.client, name for name, whose HTTPSConnection speaks HTTP/2 where the server does.
+"""The names of http.client, with an HTTPSConnection that speaks HTTP/2 with servers that have it.
 
 ::
 
@@ -9,8 +9,8 @@ method that takes or returns one overrides a method of the standard library, and
 with http.client.  `isinstance(response, hyperlite.HTTP20Response)` is true of every response here, and shows
 type checkers what is beyond http.client (`trailers`, …).
 
-Names that are not defined here are http.client's, and setting one sets it there: the code that reads
-`_MAXHEADERS` and its like is http.client's.
+All other names are looked up in http.client, and set there too: http.client's code reads `_MAXHEADERS` and
+its like.
 """
 
 import http.client as http_client

@@ -1,8 +1,9 @@
 """The three classes of `hyperlite.client`, which programs find there: http.client's own, made for HTTP/2.
 
 They add as little as possible: the state machine (one request at a time), the header fields that are added,
-the checks and the exceptions are those of the running Python.  HTTP/2 begins where
-`HTTPSConnection.connect()` has negotiated it; a socket that the program brings speaks HTTP/1.1.
+the checks and the exceptions are those of the running Python.  A connection speaks
+HTTP/2 after `HTTPSConnection.connect()` has negotiated it; on a socket that the program brings it speaks
+HTTP/1.1.
 
 The order of the bases is that of http.client's own classes, so that a method that a program replaces on any
 of the four is called when http.client would call it::
@@ -49,7 +50,7 @@ def _signed_as(original: _F) -> Callable[[Callable[..., Any]], _F]:
 
 
 class HTTPResponse(HTTP20Response):
-    """http.client's HTTPResponse, on HTTP/2 as on HTTP/1.1; see `HTTP20Response` for what is beyond it."""
+    """http.client's HTTPResponse on both protocols; see `HTTP20Response` for its further attributes."""
 
     _stream: Stream | None
 
@@ -71,7 +72,7 @@ class HTTPResponse(HTTP20Response):
 
     @_signed_as(stock.HTTPResponse.begin)
     def begin(self, **limits: Any) -> None:
-        """Wait for the header block and take over what it says.
+        """Wait for the header block and set the attributes that it gives.
 
         Args:
             limits: from Python 3.15 on, how many header fields there may be: `_max_headers`, or None.
@@ -105,7 +106,7 @@ class HTTPResponse(HTTP20Response):
                 stock.say("header:", name + ":", value)
 
     def close(self) -> None:
-        """End the response; one that has not begun gives its request up."""
+        """End the response; if it has not begun, give its request up."""
         stream = self._stream
         if stream is not None and "status" not in vars(self):
             give_up(stream)
@@ -124,7 +125,7 @@ class HTTPConnection(stock.HTTPConnection):
     """http.client's HTTPConnection: HTTP/1.1 in cleartext, one request at a time."""
 
     response_class: type[HTTPResponse] = HTTPResponse
-    if stock.HTTPConnection.response_class is not stock.HTTPResponse:  # a program has set its own before
+    if stock.HTTPConnection.response_class is not stock.HTTPResponse:  # unless a program has set its own
         response_class = stock.HTTPConnection.response_class  # type: ignore[assignment]
 
     def _tunnel(self) -> None:
@@ -137,8 +138,8 @@ class HTTPConnection(stock.HTTPConnection):
 def _create_https_context(http_version: int) -> "ssl.SSLContext":
     """Return a context for one connection, or for a handler of urllib.request, which calls this function.
 
-    http.client's own (since Python 3.12) has the context offer HTTP/1.1 alone, by ALPN.  This one leaves
-    the offer to `connect()`.
+    http.client's function (since Python 3.12) sets ALPN on the context to HTTP/1.1 alone.  This one sets no
+    ALPN, so that `connect()` chooses the offer.
 
     Args:
         http_version: 11 or 10, as `_http_vsn`.
@@ -147,7 +148,7 @@ def _create_https_context(http_version: int) -> "ssl.SSLContext":
 
 
 class _Unasked:
-    """What a connection has for its context until something asks for that: it hides the shared one.
+    """Stands for a connection's context until the program asks for that, and hides the shared one.
 
     Attributes:
         to_dial_with: the context that all connections share, or the connection's own.
@@ -157,7 +158,7 @@ class _Unasked:
         self.to_dial_with = trust.default_context()
 
     def own(self, http_version: int) -> "ssl.SSLContext":
-        """Return the connection's own context, to all threads the same."""
+        """Return the connection's own context, the same to all threads."""
         made = _create_https_context(http_version)
         context: ssl.SSLContext = vars(self).setdefault("_own", made)
         self.to_dial_with = context
@@ -195,10 +196,10 @@ _OWN_CONTEXT = _OwnContext()
 
 
 class HTTPSConnection(stock.HTTPSConnection, HTTPConnection):
-    """http.client's HTTPSConnection, which offers the server HTTP/2 and speaks it if that is taken.
+    """http.client's HTTPSConnection, which offers HTTP/2 to the server and speaks it if the server accepts.
 
-    Without a context it has one of its own, as in http.client.  Loading one takes 10 ms and more, so until
-    something asks for `_context` the connection uses one that all share and that no program can reach.
+    Without a context it has one of its own, as in http.client.  Loading one takes 10 ms and more.  So until
+    the program asks for `_context`, the connection uses one that all share and that no program can reach.
     """
 
     _context = _OWN_CONTEXT
@@ -209,7 +210,7 @@ class HTTPSConnection(stock.HTTPSConnection, HTTPConnection):
         shares = False
         if options.get("context") is None:
             shares = self._may_share(args, options)
-            # http.client's constructor takes it, and looks at what it says.
+            # http.client's constructor reads its settings.
             options["context"] = (
                 trust.blank_context() if shares else _create_https_context(self._http_vsn)  # type: ignore[attr-defined]
             )
@@ -218,7 +219,7 @@ class HTTPSConnection(stock.HTTPSConnection, HTTPConnection):
             vars(self)["_context"] = _Unasked()
 
     def _may_share(self, args: Any, options: Any) -> bool:
-        """Tell whether nothing but `connect()` will have the context: no subclass, patch or hook."""
+        """Tell whether only `connect()` will use the context: no subclass, patch or hook does."""
         return (
             len(args) <= 2
             and all(options.get(name) is None for name in _CHANGE_CONTEXT)
@@ -290,7 +291,7 @@ class HTTPSConnection(stock.HTTPSConnection, HTTPConnection):
         return (HTTP11,)
 
     def _spoken(self) -> Protocols:
-        """Return what may be spoken: what the variable HYPERLITE_PROTOCOLS says, or both."""
+        """Return the protocols that may be spoken: those in the variable HYPERLITE_PROTOCOLS, or both."""
         known = vars(self)
         if "_protocols" not in known:
             known["_protocols"] = Protocols(None, secure=True)
@@ -299,7 +300,7 @@ class HTTPSConnection(stock.HTTPSConnection, HTTPConnection):
 
     @contextlib.contextmanager
     def _upgrading(self) -> Iterator[None]:
-        """Have a connection that is opened meanwhile be for a request that asks for another protocol."""
+        """Open connections in HTTP/1.1 alone within this block: the request asks for another protocol."""
         self._spoken().insist_on_http1()
         self._upgrades = True
         try:
@@ -317,11 +318,11 @@ class HTTPSConnection(stock.HTTPSConnection, HTTPConnection):
             super().send(data)
 
     def _renew(self, upgrades: bool = False) -> Any:
-        """Return the socket for a request that the server has not processed, opened again if it must be.
+        """Return the socket on which to send a request again; a new connection is opened if needed.
 
         Args:
-            upgrades: it has not been sent, for it asks for another protocol: it goes over HTTP/1.1, on a
-                connection in the place of the one that is open.
+            upgrades: the request was not sent, because it asks for another protocol: an HTTP/1.1 connection
+                replaces the open one.
 
         Returns:
             A `StrictSocket`; or a plain socket, where the server requires HTTP/1.1 or has no HTTP/2 any more;
@@ -356,7 +357,7 @@ class HTTPSConnection(stock.HTTPSConnection, HTTPConnection):
 
     @_signed_as(stock.HTTPSConnection.putrequest)
     def putrequest(self, *args: Any, **options: Any) -> None:
-        """Begin a request; on a connection that the server has closed meanwhile, one that opens it again."""
+        """Begin a request; if the server has closed the connection meanwhile, the request opens it again."""
         if self.auto_open:
             self._leave_if_unusable()
         super().putrequest(*args, **options)
@@ -372,8 +373,8 @@ class HTTPSConnection(stock.HTTPSConnection, HTTPConnection):
     def getresponse(self) -> stock.HTTPResponse:
         """Wait for the response.
 
-        Where the request said `Connection: close`, or is of HTTP/1.0, the response has the connection for
-        itself, as in http.client: `close()` of the connection leaves it readable.
+        If the request said `Connection: close`, or is of HTTP/1.0, the response owns the connection, as in
+        http.client: it stays readable after the connection's `close()`.
         """
         if self._http_vsn == 10 and (strict := beneath(self.sock)) is not None:  # type: ignore[attr-defined]
             strict.closes = True

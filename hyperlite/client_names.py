@@ -1,4 +1,4 @@
-"""The names of `hyperlite.client`: those that it does not define are http.client's, got and set there."""
+"""The names that `hyperlite.client` does not define: they are read from http.client, and set there."""
 
 import http.client as http_client
 import types
@@ -7,11 +7,11 @@ from typing import Any
 from . import client_classes
 
 _ABSENT = object()
-_patched: dict[str, Any] = {}  # what http.client had before it was set here
+_patched: dict[str, Any] = {}  # http.client's values before they were set here
 
 
 class ClientModule(types.ModuleType):
-    """`hyperlite.client`: what it does not have is http.client's, and is set there."""
+    """The class of the module `hyperlite.client`: names that it lacks are http.client's, and set there."""
 
     def __getattr__(self, name: str) -> Any:
         return getattr(http_client, name)

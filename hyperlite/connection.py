@@ -1,8 +1,8 @@
 """HTTP20Connection: http.client's connection, with many requests under way at once.
 
-A connection object outlives its sockets.  `Transports` are what it sends on: one current transport, in HTTP/2
-or HTTP/1.1, and as many draining ones as still have something to finish.  `Pending` are the requests under
-way: it gives an id to each, and finds what has become of it.
+A connection object outlives its sockets.  It sends on `Transports`: one current transport, over HTTP/2 or
+HTTP/1.1, and draining ones that still finish requests.  `Pending` holds the requests under way, and gives
+each an id.
 
 Lock order: `Transports.dialling`, `Pending.lock`, then the transport's own.  The thread that connects holds
 the first; a thread that only asks for a response never needs it.
@@ -36,45 +36,45 @@ from .transports import Speaker, TransportOptions, Transports
 
 
 class HTTP20Connection(PutRequest):
-    """A connection to one origin that speaks HTTP/2, or HTTP/1.1 where the server has no HTTP/2.
+    """A connection to one origin over HTTP/2, or over HTTP/1.1 if the server has no HTTP/2.
 
     Args:
         host: the name, or `name:port`.
         port: by default 443, or 80 with `secure=False`.
-        secure: with TLS; ALPN then tells the protocol. False: cleartext HTTP/2, by prior knowledge, unless
-            `upgrade` or `protocols` says otherwise.
+        secure: use TLS, in which ALPN chooses the protocol. False: cleartext HTTP/2, by prior knowledge,
+            unless `upgrade` or `protocols` says otherwise.
         timeout: seconds that each blocking step may last; None: no limit.  By default that of
             `socket.setdefaulttimeout`.
         source_address: (host, port) to connect from.
         context: the ssl.SSLContext; by default one that verifies (`hyperlite.create_context`).
-            It is never changed. If ALPN is set on it, that is offered, else HTTP/2 and HTTP/1.1.
-            For a context of another class see docs/differences.md.
+            It is never changed. The server is offered the ALPN that is set on it, or else HTTP/2 and
+            HTTP/1.1. For a context of another class see docs/differences.md.
         blocksize: bytes of a file to read, and send, at a time.
         max_buffered: bytes of unread responses to hold beyond the streams' flow-control windows (1 MiB and
             more each), where progress needs it.
         deadline: seconds for a whole exchange, from `request()` to the end of the response's body; None: no
             limit.
-        keepalive_idle: seconds of silence after which the next request brings a PING along; None: never.
-        require_close_notify: where an HTTP/1.1 body ends with the connection, a TLS connection that ends
-            without close_notify (RFC 8446 section 6.1) has cut it off: an `IncompleteBody`, because any
-            attacker on the way can end it so.  False: it is an end, as in http.client; some servers send
-            no close_notify.
-        ping_timeout: seconds of waiting in which the server must then say something; otherwise the
-            connection is given up, and what is safe to repeat (GET, HEAD, OPTIONS, TRACE) is sent
-            again on another.
+        keepalive_idle: seconds of silence after which the next request sends a PING along; None: never.
+        require_close_notify: an HTTP/1.1 body may end with the connection.  True: if that is a TLS connection
+            that ends without close_notify (RFC 8446 section 6.1), the body is an `IncompleteBody`, because
+            any attacker on the way can end a connection like that.  False: the body is complete, as in
+            http.client; some servers send no close_notify.
+        ping_timeout: seconds of waiting within which the server must send something after such a PING;
+            otherwise the connection is given up, and requests that are safe to repeat (GET, HEAD, OPTIONS,
+            TRACE) are sent again on another.
         upgrade: with `secure=False`: begin in HTTP/1.1, and ask by the first request without a body to go on
             in HTTP/2 (RFC 7540 section 3.2).  If the server declines, the connection stays in HTTP/1.1.  The
             next connection asks again.
         protocols: which may be spoken: a tuple or list of "h2", "http/1.1" or both, in any order.  With TLS
             ALPN offers them; with ("h2",), a server that does not choose HTTP/2 is an error
             (`NotHTTP2`).  With `secure=False`, ("h2",) is prior knowledge, ("http/1.1",) is HTTP/1.1, and
-            both is as None.  None: both; with TLS, what the variable HYPERLITE_PROTOCOLS says, if it is set.
-        enable_push: let the server push responses: `response.pushes`. Off, a push breaks the protocol.
-        max_header_list: bytes of one response's header fields, by the measure of RFC 9113 section
-            10.5.1 (each field 32 more than its name and value). On HTTP/2; http.client has limits of
-            its own.
+            both means the same as None.  None: both; with TLS, what the variable HYPERLITE_PROTOCOLS says,
+            if it is set.
+        enable_push: let the server push responses: `response.pushes`. Otherwise a push is a protocol error.
+        max_header_list: bytes of one response's header fields on HTTP/2, counted as RFC 9113 section 10.5.1
+            says (each field counts 32 more than its name and value). http.client has limits of its own.
         max_response_headers: how many header fields a response may have. None: 1,000 on HTTP/2, and on
-            HTTP/1.1 as many as http.client takes, which is 100.
+            HTTP/1.1 as many as http.client accepts, which is 100.
     """
 
     response_class = HTTP20Response
@@ -103,7 +103,7 @@ class HTTP20Connection(PutRequest):
         self.default_port = http_client.HTTPS_PORT if secure else http_client.HTTP_PORT
         if timeout is not UNSET_TIMEOUT:
             timeout = checked_seconds(timeout, "timeout")
-        # Not HTTPSConnection's: that would load a context whether one is needed or not.
+        # HTTPSConnection.__init__ would load a context even if none is needed.
         stock.HTTPConnection.__init__(self, host, port, timeout, source_address, blocksize)
         self.source_address = source_address
         self.max_response_headers = max_response_headers
@@ -147,12 +147,12 @@ class HTTP20Connection(PutRequest):
         timeout: float | None = UNSET,
         deadline: float | None = None,
     ) -> int:
-        """Send a request; returns its stream id, to ask `getresponse` for its response.
+        """Send a request; returns its stream id, which `getresponse` takes.
 
-        When it returns, the request is sent; or queued, if the server takes no further stream now.  If the
-        body is a file or an iterable, it waits until that is sent.  With `Expect: 100-continue` in the
-        headers of a request with a body (or with one that `send()` will give), it waits a second for the
-        server's 100; if a refusal comes instead, no body is sent.
+        When the call returns, the request is sent, or queued if the server takes no further stream now.  If
+        the body is a file or an iterable, the call waits until it is sent.  With `Expect: 100-continue` in
+        the headers of a request with a body (or with one that `send()` will give), the call waits a second
+        for the server's 100; if a refusal comes instead, no body is sent.
 
         Args:
             method, url, body, encode_chunked: as in http.client.
@@ -166,14 +166,14 @@ class HTTP20Connection(PutRequest):
                 the body drips; by default the connection's.
 
         Raises:
-            ValueError, http.client.InvalidURL: something that may not be sent; nothing was.
+            ValueError, http.client.InvalidURL: an argument may not be sent; nothing was sent.
             http.client.CannotSendRequest: the body has another length than the headers announce; if it is
                 in memory, nothing was sent. Or this thread has begun a request with `putrequest()`.
-            RequestTimeout: the server did not let it be sent in time.
+            RequestTimeout: the server's windows did not let it be sent in time.
             HTTP2Error, OSError: connecting failed, or the connection while the body was sent.
         """
         self._refuse_another()
-        request = Request(  # by position: a dict of keywords would cost as much as the rest of the call
+        request = Request(  # by position: keywords would cost as much as the rest of the call
             method,
             url,
             body,
@@ -194,7 +194,7 @@ class HTTP20Connection(PutRequest):
         """Send many requests with one write; returns their stream ids in order.
 
         Args:
-            requests: of each the arguments of `request()`: (method, url), (method, url, body) or
+            requests: for each, the arguments of `request()`: (method, url), (method, url, body) or
                 (method, url, body, headers).  All are checked before the first is sent.
 
         Raises:
@@ -224,7 +224,7 @@ class HTTP20Connection(PutRequest):
         A request is open if it was made with `end_stream=False`, or by `endheaders()` with a body to come.
 
         The call waits for the server's window and returns when the piece is written.  If the server has
-        answered completely, or refused instead of 100 Continue, it wants no more of the body: the piece is
+        answered completely, or refused instead of 100 Continue, it needs no more of the body: the piece is
         dropped.  Framing completes a request of `endheaders()`; `end()` completes the others.
 
         Args:
@@ -235,15 +235,15 @@ class HTTP20Connection(PutRequest):
         Raises:
             http.client.CannotSendRequest: there is no such request, or its end was sent; or this is more
                 than its content-length has announced; or, without an id, `endheaders()` was not called yet.
-            ValueError: these are no chunks, which the headers of `putheader()` have announced; the request
-                is as it was before.
+            ValueError: the headers of `putheader()` have announced chunks, and these are none; the request is
+                as it was before.
             HTTP2Error: the stream failed; RequestTimeout: the window did not open in time.
         """
         self._refuse_another(unless=stream_id)
         self._pending.send(data, stream_id, self.blocksize)
 
     def end(self, stream_id: int | None = None, trailers: Headers | None = None) -> None:
-        """Complete an open request: mostly one that was made with `end_stream=False`.
+        """Complete an open request: usually one that was made with `end_stream=False`.
 
         Args:
             stream_id: what `request()` or `endheaders()` returned; by default the latest open request of this
@@ -260,7 +260,7 @@ class HTTP20Connection(PutRequest):
         self._pending.end(stream_id, () if trailers is None else trailer_fields(trailers))
 
     def cancel(self, stream_id: int | None = None) -> None:
-        """Give up a request whose response was not yet taken: its stream is reset, its id spent.
+        """Give up a request whose response was not yet taken: reset its stream; its id cannot be used again.
 
         A response that was taken is given up by its own `close()`.
 
@@ -291,7 +291,7 @@ class HTTP20Connection(PutRequest):
             RequestTimeout: nothing came within the timeout. On HTTP/2, silence before this call counts too:
                 the time in which a wait for another response brought nothing, if nothing has moved since.
             HTTP2Error: the connection or the stream failed.
-            Whatever is raised, the request is over: it is cancelled, and its id is spent.
+            After any of these the request is cancelled, and its id cannot be used again.
         """
         pending = self._pending.take(stream_id)
         try:
@@ -312,8 +312,8 @@ class HTTP20Connection(PutRequest):
 
         Args:
             ids: which; by default all requests of this thread whose responses were not yet taken.
-            timeout: seconds for all of them together, in the place of the requests' own timeouts; 0: those
-                that are there now.  None: a request fails if nothing comes within its own timeout.  Its
+            timeout: seconds for all of them together, instead of the requests' own timeouts; 0: yield those
+                that have arrived now.  None: a request fails if nothing comes within its own timeout.  Its
                 deadline holds in any case.  A request that must be sent again on a new connection stays
                 pending if connecting takes longer: each call begins to connect anew, and `getresponse()`
                 waits for it.
@@ -384,7 +384,7 @@ class HTTP20Connection(PutRequest):
         """Connect through the proxy that the constructor named, as in http.client; TLS and ALPN are inside.
 
         Args:
-            host, port: the origin; requests are for it from now on.
+            host, port: the origin, which requests name from now on.
             headers: a mapping of header fields for the proxy, such as `Proxy-Authorization`.
 
         Raises:
@@ -464,7 +464,7 @@ class HTTP20Connection(PutRequest):
             super().close()
 
     def __del__(self) -> None:
-        """Have a connection in HTTP/1.1 that its caller drops close at once, and not when it is collected."""
+        """Close a connection in HTTP/1.1 at once when its caller drops it: no collector is waited for."""
         transports: Transports | None = vars(self).get("_transports")
         if transports is not None:  # or else __init__ was interrupted
             transports.abandon()

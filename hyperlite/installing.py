@@ -1,4 +1,4 @@
-"""`hyperlite.client` in the place of http.client, for programs that cannot be changed."""
+"""`install()` replaces http.client by `hyperlite.client`, for programs that cannot be changed."""
 
 import http
 import sys
@@ -6,13 +6,13 @@ from types import TracebackType
 
 
 class Installation:
-    """What `install()` has done; as a context manager it undoes it at the end of the block."""
+    """Undoes `install()`: by `undo()`, or as a context manager at the end of the block."""
 
     def __init__(self) -> None:
         from . import client  # noqa: PLC0415  an import of hyperlite alone does not need it
         from .net.protocols import environment  # noqa: PLC0415
 
-        environment()  # what is wrong with it is told now, and not by the first connection
+        environment()  # a wrong value raises now, and not in the first connection
         self._before = sys.modules["http.client"], http.client
         sys.modules["http.client"] = http.client = client
 
@@ -30,21 +30,22 @@ class Installation:
 
 
 def install() -> Installation:
-    """Put `hyperlite.client` in the place of `http.client`.
+    """Replace `http.client` by `hyperlite.client`.
 
-    From then on `import http.client` and `from http import client` give it, and so does the name
-    `http.client` in modules that had imported it before (`urllib.request`, `xmlrpc.client`, …).  What
-    had been taken out of it by name (`from http.client import HTTPSConnection`) stays as it was.
-    So do openers of `urllib.request` that exist already, `urlopen()`'s own too: from Python 3.12 on they hold
-    a context that offers HTTP/1.1 alone, and that offer is respected.
+    From then on `import http.client` and `from http import client` give `hyperlite.client`, and so does the
+    name `http.client` in modules that had imported it before (`urllib.request`, `xmlrpc.client`, …).  Two
+    things stay as they were: names that a module had taken out of http.client before (`from http.client
+    import HTTPSConnection`), and openers of `urllib.request` that exist already, `urlopen()`'s own included.
+    From Python 3.12 on these openers hold a context that offers HTTP/1.1 alone, and hyperlite respects that
+    offer.
 
-    `HTTPSConnection` speaks what the variable HYPERLITE_PROTOCOLS names: `h2`, `http/1.1`, or both with a
-    comma between them, as where it is not set.
+    `HTTPSConnection` speaks the protocols that the variable HYPERLITE_PROTOCOLS names: `h2`, `http/1.1`, or
+    both with a comma between them.  Without the variable it speaks both.
 
     Raises:
         ValueError: that variable names something else.
 
     Returns:
-        What undoes it: `with hyperlite.install(): …`, or its `undo()`.
+        An object that undoes it: by its `undo()`, or as `with hyperlite.install(): …`.
     """
     return Installation()

@@ -30,20 +30,20 @@ from .transports import Transports, may_ask
 # Seconds in which `as_ready` looks once at each of several connections.
 TURN = 0.02
 # Seconds after which `as_ready` looks whether another thread has cancelled its requests: a cancellation wakes
-# a thread that sleeps, but not the one that polls the socket.
+# threads that sleep, but not the one that polls the socket.
 LOOK = 0.25
 
 
 class Pending:
     """The requests that are under way, and which thread waits for which response.
 
-    An id is 1, 3, 5, … for the life of the connection object, whatever number the wire knows the stream by.
+    Ids are 1, 3, 5, … for the life of the connection object. The stream's number on the wire may be another.
 
     Args:
         transports: of the connection object.
 
     Attributes:
-        next_id: of the next request; guarded by `transports.dialling`.
+        next_id: the id of the next request; guarded by `transports.dialling`.
         lock: guards what follows.
         requests: those whose response no thread has taken, by id, in order.
         sending: those that are open: their body is not complete.
@@ -119,7 +119,7 @@ class Pending:
                 one.transport.settle(one)
 
     def _expect(self, pending: Iterable[Exchange]) -> None:
-        """Have responses waited for."""
+        """Add exchanges to those whose responses can be taken."""
         with self.lock:
             for one in pending:
                 self.requests[one.stream_id] = one
@@ -142,12 +142,12 @@ class Pending:
         )
 
     def _submit_by_upgrade(self, current: Any, exchanges: Sequence[Any], by: float | None) -> Sequence[Any]:
-        """Have one of these requests ask for HTTP/2, and return the others; all, if none of them can ask.
+        """Have one of these requests ask for HTTP/2, and return the others; return all if none can ask.
 
         The request is sent before the protocol of its answer is known, so it must be safe to repeat.
 
         Raises:
-            RequestTimeout: there was no answer by the monotonic time `by`; all are as they were.
+            RequestTimeout: no answer came by the monotonic time `by`; the requests are unchanged.
         """
         able = [
             one for one in exchanges if may_ask(current, one.request) and one.request.method in SAFE_TO_REPEAT
@@ -183,11 +183,11 @@ class Pending:
         return exchange, exchange.transport
 
     def send(self, data: Any, stream_id: int | None, blocksize: int) -> None:
-        """Send a piece of an open request's body; the end as well where the framing shows it.
+        """Send a piece of an open request's body, and the end if the framing shows that this was the last.
 
         Args:
             data, stream_id: as for `HTTP20Connection.send()`.
-            blocksize: bytes that are read at a time of a file.
+            blocksize: bytes of a file to read at a time.
         """
         exchange, transport = self._open(stream_id)
         request = exchange.request
@@ -199,14 +199,14 @@ class Pending:
             self._end(exchange, transport)
 
     def end(self, stream_id: int | None, trailers: Iterable[Field]) -> None:
-        """Send the end of an open request, and its trailers; these are added to those that it has."""
+        """Send the end of an open request; `trailers` are added to those that it has."""
         exchange, transport = self._open(stream_id)
         request = exchange.request
         before = request.trailers
         request.trailers = [*before, *trailers]
         try:
             self._end(exchange, transport)
-        except http_client.CannotSendRequest:  # the request is still open, and its end is yet to be told
+        except http_client.CannotSendRequest:  # the request is still open, and may be ended again
             request.trailers = before
             raise
 
@@ -220,7 +220,7 @@ class Pending:
     def take(self, stream_id: int | None) -> Exchange:
         """Return a pending request; from now on no other thread can have it.
 
-        Where this is interrupted, the request is still pending, or it is cancelled.
+        If this is interrupted, the request is either still pending or cancelled.
         """
         taken: Exchange | None = None
         try:
@@ -246,7 +246,7 @@ class Pending:
         raise http_client.ResponseNotReady("no request of this thread waits for its response")
 
     def answered(self, pending: Exchange) -> Exchange:
-        """Wait for a response's head, and send the request again where that is safe; return what has it."""
+        """Wait for a response's head; return the exchange that has it. Send it again where that is safe."""
         while True:
             exchange = standing(pending)
             transport = exchange.transport
@@ -261,9 +261,9 @@ class Pending:
                     raise
 
     def _is_ready(self, pending: Exchange, since: float, until: float | None) -> bool:
-        """Tell whether `getresponse()` would not wait; sends the request again where that is safe.
+        """Tell whether `getresponse()` would return or raise at once; send the request again if that is safe.
 
-        If that takes longer than `until`, a monotonic time, the request is not ready yet, and has not failed.
+        If sending takes longer than `until`, a monotonic time, the request is not ready, and has not failed.
         """
         exchange = standing(pending)
         transport, error = exchange.transport, exchange.error
@@ -294,7 +294,7 @@ class Pending:
             with contextlib.suppress(RequestTimeout):
                 self._transports.while_dialling(soonest(deadline_after(LOOK), end), lambda: None)
             return
-        # One drains and its successor is in use: each in turn, for a moment.
+        # One transport drains and its successor is in use: wait on each in turn, for a moment.
         turn = LOOK if len(by_transport) == 1 else TURN / len(by_transport)
         left = remaining(end)
         for transport, items in by_transport.items():
@@ -304,9 +304,9 @@ class Pending:
         """Yield ids as their responses' heads, or their failures, arrive; see `HTTP20Connection.as_ready`."""
         waiting = self._among(None if ids is None else [*ids])  # the caller's code: without a lock
         deadline = deadline_after(timeout)
-        # When the wait for the next one began, if the requests' own timeouts count.
+        # When the wait for the next response began; infinity if the requests' own timeouts do not count.
         since = time.monotonic() if timeout is None else math.inf
-        over = False  # and what had come by then was looked at
+        over = False  # the time is over, and all that had come by then was looked at
         while waiting:
             gone = [key for key, item in waiting.items() if self.requests.get(key) is not item]
             for key in gone:
@@ -343,19 +343,19 @@ class Pending:
     def _replay(
         self, transport: Transport[Any], stream: Any, error: BaseException, until: float | None = None
     ) -> bool:
-        """Send again what the server has provably not processed; false if that cannot be done.
+        """Send again the requests that the server has provably not processed; false if that cannot be done.
 
-        All others that met the same fate go with it: they were sent side by side, and are so again.
+        All requests that failed in the same way go together, because they had been sent side by side.
 
         Args:
-            transport: on which it has failed.
-            stream: the one that is waited for.
-            error: with which it has failed.
-            until: the monotonic time at which this thread is to go on with something else.
+            transport: the one on which the stream has failed.
+            stream: the request for which this thread waits.
+            error: the stream's.
+            until: the monotonic time at which this thread stops.
 
         Raises:
-            TimeoutError: that was too early, and the stream is as it was; or another limit is over.
-            HTTPException, OSError: it cannot be sent.
+            TimeoutError: `until` has come, and the stream is unchanged; or another time limit is over.
+            HTTPException, OSError: the requests cannot be sent.
         """
         if not self._may_replay(stream):
             return False
@@ -363,14 +363,14 @@ class Pending:
         by = soonest(end_of_step(stream.request), until)
         batch = self._transports.while_dialling(by, lambda: self._send_again(transport, stream, error, by))
         for one in batch or ():
-            if until is None and one.transport is not None:  # or else the thread that waits sends the rest
+            if until is None and one.transport is not None:  # otherwise its own waiting thread sends it again
                 one.transport.settle(one)
         return batch is not None
 
     def _send_again(
         self, transport: Transport[Any], stream: Any, error: BaseException, by: float | None
     ) -> list[Any] | None:
-        """Return what was sent again: a stream, and those beside it; None if no thread wants it any more."""
+        """Return the requests that were sent again; None if no thread wants the first one any more."""
         if stream.transport is not transport or stream.error is not error:
             return []  # another thread has done it
         with self.lock:
@@ -416,7 +416,7 @@ class Pending:
             raise
 
     def cancel_all_locked(self) -> None:
-        """Give up all of them: what was answered too, and not taken."""
+        """Give up all requests, including those whose responses have come."""
         for exchange in self.requests.values():
             give_up(exchange)
         self.requests.clear()
@@ -427,12 +427,12 @@ class Pending:
 
 
 def standing(exchange: Exchange) -> Exchange:
-    """Return what a request is now: the exchange, or its heir where it goes on over another protocol."""
+    """Return a request's current exchange: its heir, if it goes on over another protocol."""
     return exchange.heir or exchange
 
 
 def _for_transport(transport: Transport[Any], exchange: Any) -> Any:
-    """Return what a transport takes for an exchange: where it speaks another protocol, that is an heir."""
+    """Return an exchange for this transport: an heir, if the transport speaks another protocol."""
     if isinstance(exchange, transport.exchange_class):
         exchange.heir = None
         return exchange

@@ -33,19 +33,19 @@ from .transports import TransportOptions
 
 
 class ConnectionPool:
-    """Connections to any number of origins: HTTP/2 where the server has it, HTTP/1.1 where not.
+    """Connections to any number of origins, over HTTP/2 if the server has it, and over HTTP/1.1 otherwise.
 
-    An origin gets one HTTP/2 connection, and a further one when its limit of streams is reached.  On HTTP/1.1
-    it gets one for each request under way.  Either way it gets at most `max_connections_per_origin`.
+    An origin gets one HTTP/2 connection, and a further one when its limit of streams is reached.  Over
+    HTTP/1.1 it gets one for each request under way.  It never gets more than `max_connections_per_origin`.
 
     Args:
         timeout: seconds that each blocking step may last (connecting, waiting for the header, each
             read); None: no limit.
         deadline: seconds for a whole fetch, redirects and retries included; None: no limit.
         max_connections_per_origin: see above.
-        max_http1_connections_per_origin: the same of an origin without HTTP/2; None: the same number.
+        max_http1_connections_per_origin: the limit for origins without HTTP/2; None: the same number.
         max_idle: connections to be kept open in all; those unused for longest are closed first.
-        idle_timeout: seconds after which an unused connection is closed, not used again; None: never.
+        idle_timeout: seconds after which an unused connection is closed and not used again; None: never.
         retries: how often an idempotent request is tried again after a failure, or a `Retries`.
         verify: whether certificates are verified; or the path of a file, or directory, of
             authorities to trust instead of the default ones.
@@ -55,12 +55,12 @@ class ConnectionPool:
             or a mapping from "https", "http" or "all", also with "://host" behind it, to URLs or None,
             whose "no_proxy" lists hosts to be asked directly; ValueError for any other key.
         headers: header fields that are sent unless a request has its own.
-        max_body: bytes of a body, its content coding undone, to hold in memory.
+        max_body: bytes of a decoded body to hold in memory.
         allow_downgrade: follow redirects from https to http.
         source_address: (host, port) to connect from.
         keepalive_idle, ping_timeout: as for `HTTP20Connection`.
-        protocols: which may be spoken, as for `HTTP20Connection`; but http:// URLs go over HTTP/1.1, unless
-            it is ("h2",), which for them is prior knowledge.
+        protocols: which may be spoken, as for `HTTP20Connection`. But http:// URLs go over HTTP/1.1, unless
+            this is ("h2",): then they go over HTTP/2, by prior knowledge.
     """
 
     def __init__(
@@ -139,15 +139,15 @@ class ConnectionPool:
             json: what to send as JSON, instead of `body`.
             params: what to add to the URL's query: a mapping, pairs, or a str.
             redirects: how many to follow; 0: a redirect is the response.
-            decode: undo gzip and deflate, and br and zstd where their packages are installed.
+            decode: decode gzip and deflate, and br and zstd if their packages are installed.
             stream: return when the header is there; the body is read from the response.
             options: `timeout`, `deadline`, `retries`, `verify`, `cert`, `context`, `proxies`,
                 `max_body`, `allow_downgrade` and `protocols`, as for the pool, for this fetch alone.
 
         Raises:
             http.client.InvalidURL, ValueError, TypeError: the arguments make no sense.
-            RedirectError: a redirect leads where we do not go, or there were too many.
-            DecodingError: the body is not what its coding says, or is too large (BodyTooLarge).
+            RedirectError: a redirect may not be followed, or there were too many.
+            DecodingError: the body is not valid in its coding, or is too large (BodyTooLarge).
             RequestTimeout and other TimeoutErrors: it took too long.
             HTTP2Error, http.client.HTTPException, OSError, ssl.SSLError: it failed.
         """
@@ -178,20 +178,20 @@ class ConnectionPool:
             requests: URLs, FetchRequests, or mappings of `fetch()`'s arguments; any iterable.  It is
                 read no further ahead than needed.  If it raises, the error comes after the outcomes of all
                 requests that it gave before.
-            concurrency: how many are under way at each origin, or wait to be taken from here.
-            ordered: in the order of `requests`; otherwise as they arrive.
+            concurrency: how many requests to each origin are under way, or wait to be taken from here.
+            ordered: yield outcomes in the order of `requests`; otherwise as responses arrive.
             max_buffered: bytes of responses to hold in memory, under way or not taken yet; SECURITY.md says
-                what may exceed them.  While a run holds so many, servers have to wait.
+                what may exceed them.  While a run holds so many, servers must wait.
             progress: called for each outcome with (how many so far, how many in all or None). If it
                 raises, the error comes after that outcome and ends the run.
-            options: as for `fetch()`, for those that say nothing themselves.
+            options: as for `fetch()`, for the requests that have no such option themselves.
 
         An exception from a request's item, body or connection is the `error` of its outcome.
 
-        Nothing is fetched in vain: while the caller does something else no further requests are sent.
+        While the caller does something else, no further requests are sent.
         Closing the generator cancels the requests that are under way.
         """
-        from .many.loop import fetch_many  # noqa: PLC0415  what fetches one by one needs none of it
+        from .many.loop import fetch_many  # noqa: PLC0415  programs that only call fetch() do not need it
 
         made = self.options(**options)
         return fetch_many(self._fetcher, requests, concurrency, ordered, max_buffered, progress, made)
@@ -229,7 +229,7 @@ class ConnectionPool:
         protocols: Sequence[str] | None = None,
         **others: Any,
     ) -> Options:
-        """Return the pool's options, with some of them changed; TypeError for what is none.
+        """Return the pool's options, with some of them changed; an unknown one is a TypeError.
 
         Args:
             retries, verify, cert, context, protocols, others: as for `fetch()`.
@@ -253,7 +253,7 @@ class ConnectionPool:
     # -- the whole --------------------------------------------------------------------------------
 
     def stats(self) -> dict[str, Any]:
-        """Return what the pool has done and what it holds.
+        """Return how many requests and connections there were, and what each origin has now.
 
         `requests`, `retries`, `redirects`, `dialled` (connections), `failed_dials`; and `origins`,
         which has for each `protocol` ("h2", "http/1.1", or None while that is not known),
@@ -266,12 +266,12 @@ class ConnectionPool:
         self._origins.close()
 
     def close_idle(self) -> None:
-        """Close the connections that no request uses now; others are opened when they are needed."""
+        """Close the connections that no request uses now; further requests open new ones."""
         self._origins.close_idle()
 
     @property
     def closed(self) -> bool:
-        """Whether `close()` was called: nothing is fetched any more."""
+        """Whether `close()` was called: further fetches raise ValueError."""
         return self._origins.closed
 
     def __enter__(self) -> "ConnectionPool":
@@ -313,7 +313,7 @@ _default_lock = threading.Lock()
 
 
 def _renew_lock() -> None:
-    """Forget, in a child, that another thread of its parent held the lock."""
+    """In a child process, replace the lock: a thread of the parent may have held it during the fork."""
     global _default_lock  # noqa: PLW0603
     _default_lock = threading.Lock()
 

@@ -1,7 +1,7 @@
 """Requests in http.client's steps: putrequest(), putheader(), endheaders().
 
-Rule: what a thread has begun is its own until `endheaders()` gives it a stream id; then it is a request
-like any other.
+Rule: a request that a thread has begun belongs to that thread until `endheaders()` gives it a stream id.
+    Then it is a request like any other.
 """
 
 import contextlib
@@ -16,7 +16,7 @@ from .pending import Pending
 
 
 class PutRequest(stock.HTTPSConnection):
-    """What `HTTP20Connection` does to send a request in steps; for the arguments see there."""
+    """The methods of `HTTP20Connection` that send a request in steps."""
 
     deadline: float | None
     _scheme: bytes
@@ -37,8 +37,8 @@ class PutRequest(stock.HTTPSConnection):
 
         Args:
             method, url: as for `request()`.
-            skip_host: the caller puts `Host`. Without one the request names the connection's host, as it must
-                on either protocol.
+            skip_host: the caller puts `Host`. If it puts none, the request still names the connection's host,
+                as both protocols require.
             skip_accept_encoding: do not add `Accept-Encoding: identity`.
 
         Raises:
@@ -79,25 +79,25 @@ class PutRequest(stock.HTTPSConnection):
 
         The header fields say what body there is:
 
-        - `Content-Length`: what `message_body` has less than that, `send()` takes; with the last byte the
-          request is complete.
+        - `Content-Length`: `send()` takes what `message_body` lacks; with the last byte the request is
+          complete.
         - `Transfer-Encoding: chunked`: `message_body`, and what `send()` takes, are chunks that the caller
           has framed; the last chunk completes the request.  With `encode_chunked` `message_body` is the
           whole body, not in chunks.
-        - neither: `message_body` is the whole body, and without it there is none.
+        - neither: `message_body` is the whole body; without it the request has no body.
 
         The response may be asked for, and other requests made, before the body is complete.
 
         Args:
             message_body: bytes-like, str, a file or an iterable of bytes, as a body in http.client.
-            encode_chunked: as in http.client; it counts where the caller has put
+            encode_chunked: as in http.client; it has a meaning only if the caller has put
                 `Transfer-Encoding: chunked`.
 
         Raises:
             http.client.CannotSendHeader: this thread has begun no request.
             http.client.CannotSendRequest: the body is longer than its content-length.
-            ValueError: it is not in chunks, as it should be.
-            TypeError: it is no body.
+            ValueError: the body is not in chunks, as the header fields say.
+            TypeError: `message_body` cannot be a body.
             Otherwise as `request()`.
             Where a body in memory is wrong, the request is as it was before, and `endheaders()` can be called
             again. After any other error it is over.
@@ -124,7 +124,7 @@ class PutRequest(stock.HTTPSConnection):
         return deadline_after(checked_seconds(seconds, "deadline"))
 
     def _refuse_another(self, unless: int | None = None) -> None:
-        """Raise CannotSendRequest where this thread has begun a request, `unless` an id names another."""
+        """Raise CannotSendRequest if this thread has begun a request, `unless` an id names another one."""
         if unless is None and self._drafts is not None:
             self._drafts.refuse_another()
 

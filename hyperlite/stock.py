@@ -1,10 +1,10 @@
-"""http.client's own classes, whatever a program puts in the place of their names and of their methods.
+"""http.client's own classes, even if a program replaces their names or their methods.
 
 Programs replace names of http.client (vcrpy while a cassette is in use, warcio as soon as it is imported)
 and methods of its classes (tracers, s3cmd).  The rule here:
 
-- A replaced *name* is for those that look it up.  hyperlite's classes are made of http.client's own, found
-  once, when this module is imported, even if the names are replaced at that moment.
+- A replaced *name* concerns only code that looks it up.  hyperlite's classes are made of http.client's own
+  classes, which are found once, when this module is imported, even if the names are replaced at that moment.
 - A replaced *method* acts on the classes of `hyperlite.client` as on http.client's own.
 """
 
@@ -25,13 +25,14 @@ def is_own(function: object) -> bool:
 
 
 def _own_class(name: str) -> Any:
-    """Return the class that http.client has defined under a name, also if the name has another one now.
+    """Return the class that http.client has defined under a name, even if the name was replaced since.
 
     Raises:
-        ImportError: it is nowhere to be found.
+        ImportError: no such class exists.
     """
     present = _names.get(name)
-    for kind in itertools.chain((present,), _descendants(object)):  # thousands, and seldom one is looked at
+    # There are thousands of descendants, and few are looked at.
+    for kind in itertools.chain((present,), _descendants(object)):
         if _is_own_class(kind, name):
             return kind
     raise ImportError(
@@ -47,7 +48,7 @@ def _is_own_class(kind: object, name: str) -> bool:
 
 
 def _descendants(kind: type) -> Iterator[type]:
-    """Yield the subclasses of a class, and theirs, each once."""
+    """Yield all subclasses of a class, direct and indirect, each once."""
     seen, ahead = {kind}, [kind]
     while ahead:
         found: set[type] = set(type.__subclasses__(ahead.pop())) - seen
@@ -70,7 +71,7 @@ class UnpatchedConnection(HTTPConnection):
     """http.client's HTTPConnection with its own methods, as they were when hyperlite was imported.
 
     `HTTP20Connection` writes requests on HTTP/1.1 with it.  A tracer that has patched `putrequest` and
-    `getresponse` would see the one and never the other, and its span would never end.
+    `getresponse` would otherwise see the first call and never the second, and its span would never end.
     """
 
 
@@ -82,8 +83,8 @@ for _name, _value in tuple(vars(HTTPConnection).items()):
 def bound_to_own_names(method: Callable[..., Any]) -> Callable[..., Any]:
     """Return a method that finds http.client's own classes under the names of http.client.
 
-    `HTTPSConnection.__init__` names its own class, by the name that http.client's module has for it: with
-    another class there it fails.
+    `HTTPSConnection.__init__` looks its own class up by name in http.client's module. It fails if another
+    class has that name.
 
     Args:
         method: a bound method. One that is not http.client's own is returned as it is.
@@ -99,16 +100,16 @@ def bound_to_own_names(method: Callable[..., Any]) -> Callable[..., Any]:
     return types.MethodType(own, method.__self__)  # type: ignore[attr-defined]
 
 
-# What a method of HTTPResponse names that reads the head from the socket's file by itself.
+# Names that a method of HTTPResponse uses if it reads the head from the socket's file by itself.
 _WIRE = frozenset({"_read_headers", "_read_status", "fp", "makefile", "parse_headers", "readline", "recv"})
 
 
 def needs_http1(response_class: Any, streams: type, own: Collection[object]) -> bool:
     """Tell whether responses of this class can only be made from the bytes of HTTP/1.1.
 
-    They can be made from a stream where the class is, or comes from, the one that knows streams, and where
-    nothing reads the head of the response in a way of its own.  (Bodies are read from `fp`, which is a file
-    on either protocol.)  Of what a function makes nothing is known.
+    They can be made from a stream if the class is `streams` or a subclass of it, and if none of its methods
+    reads the head of the response by itself.  (Bodies are read from `fp`, which is a file on either
+    protocol.) If `response_class` is a function, nothing is known of its results.
 
     Args:
         response_class: `response_class` of a connection.
@@ -128,7 +129,7 @@ def needs_http1(response_class: Any, streams: type, own: Collection[object]) -> 
 
 
 def _goes_on(method: Any, name: str, own: Collection[object]) -> bool:
-    """Tell whether a program's method calls the one that it has replaced, and leaves the reading to that."""
+    """Tell whether a program's method calls the one that it replaces, which then reads the head."""
     if name == "_read_status":  # for which HTTP/2 has no use
         return False
     code = getattr(method, "__code__", None)

@@ -1,4 +1,4 @@
-"""From the bytes of an HTTP/1.1 request, as http.client writes them, to a request on HTTP/2.
+"""`StrictSocket` makes a request on HTTP/2 of the bytes of an HTTP/1.1 request that http.client writes.
 
 http.client's `putrequest`, `putheader`, `endheaders`, `send` and `request`, and everything that is
 built on them or patches them, end in bytes for a socket.  On HTTP/2 the socket is a `StrictSocket`,
@@ -31,12 +31,12 @@ from .messages.replay import begin_again, for_all_tries, may_replay, pause
 from .messages.request import Request
 from .net.timeouts import soonest
 
-# A weak reference to a method: what it belongs to refers to the socket.
+# A weak reference to a method of an object that refers to the socket.
 Renew = Callable[[], Callable[..., Any] | None]
 
 
-PIECE = 65536  # bytes of a file that are read at a time
-PARTING = 1.0  # seconds in which a server has read a request, where `close()` follows that at once
+PIECE = 65536  # bytes of a file to read at a time
+PARTING = 1.0  # seconds that `close()` waits until the server has read a request that was just sent
 
 
 class _State(enum.Enum):
@@ -46,14 +46,14 @@ class _State(enum.Enum):
 
 
 class StrictSocket(SharedSocket):
-    """What `sock` is on a strict connection, one request at a time, that speaks HTTP/2.
+    """The `sock` of a connection of `hyperlite.client` that speaks HTTP/2, with one request at a time.
 
     Args:
         connection: the HTTP/2 connection.
         scheme, authority: of the requests whose head does not name another.
-        renew: refers to what returns the socket on which a request is sent again, opened anew if need be:
-            such a one, or a plain one for HTTP/1.1; None if there is to be none.  With true for its argument
-            it returns a plain one in the place of this.
+        renew: refers to a method that returns the socket on which to send a request again, and connects if
+            needed.  The socket is a `StrictSocket`, or a plain one for HTTP/1.1, or None if no connection may
+            be opened.  With a true argument, a plain socket replaces this one.
 
     Attributes:
         closes: whether the latest request asked for the end of the connection after its response.
@@ -72,9 +72,9 @@ class StrictSocket(SharedSocket):
 
     def _begin(self) -> None:
         self._state = _State.HEAD
-        self._pending = bytearray()  # bytes that are not a whole head yet
+        self._pending = bytearray()  # bytes of a head that is not complete yet
         self._request: Request | None = None
-        self._stream: Stream | None = None  # once the header block was sent
+        self._stream: Stream | None = None  # set when the header block was sent
 
     @property
     def strict(self) -> "StrictSocket":
@@ -90,7 +90,7 @@ class StrictSocket(SharedSocket):
         """Take a piece of a request.
 
         Raises:
-            ValueError, http.client.InvalidURL: what may not be sent on HTTP/2.
+            ValueError, http.client.InvalidURL: the request may not be sent on HTTP/2.
             HTTP2Error: the connection or the stream failed; RequestTimeout: it could not be sent in time.
         """
         view = memoryview(data).cast("B")
@@ -120,7 +120,7 @@ class StrictSocket(SharedSocket):
 
         Args:
             file: open in binary mode.
-            offset: where it begins in the file, which is read on from where it is if that is 0.
+            offset: where the piece begins in the file; 0: at the file's current position.
             count: its length; None: to the end of the file.
 
         Raises:
@@ -152,7 +152,8 @@ class StrictSocket(SharedSocket):
         """Return a file whose writes are pieces of a request.
 
         Raises:
-            io.UnsupportedOperation: it is to be read: a response in HTTP/2 has no bytes as in HTTP/1.1.
+            io.UnsupportedOperation: a mode for reading: a response on HTTP/2 does not come as HTTP/1.1's
+                bytes.
         """
         if not set(mode) <= {"r", "w", "b"}:
             raise ValueError(f"invalid mode {mode!r} (only r, w, b allowed)")
@@ -168,10 +169,10 @@ class StrictSocket(SharedSocket):
         return file if "b" in mode else io.TextIOWrapper(file, encoding, errors, newline)
 
     def shutdown(self, how: int, /) -> None:
-        """End the request's body with SHUT_WR, and the connection after its response; else break it off.
+        """With SHUT_WR, end the request's body, and the connection after its response; else end both now.
 
         Raises:
-            OSError: EINVAL, for what is no such number.
+            OSError: EINVAL, for any other number.
             http.client.CannotSendRequest: less of the body was sent than its content-length announced.
         """
         if only_writing(how) and self._state is not _State.HEAD:
@@ -179,7 +180,7 @@ class StrictSocket(SharedSocket):
         super().shutdown(how)
 
     def finish(self) -> Stream | None:
-        """End the request, now that its response is asked for; returns its stream, None if there is none.
+        """End the request because its response is asked for; return its stream, None without a request.
 
         Raises:
             http.client.CannotSendRequest: less of the body was sent than its content-length announced.
@@ -192,7 +193,7 @@ class StrictSocket(SharedSocket):
         return stream
 
     def _complete(self) -> None:
-        """End a request whose head is there."""
+        """End a request whose head is complete."""
         if self._state is _State.BODY:
             assert self._request is not None
             self._request.announced.check_whole()
@@ -201,14 +202,15 @@ class StrictSocket(SharedSocket):
     def await_head(self, stream: Stream) -> Any:
         """Wait for the header block of the response to the latest request, on whatever connection it comes.
 
-        A request that the server has provably not processed is sent again, if its body came in one piece; in
-        HTTP/1.1, as http.client has written it, where the server requires that, or has no HTTP/2 any more.
+        A request that the server has provably not processed is sent again, if its body came in one piece.
+        It is sent over HTTP/1.1, as http.client has written it, if the server requires that or no longer has
+        HTTP/2.
 
         Returns:
             The socket on which the response comes in HTTP/1.1; None if its header block has come on HTTP/2.
 
         Raises:
-            HTTP2Error: what became of the stream instead; RequestTimeout if nothing did.
+            HTTP2Error: the stream or the connection failed; RequestTimeout: nothing came in time.
             OSError: the connection could not be opened again.
         """
         connection = self.connection
@@ -243,9 +245,9 @@ class StrictSocket(SharedSocket):
             raise
 
     def close(self) -> None:
-        """Close when the last response is read; let the server have a request that is complete."""
+        """Close when the last response is read; a complete request still reaches the server."""
         try:
-            with contextlib.suppress(http_client.HTTPException, OSError):  # to close raises nothing
+            with contextlib.suppress(http_client.HTTPException, OSError):  # close() raises nothing
                 self._complete()
             if self._stream is not None:
                 self._part_with(self._stream)
@@ -256,9 +258,10 @@ class StrictSocket(SharedSocket):
     def _part_with(self, stream: Stream) -> None:
         """End a request whose response was not asked for.
 
-        A complete one is the server's, as with http.client: a program that reports something may not care for
-        answers.  A reset would lose it, and so would a server that fails to write to a closed connection
-        before it has read the request.  So it is not reset, and a PING asks whether the server has read it.
+        A complete request still reaches the server, as with http.client: a program that reports something may
+        not care for the answer.  A reset would lose the request.  So would a server that fails to write to a
+        closed connection before it has read the request.  So the stream is not reset, and a PING asks whether
+        the server has read it.
         """
         if self._state is not _State.DONE or self.connection.counts != (1, 0):
             self.connection.drop(stream)
@@ -268,7 +271,7 @@ class StrictSocket(SharedSocket):
         self.connection.leave()
 
     def flush_request(self) -> None:
-        """Send what is known to be complete, without waiting for the response to be asked for."""
+        """Send a request that is known to be complete, before its response is asked for."""
         request = self._request
         if request is not None and self._stream is None and not request.announced.ends:
             self._end()
@@ -276,7 +279,7 @@ class StrictSocket(SharedSocket):
     # -- the head ---------------------------------------------------------------------------------
 
     def _take_head(self, view: memoryview) -> memoryview:
-        """Take what belongs to the head; returns the rest."""
+        """Take the bytes that belong to the head; return the rest."""
         before = len(self._pending)
         self._pending += view
         end = self._pending.find(b"\r\n\r\n", max(0, before - 3))
@@ -311,7 +314,7 @@ class StrictSocket(SharedSocket):
             self._end(bytes(view))
             return
         for piece in announced.contents(view):
-            # False says that the response is complete: the peer needs no more, and the caller need not know.
+            # False means that the response is complete and the peer needs no more; the caller need not know.
             self.connection.write(self._stream or self._open(), piece, last=len(piece) == announced.left)
         if announced.is_whole:
             self._end()
@@ -322,7 +325,7 @@ class StrictSocket(SharedSocket):
         """Send the header block."""
         assert self._request is not None
         stream = Stream(self._next_id, self._request)
-        self._stream = stream  # before the connection has it: close() cancels it if this is interrupted
+        self._stream = stream  # before the connection has it: after an interrupt, close() cancels it
         if not self.connection.submit([stream]):
             self._stream = None
             raise ConnectionLost("the connection is closed", retry_safe=True)
@@ -331,7 +334,7 @@ class StrictSocket(SharedSocket):
         return stream
 
     def _end(self, body: bytes | None = None) -> None:
-        """Complete the request; `body` is all of it, if its header block was not sent yet."""
+        """Complete the request; `body` is the whole body, if the header block was not sent yet."""
         if self._stream is not None:
             self.connection.end(self._stream)
         else:
@@ -345,8 +348,8 @@ def beneath(sock: Any) -> StrictSocket | None:
     """Return the socket of a connection in HTTP/2; None for another.
 
     Args:
-        sock: that socket; or an object that a program has put around it, as a subclass's `connect()` may, and
-            that passes on what is asked of it.
+        sock: that socket; or an object that a program has put around it (a subclass's `connect()` may do so),
+            and whose attributes are the socket's.
     """
     found = sock if isinstance(sock, StrictSocket) else getattr(sock, "strict", None)
     return found if isinstance(found, StrictSocket) else None
@@ -385,12 +388,12 @@ def _parse_head(head: bytes) -> tuple[str, str, str, list[Field]]:
     """Return method, target, version and header fields of an HTTP/1 head, all of them checked."""
     request_line, *lines = head.split(b"\r\n")
     words = request_line.split(b" ")
-    if len(words) != 3:  # the next hop would read something else than http.client's caller meant
+    if len(words) != 3:  # the next hop would read another request than the caller of http.client meant
         raise ValueError(f"a method or target with a space in it, or without a character: {request_line!r}")
     method, target, version = words
     headers: list[Field] = []
     for line in lines:
-        if line[:1] in (b" ", b"\t") and headers:  # http.client joins several values so
+        if line[:1] in (b" ", b"\t") and headers:  # http.client joins several values in this way
             name, value = headers[-1]
             headers[-1] = name, value_bytes(value + b" " + line.strip())
             continue

@@ -35,7 +35,7 @@ T = TypeVar("T")
 
 
 class TransportOptions(NamedTuple):
-    """What the transports of a connection object, or of a pool, have in common; see `HTTP20Connection`."""
+    """The options of all transports of a connection object, or of a pool; see `HTTP20Connection`."""
 
     max_buffered: int = MAX_BUFFERED
     keepalive_idle: float | None = KEEPALIVE_IDLE
@@ -53,13 +53,13 @@ class TransportOptions(NamedTuple):
         """
         idle = checked_seconds(self.keepalive_idle, "keepalive_idle")
         patience = checked_seconds(self.ping_timeout, "ping_timeout")
-        if patience is None:  # an answer that may take for ever is not asked for
+        if patience is None:  # an infinite timeout would mean that no answer is needed
             idle, patience = None, math.inf
         return self._replace(keepalive_idle=idle, ping_timeout=patience)
 
     @property
     def engine(self) -> dict[str, Any]:
-        """Those that an HTTP/2 engine has."""
+        """The options that an HTTP/2 engine takes."""
         most = self.max_response_headers
         return {
             "max_header_list": self.max_header_list,
@@ -83,7 +83,7 @@ def make_http2(
         sock: connected; ALPN, or the caller, says that the server speaks HTTP/2.
         options: for all connections.
         timeout: seconds that each wait may last, or None.
-        protocols: are told if the server requires HTTP/1.1; None: nothing is.
+        protocols: told if the server requires HTTP/1.1, or None.
         engine: one that has begun already (RFC 7540 section 3.2); None: a fresh one.
         trace: print each frame.
     """
@@ -103,7 +103,7 @@ class Speaker(NamedTuple):
 
     host: str  # of the origin, in ASCII
     port: int
-    default_port: int  # Host names the port where it is another
+    default_port: int  # Host names the port if it is not this one
     blocksize: int = 65536
     debuglevel: int = 0
     max_response_headers: int | None = None
@@ -173,8 +173,8 @@ class Transports:
 
     Rule: the thread that connects holds `dialling`, so that no two threads do it at once.
 
-    They do not keep the connection object, nor does a transport keep them: they would refer to each other,
-    and only the garbage collector would close a connection that its caller drops.
+    `Transports` holds no strong reference to the connection object, and a transport none to `Transports`:
+    otherwise only the garbage collector would close a connection that its caller drops.
 
     Args:
         owner: the connection object.
@@ -184,8 +184,8 @@ class Transports:
 
     Attributes:
         dialling: the lock; what follows is guarded by it.
-        current: takes the next request; or None.
-        draining: former ones, on which something is still under way.
+        current: the transport that takes the next request, or None.
+        draining: former transports, on which requests are still under way.
         switched: the socket that the latest 101 (Switching Protocols) has handed to the caller, or None.
         asks: the next request is to ask for HTTP/2.
     """
@@ -200,18 +200,16 @@ class Transports:
         self.dialling = threading.RLock()
         self.current: Transport[Any] | None = None
         self.draining: list[Transport[Any]] = []
-        self._beside: Transport[Any] | None = None  # in HTTP/1.1, where the current one speaks HTTP/2
+        self._beside: Transport[Any] | None = None  # in HTTP/1.1, while the current one speaks HTTP/2
         self.switched: socket.socket | None = None
         self.asks = False
         self._session: Session | None = None
         self._by: float | None = None  # when the exchange for which a thread dials must be over
-        self._dialled: list[socket.socket] | None = (
-            None  # while `connect()` is to open a further socket alone
-        )
+        self._dialled: list[socket.socket] | None = None  # while `connect()` is only to open a further socket
 
     @property
     def owner(self) -> Owner:
-        """The connection object; NotConnected where there is none any more."""
+        """The connection object; NotConnected if it no longer exists."""
         owner = self._owner()
         if owner is None:
             raise http_client.NotConnected("the connection object is gone")
@@ -220,7 +218,7 @@ class Transports:
     # -- connecting -------------------------------------------------------------------------------
 
     def usable(self, by: float | None) -> Transport[Any]:
-        """Return the current transport; where it takes no more requests, connect anew by a monotonic time.
+        """Return the current transport; if it takes no more requests, connect again by a monotonic time.
 
         Raises:
             http.client.NotConnected: `auto_open` is off. Otherwise as `connect()`.
@@ -261,7 +259,7 @@ class Transports:
             raise
 
     def connect(self) -> None:
-        """Open a transport in the place of the current one, which finishes what it has under way."""
+        """Open a new current transport; the former one finishes its requests under way."""
         with self.dialling:
             owner = self.owner
             if self._dialled is not None:
@@ -373,7 +371,8 @@ class Transports:
     def while_dialling(self, by: float | None, work: Callable[[], T]) -> T:
         """Do something while holding `dialling`; see `_take_dialling`.
 
-        An interrupt may come after it was acquired and before that is noted: others would wait for ever.
+        An interrupt may come after the lock was acquired and before that is noted. So any failure
+        releases it: otherwise other threads would wait for ever.
         """
         try:
             self._take_dialling(by)
@@ -408,7 +407,7 @@ class Transports:
 
         Returns:
             What the request is now: the stream, on the HTTP/2 connection that is the current transport; or,
-            where the server does not want to, or has not answered in time, an exchange in HTTP/1.1.
+            if the server declines, or does not answer in time, an exchange in HTTP/1.1.
         """
         self.asks = False
         owner, request, current = self.owner, stream.request, cast("HTTP1Connection", self.current)
@@ -428,7 +427,7 @@ class Transports:
             current.drop(exchange)  # the next requests would wait for its answer
             if not stream.tries.repeats:  # or else the thread that waits for it sends it again
                 give_up(stream)
-            if current.closed and self.current is current:  # the socket was given up, and nothing has it
+            if current.closed and self.current is current:  # the socket was given up: no transport holds it
                 self.current = owner.sock = None
             raise
         return stream
@@ -436,7 +435,7 @@ class Transports:
     # -- the end ----------------------------------------------------------------------------------
 
     def retire(self) -> None:
-        """Let go of the current transport: it finishes the requests that are under way."""
+        """Replace the current transport by none: it finishes its requests under way."""
         if self.current is not None:  # or else `sock` is the program's
             self.current.drain()
             self.draining.append(self.current)
@@ -475,7 +474,8 @@ class Transports:
 def may_ask(transport: Transport[Any], request: Request) -> bool:
     """Tell whether a request can ask for HTTP/2.
 
-    One with a body cannot: Apache and Jetty do not switch then, and Tomcat refuses a body above 4 KiB. One
-    that asks for another protocol cannot, nor one behind others, whose answers would come first.
+    A request with a body cannot: Apache and Jetty do not switch then, and Tomcat refuses a body above 4 KiB.
+    A request that asks for another protocol cannot, and neither can one behind others, whose answers would
+    come first.
     """
     return request.bare and not request.upgrades and not any(transport.counts)
