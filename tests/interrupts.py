@@ -103,4 +103,28 @@ def moments(samples: int, also: str = "") -> Iterator[Interrupt]:
         at += stride
 
 
+class Struck:
+    """A lock; the first thread that takes it by acquire() is interrupted while it holds it."""
+
+    def __init__(self, lock: Any) -> None:
+        self._lock = lock
+        self._strikes = True
+
+    def acquire(self, *args: Any, **options: Any) -> bool:
+        taken: bool = self._lock.acquire(*args, **options)
+        if taken and self._strikes:
+            self._strikes = False
+            raise KeyboardInterrupt
+        return taken
+
+    def __enter__(self) -> Any:
+        return self._lock.__enter__()
+
+    def __exit__(self, *error: object) -> None:
+        self._lock.__exit__(*error)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._lock, name)
+
+
 Scenario = Callable[[hyperlite.HTTP20Connection, list[int]], object]

@@ -52,6 +52,7 @@ import hyperlite
 from hyperlite.http2.engine import Engine
 from hyperlite.http2.engine.events import Event
 from tests.frames import OK, Fields, FrameFactory, FrameReader
+from tests.inside import transports_of
 
 # How long the peer, or a task, waits for the client before the test fails.
 TIMEOUT = 5.0
@@ -148,7 +149,7 @@ class Wire(_Script):
         self.sock = sock
         self.auto_ack = True
         self._sending = threading.Lock()  # a script may speak in one thread and acknowledge in another
-        self._reader = FrameReader()
+        self.reader = FrameReader()
         self._greeted = False
         self._unacknowledged = 0
 
@@ -179,7 +180,7 @@ class Wire(_Script):
 
     def read_frame(self) -> Frame | None:
         """Return the client's next frame, or None when it has closed (FIN or RST)."""
-        while (frame := self._reader.next()) is None:
+        while (frame := self.reader.next()) is None:
             try:
                 data = self.sock.recv(65536)
             except TimeoutError:
@@ -187,13 +188,13 @@ class Wire(_Script):
             except (ConnectionResetError, ConnectionAbortedError):
                 return None
             if not data:
-                assert not self._reader.midway, "the client closed in the middle of a frame"
+                assert not self.reader.midway, "the client closed in the middle of a frame"
                 return None
-            self._reader.feed(data)
-        self._note(frame)
+            self.reader.feed(data)
+        self.note(frame)
         return frame
 
-    def _note(self, frame: Frame) -> None:
+    def note(self, frame: Frame) -> None:
         self.seen.append(frame)
         if isinstance(frame, SettingsFrame) and "ACK" not in frame.flags:
             self._unacknowledged += 1
@@ -266,13 +267,13 @@ class Wire(_Script):
         It does not wait: it can prove that a client has said something, but not that it never will.
         """
         while True:
-            frame = self._reader.next()
+            frame = self.reader.next()
             if frame is None:
                 if not select.select([self.sock], [], [], 0)[0]:
                     return True
                 frame = self.read_frame()
             else:
-                self._note(frame)
+                self.note(frame)
             if not isinstance(frame, _HOUSEKEEPING) or frame.stream_id:
                 return False
 
@@ -311,7 +312,7 @@ class EnginePeer(_Script):
     def __init__(self, engine: Engine) -> None:
         super().__init__()
         self.engine = engine
-        self._reader = FrameReader()
+        self.reader = FrameReader()
 
     def send_raw(self, data: bytes) -> list[Event]:
         """Feed the engine; returns the events that this made."""
@@ -319,11 +320,11 @@ class EnginePeer(_Script):
 
     def said(self) -> list[Frame]:
         """Return the frames that the engine has put out since it was last asked."""
-        self._reader.feed(self.engine.take())
+        self.reader.feed(self.engine.take())
         new: list[Frame] = []
-        while (frame := self._reader.next()) is not None:
+        while (frame := self.reader.next()) is not None:
             new.append(frame)
-        assert not self._reader.midway, "the engine put out half a frame"
+        assert not self.reader.midway, "the engine put out half a frame"
         self.seen += new
         return new
 
@@ -383,7 +384,7 @@ class Peer:
     """
 
     def __init__(self, *, tls: ssl.SSLContext | None = None) -> None:
-        self._tls = tls
+        self.tls = tls
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._listener.settimeout(TIMEOUT)
         self.port: int = self._listener.getsockname()[1]
@@ -396,7 +397,7 @@ class Peer:
 
         It is closed with the peer. The options are HTTP20Connection's.
         """
-        options = {"secure": self._tls is not None, "timeout": TIMEOUT, **options}
+        options = {"secure": self.tls is not None, "timeout": TIMEOUT, **options}
         host = options.pop("host", "127.0.0.1")
         conn = hyperlite.HTTP20Connection(host, self.port, **options)
         self._connections.append(conn)
@@ -411,8 +412,8 @@ class Peer:
         try:
             sock.settimeout(TIMEOUT)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            if self._tls is not None:
-                sock = self._tls.wrap_socket(sock, server_side=True)
+            if self.tls is not None:
+                sock = self.tls.wrap_socket(sock, server_side=True)
         except BaseException:
             sock.close()
             raise
@@ -462,5 +463,5 @@ class Peer:
 
     def _end_draining(self) -> None:
         for conn in self._connections:
-            for mux in conn._transports.draining:
+            for mux in transports_of(conn).draining:
                 mux.pump()  # which finds the end, for the wires are closed

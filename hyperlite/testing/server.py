@@ -83,7 +83,8 @@ class Server:
         Raises OSError when the port is taken and ImportError when TLS is wanted and trustme is not installed.
         """
         self._secure = secure
-        self._tls = certificates().server_context(alpn) if secure else None
+        self.tls = certificates().server_context(alpn) if secure else None
+        """The context of the server's side, or None without TLS; a change holds for later connections."""
         self._service = Service(
             routes, settings=settings or {}, delay=delay, requests_per_connection=requests_per_connection
         )
@@ -172,8 +173,8 @@ class Server:
     def _admit(self, sock: socket.socket) -> None:
         try:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            if self._tls:
-                sock = self._tls.wrap_socket(sock, server_side=True, do_handshake_on_connect=False)
+            if self.tls:
+                sock = self.tls.wrap_socket(sock, server_side=True, do_handshake_on_connect=False)
             with self._lock:
                 if self._service.closed.is_set():
                     raise ConnectionError("The server is closing.")

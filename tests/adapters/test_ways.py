@@ -29,6 +29,7 @@ from hyperlite.testing.certificates import certificates
 from hyperlite.testing.server import Server
 from tests.conftest import Serve
 from tests.connect_proxy import Proxy
+from tests.inside import origin_of, registry_of
 from tests.socks_proxy import SocksProxy, drip
 
 from .conftest import MakeSession
@@ -108,7 +109,7 @@ def test_a_client_certificate(session: Session, h2: Server):
 @pytest.mark.parametrize("alpn", ["h2", "http/1.1"])
 def test_a_server_that_wants_one(session: Session, serve: Serve, alpn: str):
     server = serve(alpn=(alpn,))
-    own, tls = certificates(), server._tls
+    own, tls = certificates(), server.tls
     assert tls is not None
     tls.load_verify_locations(own.ca_file)
     tls.verify_mode = ssl.CERT_REQUIRED
@@ -462,8 +463,8 @@ def test_a_child_has_connections_of_its_own(session: Session, h2: Server):
     """Though another thread of its parent was about to make a pool, a context or a manager."""
     assert session.get(h2.url("/")).ok
     shared = adapter_of(session)._shared
-    [origin] = shared.pool._origins._origins.values()
-    locks = [shared._lock, shared.making, shared.contexts._lock, shared.pool._origins._lock, origin._lock]
+    registry, origin = registry_of(shared.pool), origin_of(shared.pool)
+    locks = [shared._lock, shared.making, shared.contexts._lock, registry._lock, origin._lock]
     with contextlib.ExitStack() as stack, warnings.catch_warnings():
         for lock in locks:
             stack.enter_context(lock)

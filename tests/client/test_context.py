@@ -24,6 +24,7 @@ from hyperlite.adapters.urllib import HTTP20Handler
 from hyperlite.net import trust
 from hyperlite.testing.server import Server
 from tests.conftest import Serve
+from tests.inside import forget_default_contexts
 
 FACTORY = "_create_https_context"
 
@@ -193,7 +194,7 @@ class TestOwn:
     def test_it_is_loaded_once_for_all_that_do_not_ask(
         self, connect: Any, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(trust, "_default_contexts", {})
+        forget_default_contexts(monkeypatch)
         loads = []
         load = ssl.SSLContext.load_default_certs
         monkeypatch.setattr(

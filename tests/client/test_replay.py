@@ -13,7 +13,7 @@ from hyperlite import client
 from hyperlite.errors import ErrorCode, StreamReset
 from hyperlite.testing.certificates import certificates
 from tests.http2.conftest import path_of
-from tests.peer import TIMEOUT, Peer
+from tests.peer import TIMEOUT, Peer, Task
 
 
 @pytest.fixture(autouse=True)
@@ -134,7 +134,7 @@ def test_in_http1_where_http2_is_spoken_no_more(peer: Peer, conn: client.HTTPSCo
     answer = peer.background(ask, conn, "POST", "/", b"body")
     greet(peer)
     peer.want(HeadersFrame, 1)
-    peer._tls = certificates().server_context(("http/1.1",))
+    peer.tls = certificates().server_context(("http/1.1",))
     peer.goaway(0)
     peer.accept()
     data = b""
@@ -158,10 +158,9 @@ def test_where_no_server_listens_any_more(peer: Peer, conn: client.HTTPSConnecti
 def test_a_connection_that_is_dropped_needs_no_garbage_collector(peer: Peer) -> None:
     context = certificates().client_context()
     conn = client.HTTPSConnection("localhost", peer.port, timeout=TIMEOUT, context=context)
-    connecting = peer.background(conn.connect)
+    connecting = Task(conn.connect)
     peer.accept()
     connecting.result()
-    peer._tasks.clear()
     del connecting
     conn.sock.connection.close()
     seen = weakref.ref(conn)

@@ -17,6 +17,7 @@ from hyperlite.net import trust
 from hyperlite.testing.certificates import certificates
 from hyperlite.testing.server import Server
 from tests.conftest import Serve
+from tests.inside import connection_of, forget_default_contexts, origins_of
 
 OTHER = "other.test"  # no certificate has this name
 
@@ -25,7 +26,7 @@ OTHER = "other.test"  # no certificate has this name
 def server(request: pytest.FixtureRequest, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> Server:
     """A server whose authority is the usual one, by each name."""
     server = serve(alpn=(request.param,))
-    monkeypatch.setattr(trust, "_default_contexts", {})
+    forget_default_contexts(monkeypatch)
     monkeypatch.setenv("SSL_CERT_FILE", server.ca_file)
     real = socket.getaddrinfo
     monkeypatch.setattr(
@@ -69,9 +70,7 @@ class Pool(Client):
 
     def ask(self, host: str) -> Any:
         assert self.pool.fetch(f"https://{host}:{self.server.port}/").body == b"hello"
-        *_, origin = self.pool._origins._origins.values()
-        (connection,) = origin._connections
-        return connection.sock
+        return connection_of(origins_of(self.pool)[-1]).sock
 
 
 class PoolWithAFile(Pool):

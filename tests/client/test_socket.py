@@ -19,6 +19,7 @@ from hyperlite.http2.connection import HTTP2Connection
 from hyperlite.testing.certificates import certificates
 from hyperlite.testing.server import Server
 from tests.conftest import Serve
+from tests.inside import lock_of
 from tests.peer import TIMEOUT, Peer
 
 HEAD = b"POST /count HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\n"
@@ -278,7 +279,7 @@ def test_tls_is_asked_under_the_lock(strict: client.HTTPSConnection, monkeypatch
 
     class Watched:
         def __getattribute__(self, name: str) -> Any:
-            held.append((name, mux._io.lock.locked()))
+            held.append((name, lock_of(mux).locked()))
             return getattr(real, name)
 
     real = mux.sock._sslobj

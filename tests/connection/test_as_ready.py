@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import hyperlite
-from hyperlite.http1.connection import HTTP1Connection
+from tests.inside import leadership_of, pending_of, transport_of
 from tests.peer import Task
 
 PATIENCE = 20.0
@@ -95,11 +95,9 @@ class TestWhatBecameOfThemMeanwhile:
 
     def test_it_ends_when_another_thread_cancels_all(self, conn: hyperlite.HTTP20Connection) -> None:
         ids = [conn.request("GET", "/slow") for _ in range(2)]
-        assert conn._transports.current is not None
-        http1 = isinstance(conn._transports.current, HTTP1Connection)
-        leader = conn._transports.current._leadership if http1 else conn._transports.current._io.leadership
+        leadership = leadership_of(transport_of(conn))
         task = Task(lambda: list(conn.as_ready(ids)))
-        while not (leader.held or task.done):
+        while not (leadership.held or task.done):
             threading.Event().wait(0.001)
         for stream_id in ids:
             conn.cancel(stream_id)
@@ -108,7 +106,7 @@ class TestWhatBecameOfThemMeanwhile:
     def test_one_that_another_thread_takes(self, h2: hyperlite.HTTP20Connection) -> None:
         late, slow = h2.request("GET", "/late"), h2.request("GET", "/slow")
         taken = Task(lambda: h2.getresponse(late).read())
-        while late in h2._pending.requests:
+        while late in pending_of(h2).requests:
             threading.Event().wait(0.001)
         with pytest.raises(http.client.ResponseNotReady):
             list(h2.as_ready([late]))

@@ -1,7 +1,6 @@
 """A KeyboardInterrupt anywhere in a call: the connection goes on or opens anew, and nothing stays behind."""
 
 import contextlib
-import functools
 import gc
 import warnings
 from collections.abc import Iterator
@@ -11,16 +10,12 @@ import pytest
 
 import hyperlite
 from hyperlite import client
-from hyperlite.http1.body import HTTP1Body
 from hyperlite.http1.connection import HTTP1Connection
-from hyperlite.http1.exchange import HTTP1Exchange
-from hyperlite.http1.response import QueuedResponse
-from hyperlite.http1.wire import _Reader
 from hyperlite.http2.connection import HTTP2Connection
 from hyperlite.testing.certificates import certificates
 from tests.conftest import Connect, Serve
+from tests.inside import leadership_of, pending_of, sleepers_on, transport_of, transports_of, work_left_of
 from tests.interrupts import Scenario, moments
-from tests.peer import Task
 
 # Of a socket, or a file on it, that the interrupted call alone knew.
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
@@ -133,23 +128,20 @@ SCENARIOS: dict[str, Scenario] = {
 
 def check(conn: CONN, ids: list[int], number: int) -> None:
     """Ask for something else, and look at what is left."""
-    assert set(conn._pending.requests) <= set(ids), "a request that its caller cannot name"
-    for stream_id in list(conn._pending.requests):
+    assert set(pending_of(conn).requests) <= set(ids), "a request that its caller cannot name"
+    for stream_id in list(pending_of(conn).requests):
         conn.cancel(stream_id)
     response = conn.getresponse(conn.request("GET", f"/sized?n={1000 + number}"))
     assert len(response.read()) == 1000 + number
-    assert not conn._pending.requests
-    current = conn._transports.current
-    assert current is not None
+    assert not pending_of(conn).requests
+    current = transport_of(conn)
     assert current.counts == (0, 0)
-    leader = current._io.leadership if isinstance(current, HTTP2Connection) else current._leadership
-    assert not leader.held
-    assert not leader._sleepers
-    assert not conn._transports.dialling._is_owned()  # type: ignore[attr-defined]
-    if not isinstance(current, HTTP2Connection):
-        assert not current._socket.working
-        assert not current._socket._doomed
-    assert all(mux.closed or mux.counts == (0, 0) for mux in conn._transports.draining)
+    assert not leadership_of(current).held
+    assert not sleepers_on(current)
+    assert not transports_of(conn).dialling._is_owned()  # type: ignore[attr-defined]
+    if isinstance(current, HTTP1Connection):
+        assert work_left_of(current) == (False, [])
+    assert all(mux.closed or mux.counts == (0, 0) for mux in transports_of(conn).draining)
 
 
 # To connect is the same for all of them.
@@ -224,77 +216,3 @@ def test_http_client_at_the_worst_moments(
         conn.getresponse()
     conn.close()
     assert (mux.counts, mux.closed) == ((0, 0), True)
-
-
-class TestHttp1:
-    """On HTTP/1.1, where a lost byte is one of the next response."""
-
-    @pytest.fixture
-    def conn(self, serve: Serve, connect: Connect) -> CONN:
-        return connect(serve(alpn=("http/1.1",)), timeout=5)
-
-    @pytest.mark.parametrize(
-        ("end", "where", "step"),
-        [
-            ("close", HTTP1Connection, "_on_closed"),
-            ("close", HTTP1Connection, "_hang_up_locked"),
-            ("close", _Reader, "close"),
-            ("read", HTTP1Connection, "_on_closed"),
-            ("read", _Reader, "close"),
-        ],
-    )
-    def test_a_response_whose_end_was_interrupted(
-        self, conn: CONN, monkeypatch: pytest.MonkeyPatch, end: str, where: type, step: str
-    ) -> None:
-        """The connection may have heard nothing of it; it sees for itself that nothing more can be read."""
-
-        def interrupted(*_: object) -> None:
-            monkeypatch.undo()
-            raise KeyboardInterrupt
-
-        response = conn.getresponse(conn.request("GET", "/chunks?n=1000"))
-        assert isinstance(response, QueuedResponse)
-        monkeypatch.setattr(where, step, interrupted)
-        if step == "_on_closed":  # it was bound before
-            response.when_closed = interrupted
-        with pytest.raises(KeyboardInterrupt):
-            getattr(response, end)()
-        for size in (3, 4):
-            assert len(conn.getresponse(conn.request("GET", f"/sized?n={size}")).read()) == size
-
-    def test_a_read_that_was_interrupted(self, conn: CONN, monkeypatch: pytest.MonkeyPatch) -> None:
-        """What it had read is nowhere: what comes behind it is not given out as if nothing were missing."""
-        response = conn.getresponse(conn.request("GET", "/sized?n=3000"))
-        receive = HTTP1Body._receive
-
-        def interrupted(*args: Any) -> None:
-            monkeypatch.undo()
-            receive(*args)
-            raise KeyboardInterrupt
-
-        monkeypatch.setattr(HTTP1Body, "_receive", interrupted)
-        with pytest.raises(KeyboardInterrupt):
-            response.read(1000)
-        with pytest.raises(hyperlite.IncompleteBody, match="interrupted"):
-            response.read(1000)
-        assert conn.getresponse(conn.request("GET", "/")).read() == b"hello"
-
-    def test_an_interrupt_is_that_of_its_own_thread(self, serve: Serve, connect: Connect) -> None:
-        """The main thread works for another when it is interrupted: the other gets an error, no interrupt."""
-        conn = connect(serve(alpn=("http/1.1",)), timeout=5)
-        theirs = Task(conn.request, "GET", "/late").result()
-        lane = conn._transports.current
-        assert isinstance(lane, HTTP1Connection)
-        receive = HTTP1Connection._receive
-
-        def interrupted(self: HTTP1Connection, exchange: HTTP1Exchange, until: float | None) -> None:
-            if exchange.stream_id == theirs:
-                raise KeyboardInterrupt
-            receive(self, exchange, until)
-
-        lane._receive = functools.partial(interrupted, lane)  # type: ignore[method-assign]
-        with pytest.raises(KeyboardInterrupt):
-            conn.getresponse(conn.request("GET", "/"))
-        with pytest.raises(hyperlite.ConnectionLost, match="interrupted"):
-            Task(conn.getresponse, theirs).result()
-        assert conn.getresponse(conn.request("GET", "/")).read() == b"hello"

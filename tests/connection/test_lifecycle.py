@@ -1,16 +1,14 @@
 """Interrupts, forks, exits, garbage, other people's patches: what happens besides requests."""
 
-import contextlib
 import gc
 import os
-import signal
 import subprocess
 import sys
 import textwrap
 import threading
 import warnings
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -19,21 +17,10 @@ from h2.settings import SettingCodes
 import hyperlite
 from hyperlite.testing.server import Exchange, Server, streaming
 from tests.conftest import ROUTES, Connect, Serve
+from tests.inside import http2_of, lock_of, pending_of, transport_of, transports_of
+from tests.interrupts import Struck
 
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
-
-
-@pytest.fixture
-def interrupt_soon() -> Iterator[Callable[[], None]]:
-    """Have KeyboardInterrupt raised in the main thread, as by Ctrl-C, a moment after this is called."""
-
-    def strike(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGALRM, strike)
-    yield lambda: signal.setitimer(signal.ITIMER_REAL, 0.1)
-    signal.setitimer(signal.ITIMER_REAL, 0)
-    signal.signal(signal.SIGALRM, before)
 
 
 class TestKeyboardInterrupt:
@@ -77,7 +64,7 @@ class TestKeyboardInterrupt:
         interrupt_soon()
         with pytest.raises(KeyboardInterrupt):
             conn.getresponse(second)
-        if conn._pending.requests:
+        if pending_of(conn).requests:
             conn.cancel(first)
         assert self.goes_on(conn)
 
@@ -104,17 +91,9 @@ class TestKeyboardInterrupt:
         interrupt_soon()
         with pytest.raises(KeyboardInterrupt):
             list(conn.as_ready([stream_id]))
-        if stream_id in conn._pending.requests:
+        if stream_id in pending_of(conn).requests:
             conn.cancel(stream_id)
         assert self.goes_on(conn)
-
-    def test_in_a_ping(self, serve: Serve, connect: Connect, interrupt_soon: Callable[[], None]) -> None:
-        conn = connect(serve(latency=5.0, secure=False), secure=False, timeout=20)
-        conn.request("GET", "/")
-        interrupt_soon()
-        with pytest.raises(KeyboardInterrupt):
-            conn.ping()
-        assert conn._transports.current._receiver.pings == {}
 
 
 def test_interrupted_in_the_middle_of_a_frame(
@@ -124,7 +103,7 @@ def test_interrupted_in_the_middle_of_a_frame(
     server = serve()
     conn = connect(server)
     conn.getresponse(conn.request("GET", "/")).read()
-    engine = conn._transports.current.table.engine
+    engine = http2_of(conn).table.engine
     taken, waiting = conn.request("GET", "/late"), conn.request("GET", "/late")
 
     def strike(_: bytes) -> Any:
@@ -140,34 +119,11 @@ def test_interrupted_in_the_middle_of_a_frame(
     assert server.connections == 2
 
 
-class _Struck:
-    """A lock; the first thread that takes it by acquire() is interrupted while it holds it."""
-
-    def __init__(self, lock: Any) -> None:
-        self._lock = lock
-        self._strikes = True
-
-    def acquire(self, *args: Any, **options: Any) -> bool:
-        taken: bool = self._lock.acquire(*args, **options)
-        if taken and self._strikes:
-            self._strikes = False
-            raise KeyboardInterrupt
-        return taken
-
-    def __enter__(self) -> Any:
-        return self._lock.__enter__()
-
-    def __exit__(self, *error: object) -> None:
-        self._lock.__exit__(*error)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._lock, name)
-
-
 def test_interrupted_when_its_turn_to_dial_has_come(serve: Serve, connect: Connect) -> None:
     """Other threads have theirs all the same."""
     conn = connect(serve(), timeout=2)
-    conn._transports.dialling = _Struck(conn._transports.dialling)
+    transports = transports_of(conn)
+    transports.dialling = Struck(transports.dialling)  # type: ignore[assignment]
     with pytest.raises(KeyboardInterrupt):
         conn.request("GET", "/")
     bodies: list[bytes] = []
@@ -175,15 +131,6 @@ def test_interrupted_when_its_turn_to_dial_has_come(serve: Serve, connect: Conne
     thread.start()
     thread.join()
     assert bodies == [b"hello"]
-
-
-def test_interrupted_in_a_finalizer(h2: hyperlite.HTTP20Connection) -> None:
-    """Python reports it and goes on; so does the connection."""
-    response = h2.getresponse(h2.request("GET", "/chunks?n=100000"))
-    h2._transports.current._io.lock = lock = _Struck(h2._transports.current._io.lock)
-    with contextlib.suppress(KeyboardInterrupt):
-        h2._transports.current.abandon(response._stream)
-    assert not lock.locked()
 
 
 @needs_fork
@@ -211,17 +158,12 @@ def test_fork(serve: Serve, connect: Connect, alpn: str) -> None:
     assert server.connections == 2
 
 
-def _lock_of(conn: hyperlite.HTTP20Connection) -> threading.Lock:
-    transport = conn._transports.current
-    return transport._io.lock if transport.protocol == "h2" else transport._lock
-
-
 @needs_fork
 @pytest.mark.parametrize("alpn", ["h2", "http/1.1"])
 def test_fork_while_another_thread_holds_the_locks(serve: Serve, connect: Connect, alpn: str) -> None:
     conn = connect(serve(alpn=(alpn,)))
     conn.getresponse(conn.request("GET", "/")).read()
-    with conn._transports.dialling, conn._pending.lock, _lock_of(conn):
+    with transports_of(conn).dialling, pending_of(conn).lock, lock_of(transport_of(conn)):
         child = os.fork()
         if not child:
             status = 1

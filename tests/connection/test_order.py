@@ -13,6 +13,7 @@ from h2.settings import SettingCodes
 import hyperlite
 from hyperlite.testing.server import Response
 from tests.conftest import Connect, Serve
+from tests.inside import transport_of
 
 MIB = 1 << 20
 SCRIPT = Path(__file__).with_name("read_backwards.py")
@@ -132,9 +133,9 @@ def test_ids_outlive_the_numbers_of_the_wire(
         conn = connect(server)
         ids = [conn.request("GET", "/late")]
     assert ids == [1]
-    old = conn._transports.current
+    old = transport_of(conn)
     ids += [conn.request("GET", f"/sized?n={n}") for n in range(20)]
-    assert conn._transports.current is not old
+    assert transport_of(conn) is not old
     assert ids == list(range(1, 42, 2))
     assert conn.getresponse(1).read() == b"late"
     assert [len(conn.getresponse(stream_id).read()) for stream_id in ids[1:]] == list(range(20))

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 import hyperlite
-from hyperlite.http2.connection import HTTP2Connection
 from hyperlite.testing.server import Server
 from tests.conftest import ROUTES, Connect, Serve, report
+from tests.inside import pending_of, transport_of
 from tests.peer import Task
 
 CONN = hyperlite.HTTP20Connection
@@ -151,7 +151,7 @@ def test_the_server_sees_what_http_client_sends(
     if expected["authority"] == f"localhost:{reference.port}":
         expected["authority"] = f"localhost:{conn.port}"
     expected["target"] = expected["target"].removeprefix(
-        "http://other.test" if isinstance(conn._transports.current, HTTP2Connection) else ""
+        "http://other.test" if transport_of(conn).protocol == "h2" else ""
     )
     assert found == expected
 
@@ -389,7 +389,7 @@ class TestValidation:
             conn.putheader("Content-Length", length)
         with pytest.raises(LookupError):
             conn.endheaders(failing())
-        assert not conn._pending.requests
+        assert not pending_of(conn).requests
         assert seen(conn.getresponse(put(conn, method="GET")))["method"] == "GET"
 
     @pytest.mark.parametrize("body", [b"hello", [b"he", b"llo"], None])

@@ -3,6 +3,7 @@
 import io
 import threading
 import time
+import types
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -12,6 +13,7 @@ from h2.settings import SettingCodes
 import hyperlite
 from hyperlite import ConnectionPool, FetchRequest
 from hyperlite.errors import ConnectionLost, ErrorCode, StreamReset
+from hyperlite.net import protocols
 from hyperlite.testing.certificates import certificates
 from hyperlite.testing.server import Exchange, Response, Server, streaming
 from tests.conftest import MakePool, Serve
@@ -43,7 +45,7 @@ def server(serve: Serve) -> Server:
     return serve(routes={"/": picky, "/half": half, "/easy": lambda _: Response(body=b"easy")})
 
 
-def protocols(server: Server) -> list[str]:
+def spoken(server: Server) -> list[str]:
     return [entry[0] for entry in server.log]
 
 
@@ -52,18 +54,20 @@ def test_a_fetch_goes_on_whatever_its_method(server: Server, pool: ConnectionPoo
     response = pool.fetch(server.url(), "POST", body=body)
     assert (response.http_version, response.body) == ("HTTP/1.1", b"body" if body else b"hello")
     assert pool.fetch(server.url("/easy")).http_version == "HTTP/1.1"
-    assert protocols(server) == ["h2", "http/1.1", "http/1.1"]
+    assert spoken(server) == ["h2", "http/1.1", "http/1.1"]
     assert server.connections == 2
     assert pool.stats()["origins"][server.url("")]["protocol"] == "http/1.1"
 
 
-def test_it_is_remembered_for_a_while(server: Server, pool: ConnectionPool) -> None:
+def test_it_is_remembered_for_a_while(
+    server: Server, pool: ConnectionPool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     pool.fetch(server.url())
     pool.close_idle()
     assert pool.fetch(server.url()).http_version == "HTTP/1.1"
     pool.close_idle()
-    (origin,) = pool._origins._origins.values()
-    origin._protocols._http1_until = origin._protocols._spoken_until = time.monotonic()  # it is over
+    later = types.SimpleNamespace(monotonic=lambda: time.monotonic() + protocols.REMEMBERED)
+    monkeypatch.setattr(protocols, "time", later)
     assert pool.fetch(server.url("/easy")).http_version == "HTTP/2"
 
 
@@ -79,7 +83,7 @@ def test_many(server: Server, pool: ConnectionPool, ordered: bool) -> None:
     outcomes = sorted(pool.fetch_many(urls, ordered=ordered, concurrency=10), key=lambda one: one.index)
     assert [one.result().body for one in outcomes] == [b"easy" if n % 3 else b"hello" for n in range(30)]
     assert pool.fetch(server.url("/easy")).http_version == "HTTP/1.1"
-    refused = protocols(server).count("h2") - sum(one.result().http_version == "HTTP/2" for one in outcomes)
+    refused = spoken(server).count("h2") - sum(one.result().http_version == "HTTP/2" for one in outcomes)
     assert 1 <= refused <= 4  # of the ten that were sent side by side
 
 
@@ -123,7 +127,7 @@ def test_the_other_connections_to_the_origin_get_no_more_requests(serve: Serve, 
     before = len(server.log)
     for _ in range(3):
         pool.fetch(server.url("/easy"))
-    assert protocols(server)[before:] == ["http/1.1"] * 3
+    assert spoken(server)[before:] == ["http/1.1"] * 3
     assert pool.stats()["origins"][server.url("")]["connections"] == 1
 
 
@@ -139,7 +143,7 @@ def test_a_body_that_cannot_be_sent_again_is_an_error_and_the_next_try_goes_over
 def test_what_has_begun_to_be_answered_is_not_sent_again(server: Server, pool: ConnectionPool) -> None:
     with pytest.raises(StreamReset):
         pool.fetch(server.url("/half"))
-    assert protocols(server) == ["h2"]
+    assert spoken(server) == ["h2"]
 
 
 @pytest.mark.parametrize("many", [True, False])
@@ -203,7 +207,7 @@ def test_where_http2_alone_may_be_spoken_it_is_an_error_that_says_so(
             next(pool.fetch_many([server.url()])).result()
         else:
             pool.fetch(server.url())
-    assert protocols(server) == ["h2"]
+    assert spoken(server) == ["h2"]
     assert pool.fetch(server.url("/easy")).http_version == "HTTP/2"
     assert server.connections == 1
 

@@ -16,6 +16,7 @@ from hyperlite.errors import ErrorCode, StreamReset
 from hyperlite.testing.certificates import certificates
 from tests.conftest import MakePool, Serve
 from tests.frames import Fields
+from tests.inside import origin_of
 from tests.peer import TIMEOUT, Peer
 
 MANY = pytest.mark.parametrize("many", [False, True], ids=["fetch", "fetch_many"])
@@ -105,7 +106,7 @@ def test_where_no_connection_was_ever_free(make_pool: MakePool, serve: Serve) ->
     server = serve(alpn=("http/1.1",))
     pool = make_pool(max_connections_per_origin=1)
     pool.fetch(server.url("/"))
-    [origin] = pool._origins._origins.values()
+    origin = origin_of(pool)
     lease = origin.lease(10)
     with pytest.raises(RequestTimeout) as caught:
         pool.fetch(server.url("/"), timeout=0.1)
@@ -128,7 +129,7 @@ def test_where_no_connection_is_free_for_the_second_try(make_pool: MakePool) -> 
         getting = threads.submit(get, f"http://127.0.0.1:{listener.getsockname()[1]}/")
         first = listener.accept()[0]
         first.recv(65536)
-        [origin] = pool._origins._origins.values()
+        origin = origin_of(pool)
         holding = threads.submit(origin.lease, TIMEOUT)
         while not origin.state()["waiting"]:
             time.sleep(0.001)

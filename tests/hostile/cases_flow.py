@@ -99,7 +99,7 @@ def _(line: Line) -> None:
     while answered < 10:
         first = line.request()
         line.pause(0.02)
-        while line._opened:
+        while line.opened:
             line.rst(line.request(), ErrorCode.REFUSED_STREAM)
         line.ok(first)
         answered += 1

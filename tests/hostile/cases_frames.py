@@ -428,8 +428,8 @@ def _(line: Line) -> None:
 @frames.case("echo", "error", "everything that the client says comes back", goaway=(PROTOCOL, FRAME_SIZE))
 def _(line: Line) -> None:
     while data := line.sock.recv(65536):
-        line._reader.feed(data)
+        line.reader.feed(data)
         line.send_raw(data)
-        while (frame := line._reader.next()) is not None:
-            line._note(frame)
+        while (frame := line.reader.next()) is not None:
+            line.note(frame)
     raise Gone

@@ -68,30 +68,30 @@ class Line(Wire):
         self._initial_window = 65535
         self.drained: Counter[type[Frame]] = Counter()
         self._pings = 0
-        self._opened: list[int] = []
+        self.opened: list[int] = []
 
     # -- listening --------------------------------------------------------------------------------
 
     def read_frame(self) -> Frame | None:
         """Return the client's next frame, or None when it has gone."""
-        while (frame := self._reader.next()) is None:
+        while (frame := self.reader.next()) is None:
             try:
                 data = self.sock.recv(65536)
             except OSError:  # ssl.SSLError and TimeoutError are
                 return None
             if not data:
                 return None
-            self._reader.feed(data)
-        self._note(frame)
+            self.reader.feed(data)
+        self.note(frame)
         return frame
 
-    def _note(self, frame: Frame) -> None:
-        super()._note(frame)
+    def note(self, frame: Frame) -> None:
+        super().note(frame)
         stream_id = frame.stream_id
         if isinstance(frame, HeadersFrame) and stream_id not in self.requests_seen:
             fields = dict(frame.fields)
             self.requests_seen[stream_id] = (fields[":method"], fields[":path"])
-            self._opened.append(stream_id)
+            self.opened.append(stream_id)
             self.window.setdefault(stream_id, self._initial_window)
         elif isinstance(frame, DataFrame):
             self.uploaded[stream_id] = self.uploaded.get(stream_id, 0) + len(frame.data)
@@ -132,8 +132,8 @@ class Line(Wire):
 
     def request(self) -> int:
         """Return the stream of the next request, whose answer is the script's affair."""
-        self.until(lambda: bool(self._opened))
-        stream_id = self._opened.pop(0)
+        self.until(lambda: bool(self.opened))
+        stream_id = self.opened.pop(0)
         self.mine.add(stream_id)
         return stream_id
 
@@ -169,8 +169,8 @@ class Line(Wire):
         """Read for some time, and go on; Gone if the client went meanwhile."""
         deadline = time.monotonic() + seconds
         while True:
-            while (frame := self._reader.next()) is not None:
-                self._note(frame)
+            while (frame := self.reader.next()) is not None:
+                self.note(frame)
             left = deadline - time.monotonic()
             if left <= 0:
                 return
@@ -181,7 +181,7 @@ class Line(Wire):
             data = self.sock.recv(65536)
             if not data:
                 raise Gone
-            self._reader.feed(data)
+            self.reader.feed(data)
 
     def hang_up(self) -> Never:
         """Close the connection, and end the script."""
@@ -271,14 +271,14 @@ class Line(Wire):
             data = self.sock.recv(65536)
             if not data:
                 raise Gone
-            self._reader.feed(data)
-        while (frame := self._reader.next()) is not None:
+            self.reader.feed(data)
+        while (frame := self.reader.next()) is not None:
             self.drained[type(frame)] += 1
             if (
                 isinstance(frame, (HeadersFrame, RstStreamFrame, GoAwayFrame))
                 and self.drained[type(frame)] <= 100
             ):
-                self._note(frame)
+                self.note(frame)
 
     # -- HTTP/1.1 ---------------------------------------------------------------------------------
 

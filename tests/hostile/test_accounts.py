@@ -14,6 +14,7 @@ from hyperframe.frame import RstStreamFrame
 import hyperlite
 from hyperlite.errors import ErrorCode
 from tests.http2.engine.conftest import ENGINES
+from tests.inside import http2_of
 
 from .case import Case, pattern
 from .line import Line, Stage
@@ -157,7 +158,7 @@ def test_a_thousand_streams_that_ended_badly(
             assert piece == pattern(len(piece), come)
             come += len(piece)
         assert come == WHOLE
-        mux = conn._transports.current
+        mux = http2_of(conn)
         gc.collect()  # of the exceptions, some are garbage together with their responses
         mux.pump()
         assert mux.counts == (0, 0)

@@ -82,7 +82,7 @@ class Scripted:
     def __init__(self, *scripts: Script) -> None:
         self._scripts = list(scripts)
         self._over = threading.Event()
-        self._threads: list[threading.Thread] = []
+        self.threads: list[threading.Thread] = []
         self._context = certificates().server_context(("http/1.1",))
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = self._listener.getsockname()[1]
@@ -100,7 +100,7 @@ class Scripted:
             script = self._scripts[min(self.connections, len(self._scripts) - 1)]
             self.connections += 1
             thread = threading.Thread(target=self._run, args=(sock, script), daemon=True)
-            self._threads.append(thread)
+            self.threads.append(thread)
             thread.start()
 
     def _run(self, sock: socket.socket, script: Script) -> None:
@@ -121,7 +121,7 @@ class Scripted:
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
         self._acceptor.join(TIMEOUT)
-        for thread in self._threads:
+        for thread in self.threads:
             thread.join(TIMEOUT)
             assert not thread.is_alive()
         if self.errors:

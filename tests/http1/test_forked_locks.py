@@ -10,10 +10,8 @@ from collections.abc import Callable, Iterator
 import pytest
 
 import hyperlite
-from hyperlite.http1.connection import HTTP1Connection
-from hyperlite.many.budget import Budget
-from hyperlite.many.workers import Workers
 from hyperlite.origins.lease import Attempt
+from tests.inside import http1_of
 from tests.net.test_forking import FINE, fork
 from tests.peer import Task
 
@@ -77,7 +75,7 @@ def open_upload(
 def test_of_a_body_that_is_sent(talk: Talk, over: threading.Event) -> None:
     """The response has the connection for itself, of which the lane therefore knows nothing any more."""
     conn, stream_id, response = open_upload(talk, over)
-    assert isinstance(conn._transports.current, HTTP1Connection)
+    assert http1_of(conn).counts == (0, 0)
     exchange = response.exchange  # type: ignore[attr-defined]
     task = hold(lock_of(exchange.outgoing), over)
 
@@ -114,19 +112,3 @@ def test_of_an_attempt(over: threading.Event) -> None:
     check_in_child(attempt.end)
     over.set()
     task.result()
-
-
-def test_of_a_run(over: threading.Event) -> None:
-    workers, budget = Workers(1, lambda: None), Budget(1, lambda: None)
-    tasks = [hold(workers._changed, over), hold(budget._lock, over)]
-
-    def check() -> None:
-        budget.charge(0, 1)
-        done = threading.Event()
-        workers.run(done.set, lambda _result, _error: None)
-        assert done.wait(PATIENCE)
-
-    check_in_child(check)
-    over.set()
-    for task in tasks:
-        task.result()

@@ -13,6 +13,7 @@ import pytest
 
 import hyperlite
 from hyperlite.http1.response import QueuedResponse
+from tests.inside import exchange_of
 
 from .conftest import Script, Talk, Wire, response, says
 
@@ -145,7 +146,7 @@ def test_close_gives_up_what_was_answered_and_not_taken(talk: Talk) -> None:
     conn = talk(says(response(b"x" * 100_000), close=False))
     conn.request("GET", "/")
     assert list(conn.as_ready()) == [1]
-    exchange: Any = conn._pending.requests[1]
+    exchange: Any = exchange_of(conn, 1)
     conn.close()
     assert exchange.response.isclosed()
 

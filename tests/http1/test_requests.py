@@ -271,7 +271,7 @@ class TestExpect:
         assert answer.will_close
         assert answer.read() == b"no"
         assert conn.getresponse(conn.request("GET", "/")).read() == b"next"
-        conn.server._threads[0].join(10)
+        conn.server.threads[0].join(10)
         assert rest == [b""]
 
     def test_a_body_that_comes_by_send_waits_too(self, talk: Talk) -> None:
@@ -302,7 +302,7 @@ class TestExpect:
         conn.send(b"body", stream_id)
         conn.end(stream_id)
         assert conn.getresponse(stream_id).read() == b"no"
-        conn.server._threads[0].join(10)
+        conn.server.threads[0].join(10)
         assert rest == [b""]
 
     def test_the_server_knows_nothing_of_it(self, talk: Talk, monkeypatch: pytest.MonkeyPatch) -> None:

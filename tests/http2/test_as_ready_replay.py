@@ -8,9 +8,8 @@ from hyperframe.frame import HeadersFrame
 import hyperlite
 import hyperlite.messages.replay
 from hyperlite.errors import ErrorCode, RequestTimeout
-from hyperlite.http2.connection import HTTP2Connection
-from hyperlite.http2.stream import Stream
 from hyperlite.testing.certificates import certificates
+from tests.inside import http2_of, stream_of
 from tests.peer import Peer, Task, Wire
 
 from .conftest import begin
@@ -89,14 +88,12 @@ def test_a_pause_between_two_tries(peer: Peer, conn: CONN, monkeypatch: pytest.M
     """What is over of it does not begin again."""
     monkeypatch.setattr(hyperlite.messages.replay, "BACKOFF", 3600.0)
     stream_id = begin(peer, conn)
-    stream = conn._pending.requests[stream_id]
-    assert isinstance(stream, Stream)
+    stream = stream_of(conn, stream_id)
 
     def refuse(wire_id: int) -> None:
         peer.rst(wire_id, ErrorCode.REFUSED_STREAM)
         while stream.error is None:
-            assert isinstance(conn._transports.current, HTTP2Connection)
-            conn._transports.current.pump()
+            http2_of(conn).pump()
 
     refuse(1)
     with pytest.raises(RequestTimeout, match="1 responses did not come within 0 s"):

@@ -8,6 +8,7 @@ import pytest
 
 from hyperlite.http2.connection import HTTP2Connection
 from hyperlite.many.poller import Poller
+from tests.inside import http2_of
 from tests.peer import Peer
 
 
@@ -31,9 +32,7 @@ def connected(peer: Peer) -> HTTP2Connection:
     conn.request("GET", "/")
     peer.accept()
     peer.greet()
-    mux = conn._transports.current
-    assert isinstance(mux, HTTP2Connection)
-    return mux
+    return http2_of(conn)
 
 
 def test_no_other_socket_gets_the_number_before_the_poller_knows(poller: Poller):

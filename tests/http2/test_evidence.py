@@ -7,12 +7,12 @@ from hyperframe.frame import HeadersFrame
 
 import hyperlite
 from hyperlite.errors import ConnectionGoingAway, ConnectionLost, ErrorCode, HTTP2Error, StreamReset
-from hyperlite.http2.connection import HTTP2Connection
 from hyperlite.http2.stream import Stream
 from hyperlite.http2.writer import Writer
 from hyperlite.messages.request import Request
 from hyperlite.testing.certificates import certificates
 from tests.frames import Fields
+from tests.inside import http2_of
 from tests.peer import TIMEOUT, Peer, Wire
 
 from .conftest import acquaint
@@ -128,8 +128,7 @@ def test_a_request_that_was_made_on_http11_has_left(peer: Peer, monkeypatch: pyt
     """It went out before its HTTP/2 connection began, of which the socket may have taken nothing."""
     conn = peer.connect()
     conn.connect()
-    mux = conn._transports.current
-    assert isinstance(mux, HTTP2Connection)
+    mux = http2_of(conn)
     monkeypatch.setattr(Writer, "send", lambda _writer: False)
     stream = Stream(1, Request("POST", "/", b"body", {}, b"http", b"localhost", 65536))
     mux.adopt(stream)

@@ -1,5 +1,6 @@
 """What a finalizer leaves is dealt with at once, wherever it runs: no request waits for it in vain."""
 
+import contextlib
 import gc
 from typing import Any
 
@@ -8,12 +9,13 @@ from hyperframe.frame import HeadersFrame, PingFrame, RstStreamFrame
 
 import hyperlite
 from hyperlite.errors import ErrorCode
-from hyperlite.http2.connection import HTTP2Connection
 from hyperlite.http2.streams import StreamTable
 from hyperlite.http2.waiting import Waiting
 from hyperlite.http2.writer import Writer
 from hyperlite.messages.buffer import Buffer
 from hyperlite.messages.response import HTTP20Response
+from tests.inside import http2_of, sleepers_on
+from tests.interrupts import Struck
 from tests.peer import Peer
 
 from .conftest import begin
@@ -28,9 +30,7 @@ class Garbage:
         stream_id = begin(peer, conn, **settings)
         peer.send_headers(1)
         self._held: list[HTTP20Response] = [conn.getresponse(stream_id)]
-        mux = conn._transports.current
-        assert isinstance(mux, HTTP2Connection)
-        self.mux = mux
+        self.mux = http2_of(conn)
 
     def drop(self) -> None:
         """Have the finalizer run here, as the collector might."""
@@ -166,7 +166,7 @@ def test_what_the_socket_does_not_take_is_not_forgotten(
     while not garbage.mux._io.pollers:
         assert not polling.done
     sleeping = peer.background(lambda: conn.getresponse(third).read())
-    while not garbage.mux._io.leadership._sleepers:
+    while not sleepers_on(garbage.mux):
         assert not sleeping.done
     with monkeypatch.context() as patched:
         patched.setattr(Writer, "send", lambda _writer: False)
@@ -175,3 +175,13 @@ def test_what_the_socket_does_not_take_is_not_forgotten(
     assert sleeping.result() == b"started"
     peer.answer(3, b"two")
     assert polling.result() == b"two"
+
+
+def test_an_interrupt_in_a_finalizer(h2: CONN) -> None:
+    """Python reports it and goes on; so does the connection."""
+    response = h2.getresponse(h2.request("GET", "/chunks?n=100000"))
+    mux = http2_of(h2)
+    mux._io.lock = lock = Struck(mux._io.lock)  # type: ignore[assignment]
+    with contextlib.suppress(KeyboardInterrupt):
+        mux.abandon(response._stream)  # type: ignore[arg-type]
+    assert not lock.locked()

@@ -10,6 +10,7 @@ from hyperframe.frame import DataFrame, HeadersFrame, PingFrame, RstStreamFrame
 
 import hyperlite
 import hyperlite.http2.liveness
+from tests.inside import http2_of
 from tests.peer import Peer
 
 from .conftest import acquaint, begin
@@ -197,16 +198,16 @@ class TestAShortSilence:
 
     def test_however_long_nothing_was_asked(self, peer: Peer, conn: CONN) -> None:
         acquaint(peer, conn)
-        conn._transports.current.table.liveness.moved -= 100
+        http2_of(conn).table.liveness.moved -= 100
         self.poll(peer, conn, 3)
-        assert conn._transports.current.usable
+        assert http2_of(conn).usable
 
     def test_many_of_them_are_a_long_one(self, peer: Peer, conn: CONN) -> None:
         acquaint(peer, conn)
         first = peer.wires[-1]
         self.poll(peer, conn, 3)
-        conn._transports.current.table.liveness.moved -= 100
-        conn._transports.current.table.liveness.asked -= 100
+        http2_of(conn).table.liveness.moved -= 100
+        http2_of(conn).table.liveness.asked -= 100
         self.poll(peer, conn, 5)
         stream_id = conn.request("GET", "/again")
         peer.accept()
@@ -221,7 +222,7 @@ class TestPingAfterASilence:
         """Return a connection that has been silent for long."""
         conn = peer.connect(**options)
         acquaint(peer, conn)
-        conn._transports.current.table.liveness.heard -= 100
+        http2_of(conn).table.liveness.heard -= 100
         return conn
 
     def test_it_goes_with_the_request(self, peer: Peer) -> None:
@@ -287,7 +288,7 @@ class TestPingAfterASilence:
         acquaint(peer, conn, max_concurrent_streams=1)
         ids = [conn.request("GET", "/")]
         peer.want(HeadersFrame, 3)
-        conn._transports.current.table.liveness.heard -= 100
+        http2_of(conn).table.liveness.heard -= 100
         ids.append(conn.request("GET", "/"))  # which waits for a slot
         peer.answer(3)
         conn.getresponse(ids[0]).read()
@@ -298,7 +299,7 @@ class TestPingAfterASilence:
     def test_none_where_it_is_turned_off(self, peer: Peer) -> None:
         conn = peer.connect(keepalive_idle=None)
         acquaint(peer, conn)
-        conn._transports.current.table.liveness.heard -= 1e6
+        http2_of(conn).table.liveness.heard -= 1e6
         conn.request("GET", "/")
         peer.want(HeadersFrame, 3)
         conn.close()

@@ -1,6 +1,7 @@
 """HTTP_1_1_REQUIRED (RFC 9113 section 7): what the server refuses with it goes on over HTTP/1.1."""
 
 import time
+import types
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -10,6 +11,7 @@ from hyperframe.frame import HeadersFrame
 import hyperlite
 from hyperlite import client
 from hyperlite.errors import ConnectionGoingAway, ErrorCode, StreamReset
+from hyperlite.net import protocols
 from hyperlite.testing.certificates import certificates
 from tests.peer import TIMEOUT, Peer, Wire
 
@@ -162,7 +164,7 @@ class TestTheConnection:
         assert answer.result()[2] == b"hello"
         assert read_after(peer, conn, wire, "/more") == "GET /more HTTP/1.1"
 
-    def test_it_is_remembered_for_a_while(self) -> None:
+    def test_it_is_remembered_for_a_while(self, monkeypatch: pytest.MonkeyPatch) -> None:
         with Peer(tls=certificates().server_context(("h2", "http/1.1"))) as peer:
             conn = peer.connect(host="localhost", context=certificates().client_context())
             answer = peer.background(lambda: read(conn, conn.request("GET", "/")))
@@ -183,7 +185,8 @@ class TestTheConnection:
             give(wire, b"hello")
             answer.result()
             conn.close()
-            conn._transports.protocols._http1_until = time.monotonic()  # it is over
+            later = types.SimpleNamespace(monotonic=lambda: time.monotonic() + protocols.REMEMBERED)
+            monkeypatch.setattr(protocols, "time", later)
             answer = peer.background(lambda: read(conn, conn.request("GET", "/")))
             wire = peer.accept()
             assert wire.sock.selected_alpn_protocol() == "h2"
@@ -315,7 +318,7 @@ class TestWhereHttp2IsGone:
             peer.greet()
             assert peer.want(HeadersFrame, 1)
             peer.want_end(1)
-            peer._tls = certificates().server_context(("http/1.1",))
+            peer.tls = certificates().server_context(("http/1.1",))
             peer.goaway(0)
             wire = peer.accept()
             assert take(wire, 4) == ("POST / HTTP/1.1", b"body")

@@ -9,6 +9,7 @@ import hyperlite
 from hyperlite.errors import ErrorCode
 from hyperlite.testing.certificates import certificates
 from tests.frames import FrameFactory
+from tests.inside import http2_of
 from tests.peer import Peer, Wire
 
 from .conftest import acquaint
@@ -164,7 +165,7 @@ class Counted:
 def test_nothing_is_received_in_vain(conn: CONN, idle: Wire, monkeypatch: pytest.MonkeyPatch) -> None:
     """Over TLS to find nothing costs as much as all the rest of a wait: the answer to the only request there
     is cannot be there yet, even where no thread has looked before, as a pool does not at once."""
-    mux = conn._transports.current
+    mux = http2_of(conn)
     monkeypatch.setattr(mux, "check", lambda: mux.usable)
     watch, sock = mux._io.watch, Counted(mux.sock)
     wait = watch.wait
@@ -202,7 +203,7 @@ def test_a_server_that_never_stops_talking_does_not_hold_up_a_request(
 ) -> None:
     """The look before reuse takes what is there, but it does not wait for an end of it."""
     conn.sock.settimeout(0.2)
-    talker = conn._transports.current._io.sock = Talker(conn._transports.current.sock)
+    talker = http2_of(conn)._io.sock = Talker(http2_of(conn).sock)
     conn.request("GET", "/next")
     talker.talks = False
     assert not idle.silent() or peer.waiting

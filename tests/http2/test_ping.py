@@ -1,12 +1,15 @@
 """PING: a question to the connection itself."""
 
 import http.client
+from collections.abc import Callable
 
 import pytest
 from hyperframe.frame import HeadersFrame, PingFrame
 
 import hyperlite
 from hyperlite.errors import ConnectionLost, RequestTimeout
+from tests.conftest import Connect, Serve
+from tests.inside import http2_of
 from tests.peer import Peer
 
 from .conftest import acquaint, begin
@@ -85,3 +88,13 @@ def test_it_needs_a_connection(peer: Peer, conn: CONN, when: str) -> None:
             conn.getresponse(stream_id)
     with pytest.raises(http.client.NotConnected):
         conn.ping()
+
+
+def test_one_that_is_interrupted(serve: Serve, connect: Connect, interrupt_soon: Callable[[], None]) -> None:
+    """Its answer is not waited for any more."""
+    conn = connect(serve(latency=5.0, secure=False), secure=False, timeout=20)
+    conn.request("GET", "/")
+    interrupt_soon()
+    with pytest.raises(KeyboardInterrupt):
+        conn.ping()
+    assert http2_of(conn)._receiver.pings == {}

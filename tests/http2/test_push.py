@@ -10,6 +10,7 @@ from hyperframe.frame import GoAwayFrame, HeadersFrame, RstStreamFrame
 import hyperlite
 import hyperlite.messages.replay
 from tests.frames import OK
+from tests.inside import http2_of
 from tests.peer import Peer, Wire
 
 from .conftest import acquaint, begin
@@ -28,7 +29,7 @@ def promise(conn: CONN, path: str = "/style.css", **changes: str) -> list[tuple[
     fields = {
         ":method": "GET",
         ":scheme": "http",
-        ":authority": conn._authority.decode(),
+        ":authority": f"{conn.host}:{conn.port}",
         ":path": path,
         "accept": "*/*",
     }
@@ -116,8 +117,8 @@ class TestPush:
             new.answer(1, b"page")
         response = task.result()
         assert (response.read(), response.pushes) == (b"page", [])
-        assert not conn._transports.current.table.open
-        assert not conn._transports.current.table.unread.total
+        assert not http2_of(conn).table.open
+        assert not http2_of(conn).table.unread.total
 
     def test_the_server_may_leave_when_it_has_come(self, peer: Peer, conn: CONN) -> None:
         """GOAWAY names the last of our streams (RFC 9113 section 6.8): of its own it says nothing."""
@@ -214,7 +215,7 @@ class TestPush:
         response = conn.getresponse(stream_id)
         response.read()
         assert len(response.pushes) == 100
-        assert conn._transports.current.table.unread.total == 100 * len(b"style")
+        assert http2_of(conn).table.unread.total == 100 * len(b"style")
         conn.close()
 
     def test_nor_too_much_of_them(self, peer: Peer) -> None:
@@ -227,7 +228,7 @@ class TestPush:
         response = conn.getresponse(stream_id)
         response.read()
         assert len(response.pushes) == 2
-        assert conn._transports.current.table.unread.total == 1200
+        assert http2_of(conn).table.unread.total == 1200
         conn.close()
 
     @pytest.mark.parametrize("number", [3, 4])

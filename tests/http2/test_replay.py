@@ -10,6 +10,7 @@ import hyperlite
 import hyperlite.messages.replay
 import hyperlite.transports
 from hyperlite.errors import ConnectionGoingAway, ConnectionLost, ErrorCode, StreamReset
+from tests.inside import pending_of, transports_of
 from tests.peer import Peer
 
 from .conftest import EVERYTHING, acquaint, begin, path_of
@@ -129,7 +130,7 @@ class TestGoAway:
         """While another thread connects to send it again, and while no thread has it."""
         ids = self.three(peer, conn)
         old = peer.wires[0]
-        part = conn._transports if moment == "usable" else conn._pending
+        part = transports_of(conn) if moment == "usable" else pending_of(conn)
         step = getattr(part, moment)
 
         def cancel_before(*args: Any) -> Any:

@@ -12,9 +12,8 @@ import hyperlite
 import hyperlite.messages.replay
 import hyperlite.transports
 from hyperlite.errors import ConnectionLost, ErrorCode, RequestTimeout
-from hyperlite.http2.connection import HTTP2Connection
 from hyperlite.http2.engine import make_engine
-from hyperlite.http2.stream import Stream
+from tests.inside import http2_of, stream_of
 from tests.peer import Peer
 
 from .conftest import EVERYTHING, acquaint, begin, path_of
@@ -87,10 +86,10 @@ class TestTheEndOfTheConnection:
         peer.window_update(0, 2**30)
         first = peer.background(conn.request, "POST", "/1", bytes(20_000_000))
         peer.want(HeadersFrame, 3)  # and the peer reads no further: the socket fills up
-        while not conn._transports.current.wants_write:
+        while not http2_of(conn).wants_write:
             assert not first.join(0.01)
         second = peer.background(conn.request, "GET", "/2")
-        while conn._transports.current.counts != (2, 0):
+        while http2_of(conn).counts != (2, 0):
             assert not second.join(0.01)
         peer.reset_tcp()
         with pytest.raises(ConnectionLost) as caught:
@@ -182,13 +181,11 @@ class TestMeanwhile:
         """Another thread was faster, and the first finds the stream elsewhere."""
         acquaint(peer, conn, initial_window_size=EVERYTHING)
         peer.window_update(0, EVERYTHING - 65535)
-        mux = conn._transports.current
-        assert isinstance(mux, HTTP2Connection)
+        mux = http2_of(conn)
         sending = peer.background(conn.request, "POST", "/", bytes(20 << 20))
         while not mux.table.writer.backlog:  # it waits for the socket
             time.sleep(0)
-        stream = conn._pending.requests[3]
-        assert isinstance(stream, Stream)
+        stream = stream_of(conn, 3)
         with mux._io.lock:
             mux._io.shut(ConnectionLost("the server is gone", retry_safe=True))
             stream.reset()

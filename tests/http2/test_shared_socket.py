@@ -14,6 +14,7 @@ from hyperframe.frame import GoAwayFrame, HeadersFrame, PingFrame, RstStreamFram
 import hyperlite
 from hyperlite.errors import ConnectionLost, ErrorCode
 from hyperlite.http2.socket_facade import SharedSocket
+from tests.inside import http2_of
 from tests.peer import TIMEOUT, Peer
 
 from .conftest import acquaint, begin
@@ -65,7 +66,7 @@ def test_timeouts_leave_the_socket_itself_alone(conn: CONN, sock: socket.socket)
     assert (sock.gettimeout(), sock.getblocking()) == (0, False)
     sock.setblocking(True)
     assert (sock.gettimeout(), sock.getblocking()) == (None, True)
-    assert conn._transports.current.sock.gettimeout() == 0
+    assert http2_of(conn).sock.gettimeout() == 0
 
 
 def test_repr(sock: socket.socket) -> None:
@@ -143,10 +144,8 @@ class TestTheSocketOfAResponse:
     ) -> None:
         other = conn.request("GET", "/2")
         peer.want(HeadersFrame, 3)
-        polling, poll = threading.Event(), conn._transports.current._io.watch.wait
-        monkeypatch.setattr(
-            conn._transports.current._io.watch, "wait", lambda left: (polling.set(), poll(left))[1]
-        )
+        polling, poll = threading.Event(), http2_of(conn)._io.watch.wait
+        monkeypatch.setattr(http2_of(conn)._io.watch, "wait", lambda left: (polling.set(), poll(left))[1])
         reading = peer.background(response.read)
         assert polling.wait(TIMEOUT)
         response.fp.raw._sock.shutdown(socket.SHUT_WR)

@@ -14,17 +14,12 @@ from hyperlite.http2.socket_io import SocketIO
 from hyperlite.http2.stream import Stream
 from hyperlite.http2.waiting import Waiting
 from hyperlite.testing.certificates import certificates
+from tests.inside import connection_of, http2_of, origin_of, stream_of
 from tests.peer import TIMEOUT, Peer
 
 from .conftest import acquaint, begin
 
 CONN = hyperlite.HTTP20Connection
-
-
-def mux_of(conn: CONN) -> HTTP2Connection:
-    mux = conn._transports.current
-    assert isinstance(mux, HTTP2Connection)
-    return mux
 
 
 def pump_until(mux: HTTP2Connection | Waiting, done: Callable[[], object]) -> None:
@@ -55,9 +50,8 @@ class TestComplete:
     def test_one_that_loses_bytes_that_a_read_puts_back_has_failed(self, peer: Peer, conn: CONN) -> None:
         stream_id = begin(peer, conn)
         peer.answer(1, b"whole")
-        mux, stream = mux_of(conn), conn._pending.requests[stream_id]
+        mux, stream = http2_of(conn), stream_of(conn, stream_id)
         pump_until(mux, lambda: stream.complete)
-        assert isinstance(stream, Stream)
         ahead = mux.read(stream, 100)  # as peek() does
         mux.drop(stream)  # and another thread closes the response meanwhile
         mux.put_back(stream, ahead)
@@ -71,7 +65,7 @@ class TestComplete:
     ) -> None:
         stream_id = begin(peer, conn)
         peer.answer(1, b"whole")
-        mux, stream = mux_of(conn), conn._pending.requests[stream_id]
+        mux, stream = http2_of(conn), stream_of(conn, stream_id)
         pump_until(mux, lambda: stream.complete)
         mux.cancel(stream, error)
         assert (stream.complete, stream.error) == (True, None)
@@ -103,7 +97,7 @@ class TestComplete:
         response = conn.getresponse(stream_id)
         overtaken(lambda _: peer.send_data(1, b"whole", end_stream=True))
         deadline = response._stream.request.deadline
-        pump_until(mux_of(conn), lambda: time.monotonic() >= deadline)
+        pump_until(http2_of(conn), lambda: time.monotonic() >= deadline)
         assert getattr(response, read)() == b"whole"
 
     def test_an_upload_that_times_out_too_late(self, peer: Peer, overtaken: Any) -> None:
@@ -119,7 +113,7 @@ class TestComplete:
         stream_id = begin(peer, conn)
         peer.answer(1, b"whole")
         response = conn.getresponse(stream_id)
-        mux, stream = mux_of(conn), response._stream
+        mux, stream = http2_of(conn), response._stream
         pump_until(mux, lambda: stream.complete)
         mux.drop(stream)
         assert not stream.complete
@@ -143,7 +137,7 @@ class TestCancelled:
         peer.send_headers(1)
         peer.send_data(1, b"some")
         response = conn.getresponse(stream_id)
-        mux, stream = mux_of(conn), response._stream
+        mux, stream = http2_of(conn), response._stream
         pump_until(mux, lambda: stream.inbox.size)
         assert mux.cancel(stream)
         assert not mux.cancel(stream, RequestTimeout("once more"))
@@ -172,7 +166,7 @@ class TestCancelled:
         peer.send_headers(1)
         peer.send_data(1, b"some")
         response = conn.getresponse(stream_id)
-        mux, stream = mux_of(conn), response._stream
+        mux, stream = http2_of(conn), response._stream
         pump_until(mux, lambda: stream.inbox.size)
         taken = mux.read(stream, 4)
         response.close()
@@ -188,7 +182,7 @@ class TestAccounts:
         stream_id = begin(peer, conn)
         peer.send_headers(1)
         peer.send_data(1, b"unread", end_stream=end == "complete")
-        mux, stream = mux_of(conn), conn._pending.requests[stream_id]
+        mux, stream = http2_of(conn), stream_of(conn, stream_id)
         pump_until(mux, lambda: mux.table.unread.total)
         if end == "rst":
             peer.rst(1, ErrorCode.INTERNAL_ERROR)
@@ -219,15 +213,15 @@ class TestAccounts:
                 peer.send_data(wire_id, b"unread")
                 peer.rst(wire_id, ErrorCode.INTERNAL_ERROR)
             assert all(isinstance(outcome.error, StreamReset) for outcome in task.result())
-            (origin,) = pool._origins._origins.values()
-            (connection,) = origin._connections
+            connection = connection_of(origin_of(pool))
+            assert connection.mux is not None
             assert connection.mux.table.unread.total == 0
 
     def test_what_waited_for_it_is_started(self, peer: Peer) -> None:
         conn = peer.connect(max_buffered=1000)
         stream_id = begin(peer, conn)
         peer.answer(1, bytes(5000))
-        mux, stream = mux_of(conn), conn._pending.requests[stream_id]
+        mux, stream = http2_of(conn), stream_of(conn, stream_id)
         pump_until(mux, lambda: stream.complete)
         response = conn.getresponse(stream_id)
         second = conn.request("GET", "/2")
@@ -249,7 +243,7 @@ def test_a_read_that_is_interrupted_while_its_credit_is_written_loses_nothing(
     stream_id = begin(peer, conn)
     peer.answer(1, b"whole")
     response = conn.getresponse(stream_id)
-    mux, stream = mux_of(conn), response._stream
+    mux, stream = http2_of(conn), response._stream
     pump_until(mux, lambda: stream.complete)
 
     def interrupt(_io: SocketIO) -> None:

@@ -11,6 +11,7 @@ from hyperframe.frame import DataFrame, HeadersFrame, RstStreamFrame
 
 import hyperlite
 import hyperlite.http2.uploads
+from tests.inside import http2_of
 from tests.peer import Peer
 
 from .conftest import acquaint, begin
@@ -46,7 +47,7 @@ class TestSend:
         for number in range(3):
             conn.request("GET", f"/{number}")
         stream_id = conn.request("POST", "/", end_stream=False)
-        sock = conn._transports.current.sock
+        sock = http2_of(conn).sock
         assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_CORK)
         conn.send(b"piece", stream_id)
         assert not sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_CORK)

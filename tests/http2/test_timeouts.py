@@ -16,7 +16,7 @@ import hyperlite
 import hyperlite.http2.liveness
 from hyperlite.errors import ErrorCode, RequestTimeout
 from hyperlite.http2.engine.windows import STREAM_WINDOW
-from hyperlite.http2.stream import Stream
+from tests.inside import stream_of, transports_of
 from tests.peer import TIMEOUT, Peer
 
 from .conftest import acquaint, begin
@@ -323,14 +323,13 @@ class TestConnecting:
     ) -> None:
         conn.timeout = None
         stream_id = begin(peer, conn, "GET", "/")
-        stream = conn._pending.requests[stream_id]
-        assert isinstance(stream, Stream)
+        stream = stream_of(conn, stream_id)
         mux, stream.transport = stream.transport, None  # as it is while another thread connects
         stream.request.timeout = 0.05
         held, over = threading.Event(), threading.Event()
 
         def connect() -> None:
-            with conn._transports.dialling:
+            with transports_of(conn).dialling:
                 held.set()
                 over.wait(TIMEOUT)
                 stream.transport = mux

@@ -9,7 +9,7 @@ from hyperframe.frame import DataFrame, HeadersFrame, RstStreamFrame
 
 import hyperlite
 from hyperlite.errors import ErrorCode, RequestTimeout, StreamReset
-from hyperlite.http2.stream import Stream
+from tests.inside import stream_of
 from tests.peer import Peer, Task
 
 from .conftest import acquaint, begin
@@ -338,8 +338,7 @@ def test_two_threads_send_a_body(peer: Peer, conn: CONN) -> None:
     """The piece of the second waits for that of the first, and does not take its place."""
     acquaint(peer, conn, initial_window_size=0)
     stream_id = conn.request("POST", "/", end_stream=False)
-    stream = conn._pending.requests[stream_id]
-    assert isinstance(stream, Stream)
+    stream = stream_of(conn, stream_id)
     peer.want(HeadersFrame, 3)
     tasks = [peer.background(conn.send, b"aaaa", stream_id)]
     while stream.outgoing is None:

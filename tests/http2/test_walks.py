@@ -17,6 +17,7 @@ from hyperlite.http2.engine import make_engine
 from hyperlite.http2.stream import Stream
 from hyperlite.messages.request import NO_HEADERS, Request
 from tests.frames import FrameFactory
+from tests.inside import sleepers_on
 
 ROUNDS = 60
 STEPS = 60
@@ -148,7 +149,7 @@ class Walk:
         assert not mux.table.abandoned
         assert not mux.table.busy
         assert not mux._io.leadership.held
-        assert not mux._io.leadership._sleepers
+        assert not sleepers_on(mux)
         assert set(mux.table.turns.senders) <= set(mux.table.open)
         assert len(mux.table.open) <= SLOTS
         for stream in self.streams:

@@ -16,6 +16,7 @@ from hyperlite.origins.origin import Origin
 from hyperlite.pool import ConnectionPool
 from hyperlite.testing.server import Exchange, Response, Server, streaming
 from tests.conftest import ROUTES, MakePool, Serve
+from tests.inside import connection_of, origin_of
 
 from .conftest import echo
 
@@ -331,8 +332,7 @@ def test_a_silent_connection_is_given_up(make_pool: MakePool, serve: Serve, monk
     server = serve(routes=ROUTES)
     pool = make_pool(keepalive_idle=0.0, ping_timeout=0.3)
     assert pool.fetch(server.url("/")).body == b"hello"
-    [origin] = pool._origins._origins.values()
-    [connection] = origin._connections
+    connection = connection_of(origin_of(pool))
     assert connection.http2 is not None
     monkeypatch.setattr(connection.http2._io, "sock", _Deaf(connection.http2.sock))
     assert [outcome.result().body for outcome in pool.fetch_many([server.url("/")] * 3)] == [b"hello"] * 3

@@ -25,7 +25,7 @@ class SecureServer(Server):
             "/host": lambda request: Response(body=request.authority.encode()),
         }
         super().__init__(routes, **options)
-        self._tls = context
+        self.tls = context
 
 
 @pytest.fixture(scope="session")

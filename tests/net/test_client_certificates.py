@@ -66,9 +66,9 @@ def hello(_: Request) -> Response:
 def server(request: pytest.FixtureRequest, files: Files) -> Iterator[Server]:
     """A server that asks for a certificate in the handshake, and takes those of one authority."""
     with Server(hello, alpn=(request.param,)) as server:
-        assert server._tls is not None
-        files.authority.configure_trust(server._tls)
-        server._tls.verify_mode = ssl.CERT_REQUIRED
+        assert server.tls is not None
+        files.authority.configure_trust(server.tls)
+        server.tls.verify_mode = ssl.CERT_REQUIRED
         yield server
 
 

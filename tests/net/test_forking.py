@@ -18,10 +18,10 @@ import hyperlite.http1.connection
 import hyperlite.http2.streams
 import hyperlite.net.forking
 from hyperlite import ConnectionPool
-from hyperlite.http2.connection import HTTP2Connection
 from hyperlite.testing.server import Response, Server
 from tests.conftest import Connect, Serve
 from tests.http2.conftest import acquaint, begin
+from tests.inside import http2_of
 from tests.peer import Peer
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
@@ -48,12 +48,6 @@ def fork(check: Callable[[], object]) -> int:
     finally:
         sys.unraisablehook = usual
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-
-
-def mux_of(conn: hyperlite.HTTP20Connection) -> HTTP2Connection:
-    mux = conn._transports.current
-    assert isinstance(mux, HTTP2Connection)
-    return mux
 
 
 class Watched:
@@ -150,7 +144,7 @@ class TestInTheMiddle:
         """The thread that sends has the buffer, whose size is fixed until it is back: never, in the child."""
         peer, conn = plain
         acquaint(peer, conn)
-        mux = mux_of(conn)
+        mux = http2_of(conn)
         outcomes: list[int] = []
 
         def check() -> None:
@@ -184,7 +178,7 @@ class TestInTheMiddle:
         conn = hyperlite.HTTP20Connection("localhost", server.port, context=server.context(), timeout=20)
         conn.getresponse(conn.request("GET", "/")).read()
         unread = conn.getresponse(conn.request("GET", "/"))
-        mux, over, sent = mux_of(conn), threading.Event(), [0, 0]
+        mux, over, sent = http2_of(conn), threading.Event(), [0, 0]
         failures: list[BaseException] = []
 
         def upload(number: int) -> None:

@@ -12,10 +12,10 @@ import trustme
 
 import hyperlite
 from hyperlite import client
-from hyperlite.messages import hosts
 from hyperlite.testing.server import Server
 from tests.conftest import Serve
 from tests.connect_proxy import Proxy
+from tests.inside import forget_names
 
 SHARP = "fa\xdf.example"
 NEW = "xn--fa-hia.example"
@@ -31,10 +31,10 @@ class Site:
         self.resolved: list[str] = []
         self.named: list[str | None] = []
         authority = trustme.CA()
-        authority.issue_cert(NEW, OLD, ADDRESS).configure_cert(server._tls)
+        authority.issue_cert(NEW, OLD, ADDRESS).configure_cert(server.tls)
         self.context = ssl.create_default_context()
         authority.configure_trust(self.context)
-        server._tls.sni_callback = lambda _sock, name, _context: self.named.append(name)
+        server.tls.sni_callback = lambda _sock, name, _context: self.named.append(name)
         self._resolve = socket.getaddrinfo
 
     def resolve(self, host: str | bytes, port: int, *args: Any, **options: Any) -> Any:
@@ -93,7 +93,7 @@ def test_idna_of_2008(site: Site, way: Way) -> None:
 @pytest.mark.parametrize("way", WAYS)
 def test_without_the_package_nothing_is_asked(site: Site, way: Way, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "idna", None)
-    hosts._a_name.cache_clear()
+    forget_names()
     with pytest.raises((ValueError, client.InvalidURL), match=r"hyperlite-http\[idna\]"):
         way(SHARP, site)
     assert site.resolved == site.named == []

@@ -129,7 +129,7 @@ class TestAnotherHost:
         self, server: SecureServer, ca: trustme.CA, version: ssl.TLSVersion, protocol: str
     ) -> None:
         with (
-            SecureServer(server._tls) as other,  # which could resume the session
+            SecureServer(server.tls) as other,  # which could resume the session
             connection(server, client_context(ca)) as conn,
         ):
             assert not fetch_resumed(conn)

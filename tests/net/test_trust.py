@@ -17,6 +17,7 @@ from hyperlite.net.trust import create_context, default_context, make_context, u
 from hyperlite.testing.certificates import certificates
 from hyperlite.testing.server import Server
 from tests.conftest import ROUTES
+from tests.inside import forget_default_contexts
 
 MAKERS = [create_context, default_context, unshared_context, lambda: make_context(verify=True, cert=None)]
 PEM_NAMES = ["CERTIFICATE", "TRUSTED CERTIFICATE", "X509 CERTIFICATE"]
@@ -24,7 +25,7 @@ PEM_NAMES = ["CERTIFICATE", "TRUSTED CERTIFICATE", "X509 CERTIFICATE"]
 
 @pytest.fixture(autouse=True)
 def _forget(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(trust, "_default_contexts", {})
+    forget_default_contexts(monkeypatch)
 
 
 @pytest.fixture(params=MAKERS, ids=["create_context", "default_context", "unshared_context", "make_context"])

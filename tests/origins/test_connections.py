@@ -1,5 +1,6 @@
 """Which connections a pool makes, shares and keeps."""
 
+import gc
 import gzip
 import json
 import os
@@ -7,6 +8,7 @@ import ssl
 import subprocess
 import sys
 import threading
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -177,13 +179,15 @@ def test_contexts_do_not_add_up(pool: ConnectionPool, server: Server, tmp_path: 
     """Where a program has a client certificate in a file of its own for each request."""
     own = certificates()
     files = [tmp_path / f"{number}.pem" for number in range(MAX_CONTEXTS + 3)]
+    made = []
     for file in files:
         file.write_bytes(Path(own.cert_file).read_bytes() + Path(own.key_file).read_bytes())
+        made.append(weakref.ref(pool.options(verify=server.ca_file, cert=str(file)).context))
+    gc.collect()
+    assert [one() is not None for one in made] == [False] * 3 + [True] * MAX_CONTEXTS
+    assert pool.options(verify=server.ca_file, cert=str(files[-1])).context is made[-1]()
+    for file in (files[0], files[-1]):
         assert pool.fetch(server.url("/"), verify=server.ca_file, cert=str(file)).body == b"hello"
-    assert len(pool._contexts._made) == MAX_CONTEXTS
-    made = pool.options(verify=server.ca_file, cert=str(files[-1])).context
-    assert pool.options(verify=server.ca_file, cert=str(files[-1])).context is made
-    assert pool.fetch(server.url("/"), verify=server.ca_file, cert=str(files[0])).body == b"hello"
 
 
 def test_http_urls(pool: ConnectionPool, serve: Serve):

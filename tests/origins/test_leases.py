@@ -14,6 +14,7 @@ from hyperlite.errors import ErrorCode
 from hyperlite.origins.connection import PooledConnection
 from hyperlite.origins.origin import Origin
 from hyperlite.testing.server import Exchange, Response, Server, streaming
+from tests import inside
 from tests.conftest import MakePool, Serve
 
 PROTOCOLS = pytest.mark.parametrize("alpn", [("h2", "http/1.1"), ("http/1.1",)], ids=["h2", "http1"])
@@ -26,7 +27,7 @@ def leased(pool: ConnectionPool) -> int:
 
 def origin_of(pool: ConnectionPool, server: Server) -> Origin:
     """Return the connections to a server, of which the pool has one already."""
-    [origin] = pool._origins._origins.values()
+    origin = inside.origin_of(pool)
     assert str(origin.key) in server.url("")
     return origin
 
@@ -285,7 +286,7 @@ def test_under_load(make_pool: MakePool, serve: Serve, alpn: tuple[str, ...]):
         least = 0
         while not over.is_set():
             pool.close_idle()
-            for origin in list(pool._origins._origins.values()):
+            for origin in inside.origins_of(pool):
                 least = min([least, *(connection.leased for connection in list(origin._connections))])
             over.wait(0.002)
         return least

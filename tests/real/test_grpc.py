@@ -13,6 +13,7 @@ import pytest
 
 import hyperlite
 from tests.docs.test_documents import run
+from tests.inside import http2_of
 
 from .runtimes import grpc_server
 from .servers import PATIENCE, Site, free_port
@@ -167,7 +168,7 @@ class TestErrors:
     def test_a_connection_that_breaks(self, channel: Any, conn: hyperlite.HTTP20Connection) -> None:
         answers = channel.server_streaming(SERVICE + "Wait", encode(1))
         next(answers)
-        conn._transports.current.sock.shutdown(2)
+        http2_of(conn).sock.shutdown(2)
         with pytest.raises(grpc_client.RpcError) as caught:
             next(answers)
         assert caught.value.code == grpc_client.UNAVAILABLE

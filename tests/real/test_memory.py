@@ -10,6 +10,7 @@ import pytest
 
 import hyperlite
 from hyperlite.messages.announced import NOTHING
+from tests.inside import exchange_of
 
 from . import transfer
 from .conftest import BEGINNING, END, GIBIBYTE, MEBIBYTE
@@ -67,7 +68,7 @@ def test_nghttpd_counts_what_is_uploaded(wide_nghttpd: Site, size: int) -> None:
     headers = {"content-length": str(MEBIBYTE)}
     with wide_nghttpd.connect() as conn, pytest.raises(hyperlite.StreamReset):
         stream_id = conn.request("POST", "/", headers=headers, end_stream=False)
-        conn._pending.sending[stream_id].request.announced = NOTHING  # this side does not count
+        exchange_of(conn, stream_id).request.announced = NOTHING  # this side does not count
         conn.send(bytes(size))
         conn.end()
         conn.getresponse(stream_id)

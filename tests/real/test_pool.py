@@ -14,6 +14,7 @@ import pytest
 from hyperlite import ConnectionPool, FetchRequest, RedirectError
 from hyperlite.testing.bookstore import books
 from hyperlite.testing.certificates import certificates
+from tests.inside import connection_of, origin_of
 
 from .conftest import LOCATIONS
 from .servers import PATIENCE, Block, Nginx, Site
@@ -215,9 +216,8 @@ def test_an_idle_connection_that_nginx_has_closed(
     seen = url(nginx[name], "/seen")
     for _ in range(2):
         assert pool.fetch(seen, "POST", body=b"once").text == "POST|4|"
-        (origin,) = pool._origins._origins.values()
         poller = select.poll()
-        poller.register(origin._connections[0].sock, getattr(select, "POLLRDHUP", select.POLLHUP))
+        poller.register(connection_of(origin_of(pool)).sock, getattr(select, "POLLRDHUP", select.POLLHUP))
         assert poller.poll(PATIENCE * 1000), "nginx has not closed the connection"
     assert pool.stats()["dialled"] == 2
     assert pool.stats()["retries"] == 0

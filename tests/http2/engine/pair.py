@@ -87,7 +87,7 @@ class Pair:
     def allow_table(self, size: int) -> None:
         """Have the peer's decoders insist on the table's size, as they said by SETTINGS."""
         for peer in (self.native, self.judge):
-            peer._reader.decoder.max_allowed_table_size = size
+            peer.reader.decoder.max_allowed_table_size = size
 
     def call(self, act: Callable[[Engine], Any]) -> Any:
         """Make a call of both; what they return must be the same."""

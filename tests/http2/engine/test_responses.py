@@ -230,7 +230,7 @@ class TestHeaderBlocks:
         peer.engine.open(request("GET", (b"x-a", b"1")), end_stream=True)
         peer.said()
         peer.send_settings(header_table_size=size)
-        peer._reader.decoder.max_allowed_table_size = size
+        peer.reader.decoder.max_allowed_table_size = size
         for number in range(3):
             peer.engine.open(request("GET", (b"x-a", b"1"), (b"x-b", b"%d" % number)), end_stream=True)
         blocks = peer.said_of(HeadersFrame)
@@ -240,7 +240,7 @@ class TestHeaderBlocks:
         """It may allow 4 GiB; RFC 7541 section 4.2 lets the encoder use less. Go and nghttp2: 4,096."""
         peer.said()
         peer.send_settings(header_table_size=2**32 - 1)
-        decoder = peer._reader.decoder
+        decoder = peer.reader.decoder
         decoder.max_allowed_table_size = 2**32 - 1
         for number in range(200):
             value = b"%d" % number * 200
