@@ -214,8 +214,8 @@ class TestAccounts:
                 peer.rst(wire_id, ErrorCode.INTERNAL_ERROR)
             assert all(isinstance(outcome.error, StreamReset) for outcome in task.result())
             connection = connection_of(origin_of(pool))
-            assert connection.mux is not None
-            assert connection.mux.table.unread.total == 0
+            assert connection.http2 is not None
+            assert connection.http2.table.unread.total == 0
 
     def test_what_waited_for_it_is_started(self, peer: Peer) -> None:
         conn = peer.connect(max_buffered=1000)
