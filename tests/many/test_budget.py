@@ -85,7 +85,7 @@ class TestThreads:
     def test_one_within_the_limit_does_not_wait(self) -> None:
         budget = Budget(2, idle)
         budget.meter(0, None)(1)
-        assert (budget.waiting, budget.stirred, budget.full) == (0, False, False)
+        assert (budget.waiting, budget.has_new_waiter, budget.full) == (0, False, False)
 
     @pytest.mark.parametrize(
         "relief",
@@ -98,7 +98,7 @@ class TestThreads:
     )
     def test_one_waits_until_it_may_go_on(self, relief: Callable[[Budget], None]) -> None:
         one = Waiting()
-        assert (one.budget.waiting, one.budget.stirred, one.task.done) == (1, True, False)
+        assert (one.budget.waiting, one.budget.has_new_waiter, one.task.done) == (1, True, False)
         relief(one.budget)
         one.task.result()
         assert one.budget.waiting == 0
