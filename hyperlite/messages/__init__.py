@@ -1,1 +1,1 @@
-"""What is said, on either protocol: requests, fields, responses and their rules."""
+"""Requests, fields, responses and their rules, the same for both protocols."""

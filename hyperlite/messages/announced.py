@@ -1,4 +1,4 @@
-"""What the header fields of a request announce of its body, and how much of that has been sent."""
+"""The body that the header fields of a request announce, and how much of it has been sent."""
 
 import http.client as http_client
 from collections.abc import Iterable
@@ -8,10 +8,10 @@ from .fields import Field
 
 
 class Announced:
-    """Holds a body that comes piece by piece to what was announced: a length, chunks, or nothing.
+    """Checks that a body that comes piece by piece is what was announced: a length, chunks, or nothing.
 
-    On HTTP/1.1 a server takes the bytes beyond for another request. On HTTP/2 some servers close the
-    connection, with all that is under way on it.
+    On HTTP/1.1 a server reads further bytes as another request. On HTTP/2 some servers then close the
+    connection, with all requests under way on it.
 
     Args:
         length: bytes that the body must have; None: any number.
@@ -32,7 +32,7 @@ class Announced:
         self.trailers: list[Field] = [] if self._chunks is None else self._chunks.trailers
 
     def check_fits(self, size: int) -> None:
-        """Raise CannotSendRequest if so many bytes are more of the body than was announced."""
+        """Raise CannotSendRequest if so many further bytes exceed what was announced."""
         if self.left is not None and size > self.left:
             raise http_client.CannotSendRequest("more of a body than its content-length announced")
 
@@ -46,7 +46,7 @@ class Announced:
         """Return the part of the body in a piece that the caller sends.
 
         Raises:
-            ValueError: it is no chunk, and nothing of it was taken.
+            ValueError: the piece is not in chunks; nothing of it was taken.
         """
         return (piece,) if self._chunks is None else self._chunks.take(piece)
 
@@ -62,5 +62,5 @@ class Announced:
             raise http_client.CannotSendRequest(f"the request is not complete: {missing} missing")
 
 
-# Of a body that is whole in memory, or of which no field says how long it is: there is nothing to count.
+# For a body that is in memory, or whose length no field announces: there is nothing to count.
 NOTHING = Announced()

@@ -1,7 +1,7 @@
 """A response's body, as the file that http.client reads from: what both protocols have in common.
 
-http.client's methods see plain bytes and an end, however the protocol frames them.  A body that is cut off is
-never taken for one that has ended, whichever way it is read.
+http.client's methods see plain bytes and an end, however the protocol frames them.  A body that is cut off
+raises; whichever method reads it, it never looks complete.
 
 Rule: a read that fails loses nothing.  The bytes that it had taken are in its error, or the next read gets
 them.
@@ -29,7 +29,7 @@ def writable(buffer: "WriteableBuffer") -> memoryview:
 
 
 class BodyFile(io.BufferedIOBase):
-    """A body; each protocol has a class of its own that says where the bytes come from."""
+    """A body. Each protocol has a subclass that gets the bytes."""
 
     def readable(self) -> bool:
         """Return true: a body can be read."""
@@ -39,9 +39,9 @@ class BodyFile(io.BufferedIOBase):
         """Read `size` bytes, fewer only at the end; all that is left with -1 or None.
 
         Raises:
-            IncompleteBody: the body ended too early; BodyReset where its stream was reset, MalformedBody
-                where it broke HTTP. The error carries what was read before.
-            HTTP2Error: on HTTP/2 a part was asked for, and the stream failed. The next read gets what had
+            IncompleteBody: the body ended too early; BodyReset if its stream was reset, MalformedBody if it
+                broke HTTP. The error carries what was read before.
+            HTTP2Error: on HTTP/2, the stream failed during a read of a part. The next read gets what had
                 come.
             RequestTimeout: nothing came in time. The next read gets what had come.
             TypeError: `size` is no integer.
@@ -75,7 +75,7 @@ class BodyFile(io.BufferedIOBase):
         return count
 
     def read1(self, size: int = -1, /) -> bytes:
-        """Read what has come, at most `size` bytes; waits only if that is nothing."""
+        """Read what has come, at most `size` bytes; wait only if nothing has."""
         if not index(size):
             return self._nothing()
         return self._take_some(ALL if size < 0 else size)
@@ -104,7 +104,7 @@ class BodyFile(io.BufferedIOBase):
 
     @abstractmethod
     def _take(self, limit: int) -> bytes:
-        """Take at most `limit` bytes, as many at a time as is quick; b"" only at the end."""
+        """Take at most `limit` bytes, as many at once as can be had quickly; b"" only at the end."""
 
     @abstractmethod
     def _take_into(self, view: memoryview) -> int:
@@ -123,9 +123,9 @@ class BodyFile(io.BufferedIOBase):
         """Put back the bytes that a failed read had taken, or raise an error that carries them.
 
         Args:
-            data: what it had taken.
+            data: the bytes that the read had taken.
             wanted: how many bytes it was to read.
-            error: how it failed.
+            error: the read's.
         """
 
     def _nothing(self) -> bytes:
@@ -141,7 +141,7 @@ def incomplete(
     Args:
         reason: why.
         came: how many bytes of it came.
-        length: how many were announced; None: that was not announced.
+        length: how many were announced; None: no length was announced.
         kind: the class of the error.
         options: further arguments for that class.
     """

@@ -1,7 +1,7 @@
 """Bytes of a body that have come and were not read: put in at one end, taken out at the other.
 
-On HTTP/2 each stream has such a `Buffer`. On HTTP/1.1 it holds what was read so that the next response can
-come. It knows no locks: its owner guards it.
+On HTTP/2 each stream has such a `Buffer`. On HTTP/1.1 it holds the rest of a response that was read into
+memory to make way for the next one. It has no lock: its owner guards it.
 """
 
 from collections import deque
@@ -63,7 +63,7 @@ class Buffer:
         return bytes(taken[0]) if len(taken) == 1 else b"".join(taken)
 
     def take_into(self, view: memoryview) -> int:
-        """Take from the front what there is room for; returns how many bytes that is."""
+        """Fill a buffer from the front; return how many bytes it got."""
         taken = 0
         while self._pieces and taken < len(view):
             piece, start = self._pieces[0], self._start
@@ -91,7 +91,7 @@ class Buffer:
                 self._pieces[0] = self._pieces[0][self._start :]
                 self._start = 0
             self._pieces.appendleft(data)
-        self.size += len(data)  # the last: an interrupt before it shows that bytes are lost
+        self.size += len(data)  # last: after an earlier interrupt the size shows that bytes are lost
 
     def peek(self) -> bytes:
         """Return what is left of the piece at the front, without taking it; b"" if there is none."""

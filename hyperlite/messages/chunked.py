@@ -1,7 +1,7 @@
-"""Chunks (RFC 9112 section 7.1): the lines between them, and a body that a caller framed by hand, unwrapped.
+"""Chunks (RFC 9112 section 7.1): the lines between them, and bodies that a caller has put into chunks.
 
 `http1.body` reads a server's chunks from the wire, and the `Dechunker` takes a caller's from memory.  Both
-give the lines between the chunks to `ChunkLines`, which says what they may be.
+give the lines between the chunks to `ChunkLines`, which checks them.
 """
 
 import re
@@ -10,19 +10,19 @@ from copy import copy
 
 from .fields import Field, trailer_fields
 
-# Digits first, at most 16 of them; of what follows them nothing that another reader could take for the end
-# of the line: no control characters, and no LF without its CR. Spaces behind the digits are no part of the
-# grammar, but Apache 1.3 fills up with them, and Go and curl take them.
+# At most 16 digits. What follows them contains nothing that another reader could take for the end of the
+# line: no control characters, and no LF without its CR. The grammar has no spaces behind the digits, but
+# Apache 1.3 pads with them, and Go and curl accept them.
 _size_line = re.compile(rb"([0-9A-Fa-f]{1,16})[ \t]*(?:;[\t\x20-\x7e\x80-\xff]*)?\r\n").fullmatch
-# Of one chunk's size with its extensions, or of all trailer fields. http.client reads 65,536 of a line.
+# Bytes of one chunk's size with its extensions, or of all trailer fields. http.client reads 65,536 of a line.
 MAX_LINE = 65536
 
 
 class ChunkLines:
-    """Takes the lines between the chunks: before each chunk its size, behind it the end of a line.
+    """Takes the lines between the chunks: a size before each chunk, and an empty line behind it.
 
     Attributes:
-        behind: the next line is the one behind a chunk, which is empty: two bytes.
+        behind: the next line is the empty one behind a chunk, of two bytes.
         last: the size of the last chunk has come. Trailer fields follow, and an empty line.
     """
 
@@ -39,7 +39,7 @@ class ChunkLines:
             line: with its end. Chunk extensions are ignored (RFC 9112 section 7.1.1).
 
         Raises:
-            ValueError: it is not what must come next.
+            ValueError: another kind of line must come next.
         """
         if self.behind:
             if line != b"\r\n":
@@ -55,7 +55,7 @@ class ChunkLines:
 
 
 class Dechunker:
-    """Takes a chunked body, however its bytes are cut, and tells what is in it.
+    """Takes a chunked body, in pieces that may be cut anywhere, and returns its content.
 
     Attributes:
         done: the last chunk, and the end behind it, have come.
@@ -73,8 +73,8 @@ class Dechunker:
         """Yield the bytes of the body among these.
 
         Raises:
-            ValueError: they are no chunks, or something follows the last one; or a trailer field that
-                may not be sent.
+            ValueError: they are not in chunks, or something follows the last chunk, or a trailer field may
+                not be sent.
         """
         self._pending += data
         while self._pending:
@@ -89,7 +89,7 @@ class Dechunker:
                 return
 
     def take(self, data: bytes | memoryview) -> list[bytes]:
-        """Return the bytes of the body among these; where that fails, nothing of them was taken.
+        """Return the bytes of the body among these; if this raises, nothing was taken.
 
         Raises:
             As `feed`.
@@ -130,10 +130,10 @@ class Dechunker:
 
 
 def unwrap(pieces: Iterable[bytes | memoryview], trailers: list[Field]) -> Iterator[bytes]:
-    """Yield what is in the chunks of a body, and add the fields behind them to `trailers`.
+    """Yield the content of a body in chunks, and add the fields behind the chunks to `trailers`.
 
     Raises:
-        ValueError: they are no chunks, or the last is missing.
+        ValueError: the body is not in chunks, or the last chunk is missing.
     """
     chunks = Dechunker()
     for piece in pieces:

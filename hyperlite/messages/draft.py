@@ -20,12 +20,12 @@ _FRAMING = frozenset({b"content-length", b"transfer-encoding"})
 
 
 class Draft:
-    """The head of a request that has been begun and not been sent.
+    """The head of a request that was begun and not sent.
 
     Args:
         method, url: as for `Request`.
         scheme, authority: of the connection's origin.
-        skip_host: the caller puts `Host`; without one the request is for `authority` all the same.
+        skip_host: the caller puts `Host`; if it does not, the request is still for `authority`.
         skip_accept_encoding: no `Accept-Encoding: identity` is added.
 
     Raises:
@@ -56,8 +56,8 @@ class Draft:
         """Add a header field; several values become one, with spaces between them.
 
         Raises:
-            ValueError: it may not be sent, or contradicts what was put before.
-            TypeError: the name or a value is of a type that none can be.
+            ValueError: the field may not be sent, or contradicts an earlier one.
+            TypeError: the name or a value is of a wrong type.
         """
         field = name_bytes(name), value_bytes(b" ".join([value_bytes(value) for value in values]))
         if field[0] == b"host":
@@ -76,7 +76,7 @@ class Draft:
 
         Args:
             body, encode_chunked: as for `endheaders()`.
-            blocksize: bytes that are read at a time of a file.
+            blocksize: bytes of a file to read at a time.
             deadline: as for `Request`.
 
         Raises:
@@ -96,22 +96,22 @@ class Draft:
 
 
 class PutRequest(Request):
-    """A request to which nothing is added but what http.client's `putrequest()` adds.
+    """A request with the fields that the caller has put and those that http.client's `putrequest()` adds.
 
     Its header fields announce the body: a length, or chunks that the caller frames by hand.  `send()` gives
-    the rest of it, and the framing shows where it ends.  A body that was not announced is whole; one in
-    memory gets its content-length, without which an HTTP/1.1 server would not see it.
+    the rest of the body, and the framing shows where it ends.  A body that was not announced must be given
+    whole.  If it is in memory it gets a content-length, without which an HTTP/1.1 server would not see it.
 
     Args:
-        put: each field's name as it is spelled, and the field, checked.
-        body: all of the body, or its beginning; None: there is none yet.
-        encode_chunked: `body` is all of it, and is not in chunks.
+        put: for each field, its name as the caller has spelled it, and the checked field.
+        body: the whole body, or its beginning; None: there is none yet.
+        encode_chunked: `body` is the whole body, and is not in chunks.
         Others: as for `Request`.
 
     Raises:
         http.client.CannotSendRequest: the body is longer than its content-length.
-        ValueError: it is said to be chunked, and is not.
-        TypeError: it is no body.
+        ValueError: the fields say that the body is in chunks, and it is not.
+        TypeError: `body` cannot be a body.
     """
 
     needs_end = False
@@ -157,7 +157,7 @@ class PutRequest(Request):
         self.fields = request_fields(method, url, scheme, authority, given)
 
     def _take_chunks(self) -> None:
-        """Take a body out of its chunks if it is all there and in memory; else it comes by `send()`."""
+        """Unwrap a body in chunks if it is whole and in memory; otherwise pass it to `send()`."""
         if self.body is not None:
             chunks = Dechunker()
             parts = chunks.take(self.body)
@@ -166,7 +166,7 @@ class PutRequest(Request):
 
 
 class Drafts(threading.local):
-    """The request that each thread has begun and not sent; it is gone with its thread."""
+    """The request that each thread has begun and not sent. It disappears with its thread."""
 
     draft: Draft | None = None
 

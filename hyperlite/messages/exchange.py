@@ -100,7 +100,7 @@ class Transport(Protocol[E]):
 
     @property
     def answered(self) -> int:
-        """How many responses have come, where requests are sent again by their owner; else 0."""
+        """How many responses have come, if the owner of requests sends them again; else 0."""
 
     @property
     def closed(self) -> bool:
@@ -122,7 +122,7 @@ class Transport(Protocol[E]):
 
         Args:
             exchanges: the requests.
-            gather: more may follow at once: the connection may wait for those before it sends.
+            gather: more requests may follow at once, so the connection may wait for them before it sends.
         """
 
     def settle(self, exchange: E, /) -> None:
@@ -151,17 +151,17 @@ class Transport(Protocol[E]):
 
         Args:
             exchange: which.
-            since: the monotonic time from which its timeout counts; infinity: that does not count.
+            since: the monotonic time from which its timeout counts; infinity: the timeout does not count.
         """
 
     def expire(self, exchange: E, since: float, /) -> bool:
-        """Fail a request whose time is over; tell whether it is settled now. For `since` see `due`."""
+        """Fail a request if its time is over; tell whether it is settled now. For `since` see `due`."""
 
     def drop(self, exchange: E, /) -> None:
         """Give an exchange up: no thread will wait for it, read it or send it any more."""
 
     def prioritize(self, stream_id: int, value: bytes, /) -> None:
-        """Change the priority of a request that is under way; nothing where the protocol has none."""
+        """Change the priority of a request under way; do nothing if the protocol has none."""
 
     def ping(self, timeout: float | None, /) -> float:
         """Return the seconds of a round trip.
@@ -171,16 +171,16 @@ class Transport(Protocol[E]):
         """
 
     def trace(self, shown: bool, /) -> None:
-        """Print each frame from now on, or no more of them; nothing where there are no frames."""
+        """Print each frame from now on, or stop that; do nothing if there are no frames."""
 
     def drain(self) -> None:
         """Take no further requests, and close when those under way are over."""
 
     def close(self) -> None:
-        """Give up what was not answered yet, and close when the last response was read."""
+        """Give up the exchanges that were not answered yet, and close when the last response was read."""
 
     def abandon_all(self) -> None:
-        """Let go of the socket from a finalizer, where no caller can use the connection any more."""
+        """From a finalizer, let go of the socket: no caller can use the connection any more."""
 
 
 class AnswerTransport(Transport[E], Protocol[E]):
@@ -193,10 +193,10 @@ class AnswerTransport(Transport[E], Protocol[E]):
         """Return what is left of a body that is complete."""
 
     def promises(self, answer: E, response: Any, /) -> "list[Promise]":
-        """Return what the server has promised to answer unasked, for the caller of this response."""
+        """Return the responses that the server has promised along with this one."""
 
     def cancel(self, exchange: E, error: HTTP2Error | None = None, /) -> bool:
-        """End an exchange, for its reader too; false if it was over."""
+        """End an exchange, so that its reader fails too; return false if it was over."""
 
     def drop(self, exchange: E, error: HTTP2Error | None = None, /) -> None:
         """Give an exchange up. An `error` is what a further read of the body raises."""
@@ -224,7 +224,7 @@ class Promise(Protocol):
 def give_up(exchange: Exchange) -> None:
     """End an exchange that no thread wants any more, on whichever transport it is.
 
-    A call does this that fails, or is interrupted, while it sends a request or waits for the response: its
+    A call that sends a request or waits for the response does this when it fails or is interrupted: its
     caller cannot name the exchange afterwards.
     """
     exchange.given_up = True  # first: another thread may be about to send it again

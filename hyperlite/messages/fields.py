@@ -3,7 +3,7 @@
 Rule: a caller's input reaches the wire only through this module.  HTTP/2 has no lines, so CR, LF or NUL in a
 field do no harm on this hop.  But the next hop may be HTTP/1.1, where they can smuggle in another request
 (RFC 9113 section 10.3).  What http.client refuses is refused here with the same class of exception; where RFC
-9113 is stricter, so are we.
+9113 is stricter, this module is too.
 """
 
 import base64
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
 Field = tuple[bytes, bytes]
-# One of a request in a pool: a name and a value as the caller has them.
+# A header field of a request in a pool: name and value as the caller gave them.
 Header = tuple[str, str | bytes | int]
 HeaderValue: TypeAlias = "str | bytes | int | ReadableBuffer"
 
@@ -37,7 +37,7 @@ Headers = _Named | Iterable[tuple[str | bytes, HeaderValue]]
 
 
 class Pairs:
-    """Header fields with their order and their repeats, in the way that `request()` takes them."""
+    """Header fields with their order and repeats, for `request()`."""
 
     __slots__ = ("_pairs",)
 
@@ -58,26 +58,26 @@ _is_token = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+").fullmatch
 is_field_name = re.compile(rb"[!#$%&'*+\-.^_`|~0-9a-z]+").fullmatch
 # RFC 9110 section 5.5: visible characters, obs-text, and SP or HTAB between them.
 _is_value = re.compile(rb"[\t\x20-\x7e\x80-\xff]*").fullmatch
-# http.client lets a value be continued on a further line; RFC 9110 has that read as a space.
+# http.client lets a value go on in a further line; RFC 9110 says to read that as a space.
 _fold = re.compile(rb"\r?\n[ \t]+")
-# Methods, field names and values that were found in order: a program uses few, and uses them often.
+# How many valid methods, field names and values are remembered: a program uses few, and uses them often.
 REMEMBERED = 256
 REMEMBERED_LENGTH = 128
-# What authenticates the connection that carries it (RFC 4559 section 6), and not the request alone.
+# Schemes that authenticate the connection (RFC 4559 section 6), and not the request alone.
 _OF_A_CONNECTION = frozenset({b"credssp", b"negotiate", b"ntlm"})
-# What is remembered nowhere.
+# Fields that are never remembered.
 SECRET = frozenset({b"authorization", b"cookie", b"proxy-authorization", b"set-cookie"})
 _not_in_target = re.compile("[\0-\x20\x7f]").search
-# What ends a host, or stands before it, in an authority (RFC 3986 section 3.2); see `hosts`.
+# Characters that end a host, or precede it, in an authority (RFC 3986 section 3.2); see `hosts`.
 _delimiter = re.compile(r"[/\\?#@]").search
-# Of a target that names its origin: scheme, authority, path, and query if there is one.
+# The parts of a target that names its origin: scheme, authority, path, and query if there is one.
 _is_absolute = re.compile(rb"(https?)://([^/?#]*)([^?#]*)(\?[^#]*)?(?:#.*)?", re.IGNORECASE).fullmatch
 
-# RFC 9113 section 8.2.2: they speak of one HTTP/1.1 connection and mean nothing on HTTP/2.
+# RFC 9113 section 8.2.2: they concern one HTTP/1.1 connection and mean nothing on HTTP/2.
 CONNECTION_FIELDS = frozenset(
     {b"connection", b"keep-alive", b"proxy-connection", b"transfer-encoding", b"upgrade"}
 )
-# What a request's header fields are looked through for.
+# Fields of a request that need a closer look.
 _NOT_REGULAR = CONNECTION_FIELDS | {b"host", b"te"}
 
 
@@ -96,7 +96,7 @@ def target_bytes(target: str) -> bytes:
     """Return the request target as it goes on the wire.
 
     Raises http.client's InvalidURL for spaces and control characters, and UnicodeEncodeError for
-    what is not ASCII: like http.client, we do not guess how a caller wants the URL quoted.
+    characters beyond ASCII: like http.client, this does not guess how a caller wants the URL quoted.
     """
     if found := _not_in_target(target):
         raise InvalidURL(
@@ -121,12 +121,12 @@ def host_bytes(host: str) -> bytes:
 def authority(host: str, port: int | None, default_port: int) -> bytes:
     """Return the `:authority` of an origin: IPv6 in brackets, the port only where it is not the default.
 
-    Raises as `host_bytes`, and InvalidURL for an IPv6 address that is none, or has text around its brackets.
+    Raises as `host_bytes`, and InvalidURL for an invalid IPv6 address or one with text around its brackets.
     """
     encoded = host_bytes(host)
     if b":" in encoded or b"[" in encoded:
         bare = encoded[1:-1] if encoded[:1] == b"[" and encoded[-1:] == b"]" else encoded
-        address = bare.partition(b"%")[0]  # a zone id is this machine's affair alone
+        address = bare.partition(b"%")[0]  # a zone id concerns this machine alone
         if not is_ipv6(address.decode("ascii")):
             raise InvalidURL(f"host {host!r} is no IPv6 address")
         encoded = b"[%b]" % address
@@ -177,7 +177,7 @@ def basic(user: bytes) -> str:
 
 
 def header_items(headers: Headers) -> list[tuple[str | bytes, HeaderValue]]:
-    """Return the (name, value) pairs of the caller's headers: what is checked is then what is sent.
+    """Return the (name, value) pairs of the caller's headers, read once: those checked are those sent.
 
     Raises:
         TypeError: they are neither a mapping nor pairs.
@@ -216,7 +216,7 @@ def _remembered_value(value: str) -> bytes:
     return value_bytes(value)
 
 
-# RFC 9110 section 6.5.1: what frames, routes or authenticates a message comes before its body.
+# RFC 9110 section 6.5.1: fields that frame, route or authenticate a message come before its body.
 _NO_TRAILERS = CONNECTION_FIELDS | {
     b"authorization",
     b"content-encoding",
@@ -239,7 +239,7 @@ def trailer_fields(trailers: Headers) -> list[Field]:
     return fields
 
 
-# Where in the field list of a request, unless it is CONNECT, its path is.
+# The index of the path in the field list of a request, unless that is CONNECT.
 PATH = 3
 
 
@@ -254,7 +254,7 @@ def request_fields(
     """Return the whole field list of a request (RFC 9113 section 8.3.1).
 
     A `Host` among the headers becomes `:authority`; an absolute target (`http://…`) brings its own
-    scheme and authority; what belongs to an HTTP/1.1 connection is dropped.  `headers` have been
+    scheme and authority; fields of an HTTP/1.1 connection are dropped.  `headers` have been
     through `header_fields`.
     """
     host = default_authority
@@ -296,20 +296,20 @@ def _regular(headers: Sequence[Field]) -> list[Field]:
 def asks_for_upgrade(pairs: Iterable[tuple[str | bytes, Any]]) -> bool:
     """Tell whether header fields ask to go on in another protocol (RFC 9110 section 7.8).
 
-    They do if there is `Upgrade`, and a `Connection` that names it: it concerns the next hop, and HTTP/1.1.
+    They do if there are `Upgrade` and a `Connection` that names it. This exists on HTTP/1.1 alone.
 
     Args:
         pairs: names in any case, and values, as a caller gives them or checked.
     """
     asks, options = False, []
     for name, value in pairs:
-        if len(name) in (7, 10):  # or else it is neither, and this costs little
+        if len(name) in (7, 10):  # the lengths of the two names: a cheap test first
             lower = _text(name).lower()
             asks = asks or lower == "upgrade"
             if lower == "connection":
                 options += (
                     _text(value).lower().replace(",", " ").split()
-                )  # spaces: of values that were folded
+                )  # spaces: the value may have been folded
     return asks and "upgrade" in options
 
 
@@ -348,13 +348,13 @@ def _text(value: Any) -> str:
 def _named_host(headers: Sequence[Field], default: bytes) -> bytes:
     """Return the value of `Host`, or the default if there is none."""
     hosts = [value for name, value in headers if name == b"host"]
-    if len(hosts) > 1:  # RFC 9112 section 3.2 has them refused: servers differ in which one counts
+    if len(hosts) > 1:  # RFC 9112 section 3.2 says to refuse them: servers differ in which one counts
         raise ValueError("more than one Host among the headers")
-    # RFC 9113 section 8.3.1: no userinfo. http.client copies that of an absolute target into Host.
+    # RFC 9113 section 8.3.1: no userinfo. http.client copies it from an absolute target into Host.
     return hosts[0].rpartition(b"@")[2] if hosts else default
 
 
-# RFC 9113 section 8.2.1: what a peer may not send in a value, anywhere or at its ends.
+# RFC 9113 section 8.2.1: characters that a peer may not send in a value, or at its ends.
 _not_in_response_value = re.compile(rb"[\0\r\n]|^[ \t]|[ \t]\Z").search
 
 
@@ -373,7 +373,7 @@ def to_message(fields: Iterable[Field]) -> HTTPMessage:
 def message_of(pairs: list[tuple[str, str]]) -> HTTPMessage:
     """Return an HTTPMessage with these names and values, in this order."""
     message = HTTPMessage()
-    # What a parser's set_raw() does with each; `message[name] = value` would ask a policy first.
+    # As a parser's set_raw() does; `message[name] = value` would ask a policy first.
     message._headers = pairs  # type: ignore[attr-defined]
     message._payload = ""  # type: ignore[attr-defined]  # as a parser leaves it
     return message

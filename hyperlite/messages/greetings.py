@@ -9,7 +9,7 @@ import struct
 _TLS_ALERT = b"\x15\x03"
 _FRAME_HEADER = struct.Struct(">LBL")  # length and type, flags, stream (RFC 9113 section 4.1)
 _SETTINGS, _GOAWAY = 0x4, 0x7
-# More settings than this no server begins with; RFC 9113 defines six.
+# No server begins with more settings than this; RFC 9113 defines six.
 _MAX_SETTINGS = 100
 
 WANTS_TLS = "the port takes TLS alone (https://, secure=True)"
@@ -37,12 +37,12 @@ def is_http2(beginning: bytes) -> bool:
 
 
 def may_be_one(beginning: bytes | bytearray) -> bool:
-    """Tell whether a beginning is too short to show what it is, and may become one of these."""
+    """Tell whether a beginning is too short to tell, and may become one of these."""
     return beginning == _TLS_ALERT[:1] or (beginning[:1] == b"\0" and len(beginning) < _FRAME_HEADER.size)
 
 
 def wanted(beginning: bytes) -> str | None:
-    """Return what a peer wants that has answered an HTTP/1.1 request so, in words; None: unknown."""
+    """Return in words what a peer that has answered an HTTP/1.1 request so expects; None: unknown."""
     if is_tls(beginning):
         return WANTS_TLS
     return WANTS_HTTP2 if is_http2(beginning) else None

@@ -1,8 +1,8 @@
-"""What is above and behind a body in HTTP/1.1: status lines and field lines, checked before use.
+"""The heads and trailers of HTTP/1.1: status lines and field lines, checked before use.
 
-http.client reads them kindly: what has no colon ends the header block, a bare CR begins a new line, a
-connection that breaks off ends it too.  Here such a response is malformed (RFC 9112 sections 2.2 and 5),
-because another reader, a proxy or a cache, might read it otherwise.
+http.client is tolerant: a line without a colon ends the header block, a bare CR begins a new line, and a
+connection that breaks off ends the block too.  Here such a response is malformed (RFC 9112 sections 2.2 and
+5), because another reader, a proxy or a cache, might read it otherwise.
 
 The limits are http.client's own, looked up at each use: a program that raises
 `http.client._MAXHEADERS` raises it here too.
@@ -19,14 +19,14 @@ from .fields import Field
 from .greetings import may_be_one, wanted
 from .response_rules import content_length
 
-# RFC 9112 section 4. What follows the code is for people; http.client takes it as it comes.
+# RFC 9112 section 4. The text behind the code is for people; http.client accepts any.
 _status_line = re.compile(rb"HTTP/\d\.\d[ \t]+([1-9]\d\d)(?:[ \t][^\r\n\0]*)?\r?\n").fullmatch
-# RFC 9112 section 5.1, but of the names all that http.client takes: visible characters without a colon.
+# RFC 9112 section 5.1, but with all names that http.client accepts: visible characters without a colon.
 _field_line = re.compile(rb"([!-9;-~]+):[ \t]*([^\r\n\0]*?)[ \t]*\r?\n").fullmatch
 _folded_line = re.compile(rb"[ \t]+([^\r\n\0]*?)[ \t]*\r?\n").fullmatch
-# The same for many at once, in which only what comes behind a value is left to look at.
+# The same for many lines at once; only the end of each value is still to be checked.
 _field_lines = re.compile(rb"^([!-9;-~]+):[ \t]*([^\r\n\0]*)\r\n", re.MULTILINE).findall
-# What says where a response ends, and whether another may follow.
+# Fields that say where a response ends, and whether another may follow.
 _FRAMING = frozenset(
     {b"connection", b"content-length", b"keep-alive", b"proxy-connection", b"transfer-encoding"}
 )
@@ -37,7 +37,7 @@ class HeadCutOff(ConnectionLost):
 
     Attributes:
         status: the response's.
-        fields: those that had come, whole lines.
+        fields: those of the whole lines that had come.
     """
 
     status = 0
@@ -45,11 +45,11 @@ class HeadCutOff(ConnectionLost):
 
 
 class LineReader:
-    """Reads lines; a line that is only half there when a wait ends early is not lost.
+    """Reads lines; if a wait ends in the middle of a line, its beginning is kept.
 
     Args:
         file: what to read from.
-        most: fields that a block of lines may have; None: as many as http.client takes.
+        most: fields that a block of lines may have; None: as many as http.client accepts.
     """
 
     def __init__(self, file: io.BufferedReader, most: int | None = None) -> None:
@@ -67,11 +67,11 @@ class LineReader:
         """Return a line with its end, unless the end of the connection has cut it off.
 
         Args:
-            what: it is, for the error.
-            start: how it must begin; of one that does not, only as much is read as shows what it is instead.
+            what: the kind of line, for the error.
+            start: how it must begin; of another line only as much is read as shows what it is.
 
         Raises:
-            http.client.LineTooLong: it is longer than http.client would have it.
+            http.client.LineTooLong: it is longer than http.client allows.
         """
         line = self._begun
         longest: int = http_client._MAXLINE  # type: ignore[attr-defined]
@@ -88,9 +88,9 @@ class LineReader:
         return bytes(line)
 
     def read_plain_head(self) -> tuple[bytes, list[Field], int] | None:
-        """Return a start line, the fields below it and their size, if all has come and is as it usually is.
+        """Return a start line, the fields below it and their size, if the whole head has come and is plain.
 
-        Returns None where that is not so: then nothing was taken.
+        Otherwise return None, and take nothing.
         """
         if self._begun:
             return None
@@ -102,7 +102,7 @@ class LineReader:
         start = ahead.find(b"\n") + 1
         block = ahead[start : end - 2]
         fields = _field_lines(block)
-        # Each of them ends one line: so many of them, and there is nothing else.
+        # Each match ends one line: if their numbers agree, there is nothing else.
         if (
             len(fields) != block.count(b"\n")
             or len(fields) > self.most
@@ -119,9 +119,9 @@ class BlockReader:
 
     Args:
         lines: where they come from.
-        what: they are, for errors.
-        bare_lf: a line may end with LF alone (RFC 9112 section 2.2), as http.client lets it. Not so behind
-            chunks: a reader that waits for a CR LF there takes the next response for more of this one.
+        what: the kind of lines, for errors.
+        bare_lf: a line may end with LF alone (RFC 9112 section 2.2), as http.client allows. Behind chunks it
+            may not: a reader that waits for a CR LF there takes the next response for a part of this one.
     """
 
     def __init__(self, lines: LineReader, what: str, *, bare_lf: bool) -> None:
@@ -138,8 +138,8 @@ class BlockReader:
             max_size: bytes of all of them together.
 
         Raises:
-            MalformedResponse: something else is among them, or too many of them.
-            ConnectionLost: the connection ended before they did.
+            MalformedResponse: a line is no field, or there are too many.
+            ConnectionLost: the connection ended within the block.
         """
         most = self._lines.most
         fields = self.fields
@@ -173,7 +173,7 @@ class BlockReader:
 
 
 class HeadReader:
-    """Reads a status line and the header block below it, time and again if there are 1xx responses."""
+    """Reads a status line and the header block below it; repeatedly, if there are 1xx responses."""
 
     def __init__(self, lines: LineReader) -> None:
         self._lines = lines
@@ -185,7 +185,7 @@ class HeadReader:
 
         Raises:
             http.client.BadStatusLine, http.client.LineTooLong, MalformedResponse: this is no response;
-                NotHTTP1 where it shows what the peer speaks instead.
+                NotHTTP1 if it shows which other protocol the peer speaks.
             ConnectionLost: the connection ended before it, HeadCutOff within it.
         """
         if self._line is None:
@@ -233,7 +233,7 @@ class Framing:
     """How long a response's body is (RFC 9112 section 6.3).
 
     Attributes:
-        length: in bytes, None where it is not known before.
+        length: in bytes; None if it is not known beforehand.
         chunked: it is framed in chunks.
         last: the connection is not to be used again: one side says so (RFC 9112 section 9.3), the fields
             contradict each other, or the body has no other end.
@@ -245,7 +245,7 @@ class Framing:
         method: of the request.
 
     Raises:
-        MalformedResponse: it cannot be told.
+        MalformedResponse: the fields do not say how long the body is.
     """
 
     def __init__(self, status: int, version: int, fields: Sequence[Field], method: str | None) -> None:
@@ -262,13 +262,13 @@ class Framing:
         if method == "HEAD" or status in (101, 204, 304):
             self.length, self.chunked = 0, False
         elif method == "CONNECT" and status < 300:
-            self.length, self.chunked = None, False  # RFC 9112 section 6.3: a tunnel, whatever they say
+            self.length, self.chunked = None, False  # RFC 9112 section 6.3: a tunnel, whatever the fields say
         endless = self.length is None and not self.chunked
         self.last = doubtful or endless or status == 101 or not _persists(version, lower)
 
 
 def _persists(version: int, fields: Sequence[Field]) -> bool:
-    """Tell whether a connection goes on: before HTTP/1.1, as http.client has it, if the server says so."""
+    """Tell whether a connection goes on. Before HTTP/1.1 it does if the server says so, as in http.client."""
     if version >= 11:
         return not any(name == b"connection" and b"close" in value.lower() for name, value in fields)
     return any(

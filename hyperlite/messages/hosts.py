@@ -1,6 +1,6 @@
 """Names of hosts: an authority taken apart so that no two parsers can read two hosts in it, and IDNA.
 
-An authority (RFC 3986 section 3.2) is `userinfo@host:port`.  Parsers differ in what they make of one
+An authority (RFC 3986 section 3.2) is `userinfo@host:port`.  Parsers differ in how they read one
 that breaks the grammar: text around a bracketed address, two "@", a backslash, "127.1".  If a filter reads
 one host and the client asks another, the filter is of no use.  So all of these are errors here.
 
@@ -8,7 +8,7 @@ A name that is not ASCII becomes ASCII in one place, before it is resolved, befo
 a request does, so that all three speak of the same host.  Browsers follow UTS 46 without its transitional
 forms, which is IDNA of 2008: "faß.example" is xn--fa-hia.example.  Python's own codec follows IDNA of
 2003, and makes fass.example of it: another host.  The package `idna` knows the new rules.  Without it a
-name is taken only if both give the same.
+name is accepted only if both versions give the same result.
 """
 
 import functools
@@ -22,7 +22,7 @@ _LONGEST_NAME = 253
 LONGEST_LABEL = 63
 
 _is_host_name = re.compile(r"[0-9A-Za-z._-]+").fullmatch
-# What a name may have besides; and what a port and an address in brackets are.
+# Further characters of a name; a port; an address in brackets.
 _is_reg_name = re.compile(r"[0-9a-z._~-]+").fullmatch
 _is_port = re.compile(r"0*([0-9]{0,5})", re.ASCII).fullmatch
 _bracketed = re.compile(r"\[([0-9A-Fa-f:.]+)(?:%(?:25|(?!25))([0-9A-Za-z._~-]+))?\]").fullmatch
@@ -32,12 +32,12 @@ _ends_in_number = re.compile(r"(?:.*\.)?(?:[0-9]+|0x[0-9a-f]*)\.?", re.ASCII).fu
 _not_in_authority = re.compile(r"[\x00-\x20\x7f\\/?#]|\s").search
 _not_in_userinfo = re.compile(r"[\x00-\x20\x7f\\/?#@\[\]]|\s").search
 
-# UTS 46 section 4, deviation characters: IDNA of 2003 makes something else of them, or nothing.
+# UTS 46 section 4, deviation characters: IDNA of 2003 converts them to others, or drops them.
 _DEVIATIONS = frozenset("\xdf\u03c2\u200c\u200d")
 _JOINERS = frozenset("\u200c\u200d")
 # UTS 46 makes "ss" of it up to Unicode 15.0 and "\xdf" since 15.1, and both are in use: two hosts.
 _CAPITAL_SHARP_S = "\u1e9e"
-# What is kept by the one and dropped by the other: fillers of Hangul, inherent vowels of Khmer.
+# Kept by one version and dropped by the other: fillers of Hangul, inherent vowels of Khmer.
 _FILLERS = frozenset("\u115f\u1160\u17b4\u17b5")
 _dots = re.compile("[.\u3002\uff0e\uff61]")
 
@@ -57,7 +57,7 @@ def split(authority: str) -> Authority:
         authority: `userinfo@host:port`, of which only the host must be there.
 
     Raises:
-        ValueError: it is none, or one that is not understood by all in the same way.
+        ValueError: it is invalid, or parsers may read it in different ways.
     """
     userinfo, at, rest = authority.rpartition("@")
     if at and (found := _not_in_userinfo(userinfo if userinfo.isascii() else _compatible(userinfo))):
@@ -76,10 +76,10 @@ def split(authority: str) -> Authority:
 
 
 def checked_host(host: str) -> str:
-    """Return a host, as a URL names it, in lower case and ASCII; of an IPv6 address what is in its brackets.
+    """Return a host of a URL in lower case and ASCII; an IPv6 address without its brackets.
 
     Raises:
-        ValueError: it is none.
+        ValueError: it is no valid host.
     """
     if host[:1] == "[":
         return _address(host)
@@ -87,15 +87,15 @@ def checked_host(host: str) -> str:
     if not _is_reg_name(name):
         raise ValueError(f"host {host!r} is no name" if host else "there is no host")
     _check_lengths(name)
-    # "127.1", "0x7f.1", "2130706433" and fullwidth digits are 127.0.0.1 to browsers and to the resolver, and
-    # names to others.
+    # Browsers and the resolver read "127.1", "0x7f.1", "2130706433" and fullwidth digits as 127.0.0.1; other
+    # programs read them as names.
     if _ends_in_number(name) and not (_is_ipv4(name) and host.isascii()):
         raise ValueError(f"host {host!r} ends in a number, and is no IPv4 address of four decimal numbers")
     return name
 
 
 def ascii_host(host: str) -> str:
-    """Return a host in ASCII; one that is ASCII as it is, without a look at it.
+    """Return a host in ASCII. One that is ASCII already is returned unchanged and unchecked.
 
     Raises:
         ValueError: IDNA has no form for it; or, without the package `idna`, it may have two.
@@ -104,7 +104,7 @@ def ascii_host(host: str) -> str:
 
 
 def ascii_host_of_2003(host: str) -> str:
-    """Return a host in ASCII as http.client and `socket` make it, for what is to be like http.client.
+    """Return a host in ASCII as http.client and `socket` convert it.
 
     Raises:
         ValueError: IDNA of 2003 has no form for it.
@@ -151,8 +151,8 @@ def _check_lengths(name: str) -> None:
 
 
 def _compatible(text: str) -> str:
-    """Return text as programs read it that take a fullwidth "@" for an "@" (CVE-2019-9636)."""
-    import unicodedata  # noqa: PLC0415  a megabyte, for what is rare
+    """Return text as programs that take a fullwidth "@" for an "@" read it (CVE-2019-9636)."""
+    import unicodedata  # noqa: PLC0415  a megabyte, and rarely needed
 
     return unicodedata.normalize("NFKC", text)
 
@@ -162,7 +162,7 @@ def _compatible(text: str) -> str:
 
 @functools.lru_cache(256)
 def _a_name(host: str) -> str:
-    if len(host) > _LONGEST_NAME + 1:  # what follows may take time that grows with the square
+    if len(host) > _LONGEST_NAME + 1:  # the conversion may take time that grows with the square
         raise ValueError(f"host {host[:300]!r} is too long")
     if _CAPITAL_SHARP_S in host:
         raise ValueError(f"host {host!r} is one host to some and another to others: write ß or ss")
@@ -201,9 +201,9 @@ def _a_label(idna: ModuleType, label: str) -> str:
 
 
 def _of_both(host: str) -> str:
-    """Return a name if the IDNA of 2003 and that of 2008 have the same for it, as far as can be told.
+    """Return a name if IDNA of 2003 and IDNA of 2008 convert it to the same, as far as can be told.
 
-    They differ in the deviation characters, in what Unicode did not have in 2002, and in a few foldings.
+    They differ in the deviation characters, in characters added to Unicode since 2002, and in a few foldings.
     """
     import unicodedata  # noqa: PLC0415
     from encodings.idna import nameprep  # noqa: PLC0415

@@ -15,21 +15,22 @@ from typing import NamedTuple, Protocol
 from ..errors import HTTP2Error, RequestTimeout
 from .exchange import Exchange
 
-# Sent again so often without the server having answered anything meanwhile. Go gives up after 6 tries.
+# How often a request is sent again while the server answers nothing. Go gives up after 6 tries.
 MAX_TRIES = 5
 # Seconds before the second try that brought no progress; doubled each time.
 BACKOFF = 0.05
 
 
 def is_unprocessed(error: BaseException) -> bool:
-    """Tell whether a try that has ended so has provably not been processed."""
+    """Tell whether the error of a try proves that it was not processed."""
     if isinstance(error, http_client.NotConnected):
-        return error.__cause__ is None or is_unprocessed(error.__cause__)  # of what was to be tried again
+        # Its cause is the error of a request that was to be sent again.
+        return error.__cause__ is None or is_unprocessed(error.__cause__)
     return bool(getattr(error, "retry_safe", False))
 
 
 def for_all_tries(error: BaseException, *, doubtful: bool) -> None:
-    """Make the error that a caller gets speak of all tries, and not of the last one alone.
+    """Make `retry_safe` of a caller's error cover all tries, and not only the last one.
 
     Args:
         error: the last try's, of this request alone.
@@ -40,10 +41,10 @@ def for_all_tries(error: BaseException, *, doubtful: bool) -> None:
 
 
 class Tries(NamedTuple):
-    """What is known of the tries of one request: a value, in whose place each further try puts another.
+    """What is known of the tries of one request; an immutable value that each further try replaces.
 
     Attributes:
-        repeats: how often it was sent again without the server having answered anything meanwhile.
+        repeats: how often it was sent again while the server answered nothing.
         doubtful: one of the tries, or an earlier hop, may have been processed.
         again_at: the monotonic time at which the next one may begin; 0: that was not decided yet.
     """
@@ -53,7 +54,7 @@ class Tries(NamedTuple):
     again_at: float = 0.0
 
     def pause(self, *, progress: bool) -> float | None:
-        """Return the seconds before the request is sent again, 0 the first time; None: it was too often.
+        """Return the seconds to wait before the request is sent again, 0 the first time; None: give up.
 
         Args:
             progress: the server has answered some request since this one was last sent.  Refusals do not
@@ -69,7 +70,7 @@ class Tries(NamedTuple):
         return Tries(1 if progress else self.repeats + 1, doubtful)
 
 
-# Of a request that was sent once.
+# The state of a request that was sent once.
 FIRST = Tries()
 
 
@@ -102,14 +103,14 @@ def may_replay(stream: Repeatable) -> bool:
 
 
 def pause(stream: Repeatable, until: float | None = None) -> None:
-    """Wait, before a request is sent again, for as long as it has been refused without progress.
+    """Before a request is sent again, wait for as long as its number of refusals without progress asks.
 
     Args:
         stream: the request.
-        until: the monotonic time at which the thread has to go on; a later call waits for what is left.
+        until: the monotonic time at which the thread must go on; a later call waits for the rest.
 
     Raises:
-        RequestTimeout: that is earlier.
+        RequestTimeout: `until` is earlier.
     """
     now, tries = time.monotonic(), stream.tries
     if not tries.again_at:

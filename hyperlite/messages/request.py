@@ -1,7 +1,7 @@
 """A caller's request, checked once, in a form that either protocol can send, and send again.
 
-The rules are those of http.client's `request()`: which header fields it adds by itself, what it
-takes for a body, and when the length of that is known.
+The rules are those of http.client's `request()`: which header fields it adds by itself, which
+objects are bodies, and when the length of a body is known.
 """
 
 import http.client as http_client
@@ -26,24 +26,24 @@ from .fields import (
 
 # As http.client: bodies are expected with these methods, so their absence is stated too.
 _METHODS_EXPECTING_BODY = frozenset({"PATCH", "POST", "PUT"})
-# What may be sent again when it may have been processed (RFC 9110 section 9.2.1: safe methods).
+# Methods that may be repeated although the request may have been processed (RFC 9110 section 9.2.1: safe).
 SAFE_TO_REPEAT = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 
-# Seconds to wait for 100 Continue; then the body is sent all the same
+# Seconds to wait for 100 Continue before the body is sent without it
 # (RFC 9110 section 10.1.1 has no number). curl waits 1 s, and so do most users of Go's ExpectContinueTimeout.
 EXPECT_WAIT = 1.0
 
-# A request's timeout that is the connection's.
+# The timeout of a request that has none of its own: the connection's.
 UNSET: Any = object()
-# How urgent a response is (RFC 9218): 0 (most) to 7, by itself or with whether it is of use in pieces.
+# How urgent a response is (RFC 9218): 0 (most) to 7, alone or with whether an incomplete response is of use.
 Priority = int | tuple[int, bool]
 
-# Of a content-length: no body is longer than 2 ** 63 bytes.
+# Digits of a content-length: no body is longer than 2 ** 63 bytes.
 MAX_LENGTH_DIGITS = 19
 
 _CONTINUE = b"100-continue"
 _ACCEPT_ENCODING = (b"accept-encoding", b"identity")
-_NONE: list[Field] = []  # one for all; it stays empty
+_NONE: list[Field] = []  # shared by all requests; it stays empty
 _USUAL = [_ACCEPT_ENCODING]
 
 
@@ -51,20 +51,20 @@ class Request:
     """One request to one origin.
 
     Attributes:
-        method, url: as the caller gave them; nothing is "/", as in http.client.
+        method, url: as the caller gave them; an empty URL becomes "/", as in http.client.
         headers: the caller's (name, value) pairs, as they were when the request was made.
-        announced: what was said of a body that is not in memory: it is counted there.
-        checked: the same pairs in the same order, in the form in which they may be sent.
+        announced: counts a body that is not in memory, and compares it with the header fields.
+        checked: the same pairs in the same order, checked and encoded.
         bare: nothing follows the header block.
         fields: the HTTP/2 field list.
-        body: the whole body, where it is in memory; such a request can be sent again.
-        pieces: the body piece by piece, where it is a file or an iterable; it can be sent once.
+        body: the whole body, if it is in memory; such a request can be sent again.
+        pieces: the body piece by piece, if it is a file or an iterable; it can be sent once.
         open: the body is to come by `send()`, and its end by `end()`.
         expects: the body is to wait for 100 Continue (RFC 9110 section 10.1.1), and has not been asked for.
         trailers: the fields that are sent behind the body.
-        upgrades: it asks to go on in another protocol, and so is for HTTP/1.1.
+        upgrades: it asks to go on in another protocol, so it is sent over HTTP/1.1.
         timeout: seconds that each step may last, None for no limit; `UNSET`: the connection's.
-        deadline: the monotonic time by which all of the exchange must be over, or None.
+        deadline: the monotonic time by which the whole exchange must be over, or None.
         needs_end: the caller ends the body by `end()`, also where its length or its last chunk shows the end.
     """
 
@@ -142,7 +142,7 @@ class Request:
     def _add_body(
         self, body: Any, given: list[Field], names: Container[bytes], blocksize: int, *, by_hand: bool
     ) -> None:
-        """Take what follows the header block."""
+        """Take the body."""
         if self.open:
             if body is not None:
                 raise ValueError("with end_stream=False the body is what send() is given, not an argument")
@@ -154,14 +154,14 @@ class Request:
         self._look_ahead(given, names)
 
     def _look_ahead(self, given: list[Field], names: Container[bytes]) -> None:
-        """Take note of whether something follows the header block, and whether it has to wait."""
+        """Set whether something follows the header block, and whether it waits for 100 Continue."""
         follows = bool(self.body) or self.pieces is not None
         if b"expect" in names and follows:
             self.expects = any(name == b"expect" and value.lower() == _CONTINUE for name, value in given)
         self.bare = not (follows or self.trailers)
 
     def _announce(self, length: int) -> None:
-        """Hold the body to the length that the caller has stated, where it is not in chunks."""
+        """Have the body counted against the length that the caller has stated, if it is not in chunks."""
         if self.pieces is not None:
             self.announced = Announced(length)
         elif len(self.body or b"") != length:
@@ -202,7 +202,7 @@ class Request:
         return self
 
     def complete(self, body: bytes | None) -> None:
-        """Take the whole of a body that was to be written later: the header block, or it, ends the stream."""
+        """Take the whole body that was to be written later: it, or the header block, ends the stream."""
         self.body, self.pieces = body, None
         self.bare = not (body or self.trailers)
 
@@ -265,8 +265,8 @@ def priority_value(priority: Priority) -> bytes:
 def framed(fields: list[Field]) -> tuple[list[Field], int | None, bool]:
     """Return a request's fields, the length of the body that they announce, and whether it is in chunks.
 
-    Servers differ: of two lengths they believe one or the other, or chunks rather than a length.  With the
-    wrong one they take a part of the body for the next request (RFC 9112 section 11.2).  Of lengths that
+    Servers differ in which of two lengths they believe, and whether they believe chunks or a length.  With
+    the wrong one they take a part of the body for the next request (RFC 9112 section 11.2).  Of lengths that
     agree, one is kept (RFC 9110 section 8.6).
 
     Raises:
@@ -293,7 +293,7 @@ def framed(fields: list[Field]) -> tuple[list[Field], int | None, bool]:
     return fields, length, False
 
 
-# Bodies that can be sent as often as need be.
+# Classes of bodies that can be sent repeatedly.
 IN_MEMORY = (bytes, str, bytearray, memoryview)
 
 
@@ -320,7 +320,7 @@ def split_body(body: Any, blocksize: int) -> tuple[bytes | None, Iterator[bytes 
 
 
 def _encode(text: str) -> bytes:
-    """Encode a str body as http.client does: as Latin-1, or not at all."""
+    """Encode a str body in Latin-1, as http.client does; otherwise raise."""
     try:
         return text.encode("latin-1")
     except UnicodeEncodeError as error:

@@ -1,11 +1,11 @@
 """HTTP20Response: http.client's HTTPResponse, whose bytes come from a stream.
 
-On HTTP/1.1 it is the inherited class and nothing else.  On HTTP/2 the inherited methods read from a
-`BodyFile` in the place of the socket's file, so that `read`, `readinto`, `read1`, `peek`, `readline` and
-iteration do exactly what those of the running Python do.
+On HTTP/1.1 it does what the inherited class does.  On HTTP/2 the inherited methods read from a `BodyFile`
+instead of the socket's file, so that `read`, `readinto`, `read1`, `peek`, `readline` and iteration do exactly
+what those of the running Python do.
 
-Rule: a response holds its own way to the transport and never goes through `conn.sock`; callers
-such as urllib.request take that away before the body is read.
+Rule: a response has its own reference to the transport and never uses `conn.sock`: callers such as
+urllib.request remove that before the body is read.
 """
 
 import http.client as http_client
@@ -31,16 +31,16 @@ HTTP_2 = 20  # as http.client has 10 and 11
 VERSIONS = {HTTP_2: "HTTP/2", 11: "HTTP/1.1", 10: "HTTP/1.0"}
 
 _REASONS = {status.value: status.phrase for status in HTTPStatus}
-# http.client's own; None: a program had replaced it, and wants its own to be called.
+# http.client's own method; None: a program had replaced it, and its replacement must be called.
 _INHERITED_READ = stock.HTTPResponse.read if stock.is_own(stock.HTTPResponse.read) else None
 _CLOSE_CONN = stock.HTTPResponse._close_conn  # type: ignore[attr-defined]
 _INHERITED_CLOSE_CONN = _CLOSE_CONN if stock.is_own(_CLOSE_CONN) else None
 
 
 class Lazy(Generic[T]):
-    """An attribute that is made when it is first asked for, and can be assigned like any other.
+    """An attribute that is made when it is first read, and can be assigned like any other.
 
-    functools.cached_property is the same, and takes a lock in Python 3.11.
+    functools.cached_property does the same, but takes a lock in Python 3.11.
     """
 
     def __init__(self, make: Callable[[Any], T]) -> None:
@@ -62,24 +62,24 @@ class Lazy(Generic[T]):
         value = vars(response)[self._name] = self._make(response)
         return value
 
-    if TYPE_CHECKING:  # at run time there is none, or each reading would go through `__get__`
+    if TYPE_CHECKING:  # at run time there is no `__set__`, or each read would go through `__get__`
 
         def __set__(self, response: "HTTP20Response", value: T) -> None: ...
 
 
 class HTTP20Response(stock.HTTPResponse):
-    """What a server answered; in all that http.client documents it is `http.client.HTTPResponse`.
+    """The response of a server: an `http.client.HTTPResponse` in all that http.client documents.
 
-    Beyond it:
+    It has more:
 
     Attributes:
         version: 20 on HTTP/2, 11 or 10 on HTTP/1.
         stream_id: the id that `request()` returned for it.
-        sock: of a 101 (Switching Protocols), if a request of `HTTP20Connection` or a pool asked for it: the
-            socket, on which the other protocol goes on; no byte behind the head was read. Else None.
+        sock: the socket of a 101 (Switching Protocols) that a request of `HTTP20Connection` or a pool asked
+            for. The other protocol goes on there; no byte behind the head was read. Otherwise None.
     """
 
-    # What is the same for all responses on HTTP/2; those on HTTP/1.1 have their own.
+    # These are the same for all responses on HTTP/2; responses on HTTP/1.1 set their own.
     version = HTTP_2
     debuglevel = 0
     chunked = False
@@ -97,7 +97,7 @@ class HTTP20Response(stock.HTTPResponse):
         return self
 
     def _fill(self, stream: Answer) -> None:
-        """Take over what the header block says, as http.client's `begin()` does."""
+        """Set the attributes that the header block gives, as http.client's `begin()` does."""
         self._stream = stream
         self.stream_id = stream.stream_id
         self.status = stream.status
@@ -107,8 +107,8 @@ class HTTP20Response(stock.HTTPResponse):
     def fp(self) -> "io.BufferedReader | Any":
         """The file that the inherited methods read from; None at the end.
 
-        A complete response is mostly read without it: making and dropping it costs as much as all the rest of
-        a response.
+        A complete response is usually read without it: making and dropping it costs as much as all other
+        work for a response.
         """
         if self._stream is None or self._stream.transport is None:
             raise AttributeError("fp")
@@ -150,7 +150,7 @@ class HTTP20Response(stock.HTTPResponse):
             raise
 
     def _whole(self) -> bytes | None:
-        """Return the body, if nothing of it was read and all of it is there: that is all there is to do."""
+        """Return the body if all of it has come and nothing of it was read: no file is needed then."""
         stream = self._stream
         if (
             stream is None
@@ -208,7 +208,8 @@ class HTTP20Response(stock.HTTPResponse):
     def _account(self, before: int, error: BaseException) -> None:
         """End the body if a read was interrupted (KeyboardInterrupt) and has lost what it had taken.
 
-        Reading on would not show that bytes are missing. An error of HTTP carries them, or has put them back.
+        Otherwise further reads would not show that bytes are missing. An error of HTTP needs none of this: it
+        carries the bytes, or has put them back.
 
         Args:
             before: how many bytes had been read before the read.
@@ -221,7 +222,7 @@ class HTTP20Response(stock.HTTPResponse):
             reason = "an interrupted read has lost what had come"
             torn = incomplete(reason, stream.taken, stream.length, stream_id=stream.stream_id)
             stream.transport.drop(stream, torn)
-            self.length = None  # so that the next read asks the stream
+            self.length = None  # so that the next read asks the stream, which raises
             if self.fp is None:
                 del self.fp
 
@@ -231,12 +232,12 @@ class HTTP20Response(stock.HTTPResponse):
         return 0 if self._stream is None else self._stream.taken
 
     def _close_at_end(self, short: bool) -> None:
-        """Close after a read that met the end, as http.client does with chunks: no further read is needed."""
+        """Close after a read that reached the end, as http.client does with chunks."""
         if short and self._stream is not None and self.fp is not None and self._stream.exhausted:
             self._close_conn()  # type: ignore[attr-defined]
 
     def _end_by(self, deadline: float) -> None:
-        """Let no read of the body last longer than to a monotonic time; an earlier deadline stays."""
+        """Set a monotonic time at which reads of the body end; an earlier deadline stays."""
         if (stream := self._stream) is not None:
             before = stream.request.deadline
             stream.request.deadline = deadline if before is None else min(before, deadline)
@@ -245,7 +246,7 @@ class HTTP20Response(stock.HTTPResponse):
     def trailers(self) -> http_client.HTTPMessage:
         """The trailer fields (RFC 9110 section 6.5), which come after the body: empty before it is read.
 
-        Their names are as they came: in lower case on HTTP/2.
+        Their names are as the server sent them: in lower case on HTTP/2.
         """
         return to_message(self._stream.trailers if self._stream else ())
 
@@ -266,14 +267,14 @@ class HTTP20Response(stock.HTTPResponse):
         return stream.transport.promises(stream, self) if stream is not None and stream.transport else []
 
     def __repr__(self) -> str:
-        if "status" not in vars(self):  # nor has it, perhaps, anything else: `__init__` may have failed
+        if "status" not in vars(self):  # other attributes may be missing too: `__init__` may have failed
             return f"<{type(self).__name__}, not begun>"
         where = f"HTTP/2 stream {self.stream_id}" if self._stream else "HTTP/1.1"
         state = "closed" if self.isclosed() else "open"
         return f"<{type(self).__name__} {self.status} {self.reason}, {where}, {state}>"
 
     def __del__(self) -> None:
-        """Leave the stream to its body or its transport: closing could wait, in the middle of anything."""
+        """Leave the stream to its body or its transport: to close it could wait, and a finalizer may not."""
         stream = self._stream
         if stream is None:
             if "fp" in vars(self):  # or else `__init__` has failed

@@ -1,7 +1,7 @@
-"""What makes a response valid: one judge per stream, the same for every engine (RFC 9113 section 8.1).
+"""What makes a response valid: one `Message` per stream, the same for every engine (RFC 9113 section 8.1).
 
-A `Message` is told what arrives on its stream and raises `MalformedResponse` for what a response
-may not be.  That is a *stream* error: the engine resets the stream and its siblings live on.
+A `Message` takes what arrives on its stream and raises `MalformedResponse` if that makes no valid response.
+This is a *stream* error: the engine resets the stream, and the other streams go on.
 
 ::
 
@@ -20,7 +20,7 @@ from ..errors import ErrorCode, MalformedResponse
 from .fields import CONNECTION_FIELDS, Field, is_field_name, is_response_value
 
 # A server may send any number of 1xx responses; each costs us a header block and some memory.
-# Go gives up when their size passes the header limit, urllib3 after none; 100 is far past any use.
+# Go gives up when their size exceeds the header limit, urllib3 never. No real use needs 100.
 MAX_INFORMATIONAL = 100
 # Bytes of all the 1xx responses before one response; on HTTP/1.1 also of the trailer fields behind it. As
 # many as one header block may have on HTTP/2, where RFC 9113 section 10.5.1 says how they are measured.
@@ -33,12 +33,12 @@ MAX_FIELDS = 1000
 
 # Statuses whose responses never have a body (RFC 9110 sections 15.3.5 and 15.4.5).
 _NO_BODY = (204, 304)
-# Three digits, the first of them no 0 (RFC 9110 section 15).
+# Three digits, the first of which is not 0 (RFC 9110 section 15).
 _STATUSES = {b"%d" % status: status for status in range(100, 1000)}
 
 
 class Block(enum.Enum):
-    """What a header block turned out to be."""
+    """The kinds of header blocks."""
 
     INFORMATIONAL = "1xx"
     RESPONSE = "response"
@@ -51,22 +51,22 @@ class _State(enum.Enum):
     DONE = "complete"
 
 
-# By their own names: to look a member up in its class takes as long as all the rest of a check.
+# Module-level names: looking a member up in its class takes as long as the rest of a check.
 _WAITING, _BODY, _DONE = _State
 
 
 class Message:
-    """The judge of one response.
+    """Checks one response.
 
     Attributes:
         complete: whether the whole response has been seen.
         status: the final status code, 0 until it came.
-        length: of the body, in bytes: 0 where none may follow, None where it was not announced.
+        length: bytes of the body; 0 if no body may follow, None if no length was announced.
 
     Args:
         head: the request's method was HEAD, so no body may follow whatever the fields say.
-        max_fields: of one header block.
-        promise: the fields of the request, where the peer answers it unasked.
+        max_fields: how many fields one header block may have.
+        promise: the fields of the request, if the peer answers it unasked.
     """
 
     __slots__ = (
@@ -99,14 +99,14 @@ class Message:
         self.length: int | None = None
 
     def check_block(self, *, end_stream: bool) -> None:
-        """Check, before it is decoded, whether a header block may come now; MalformedResponse if not."""
+        """Raise MalformedResponse if no header block may come now; called before the block is decoded."""
         if self._state is _DONE:
             raise _malformed("a header block after END_STREAM", ErrorCode.STREAM_CLOSED)
         if self._state is _BODY and not end_stream:
             raise _malformed("a second header block that does not end the stream")
 
     def block(self, fields: Sequence[Field], *, end_stream: bool) -> Block:
-        """Take a header block and tell what it is; MalformedResponse if it may not come now or at all."""
+        """Take a header block and return its kind; MalformedResponse if it is invalid here."""
         if self._state is not _WAITING:
             self.check_block(end_stream=end_stream)
         if len(fields) > self._max_fields:
@@ -131,7 +131,7 @@ class Message:
         return Block.RESPONSE
 
     def data(self, size: int, *, end_stream: bool) -> None:
-        """Take `size` bytes of the body; MalformedResponse if they do not fit what was announced."""
+        """Take `size` bytes of the body; MalformedResponse if they contradict the announced length."""
         if self._state is not _BODY:
             if self._state is _WAITING:
                 raise _malformed("DATA before the response's header block")
@@ -157,7 +157,7 @@ class Message:
         return Block.INFORMATIONAL
 
     def _keep(self, fields: Sequence[Field], limit: int, what: str) -> None:
-        """Count the bytes of fields that are kept although they may never be asked for."""
+        """Count the bytes of fields that are kept although the caller may never read them."""
         self._kept += field_size(fields)
         if self._kept > limit:
             raise _malformed(f"more than {limit} bytes of {what}", ErrorCode.ENHANCE_YOUR_CALM)
@@ -179,13 +179,13 @@ def _malformed(reason: str, error_code: ErrorCode = ErrorCode.PROTOCOL_ERROR) ->
     return MalformedResponse(f"malformed response: {reason}", error_code=error_code)
 
 
-# The last fields that were judged: an engine may give the same list for the same block.
+# The fields that were checked last: an engine may give the same list for the same block.
 _judged: tuple[Sequence[Field], int, int | None] = ((), 0, None)
 
 
 def _judge(fields: Sequence[Field]) -> tuple[int, int | None]:
     """Return the status and the announced length of a response with these fields."""
-    global _judged  # noqa: PLW0603  one for all: a tuple is replaced whole
+    global _judged  # noqa: PLW0603  shared by all threads: the tuple is replaced as a whole
     last, status, announced = _judged
     if fields is not last:
         status = _status(fields)
@@ -205,11 +205,10 @@ def _status(fields: Sequence[Field]) -> int:
     return status
 
 
-# Fields, and names, that were found in order, for all connections: those of a server differ in an etag and a
-# length.
+# Valid fields and names, remembered for all connections: those of one server differ in an etag and a length.
 _checked: set[Field] = set()
 _checked_names: set[bytes] = set()
-# How many, and how long their names and values may be together.
+# How many are remembered, and how long a name and its value may be together.
 CHECKED = 1024
 CHECKED_LENGTH = 128
 
@@ -246,7 +245,7 @@ def _check_name(name: bytes) -> None:
 def content_length(fields: Sequence[Field]) -> int | None:
     """Return the announced length; repeats of one number are one number (RFC 9110 section 8.6).
 
-    Raises MalformedResponse for what is no number, or not one number.
+    Raises MalformedResponse for a value that is no number, or for different numbers.
     """
     length: int | None = None
     for name, value in fields:

@@ -9,8 +9,8 @@ from http.client import HTTPMessage
 
 from .fields import REMEMBERED, REMEMBERED_LENGTH, Field, message_of
 
-# IANA's "Hypertext Transfer Protocol (HTTP) Field Name Registry" (RFC 9110 section 18.4), with all that are
-# deprecated or obsolete.
+# IANA's "Hypertext Transfer Protocol (HTTP) Field Name Registry" (RFC 9110 section 18.4), including
+# deprecated and obsolete names.
 _REGISTERED = {
     name.lower().encode(): name
     for name in """
@@ -62,10 +62,10 @@ _LOWER = (b"x-amz-", b"x-goog-", b"x-ms-", b"grpc-")
 
 
 class _Spellings(dict[bytes, str]):
-    """How a server of HTTP/1.1 writes a field name, by the name in lower case; what is not there is made.
+    """Maps a field name in lower case to the spelling of HTTP/1.1 servers; missing entries are made.
 
-    Names that are registered are written as IANA does, and stay. Others have each word capitalised, or are
-    left as they are. Of these so many are remembered, and none that is long: they are the peer's, which may
+    Registered names are spelled as IANA does, and stay in the map. Others have each word capitalised, or are
+    unchanged. Only a limited number of these is remembered, and no long ones: the peer chooses them, and may
     send new ones without end.
     """
 
@@ -86,7 +86,7 @@ spellings = _Spellings(_REGISTERED)
 
 
 def spelled_message(fields: Iterable[Field]) -> HTTPMessage:
-    """Return the fields of a response on HTTP/2 as http.client does those of one on HTTP/1.1."""
+    """Return the fields of a response on HTTP/2 with the names that they would have on HTTP/1.1."""
     return message_of(
         [(spellings[name], value.decode("latin-1")) for name, value in fields if name[:1] != b":"]
     )

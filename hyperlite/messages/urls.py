@@ -1,7 +1,8 @@
 """URLs as fetch() takes them: which origin to ask, what to ask it for, and what a redirect points at.
 
-What people paste is quoted as browsers and curl do it (spaces, letters that are not ASCII, stray
-percent signs), host names become IDNA; what two parsers could read in two ways is refused.
+Characters that may not stand in a URL (spaces, letters that are not ASCII, stray percent signs) are quoted as
+browsers and curl do. Names of hosts are converted by IDNA. A URL that two parsers could read in two ways is
+refused.
 """
 
 import functools
@@ -15,8 +16,8 @@ from .hosts import LONGEST_LABEL, split
 
 DEFAULT_PORTS = {"https": 443, "http": 80}
 
-# What needs no second look: a lower-case name that is no number, or an IPv4 address, and a path and a query
-# of plain characters.
+# URLs that need no further check: a lower-case name that is no number, or an IPv4 address, and a path and a
+# query of plain characters.
 _byte = r"(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
 _plain = re.compile(
     rf"(https?)://((?:[a-z0-9]+[-.])*[a-z][a-z0-9]*|(?:{_byte}\.){{3}}{_byte})"
@@ -24,11 +25,12 @@ _plain = re.compile(
     r"((?:/(?!\.)[A-Za-z0-9\-._~!$&'()*+,;=:@]*)*(?:\?[A-Za-z0-9\-._~!$&'()*+,;=:@/?]*)?)"
 ).fullmatch
 _control = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]").search  # and halves of characters
-# RFC 3986 appendix B: scheme, authority, path, query, fragment; of these the path alone is always there.
+# RFC 3986 appendix B: scheme, authority, path, query, fragment; only the path is always there.
 _parts = re.compile(
     r"(?:([A-Za-z][A-Za-z0-9+.-]*):)?(?://([^/?#]*))?([^?#]*)(?:\?([^#]*))?(?:#(.*))?", re.DOTALL
 ).fullmatch
-# "/\\host" and "///host" name a host to browsers; "https:/path" and "https:path" do not, and do to others.
+# Browsers read a host in "/\\host" and "///host", and none in "https:/path" and "https:path"; others read
+# one.
 _misread = re.compile(r"(?:https?:)?[/\\]*\\|(?:https?:)?///|https?:(?!//)", re.IGNORECASE).match
 _ESCAPE = re.compile("%(?![0-9A-Fa-f]{2})")
 # RFC 3986's reserved and unreserved characters: they are left as they are.
@@ -47,7 +49,7 @@ class URL(NamedTuple):
 
     @property
     def origin(self) -> tuple[str, str, int]:
-        """Scheme, host and port (RFC 6454): what decides whether credentials may go along."""
+        """Scheme, host and port (RFC 6454), which decide whether credentials may go along."""
         return self.scheme, self.host, self.port
 
     @property
@@ -72,7 +74,7 @@ def parse(url: str, params: Any = None) -> URL:
             lists and where None stands for nothing; or a str, added as it is.
 
     Raises:
-        http.client.InvalidURL: it is none, or one that is not understood by all in the same way.
+        http.client.InvalidURL: it is invalid, or parsers may read it in different ways.
     """
     if params is not None:
         url = _with_query(url, params)
@@ -89,7 +91,7 @@ def join(base: URL, location: str) -> URL:
     """Resolve a redirect's Location (RFC 9110 section 10.2.2); it inherits the fragment if it has none.
 
     Raises:
-        http.client.InvalidURL: it leads to no http(s) URL, or not for all to the same.
+        http.client.InvalidURL: it is no http(s) URL, or parsers may read it in different ways.
     """
     decoded = _as_utf8(location)
     location = _checked(location if decoded is None else decoded)
@@ -150,7 +152,7 @@ def _checked(url: str) -> str:
 
 
 def _split(url: str) -> tuple[str | None, str | None, str, str | None, str | None]:
-    """Return scheme, authority, path, query and fragment; None for what is not there."""
+    """Return scheme, authority, path, query and fragment; None for missing parts."""
     found = _parts(url)
     assert found  # everything has a path
     scheme, authority, path, query, fragment = found.groups()
@@ -163,7 +165,7 @@ def _target(path: str, query: str | None) -> str:
 
 
 def _quote(part: str) -> str:
-    """Quote what may not stand in a URL, and leave alone what is quoted already."""
+    """Quote characters that may not stand in a URL; leave what is quoted already."""
     return quote(_ESCAPE.sub("%25", part), safe=_SAFE)
 
 

@@ -10,10 +10,10 @@ from .forking import watch
 class Bell:
     """A pair of sockets: one byte in the first makes the second readable.
 
-    Sockets, because on Windows a selector takes nothing else.
+    They are sockets because a selector on Windows takes nothing else.
 
     Any thread may call `ring()` and `close()` at any time, and a finalizer may do so in the middle of either.
-    So no call waits: it notes what it wants, and if another thread has the lock, that thread does it too.
+    So no call waits: it notes what it wants, and if another thread has the lock, that thread does the work.
     Under the lock no socket is closed while a thread writes to it.
     """
 
@@ -48,7 +48,7 @@ class Bell:
         self._serve()
 
     def _serve(self) -> None:
-        """Do what is asked for, unless another call is about to look for that again."""
+        """Do what the calls have noted, unless another thread is doing so: that one looks again."""
         while (self._rung or self._closing) and not self._closed and not self._lock.locked():
             with self._lock:  # not acquire(): see HTTP2Connection.abandon()
                 if self._closing:
@@ -57,7 +57,7 @@ class Bell:
                     self._inside.close()
                 elif self._rung:
                     self._rung = False  # first: a call that comes later wants another byte
-                    with contextlib.suppress(OSError):  # it is full, and rings already
+                    with contextlib.suppress(OSError):  # the socket is full, so it rings already
                         self._outside.send(b"!")
 
     def after_fork(self) -> None:

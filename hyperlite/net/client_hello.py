@@ -1,8 +1,8 @@
-"""What a TLS context offers and cannot be asked for: read from the ClientHello that it makes.
+"""Settings of a TLS context that the ssl module cannot read: they are read from a ClientHello.
 
-The ssl module has no way to read the ALPN protocols, the curve or the pre-shared key that were set on a
-context.  They stand in the first message of a handshake (RFC 8446 section 4.1.2), which the context writes
-into memory here; it is sent to no peer.
+The ssl module cannot read the ALPN protocols, the curve or the pre-shared key that were set on a context.
+They are in the first message of a handshake (RFC 8446 section 4.1.2).  Here the context writes that message
+into memory; no peer receives it.
 """
 
 import contextlib
@@ -31,7 +31,7 @@ _PSK_SUITES = frozenset(
 
 
 class ClientHello(NamedTuple):
-    """What is of interest in a ClientHello.
+    """The parts of a ClientHello that hyperlite needs.
 
     Attributes:
         protocols: what ALPN offers (RFC 7301), best first; None: there is no ALPN.
@@ -45,7 +45,7 @@ class ClientHello(NamedTuple):
 
 
 class _Reader:
-    """Bytes that are taken from the front; what is not there is an IndexError."""
+    """Bytes that are taken from the front; IndexError if there are too few."""
 
     def __init__(self, data: bytes) -> None:
         self._data = data
@@ -65,7 +65,7 @@ class _Reader:
         return int.from_bytes(self.take(size))
 
     def vector(self, size: int) -> "_Reader":
-        """Return what follows the next length, of `size` bytes."""
+        """Read a length of `size` bytes, and return so many bytes behind it."""
         return _Reader(self.take(self.number(size)))
 
     def numbers(self, size: int) -> list[int]:
@@ -97,7 +97,7 @@ def client_hello(context: ssl.SSLContext, server_hostname: str) -> ClientHello |
 
 
 def parse(data: bytes) -> ClientHello | None:
-    """Return what a ClientHello in TLS records says; None if this is none, or a malformed one."""
+    """Parse a ClientHello in TLS records; None if it is malformed, or another message."""
     try:
         return _parse(_message(data))
     except (IndexError, UnicodeDecodeError):
@@ -109,7 +109,7 @@ def _message(data: bytes) -> _Reader:
     records, message = _Reader(data), b""
     while records:
         kind = records.number(1)
-        records.take(2)  # a version that says nothing
+        records.take(2)  # a version without meaning
         if kind != _HANDSHAKE:
             raise IndexError("this is no handshake")
         message += records.take(records.number(2))

@@ -1,10 +1,11 @@
-"""TLS contexts: what decides which certificates a caller's one accepts, and the private one that follows it.
+"""Private TLS contexts, and the settings of a caller's context that decide which certificates it accepts.
 
-A caller's context is never changed: other threads make TLS objects from it.  A *private* context offers our
-ALPN, verifies as the caller's does, and trusts nothing; `tls` makes the TLS object from it.
+A caller's context is never changed: other threads make TLS objects from it.  A *private* context offers
+hyperlite's ALPN, verifies as the caller's does, and trusts nothing; `tls` makes the TLS object from it.
 
-A ClientHello that the context makes shows the settings that the ssl module cannot read (`client_hello`).  A
-context with other such settings makes its TLS objects itself, as for http.client (docs/differences.md).
+A ClientHello that the caller's context makes shows the settings that the ssl module cannot read
+(`client_hello`). If a context has settings that cannot be copied, it makes its TLS objects itself, as for
+http.client (docs/differences.md).
 """
 
 import contextlib
@@ -33,15 +34,15 @@ TRUST = (
     "security_level",
 )
 _read_trust = [vars(NATIVE)[name].__get__ for name in TRUST]  # the enums of ssl take ten times longer
-_imported = ssl.SSLContext  # for as long as a mock has its name
+_imported = ssl.SSLContext  # used while a mock has its name
 
-# Where the classes of contexts are that make their TLS sockets as OpenSSL does.
+# Modules with classes of contexts that make their TLS sockets as OpenSSL does.
 _STOCK = frozenset({"ssl", "_ssl", "builtins", "gevent.ssl"})
 _REVOCATION = int(ssl.VERIFY_CRL_CHECK_CHAIN)  # and the bit of VERIFY_CRL_CHECK_LEAF
 
-# A context in whose class one of these was replaced makes other TLS objects than OpenSSL would.
+# If a class replaces one of these methods, its contexts make TLS objects in a way of their own.
 _MAKERS = ("wrap_socket", "wrap_bio", "_wrap_socket", "_wrap_bio", "_encode_hostname")
-# Early releases of Python 3.11 have OpenSSL take a connection that was cut off for one that has ended.
+# With this option, set by early releases of Python 3.11, a connection that was cut off counts as ended.
 _IGNORE_UNEXPECTED_EOF = getattr(ssl, "OP_IGNORE_UNEXPECTED_EOF", 0)
 _VERSIONS = {
     ssl.TLSVersion.TLSv1: int(ssl.OP_NO_TLSv1),
@@ -49,7 +50,7 @@ _VERSIONS = {
     ssl.TLSVersion.TLSv1_2: int(ssl.OP_NO_TLSv1_2),
     ssl.TLSVersion.TLSv1_3: int(ssl.OP_NO_TLSv1_3),
 }
-# Setting these options is deprecated; they are followed by the least and the highest version.
+# Setting these options is deprecated; the oldest and newest version express them.
 _NO_VERSIONS = ssl.OP_NO_SSLv3 | ssl.OP_NO_TLSv1 | ssl.OP_NO_TLSv1_1 | ssl.OP_NO_TLSv1_2 | ssl.OP_NO_TLSv1_3
 # The curves of `set_ecdh_curve`, by their numbers (RFC 8446 section 4.2.7).
 _CURVES = {23: "prime256v1", 24: "secp384r1", 25: "secp521r1", 29: "X25519", 30: "X448"}
@@ -58,17 +59,17 @@ _CURVES = {23: "prime256v1", 24: "secp384r1", 25: "secp521r1", 29: "X25519", 30:
 def trust_of(context: Any, *, verified: bool = False) -> tuple[Any, ...]:
     """Return the settings that decide which certificates a context accepts, and that may change in use.
 
-    Equal for the same context: whatever was accepted before would be accepted now.  (Authorities can be
-    added to a context, never taken away; a client certificate that was loaded cannot be seen.)
+    If two results for the same context are equal, it still accepts all that it accepted before.  (Authorities
+    can be added to a context, but not removed; a loaded client certificate cannot be seen.)
 
     Args:
         context: the caller's.
-        verified: certificates are verified, and hold the host's name, even if the context does not want that.
-            (One that makes its TLS sockets itself is taken at its word.)
+        verified: verify certificates, and the host's name in them, even if the context does not.  (This has
+            no effect on a context that makes its TLS sockets itself.)
     """
     trust: tuple[Any, ...] = ()
     if is_context(context):
-        trust = tuple(map(operator.call, _read_trust, itertools.repeat(context)))  # each request asks
+        trust = tuple(map(operator.call, _read_trust, itertools.repeat(context)))  # called for each request
         if trust[2] & _REVOCATION:
             trust += (context.cert_store_stats()["crl"],)
     if type(context).__module__ not in _STOCK:
@@ -82,7 +83,7 @@ class _Settings(NamedTuple):
     Attributes:
         kind: the ssl module's SSLContext, or gevent's in its place.
         least, most: versions of TLS.
-        curve: the one for the key exchange; None: the usual ones.
+        curve: the only one for the key exchange; None: the usual ones.
         alpn: what to offer.
         sslsocket_class: the caller's own; None: the usual one.
     """
@@ -104,11 +105,11 @@ class _Settings(NamedTuple):
 def private_for(
     context: Any, trust: tuple[Any, ...], name: str, alpn: Sequence[str]
 ) -> ssl.SSLContext | None:
-    """Return the private context for a caller's; None if it cannot be followed.
+    """Return the private context for a caller's; None if its settings cannot be copied.
 
     Args:
         context: the caller's.
-        trust: what `trust_of` has returned of it.
+        trust: the result of `trust_of(context)`.
         name: the host's, for the ClientHello.
         alpn: what to offer, best first, unless the context offers something itself; see `narrowed`.
     """
@@ -125,7 +126,7 @@ def private_for(
             return None
     sslsocket_class = sslsocket_class_of(context)
     usual = [vars(kind).get("sslsocket_class") for kind in _stock()]
-    # A class of the caller's is told the private context, and may change it: that one is for no other dial.
+    # A caller's class gets the private context, and may change it: then no other dial uses that context.
     make = _private if context.sslsocket_class in usual else _private.__wrapped__
     verify_mode, check_hostname, verify_flags, host_flags, options = trust[:5]
     return make(
@@ -146,7 +147,7 @@ def private_for(
 
 
 def _stock() -> tuple[type, ...]:
-    """Return the classes that ssl.SSLContext is made of, but what programs such as truststore put there."""
+    """Return the classes of ssl.SSLContext, without those that programs such as truststore put there."""
     present: Any = ssl.SSLContext
     is_one = issubclass(type(present), type) and issubclass(present, NATIVE)  # a mock is none
     return tuple([kind for kind in (present if is_one else _imported).__mro__ if kind.__module__ in _STOCK])
@@ -164,10 +165,10 @@ def is_stock(context: Any) -> bool:
 
 
 def _is_patched(kind: type, name: str) -> bool:
-    """Tell whether the program has put another function in the place of a method of a class.
+    """Tell whether the program has replaced a method of a class.
 
-    Such a function may change the context, which all contexts with the same settings would feel: so it gets
-    the caller's, as with http.client.
+    Such a function may change the context. A private context is shared by all with the same settings, so the
+    function gets the caller's context, as with http.client.
     """
     function = vars(kind).get(name)
     if function is None:
@@ -177,7 +178,7 @@ def _is_patched(kind: type, name: str) -> bool:
 
 
 def _versions(protocol: int, options: int, least: int, most: int) -> tuple[int, int] | None:
-    """Return the least and the highest version of TLS that a context speaks; None if these do not tell it."""
+    """Return the oldest and newest version of TLS of a context; None if two versions cannot express it."""
     if protocol == ssl.PROTOCOL_TLSv1_2:
         least = most = ssl.TLSVersion.TLSv1_2  # which cannot be seen on such a context
     elif protocol not in (ssl.PROTOCOL_TLS, ssl.PROTOCOL_TLS_CLIENT):
@@ -208,7 +209,7 @@ def _private(settings: _Settings) -> ssl.SSLContext:
         "check_hostname": settings.check_hostname,
         "_host_flags": settings.host_flags,
     }
-    if settings.verify_mode or not settings.check_hostname:  # else they were read while they changed
+    if settings.verify_mode or not settings.check_hostname:  # otherwise another thread was changing them
         copied["verify_mode"] = settings.verify_mode
     if settings.post_handshake_auth:
         copied["post_handshake_auth"] = True
@@ -217,7 +218,7 @@ def _private(settings: _Settings) -> ssl.SSLContext:
     # RFC 9525 section 2: a host's name is a subjectAltName or none. Python's default is to fall back.
     made.hostname_checks_common_name = False
     if settings.curve is not None:
-        # Where this Python cannot set it, OpenSSL's own settings have, on this context too.
+        # A curve that this Python cannot set comes from OpenSSL's own settings, which this context has too.
         with contextlib.suppress(ssl.SSLError):
             made.set_ecdh_curve(settings.curve)
     if settings.sslsocket_class is not None:
@@ -230,7 +231,7 @@ def _private(settings: _Settings) -> ssl.SSLContext:
 def blank() -> ssl.SSLContext:
     """Return the context of HTTP/2 sockets after the handshake: no certificate, no authorities, no ciphers.
 
-    Without ciphers a renegotiation fails even where certificates are not verified.
+    Without ciphers a renegotiation fails even if certificates are not verified.
     """
     return _blank_of(_stock()[0])
 

@@ -27,7 +27,7 @@ from .tls import CreateConnection, Session, Terms, agreed, handshake_deadline, s
 
 
 class Tunnel(NamedTuple):
-    """The origin that an HTTP proxy is asked to connect to, and what the proxy is told besides."""
+    """The origin that an HTTP proxy is asked to connect to, and header fields for the proxy."""
 
     host: str  # in ASCII
     port: int
@@ -35,18 +35,18 @@ class Tunnel(NamedTuple):
 
 
 class Dialer:
-    """Opens connections to one origin, by one way.
+    """Opens connections to one origin, always in the same way.
 
     Args:
         host, port: what to connect to: the origin, or the proxy of a tunnel. The host is in ASCII.
         context: the ssl.SSLContext; None: no TLS.
-        trust: what `trust_of` the context returned: so the handshake is made, though the context is changed
-            meanwhile.  None: as it is now.
+        trust: a result of `trust_of(context)`: the handshake uses these settings, even if the context has
+            changed since.  None: the settings that it has now.
         tunnel: the origin, where `host` is an HTTP proxy; or None.
         source_address: (host, port) to connect from, or None.
-        create_connection: in the place of `socket.create_connection`, which tries each address in turn.
+        create_connection: called instead of `socket.create_connection`, which tries each address in turn.
         session: of an earlier connection, to be resumed if the terms are the same; see `tls.secure`.
-        debuglevel: above 0, http.client prints what it says to the proxy.
+        debuglevel: above 0, http.client prints what it sends to the proxy.
 
     Attributes:
         proxy_headers: what http.client keeps of the answer to CONNECT (since Python 3.12), or None.
@@ -80,8 +80,9 @@ class Dialer:
     ) -> tuple[socket.socket, str]:
         """Connect; return the socket and the protocol that is to be spoken on it.
 
-        That is what ALPN chose, and HTTP/1.1 where it chose nothing. Without TLS, the caller knows what the
-        server speaks: it is the first in `alpn`.
+        With TLS the protocol is what ALPN chose, or HTTP/1.1 if it chose nothing. Without TLS it is the first
+        in
+        `alpn`: the caller knows what the server speaks.
 
         Args:
             alpn: what may be spoken, best first.
@@ -90,12 +91,12 @@ class Dialer:
             by: the monotonic time by which all must be over, or None.
 
         Raises:
-            OSError: no address could be reached; TimeoutError if that was for want of time.
+            OSError: no address could be reached; TimeoutError: not in time.
             ssl.SSLError: the handshake failed; a certificate that does not hold is SSLCertVerificationError.
             InadequateSecurity: HTTP/2 was chosen together with a cipher that it forbids.
             NotHTTP2: `alpn` is HTTP/2 alone, and the server did not choose it.
             TypeError: the context makes no ssl.SSLSocket.
-            RequestTimeout: it was not over by the time. And as `tunnel.establish`.
+            RequestTimeout: `by` has passed. And as `tunnel.establish`.
         """
         start = time.monotonic()
         sock, protocol = self._connected(timeout, by), alpn[0]
@@ -145,15 +146,15 @@ class Dialer:
 def spoken_on(sock: Any, alpn: Sequence[str], *, is_secure: bool) -> str:
     """Return the protocol that is to be spoken on a socket that the program has opened itself.
 
-    With TLS that is what ALPN chose, and HTTP/1.1 where it chose nothing, or where TLS is not on this socket.
+    With TLS that is what ALPN chose; HTTP/1.1 if it chose nothing, or if this socket has no TLS.
 
     Args:
         sock: connected, its handshake done; it is closed if this fails.
         alpn: what may be spoken, best first.
-        is_secure: the connection is one with TLS; else the caller knows what the server speaks.
+        is_secure: the connection has TLS; otherwise the caller knows what the server speaks.
 
     Raises:
-        TypeError: it is no socket. Otherwise as `agreed()`.
+        TypeError: `sock` is no socket. Otherwise as `agreed()`.
     """
     if not isinstance(sock, socket.socket):
         raise TypeError(f"the connection needs a socket of the operating system, not {sock!r}")
@@ -167,7 +168,7 @@ def spoken_on(sock: Any, alpn: Sequence[str], *, is_secure: bool) -> str:
 
 
 def _send_at_once(sock: socket.socket) -> None:
-    """Have small pieces of data not wait for others (RFC 896), on a socket that has the option."""
+    """Send small pieces of data without waiting for others (RFC 896), if the socket has that option."""
     try:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     except OSError as error:
@@ -188,7 +189,7 @@ def _patience(usual: float | None, by: float | None) -> float | None:
 
 
 def _is_pythons_own(create: CreateConnection) -> bool:
-    """Tell whether this is `socket.create_connection` itself; another may have names of its own."""
+    """Tell whether this is `socket.create_connection` itself; another function may resolve names itself."""
     return type(create) is types.FunctionType and create.__code__.co_filename == socket.__file__
 
 
@@ -204,6 +205,6 @@ def _connect_in_turn(
     for target in found[:-1]:
         with contextlib.suppress(OSError):
             return socket.create_connection(target, _patience(timeout, by), source_address)
-    # The last one by its name, if it is the only one: an address of a link needs what was dropped above.
+    # A single address is dialled by its name: a link-local address needs the scope that was dropped above.
     last = address if len(found) < 2 else found[-1]
     return socket.create_connection(last, _patience(timeout, by), source_address)

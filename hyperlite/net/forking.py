@@ -1,4 +1,4 @@
-"""After a fork the child has copies of the parent's connections, and must not touch them.
+"""After a fork the child has copies of the parent's connections, and must not use them.
 
 Both processes hold the same socket and the same TLS state: a byte that the child sends would end the
 parent's connection.  A lock that another thread holds during the fork stays held in the child for ever.
@@ -20,10 +20,10 @@ class Forkable(Protocol):
 
 
 class OwnLock:
-    """A lock that is free in a child, for objects that are too many and too short-lived to `watch`.
+    """A lock that is free in a child process; for objects too many and too short-lived to `watch`.
 
     Args:
-        make: of what kind: threading.Lock or threading.RLock.
+        make: threading.Lock or threading.RLock.
     """
 
     __slots__ = ("_lock", "_make", "_pid")
@@ -41,7 +41,7 @@ class OwnLock:
         return self._lock
 
 
-# What is said of a connection in a child.
+# The error's text for a connection in a child process.
 FOREIGN = "the connection belongs to the parent of this process"
 
 # By identity: a caller's subclass may say that two of its objects are equal, or that they have no hash.
@@ -49,9 +49,9 @@ _all: dict[int, "weakref.ref[Forkable]"] = {}
 
 
 def watch(one: Forkable) -> None:
-    """Have `one.after_fork()` called in each child, while it lives.
+    """Have `one.after_fork()` called in each child process, as long as `one` exists.
 
-    To be called when `one` is complete, at the end of the constructor: another thread may fork at any time.
+    Call this when `one` is complete, at the end of its constructor: another thread may fork at any time.
     """
     key = id(one)
 
@@ -63,7 +63,7 @@ def watch(one: Forkable) -> None:
 
 
 def _in_child() -> None:
-    """Call each, whatever the others raise; in the end their errors go to `sys.unraisablehook`."""
+    """Call `after_fork()` of all objects; then pass their errors to `sys.unraisablehook`."""
     alive = [reference() for reference in list(_all.values())]  # until all have let go of their sockets
     failures: list[BaseException] = []
     for one in alive:

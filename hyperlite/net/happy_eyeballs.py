@@ -1,7 +1,7 @@
 """From a name to a connected socket: its addresses tried side by side.
 
-As RFC 8305 has it: a quarter of a second after one address, or when it has failed, the next one is tried as
-well, and the first to answer is taken.
+As RFC 8305 says, the next address is tried a quarter of a second after the one before, or as soon as that has
+failed. The first to answer is used.
 """
 
 import errno
@@ -18,7 +18,7 @@ ATTEMPT_DELAY = 0.25
 
 # What getaddrinfo returns of one address.
 _Address = tuple[Any, Any, int, str, Any]
-# What a non-blocking connect says while it goes on.
+# Results of a non-blocking connect that is under way.
 _UNDER_WAY = {0, errno.EINPROGRESS, errno.EWOULDBLOCK, errno.EALREADY, errno.EISCONN}
 
 
@@ -35,7 +35,7 @@ def create_connection(
         source_address: (host, port) to bind to.
 
     Raises:
-        OSError: no address could be reached; TimeoutError if that was for want of time.
+        OSError: no address could be reached; TimeoutError: not in time.
     """
     host, port = address
     deadline = deadline_after(timeout)
@@ -58,7 +58,7 @@ def interleave(addresses: Sequence[_Address]) -> list[_Address]:
 
 
 class _Race:
-    """Connections that are being made, of which the first is wanted."""
+    """Connections that are being made; the first that is connected wins."""
 
     def __init__(self, source_address: tuple[str, int] | None) -> None:
         self._source_address = source_address

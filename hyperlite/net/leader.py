@@ -22,7 +22,7 @@ Job = Callable[[float | None], None]
 
 
 def TRY_AGAIN(_timeout: float | None) -> None:  # noqa: N802  a constant: there is nothing to do
-    """Do nothing: something was received, and the attempt may succeed now."""
+    """Do nothing: bytes were received, and the attempt may succeed now."""
 
 
 NOTHING = contextlib.nullcontext()
@@ -120,7 +120,7 @@ class Leadership:
         finally:
             try:
                 self._leave(sleeper, awaited, holding)
-            except BaseException:  # interrupted: the others must be able to go on all the same
+            except BaseException:  # interrupted: the other threads must still be able to go on
                 self._leave(sleeper, awaited, holding)
                 raise
 

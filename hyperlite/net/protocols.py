@@ -1,8 +1,8 @@
 """Which protocols are spoken with an origin: what the caller allows, and what the server requires.
 
 Rule: a request that only HTTP/1.1 can carry goes over a new connection, on which ALPN offers `http/1.1` and
-nothing else.  There are two kinds: the server refuses one with HTTP_1_1_REQUIRED (RFC 9113 section 7); the
-other asks for another protocol by `Upgrade` (RFC 9110 section 7.8).
+nothing else.  There are two kinds: requests that the server refuses with HTTP_1_1_REQUIRED (RFC 9113 section
+7), and requests that ask for another protocol by `Upgrade` (RFC 9110 section 7.8).
 """
 
 import os
@@ -18,12 +18,12 @@ BOTH = (H2, HTTP11)
 
 # The variable that names the protocols of TLS connections for which the program names none.
 VARIABLE = "HYPERLITE_PROTOCOLS"
-# Seconds for which it is remembered that an origin has no HTTP/2, or requires HTTP/1.1: enough for a crawl.
+# Seconds to remember that an origin has no HTTP/2, or requires HTTP/1.1: enough for a crawl.
 REMEMBERED = 300.0
 
 
 def checked_protocols(protocols: Sequence[str] | None) -> tuple[str, ...] | None:
-    """Return what a caller gives for `protocols`, HTTP/2 first; None for None, the default.
+    """Check a caller's `protocols` and return them, HTTP/2 first; None for None, the default.
 
     Raises:
         ValueError: it is no tuple or list of "h2", "http/1.1" or both.
@@ -46,12 +46,12 @@ def _checked(names: Sequence[str], given: str) -> tuple[str, ...]:
 
 
 def environment() -> tuple[str, ...] | None:
-    """Return what HYPERLITE_PROTOCOLS says; None if it is empty, or not set.
+    """Return the protocols in the variable HYPERLITE_PROTOCOLS; None if it is empty or not set.
 
-    That is "h2", "http/1.1", or both with a comma between them.
+    It holds "h2", "http/1.1", or both with a comma between them.
 
     Raises:
-        ValueError: it says something else.
+        ValueError: the variable has another value.
     """
     text = os.environ.get(VARIABLE, "")
     if not text.strip():
@@ -63,8 +63,8 @@ class Protocols:
     """The protocols that a connection object, or the connections to one origin, may speak.
 
     Args:
-        allowed: by the caller, of `checked_protocols()`; None: both, or what the environment says.
-        secure: TLS is used. Without it the environment says nothing: only the program knows its server.
+        allowed: by the caller, of `checked_protocols()`; None: both, or those in the environment.
+        secure: TLS is used. Without TLS the environment is ignored: only the program knows its server.
 
     Attributes:
         allowed: by the caller.
@@ -91,7 +91,7 @@ class Protocols:
         return H2 not in self.allowed or (self._http1_until > 0 and time.monotonic() < self._http1_until)
 
     def require_http1(self) -> bool:
-        """Take note that the server requires HTTP/1.1, for REMEMBERED seconds; false if that is excluded."""
+        """Remember for REMEMBERED seconds that the server requires HTTP/1.1; false if that is excluded."""
         if HTTP11 not in self.allowed:
             return False
         self._http1_until = time.monotonic() + REMEMBERED
@@ -99,13 +99,13 @@ class Protocols:
 
     @property
     def spoken(self) -> str | None:
-        """What the server speaks ("h2", "http/1.1"); None: that is not known, or not any more."""
+        """The protocol that the server speaks ("h2", "http/1.1"); None: unknown, or forgotten."""
         if self.http1_alone:
             return HTTP11
         return None if self._spoken == HTTP11 and time.monotonic() >= self._spoken_until else self._spoken
 
     def note(self, protocol: str) -> None:
-        """Take note of what a new connection speaks: HTTP/1.1 is remembered for REMEMBERED seconds."""
+        """Set the protocol of a new connection; HTTP/1.1 is remembered for REMEMBERED seconds."""
         self._spoken, self._spoken_until = protocol, time.monotonic() + REMEMBERED
 
     def insist_on_http1(self) -> tuple[str, ...]:
@@ -130,8 +130,8 @@ def narrowed(own: Sequence[str] | None, alpn: Sequence[str]) -> tuple[str, ...]:
     """Return what ALPN offers.
 
     Args:
-        own: what the caller has set on the TLS context, if that is anything: it is respected.
-        alpn: what may be spoken; if one protocol alone may be, the other is left out.
+        own: the ALPN that the caller has set on the TLS context, or None: it is respected.
+        alpn: the protocols that may be spoken; if there is only one, the other is left out.
     """
     if own and H2 in alpn and HTTP11 in alpn:
         return tuple(own)
@@ -144,12 +144,12 @@ def check_choice(protocol: str | None, alpn: Sequence[str], peer: str) -> None:
     """Refuse a protocol that is not in `alpn`.
 
     Args:
-        protocol: that the server chose; None: it chose none, which means HTTP/1.1.
+        protocol: the server's choice; None: it chose none, which means HTTP/1.1.
         alpn: what may be spoken.
         peer: the server, for the error.
 
     Raises:
-        NotHTTP2: HTTP/2 alone may be spoken. ConnectionError: it may not.
+        NotHTTP2: only HTTP/2 may be spoken. ConnectionError: HTTP/2 may not be spoken.
     """
     if protocol == H2 and H2 not in alpn:
         raise ConnectionError(
@@ -161,12 +161,12 @@ def check_choice(protocol: str | None, alpn: Sequence[str], peer: str) -> None:
 
 
 def not_http2(peer: str) -> NotHTTP2:
-    """Return the error for a server that does not choose HTTP/2 where nothing else may be spoken."""
+    """Return the error for a server that does not choose HTTP/2, if only that may be spoken."""
     return NotHTTP2(f"{peer} did not choose HTTP/2, and the choice of protocols allows nothing else")
 
 
 def is_refused(error: BaseException, alpn: Sequence[str]) -> bool:
-    """Tell whether a handshake has failed because the server has no HTTP/2, which alone was offered."""
+    """Tell whether a handshake has failed because only HTTP/2 was offered and the server has none."""
     # Not every release of Python has a `reason` for it.
     refused = (
         isinstance(error, ssl.SSLError) and "no application protocol" in str(error).replace("_", " ").lower()

@@ -6,13 +6,13 @@ from ..messages.fields import basic
 
 
 class Proxy(NamedTuple):
-    """A proxy: where it is, and what it wants to be told."""
+    """A proxy: where it is, and the credentials and header fields for it."""
 
     scheme: str  # http, or socks4, socks4a, socks5, socks5h
     host: str
     port: int
     user: bytes | None = None  # "name:password"
-    headers: tuple[tuple[str, str], ...] = ()  # what else it is told when a tunnel is asked for
+    headers: tuple[tuple[str, str], ...] = ()  # further header fields for it, when a tunnel is asked for
 
     @property
     def authorization(self) -> str | None:
@@ -21,7 +21,7 @@ class Proxy(NamedTuple):
 
     @property
     def told(self) -> dict[str, str]:
-        """The header fields that it is told when a tunnel is asked for."""
+        """The header fields that it gets when a tunnel is asked for."""
         told = dict(self.headers)
         if self.authorization:
             told["Proxy-Authorization"] = self.authorization

@@ -1,4 +1,4 @@
-"""Waiting on a socket, and what else a thread needs of one."""
+"""Waiting on a socket, ending a connection from another thread, and a closed socket's stand-in."""
 
 import contextlib
 import math
@@ -16,7 +16,7 @@ T = TypeVar("T")
 def wait_for(sock: socket.socket, *, read: bool, write: bool, timeout: float | None) -> bool:
     """Wait until a socket can be read or written, at most `timeout` seconds; tell whether it can.
 
-    `poll` and `select` are looked up at each call, so that gevent's are used where it put them.
+    `poll` and `select` are looked up at each call, so that gevent's replacements are used.
     """
     if hasattr(select, "poll"):
         poller = select.poll()
@@ -27,7 +27,7 @@ def wait_for(sock: socket.socket, *, read: bool, write: bool, timeout: float | N
 
 
 def _milliseconds(timeout: float | None) -> int | None:
-    """Return what `poll` takes; rounded up, because a thread that wakes too early has to sleep again."""
+    """Return milliseconds for `poll`, rounded up: a thread that wakes too early must sleep again."""
     return None if timeout is None else math.ceil(min(timeout, LONGEST_POLL) * 1000)
 
 
@@ -39,14 +39,14 @@ def in_time(
     deadline: float | None,
     late: Callable[[], Exception],
 ) -> T:
-    """Make a call of a socket that does not block, as soon as it can do something; return its result.
+    """Call a method of a non-blocking socket as soon as it can do something; return its result.
 
     Args:
         sock: the socket.
         call: its `send` or `recv`, with the argument.
         writes: it is a `send`.
         deadline: the monotonic time by which it must have done something, or None.
-        late: makes the error that is raised if it has not.
+        late: returns the error to raise if it has not.
     """
     while True:
         try:
@@ -86,10 +86,10 @@ class Watch:
 
 
 def is_stale(sock: socket.socket) -> bool:
-    """Tell whether an idle HTTP/1.1 connection is of no more use.
+    """Tell whether an idle HTTP/1.1 connection can no longer be used.
 
-    No request is under way, so any bytes that have come are its end, or nonsense.  A TLS session ticket
-    is neither: the ssl module consumes it.
+    No request is under way, so bytes that have come mean that it has ended, or belong to no response.  The
+    ssl module consumes TLS session tickets, which mean nothing here.
     """
     try:
         if not wait_for(sock, read=True, write=False, timeout=0) and not (
@@ -112,7 +112,7 @@ def is_stale(sock: socket.socket) -> bool:
 
 
 def break_off(sock: socket.socket, how: int = socket.SHUT_RDWR) -> None:
-    """End a connection that another thread may be using: its call returns, its descriptor stays its own.
+    """End a connection that another thread may be using: its call returns, and its descriptor stays open.
 
     Args:
         sock: of the connection; one that is closed already stays as it is.
@@ -120,7 +120,7 @@ def break_off(sock: socket.socket, how: int = socket.SHUT_RDWR) -> None:
     """
     base: Any = super(ssl.SSLSocket, sock) if isinstance(sock, ssl.SSLSocket) else sock
     with contextlib.suppress(OSError):
-        base.shutdown(how)  # SSLSocket's own drops the TLS state: what that thread reads would be ciphertext
+        base.shutdown(how)  # SSLSocket.shutdown() drops the TLS state: that thread would then read ciphertext
 
 
 class Remains:
@@ -131,7 +131,7 @@ class Remains:
 
     Args:
         sock: is still open.
-        session: its TLS session. To read it takes ten times as long as all the rest.
+        session: its TLS session. Reading it takes ten times as long as the rest of this object.
     """
 
     def __init__(self, sock: socket.socket, session: ssl.SSLSession | None) -> None:
@@ -143,13 +143,13 @@ class Remains:
                     self._answers[name] = getattr(sock, name)()
         if isinstance(sock, ssl.SSLSocket):
             self.session, self.session_reused = session, sock.session_reused
-            # There was no handshake; or, where the caller has shut it down, TLS has ended (AttributeError).
+            # There was no handshake; or the caller has shut it down, which ends TLS (AttributeError).
             with contextlib.suppress(OSError, ValueError, AttributeError):
                 self._answers["getpeercert"] = sock.getpeercert()
                 self._answers["DER"] = sock.getpeercert(True)
 
     def getpeercert(self, binary_form: bool = False) -> Any:
-        """Return the server's certificate, decoded, or its bytes; None where it could not be had."""
+        """Return the server's certificate, decoded, or its bytes; None if it was not available."""
         return self._answers.get("DER" if binary_form else "getpeercert")
 
     def setsockopt(self, *_: object) -> None:

@@ -1,4 +1,4 @@
-"""SOCKS: a proxy that knows nothing of HTTP connects this client (SOCKS 4 and 4a; RFC 1928, RFC 1929).
+"""SOCKS proxies, which connect any protocol (SOCKS 4 and 4a; SOCKS 5: RFC 1928, RFC 1929).
 
 One deadline holds for connecting to the proxy and for all that it answers, however slowly its bytes drip.
 Texts are checked before they are sent: SOCKS 4 ends a text with NUL, SOCKS 5 gives its length in one byte.
@@ -39,10 +39,10 @@ _REFUSALS_4 = {91: "rejected or failed", 92: "no identd on this machine", 93: "i
 
 
 def through(proxy: Proxy) -> Callable[..., socket.socket]:
-    """Return what connects as `create_connection` does, but by way of a SOCKS proxy.
+    """Return a function that connects as `create_connection` does, but through a SOCKS proxy.
 
-    It raises OSError where the proxy refuses or answers something else, TimeoutError where the time is over,
-    and ValueError, before anything is sent, where a name or a password is too long, or holds a NUL.
+    It raises OSError if the proxy refuses or its answer is invalid, TimeoutError if the time is over, and
+    ValueError, before anything is sent, if a name or a password is too long or contains a NUL.
     """
     ask = _ask_5 if proxy.scheme.startswith("socks5") else _ask_4
 
@@ -79,7 +79,7 @@ class _Far:
         self.host, self.port, self.is_resolved = host, port, is_resolved
 
     def address(self, family: socket.AddressFamily) -> bytes | None:
-        """Return the address as bytes, the first of the family where the name is looked up; None for a name.
+        """Return the address as bytes; the first of the family if names are looked up here; None for a name.
 
         Raises:
             socket.gaierror: the name has none.
@@ -119,7 +119,7 @@ class _Conversation:
         return self.receive(size)
 
     def receive(self, size: int) -> bytes:
-        """Return so many bytes, and take none behind them: these are the far end's."""
+        """Return so many bytes, and read none behind them: those come from the far end."""
         data = b""
         while len(data) < size:
             piece = self._in_time(functools.partial(self._sock.recv, size - len(data)), writes=False)
@@ -153,7 +153,7 @@ def _ask_5(proxy: Proxy, far: _Far) -> Callable[[_Conversation], None]:
         return bytes([5, _CONNECT, 0]) + target + far.port_bytes
 
     if not far.is_resolved:
-        request()  # what cannot be asked is an error before the proxy is connected to
+        request()  # an invalid question is an error before the proxy is connected to
 
     def talk(conversation: _Conversation) -> None:
         version, method = conversation.ask(bytes([5, len(methods)]) + methods, 2)
@@ -180,7 +180,7 @@ def _ask_4(proxy: Proxy, far: _Far) -> Callable[[_Conversation], None]:
     name = _limited("user name", (proxy.user or b"").partition(b":")[0])
     address, host = far.address(socket.AF_INET), b""
     if address is None:
-        address, host = b"\0\0\0\1", far.name + b"\0"  # SOCKS 4a: an address that is none, and a name
+        address, host = b"\0\0\0\1", far.name + b"\0"  # SOCKS 4a: an invalid address, followed by a name
     elif len(address) != 4:
         raise OSError(errno.EAFNOSUPPORT, f"SOCKS 4 has no IPv6 addresses: {far.host}")
     request = bytes([4, _CONNECT]) + far.port_bytes + address + name + b"\0" + host

@@ -1,4 +1,4 @@
-"""Time limits: what a caller gives is checked and made into seconds here, and nowhere else."""
+"""Time limits: this module alone checks what callers give, and makes seconds of it."""
 
 import math
 import socket
@@ -19,7 +19,7 @@ def checked_seconds(seconds: object, name: str) -> float | None:
     """Return how long a caller will wait; None for no limit, which infinity means too.
 
     Args:
-        seconds: what the caller has given: None, or what has `__float__` or `__index__` (a bool too,
+        seconds: the caller's value: None, or anything with `__float__` or `__index__` (a bool too,
             as for `socket.settimeout`; also Decimal, Fraction and numpy's scalars).
         name: the argument's, for the error.
 
@@ -81,7 +81,7 @@ def soonest(one: float | None, other: float | None) -> float | None:
 
 
 def pollable(seconds: float | None) -> float | None:
-    """Return how long one poll may last, of so many seconds: what wakes too early polls again."""
+    """Limit the seconds of one poll to what it can take: a thread that wakes too early polls again."""
     return None if seconds is None else min(seconds, LONGEST_POLL)
 
 

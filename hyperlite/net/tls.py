@@ -25,13 +25,13 @@ CreateConnection = Callable[..., socket.socket]
 
 
 class Terms(NamedTuple):
-    """On what terms a handshake is made; a session is resumed on equal ones, without a certificate.
+    """The terms of a handshake. A session is resumed only on equal terms, because it shows no certificate.
 
     Attributes:
         host, port: of the origin.
         proxy: host and port of the proxy whose tunnel leads to the origin, or None.
         context: the caller's, by identity.
-        trust: what `trust_of` the context returned: so the handshake is made, though it is changed meanwhile.
+        trust: a result of `trust_of(context)`: the handshake uses it, even if the context has changed since.
     """
 
     host: str
@@ -45,13 +45,13 @@ class Session(NamedTuple):
     """A TLS session and what it may be used for."""
 
     session: ssl.SSLSession
-    bound: ssl.SSLContext  # the only one with which the ssl module takes it
+    bound: ssl.SSLContext  # the only context with which the ssl module accepts the session
     terms: Terms
 
 
-# Of each socket that was made here and whose session may be resumed.
+# The terms of each socket that was made here and whose session may be resumed.
 _terms: "weakref.WeakKeyDictionary[ssl.SSLSocket, Terms]" = weakref.WeakKeyDictionary()
-# Of each socket that speaks HTTP/2: the context of its handshake.
+# The context of the handshake of each socket that speaks HTTP/2.
 _callers: "weakref.WeakKeyDictionary[ssl.SSLSocket, ssl.SSLContext]" = weakref.WeakKeyDictionary()
 
 
@@ -67,24 +67,24 @@ def secure(
 ) -> tuple[ssl.SSLSocket, str | None]:
     """Do the TLS handshake on a connected socket; returns the TLS socket and the protocol that ALPN chose.
 
-    Once that is HTTP/2, the socket has neither certificate nor authorities: the server's later request for a
-    certificate gets none (RFC 9113 section 9.2.3), and a renegotiation fails (9.2.1).
+    If that is HTTP/2, the socket afterwards has neither certificate nor authorities: a later request of the
+    server for a certificate gets none (RFC 9113 section 9.2.3), and a renegotiation fails (9.2.1).
 
     Args:
         sock: becomes the TLS socket's; it is closed if this fails.
         terms: the origin, whose name the certificate must hold, and the caller's context, which is not
-            changed. One that is no ssl.SSLContext may return what it likes.
+            changed. A context that is no ssl.SSLContext may return any object as the TLS socket.
         timeout: seconds; the TLS socket's afterwards.
         deadline: the monotonic time by which the handshake must be over, or None.
         alpn: what to offer, best first; see `narrowed` for a context that offers something itself.
         session: offered only if it was made on equal terms.
-        insist: a context that makes its TLS sockets itself must do so while it is as the terms say.
+        insist: raise if a context that makes its TLS sockets itself is not as the terms say meanwhile.
 
     Raises:
         OSError: the connection failed; TimeoutError: the handshake was not over in time.
         ssl.SSLError: the handshake failed; a certificate that does not hold is SSLCertVerificationError.
         InadequateSecurity: HTTP/2 was chosen together with a cipher that it forbids.
-        ConnectionLost: a context is not as it must be; see `insist`.
+        ConnectionLost: the context is not as the terms say; see `insist`.
         NotHTTP2: `alpn` is HTTP/2 alone, and the server did not choose it.
     """
     context, peer, name = terms.context, f"{terms.host}:{terms.port}", _server_name(terms.host)
@@ -109,13 +109,13 @@ def secure(
 
 
 def agreed(wrapped: Any, alpn: Sequence[str], peer: str, context: Any = None) -> str | None:
-    """Return the protocol that ALPN chose, and prepare a TLS socket for HTTP/2 where it is that.
+    """Return the protocol that ALPN chose; if it is HTTP/2, prepare the TLS socket for it.
 
     Args:
         wrapped: a TLS socket whose handshake is done, or anything else, for which None is returned.
         alpn: what may be spoken.
         peer: the server, for errors.
-        context: what the handshake was made with, where the socket does not show it.
+        context: the context of the handshake, if the socket does not show it.
 
     Raises:
         InadequateSecurity: HTTP/2 was chosen together with a cipher that it forbids.
@@ -134,23 +134,23 @@ def handshake_deadline(timeout: float | None, start: float, by: float | None = N
     """Return the monotonic time by which a handshake must be over, or None.
 
     Args:
-        timeout: seconds, since `start` if these are not over, or None.
+        timeout: seconds; they count from `start`, or from now if they are over; None: no limit.
         start: the monotonic time at which connecting began.
         by: the monotonic time by which it must be over, whatever the timeout, or None.
     """
     if timeout is None:
         return by
     now = time.monotonic()
-    # Where one address used up the time, the next one had a clock of its own.
+    # If one address used up the time, the next one had the whole timeout again.
     end = timeout + (start if now - start < timeout else now)
     return soonest(end, by)
 
 
 def _server_name(host: str) -> str:
-    """Return a host's name as TLS says it.
+    """Return a host's name as it is sent in TLS.
 
-    RFC 6066 section 3: without the dot that makes a name absolute.  No certificate has it either.
-    With its zone an IPv6 address would be a name to the ssl module.
+    RFC 6066 section 3: without the dot that makes a name absolute, which no certificate has either.  The ssl
+    module would take an IPv6 address with a zone for a name.
     """
     return (host.partition("%")[0] if ":" in host else host).removesuffix(".")
 
@@ -172,16 +172,16 @@ def session_of(sock: object) -> Session | None:
 
 
 def context_of(sock: Any) -> Any:
-    """Return the context that a socket's handshake was made with; on HTTP/2 its own is another since.
+    """Return the context of a socket's handshake; on HTTP/2 the socket has another one since.
 
-    Instead of one that connections share, it is another like that, at each call.
+    If connections share that context, return a new one like it, at each call.
     """
     handshake = _callers.get(sock)
     return sock.context if handshake is None else own_of(handshake)
 
 
 def _hand_over(wrapped: ssl.SSLSocket, terms: Terms, session: Session | None) -> None:
-    """Have a TLS object that a private context has made use the caller's; and a session, on its own terms."""
+    """Give a private context's TLS object the caller's context; and a session, if the terms are equal."""
     if wrapped.session_reused is None:  # the peer has closed the connection: there is no TLS object
         raise OSError(errno.ENOTCONN, os.strerror(errno.ENOTCONN))
     if session is not None and session.terms == terms:
@@ -193,7 +193,7 @@ def _hand_over(wrapped: ssl.SSLSocket, terms: Terms, session: Session | None) ->
 
 def _insist(terms: Terms) -> None:
     if trust_of(terms.context) != terms.trust:
-        # truststore's changes for a moment whenever it makes a socket, so another try is worth while.
+        # truststore's context changes for a moment whenever it makes a socket, so another try may succeed.
         message = f"{terms.context!r} verifies otherwise than when the connection was asked for"
         raise ConnectionLost(message, retry_safe=True)
 

@@ -3,7 +3,7 @@
 Rules:
 
 - Trust is never widened: only what the environment, a replaced hook, the system or the caller names is
-  trusted.  certifi's authorities are for systems that have none.
+  trusted.  certifi's authorities are used only on systems that have none.
 - An object that a replaced hook returns may have other users.  It is used as it is, and never changed.
 - No caller gets a context that connections share: a change by one caller would hold for all.
 """
@@ -22,7 +22,7 @@ Verify = bool | str
 _Path = str | os.PathLike[str]
 Cert = _Path | tuple[_Path, _Path | None] | tuple[_Path, _Path | None, str | bytes | None] | None
 
-# In C: every context is one, also while a program has another class, or a mock, under the ssl module's name.
+# The class in C: every context is one, even while a program has replaced the name in the ssl module.
 NATIVE: Any = ssl.SSLContext.__mro__[-2]
 
 _default_contexts: dict[tuple[Any, ...], ssl.SSLContext] = {}
@@ -34,7 +34,7 @@ _CERTIFICATE = re.compile(rb"^-----BEGIN (?:X509 |TRUSTED )?CERTIFICATE-----", r
 
 
 def is_context(thing: object) -> bool:
-    """Tell whether this is a TLS context, and not a mock, which may say that it is one."""
+    """Tell whether this is a TLS context; a mock that claims to be one is not."""
     return issubclass(type(thing), NATIVE)
 
 
@@ -49,17 +49,18 @@ def create_context(
 
     Args:
         cert: the client certificate for servers that ask for one, as PEM: its file, with the private key in
-            it; or (file, key file); or (file, key file, password).  A key file that is None is the first
-            file, a password that is None is none: it is asked for nowhere.
+            it; or (file, key file); or (file, key file, password).  Without a key file the key is
+            in the first file. Without a password an encrypted key is an error: hyperlite does not prompt for
+            one.
         cafile, capath, cadata: what to trust, and nothing else, as for `ssl.create_default_context`.
             With none of them: what SSL_CERT_FILE and SSL_CERT_DIR name, or else the system's
-            authorities.  Where neither variable is set and the system has none: certifi's, unless the
+            authorities.  If neither variable is set and the system has none: certifi's, unless the
             program has replaced `ssl._create_default_https_context`.
 
     Raises:
         OSError: a file cannot be read; ssl.SSLError: it holds no authority, or no certificate and its key,
-            or the password is another or is missing.
-        ValueError: what was given is empty.
+            or the password is wrong or missing.
+        ValueError: an argument is empty.
     """
     given = {"cafile": cafile, "capath": capath, "cadata": cadata}
     for name, value in given.items():
@@ -84,14 +85,14 @@ def _load_cert(context: ssl.SSLContext, cert: Cert) -> None:
     what = f"the client certificate {os.fspath(file)!r}"
     for path in (file, key):
         if path is not None:
-            with open(path, "rb"):  # whose error says which file it is, as OpenSSL's does not
+            with open(path, "rb"):  # open() names the file in its error; OpenSSL does not
                 what += f" with the key {os.fspath(path)!r}" if path is key else ""
 
     missing = ssl.SSLError(
         ssl.SSL_ERROR_SSL, f"{what} cannot be used: the key is encrypted, and no password was given"
     )
 
-    def no_password() -> str:  # without a function that is asked, OpenSSL asks at the terminal
+    def no_password() -> str:  # without such a function, OpenSSL prompts at the terminal
         raise missing
 
     try:
@@ -105,10 +106,10 @@ def _load_cert(context: ssl.SSLContext, cert: Cert) -> None:
 
 
 def unshared_context() -> ssl.SSLContext:
-    """Return a context for a connection that was given none, which its caller may change.
+    """Return a context for one connection that was given none; its caller may change it.
 
-    It comes from `ssl._create_default_https_context`, http.client's own source, so a program that has
-    replaced that hook gets what it asked for: the hook's object as it is.
+    It comes from `ssl._create_default_https_context`, as in http.client. If a program has replaced that hook,
+    it gets the hook's object unchanged.
     """
     return _made_by(ssl._create_default_https_context)
 
@@ -123,18 +124,18 @@ def _made_by(hook: Callable[[], ssl.SSLContext]) -> ssl.SSLContext:
 
 
 def default_context() -> ssl.SSLContext:
-    """Return the context for connections that were given none. It is shared: loading one costs 10 ms.
+    """Return the shared context of connections that were given none: loading one takes 10 ms.
 
-    It is made as `unshared_context()` makes it, again when the hook or the environment has changed.
+    It is made as `unshared_context()` makes one, and made again when the hook or the environment has changed.
     """
     hook = ssl._create_default_https_context
     environment = _environment()
-    key = (hook, ssl.SSLContext, *environment)  # under whose name there may be a mock, for a while
+    key = (hook, ssl.SSLContext, *environment)  # a mock may have replaced the name for a while
     context = _default_contexts.get(key)
     if context is not None:
         return context
     made = share(_made_by(hook), unshared_context)
-    if _environment() != environment:  # a thread has changed it: which one the context follows is unknown
+    if _environment() != environment:  # a thread has changed it: whether `made` follows that is unknown
         return made
     context = _default_contexts.setdefault(key, made)
     for stale in _default_contexts.keys() - {key}:  # the environment changes in tests, not in production
@@ -148,19 +149,19 @@ def _environment() -> tuple[str | None, ...]:
 
 @functools.cache
 def blank_context() -> ssl.SSLContext:
-    """Return a context that trusts nothing, for where one must be named and none is used."""
+    """Return a context that trusts nothing, for calls that need a context and do not use it."""
     return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
 def make_context(verify: Verify, cert: Cert) -> ssl.SSLContext:
-    """Return a new TLS context, as requests has it.
+    """Return a new TLS context for `verify` and `cert`, which mean what they mean in requests.
 
     Args:
         verify, cert: as for `ConnectionPool`.
 
     Raises:
         OSError: a file cannot be read, or holds no certificate (ssl.SSLError).
-        ValueError: `verify` is empty; or the context for `cert` would be another's.
+        ValueError: `verify` is empty; or `cert` would be loaded into a context that has other users.
     """
     if verify is False:
         context = ssl._create_unverified_context()  # noqa: S323  it is asked for
@@ -181,14 +182,14 @@ def make_context(verify: Verify, cert: Cert) -> ssl.SSLContext:
 
 # -- shared contexts ------------------------------------------------------------------------------
 
-# The contexts that connections share, and what makes another one of the kind.
+# The contexts that connections share, each with a function that makes another one like it.
 _shared: "weakref.WeakKeyDictionary[ssl.SSLContext, Callable[[], ssl.SSLContext]]" = (
     weakref.WeakKeyDictionary()
 )
 
 
 def share(context: ssl.SSLContext, make: Callable[[], ssl.SSLContext]) -> ssl.SSLContext:
-    """Take note that connections share a context; returns it.
+    """Record that connections share a context; return it.
 
     Args:
         make: returns another context like this one, for a caller that asks for it.
@@ -199,7 +200,7 @@ def share(context: ssl.SSLContext, make: Callable[[], ssl.SSLContext]) -> ssl.SS
 
 
 def own_of(context: Any) -> Any:
-    """Return what a caller may have for a connection's context: this one, or another if it is shared."""
+    """Return a connection's context for its caller: this one, or a new one like it if it is shared."""
     make = _shared.get(context) if is_context(context) else None
     return context if make is None else make()
 
@@ -218,7 +219,7 @@ def _hiding(usual: Any) -> Any:
         @property
         def _context(self) -> Any:  # of which `context` is made
             own = self.__dict__.get("_own")
-            # Of threads that ask at the same moment, all get the first one's.
+            # All threads that ask at the same moment get the first one's.
             return self.__dict__.setdefault("_own", own_of(self._hidden)) if own is None else own
 
         @_context.setter
@@ -242,7 +243,7 @@ class MadeContexts:
         self._made: dict[tuple[Verify, Cert], ssl.SSLContext] = {}  # the oldest first
 
     def get(self, verify: Verify, cert: Cert) -> ssl.SSLContext:
-        """Return the context; made anew if many others were asked for since.
+        """Return the context; it is made again if many others were asked for since.
 
         Raises:
             As `make_context()`.
@@ -267,7 +268,7 @@ def hook_is_pythons() -> bool:
 
 
 def _is_pythons(function: Callable[..., Any]) -> bool:
-    """Tell whether a function is ssl.py's own, under whatever name: it returns a new context at each call."""
+    """Tell whether a function is ssl.py's own, under any name: it returns a new context at each call."""
     # A wrapper may show the attributes of what it wraps (wrapt's do), but not its type.
     return type(function) is types.FunctionType and function.__globals__ is vars(ssl)
 
@@ -279,13 +280,13 @@ def _provide_authorities(context: ssl.SSLContext) -> None:
     """Have a context trust certifi's authorities if nothing names any."""
     if not is_context(context):
         return
-    if any(variable in os.environ for variable in _VARIABLES):  # set to nothing, it means "none"
+    if any(variable in os.environ for variable in _VARIABLES):  # an empty value means "no authorities"
         return
     if not _is_pythons(type(context).load_default_certs):  # truststore's: the operating system decides
         return
     if context.cert_store_stats()["x509"] or _system_has_authorities():
         return
-    import certifi  # noqa: PLC0415  importlib.resources comes with it, which takes longer than all of ours
+    import certifi  # noqa: PLC0415  it imports importlib.resources, which takes longer than all of hyperlite
 
     context.load_verify_locations(certifi.where())
 
@@ -293,7 +294,7 @@ def _provide_authorities(context: ssl.SSLContext) -> None:
 def _system_has_authorities() -> bool:
     """Tell whether the file or the directory that OpenSSL was compiled with holds an authority.
 
-    A context does not tell: it loads those of a directory when it meets a certificate.
+    A context does not show this: it loads authorities of a directory only when it checks a certificate.
     """
     paths = ssl.get_default_verify_paths()
     return _holds_certificate(paths.openssl_cafile) or _has_hashed(paths.openssl_capath)

@@ -1,10 +1,10 @@
 """A tunnel through an HTTP proxy: CONNECT, and the proxy's answer to it (RFC 9110 section 9.3.6).
 
-http.client's own `_tunnel()` writes the request and judges the answer, so that both are those of the
-running Python.  It gets a stand-in for the socket, which adds what http.client lacks:
+http.client's own `_tunnel()` writes the request and checks the answer, so that both are as in the running
+Python.  It gets a stand-in for the socket, which adds what http.client lacks:
 
 - What the caller gave is checked by the rules of `fields`, so that no CR, LF or NUL reaches the proxy.
-- One deadline holds for the whole exchange.  A socket's timeout starts anew with each byte that drips in.
+- One deadline holds for the whole exchange.  A socket's timeout starts again with each byte that drips in.
 - The bytes behind the answer's head stay in the socket: the origin may speak first, as HTTP/2 does.
 - 1xx responses before the answer are skipped, and the answer is bounded in lines and in bytes.
 - Nothing stays open after a failure, so no later request goes to the proxy instead of the origin.
@@ -46,7 +46,7 @@ def establish(
     Raises:
         ValueError, TypeError, http.client.InvalidURL: the origin's host or a header field may not be sent.
         TimeoutError: the proxy did not answer in time.
-        OSError, http.client.HTTPException: it refused, or its answer is none. The connection is closed.
+        OSError, http.client.HTTPException: it refused, or its answer is invalid. The connection is closed.
     """
     sock, given = connection.sock, (connection._tunnel_host, connection._tunnel_headers)
     try:
@@ -54,7 +54,7 @@ def establish(
         connection._tunnel_host, connection._tunnel_headers = host, _checked(*given, host)
         if isinstance(sock, socket.socket):
             _talk_guarded(connection, talk, sock, deadline)
-        else:  # a stand-in already, whose bytes and time limits are its own affair
+        else:  # a stand-in already, which has its own reading and time limits
             talk()
     except BaseException:
         connection.close()
@@ -80,7 +80,7 @@ def _talk_guarded(
 
 
 class _Fields:
-    """Header fields in the shape in which http.client's `_tunnel()` asks for them."""
+    """Header fields in the form that http.client's `_tunnel()` reads."""
 
     def __init__(self, pairs: list[tuple[str, str]]) -> None:
         self._pairs = pairs
@@ -90,7 +90,7 @@ class _Fields:
 
 
 def _checked(host: str, headers: Any, sent_host: str) -> _Fields:
-    """Return the fields for the proxy; http.client writes any value as text, so any type is taken here."""
+    """Return the fields for the proxy. Values may have any type, because http.client writes any as text."""
     pairs, fields = [], []
     for name, value in headers.items():
         checked = value_bytes(value if isinstance(value, (str, bytes)) else str(value))
@@ -99,20 +99,20 @@ def _checked(host: str, headers: Any, sent_host: str) -> _Fields:
         if fields[-1][0] == b"host" and host != sent_host:  # some releases of http.client forget the brackets
             text = sent_host + text.removeprefix(host) if text.startswith(f"{host}:") else text
         pairs.append((name if isinstance(name, str) else name.decode("ascii"), text))
-    framed(fields)  # the proxy takes what it believes to be a body out of the tunnel
+    framed(fields)  # otherwise the proxy takes the first bytes in the tunnel for a body
     if [name for name, _ in fields].count(b"host") > 1:
         raise ValueError("more than one Host among the headers")
     return _Fields(pairs)
 
 
 class _ProxySocket:
-    """What http.client takes for the socket while the proxy is asked; its calls obey one deadline.
+    """A stand-in for the socket while http.client asks the proxy; its calls keep to one deadline.
 
     Args:
         sock: the socket itself, which does not block.
         proxy: its peer's name, for errors.
         deadline: a monotonic time, or None.
-        most: header fields that the answer may have; None: as many as http.client takes.
+        most: header fields that the answer may have; None: as many as http.client accepts.
     """
 
     def __init__(self, sock: socket.socket, proxy: str, deadline: float | None, most: int | None) -> None:
@@ -122,7 +122,7 @@ class _ProxySocket:
         self.answer = _Answer(self.receive, most)
 
     def makefile(self, *_: Any, **__: Any) -> "_Answer":
-        """Return what is read of the answer."""
+        """Return a file from which the answer is read."""
         return self.answer
 
     def sendall(self, data: bytes) -> None:
