@@ -98,6 +98,8 @@ def target_bytes(target: str) -> bytes:
     Raises http.client's InvalidURL for spaces and control characters, and UnicodeEncodeError for
     characters beyond ASCII: like http.client, this does not guess how a caller wants the URL quoted.
     """
+    if type(target) is str and target.isascii() and target.isprintable() and " " not in target:
+        return target.encode()  # nearly always, and three times as fast as what follows
     if found := _not_in_target(target):
         raise InvalidURL(
             f"URL can't contain control characters. {target!r} (found at least {found.group()!r})"
@@ -354,13 +356,16 @@ def _named_host(headers: Sequence[Field], default: bytes) -> bytes:
     return hosts[0].rpartition(b"@")[2] if hosts else default
 
 
-# RFC 9113 section 8.2.1: characters that a peer may not send in a value, or at its ends.
-_not_in_response_value = re.compile(rb"[\0\r\n]|^[ \t]|[ \t]\Z").search
+# RFC 9113 section 8.2.1: characters that a peer may not send in a value.
+_NUL, _LF, _CR = b"\0\n\r"
 
 
 def is_response_value(value: bytes) -> bool:
     """Tell whether a peer may send this as a field value (RFC 9113 section 8.2.1)."""
-    return _not_in_response_value(value) is None
+    # Each of these looks at 32 bytes at a time; a regular expression takes ten times as long for a policy.
+    return (
+        _NUL not in value and _LF not in value and _CR not in value and len(value.strip(b" \t")) == len(value)
+    )
 
 
 def to_message(fields: Iterable[Field]) -> HTTPMessage:

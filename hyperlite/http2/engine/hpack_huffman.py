@@ -4,6 +4,9 @@ The code is canonical: codes of one length stand in the order of their bytes, an
 ones.  So the lengths say all of it.
 """
 
+import functools
+from typing import Any
+
 import hpack
 
 # The bytes, by the number of bits of their codes. The last code of 30 bits is that of EOS, which is no byte.
@@ -77,25 +80,46 @@ def encode_huffman(text: bytes) -> bytes:
     return int(digits, 2).to_bytes(len(digits) // 8, "big")
 
 
-class _Steps(dict[int, tuple[int, bytes, bool]]):
-    """What a byte does to the automaton that decodes: each step is made when it is first taken.
+# A state of the automaton that decodes. For each byte it has a step: the row of the next state, and the
+# letters that are complete with it; None: that step was never taken yet. Behind the 256 steps stands the
+# state's node in the tree of codes, which says what has come of a code that is not complete.
+_Row = list[Any]
+_STATE = 256
 
-    A key is a state, in its higher bits, and the byte; a value the next state, already where it is in
-    a key, what is put out, and whether a string may end there.  There are 65,536 of them at most.
-    A state is a node of the tree of codes: what has come of a code that is not complete.
-    """
+
+class _Tree:
+    """The tree of codes, and a row for each node that was ever met: 65,536 steps at most, in all."""
 
     def __init__(self) -> None:
-        super().__init__()
         # Of each node where its two branches lead: to another node, or to a byte, as ~byte. None: EOS.
-        self._nodes: list[list[int | None]] = []
+        self._nodes: list[list[int | None]] = [[None, None]]
+        for byte, code in enumerate(_CODES):
+            node = 0
+            for digit in code[:-1]:
+                branch = self._nodes[node][int(digit)]
+                if branch is None:
+                    branch = self._nodes[node][int(digit)] = len(self._nodes)
+                    self._nodes.append([None, None])
+                node = branch
+            self._nodes[node][int(code[-1])] = ~byte
         # The nodes at which a string may end: nothing has come but padding.
-        self._ends: set[int] = set()
+        self.ends = {0}
+        node = 0
+        for _ in range(_PADDING):
+            branch = self._nodes[node][1]
+            assert branch is not None
+            node = branch
+            self.ends.add(node)
+        self._rows: dict[int, _Row] = {}
+        self.root = self._row(0)
 
-    def __missing__(self, key: int) -> tuple[int, bytes, bool]:
-        if not self._nodes:
-            self._grow()
-        node, byte = key >> 8, key & 0xFF
+    def _row(self, node: int) -> _Row:
+        """Return the row of a node."""
+        return self._rows.get(node) or self._rows.setdefault(node, [*[None] * _STATE, node])
+
+    def step(self, row: _Row, byte: int) -> tuple[_Row, bytes]:
+        """Make a step; HPACKDecodingError where it leads to EOS, which is no byte."""
+        node = row[_STATE]
         out = bytearray()
         for bit in range(7, -1, -1):
             branch = self._nodes[node][byte >> bit & 1]
@@ -105,41 +129,24 @@ class _Steps(dict[int, tuple[int, bytes, bool]]):
                 out.append(~branch)
                 branch = 0
             node = branch
-        step = self[key] = node << 8, bytes(out), node in self._ends
+        step = row[byte] = self._row(node), bytes(out)
         return step
 
-    def _grow(self) -> None:
-        """Make the tree of codes."""
-        nodes: list[list[int | None]] = [[None, None]]
-        for byte, code in enumerate(_CODES):
-            node = 0
-            for digit in code[:-1]:
-                branch = nodes[node][int(digit)]
-                if branch is None:
-                    branch = nodes[node][int(digit)] = len(nodes)
-                    nodes.append([None, None])
-                node = branch
-            nodes[node][int(code[-1])] = ~byte
-        node = 0
-        self._ends = {node}
-        for _ in range(_PADDING):
-            branch = nodes[node][1]
-            assert branch is not None
-            node = branch
-            self._ends.add(node)
-        self._nodes = nodes  # the last: another thread may be looking
 
-
-_steps = _Steps()
+@functools.cache
+def _tree() -> _Tree:
+    """Return the tree, which is made when the first string comes: the import stays light."""
+    return _Tree()
 
 
 def decode_huffman(data: bytes) -> bytes:
     """Return what a Huffman code stands for; HPACKDecodingError if it is none."""
-    steps, state, complete = _steps, 0, True
+    tree = _tree()
+    row = tree.root
     out = []
     for byte in data:
-        state, letters, complete = steps[state + byte]
+        row, letters = row[byte] or tree.step(row, byte)
         out.append(letters)
-    if not complete:
+    if row[_STATE] not in tree.ends:
         raise hpack.HPACKDecodingError("Incomplete Huffman string")
     return b"".join(out)
