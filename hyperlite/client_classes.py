@@ -95,7 +95,7 @@ class HTTPResponse(HTTP20Response):
             super().begin(**limits)
             return
         most = limits.get("_max_headers")
-        if most is not None and len(self._stream.response_fields) > most + 1:  # one is `:status`
+        if most is not None and len(self._stream.inbox.fields) > most + 1:  # one is `:status`
             raise http_client.HTTPException(f"got more than {most} headers")
         del self.fp  # it is open now
         self._fill(self._stream)

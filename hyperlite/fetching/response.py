@@ -118,7 +118,7 @@ class FetchResponse:
         """The header fields, their names as the server has sent them: on HTTP/2 in lower case."""
         if self._headers is None:
             stream = self.raw._stream
-            self._headers = self.raw.headers if stream is None else to_message(stream.response_fields)
+            self._headers = self.raw.headers if stream is None else to_message(stream.inbox.fields)
         return self._headers
 
     @property
@@ -321,7 +321,7 @@ class FetchResponse:
     def _is_empty(self) -> bool:
         """Tell whether an unread body is empty."""
         stream = self.raw._stream
-        return self._length == 0 or (stream is not None and stream.exhausted and not self._begun)
+        return self._length == 0 or (stream is not None and stream.inbox.exhausted and not self._begun)
 
     def _finish(self, *, reusable: bool) -> None:
         lease, self._lease = self._lease, None
@@ -346,7 +346,7 @@ def _coding(raw: HTTP20Response) -> str | None:
     stream = raw._stream
     if stream is None:
         return raw.getheader("content-encoding")
-    values = [value for name, value in stream.response_fields if name == b"content-encoding"]
+    values = [value for name, value in stream.inbox.fields if name == b"content-encoding"]
     return b", ".join(values).decode("latin-1") if values else None
 
 

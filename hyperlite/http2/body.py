@@ -39,19 +39,19 @@ class HTTP2Body(BodyFile):
         """End the stream, if it has not ended: it is reset, and what lies unread is dropped."""
         if not self.closed:
             super().close()
-            stream = self._stream
+            inbox = self._stream.inbox
             # All that was announced is read: its end, and trailers perhaps, are only on their way.
-            if not stream.exhausted and (stream.length is None or stream.taken < stream.length):
-                self._transport.drop(stream)
+            if not inbox.exhausted and (inbox.length is None or inbox.taken < inbox.length):
+                self._transport.drop(self._stream)
 
     def __del__(self) -> None:
         """Have the next thread that uses the connection reset the stream: a finalizer may not wait."""
         stream: Stream | None = getattr(self, "_stream", None)  # None: __init__ was interrupted
-        if stream is not None and not self.closed and not stream.exhausted:
+        if stream is not None and not self.closed and not stream.inbox.exhausted:
             self._transport.abandon(stream)
 
     def _take(self, limit: int) -> bytes:
-        return b"" if self._stream.exhausted else self._transport.read(self._stream, limit)
+        return b"" if self._stream.inbox.exhausted else self._transport.read(self._stream, limit)
 
     _take_some = _take
 
@@ -64,7 +64,7 @@ class HTTP2Body(BodyFile):
     def _give_back(self, data: bytes, wanted: int, error: BaseException) -> None:
         """Let the error carry the bytes if all that there is was wanted, and the stream has ended."""
         stream = self._stream
-        length, came = stream.length, stream.taken
+        length, came = stream.inbox.length, stream.inbox.taken
         to_the_end = wanted == ALL or (length is not None and came - len(data) + wanted >= length)
         if not (to_the_end and isinstance(error, ConnectionLost | StreamReset)):
             self._put_back(data)
@@ -84,6 +84,6 @@ class HTTP2Body(BodyFile):
 
     def _nothing(self) -> bytes:
         """Return nothing; where that is the whole body, not before the stream's end has confirmed it."""
-        if self._stream.length == 0:
+        if self._stream.inbox.length == 0:
             self._take(1)
         return b""

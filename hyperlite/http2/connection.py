@@ -123,7 +123,7 @@ class HTTP2Connection:
     @property
     def stream_limit(self) -> int:
         """How many streams may be open at once: what the peer says, or what is assumed until it has."""
-        return self.table.engine.max_concurrent_streams
+        return self.table.engine.peer.max_concurrent_streams
 
     def __repr__(self) -> str:
         table, (under_way, queued) = self.table, self.counts
@@ -235,7 +235,7 @@ class HTTP2Connection:
         io, table = self._io, self.table
         with io.aftermath, io.lock:
             stream.transport, stream.answered_before = self, table.answered
-            stream.wire_id, stream.sent = 1, True
+            stream.wire_id, stream.upload = 1, None
             stream.written_at = -1  # it was sent before anything was written here
             table.open[1] = stream
             io.push()
@@ -299,7 +299,8 @@ class HTTP2Connection:
 
     def promises(self, stream: Stream, response: Any) -> list[Promise]:
         """Return the responses that the peer pushes, for the caller that has this response."""
-        return [HTTP20Push(promised, response) for promised in stream.pushes or ()]
+        pushes = stream.inbox.pushes or []
+        return [HTTP20Push(promised, response, pushes) for promised in pushes]
 
     def read(self, stream: Stream, limit: int) -> bytes:
         """Take up to `limit` bytes of a body, as soon as any are there; b"" at its end.
@@ -355,7 +356,7 @@ class HTTP2Connection:
             io.check()
             self.table.drop(stream)
             if error is not None:
-                stream.complete, stream.error = False, error
+                stream.inbox.complete, stream.error = False, error
             io.push()
         if self.table.writer.out:
             io.linger()

@@ -83,7 +83,7 @@ class Downloads:
 
     def _read(self, stream: Stream, take: Callable[[int], Taken]) -> Taken:
         """Take something of a body as soon as any is there, or at its end, when that is nothing."""
-        if not stream.complete and stream.error is None and is_late(stream):
+        if not stream.inbox.complete and stream.error is None and is_late(stream):
             self._waiting.pump()  # what has come in time counts
             late = overdue(stream, "the body did not end")
             if self._waiting.cancel(stream, late):
@@ -97,7 +97,7 @@ class Downloads:
         return taken
 
     def _read_locked(self, stream: Stream, take: Callable[[int], Taken]) -> Taken | None:
-        if (readable := stream.readable) or stream.complete:
+        if (readable := stream.inbox.readable) or stream.inbox.complete:
             return take(readable)
         if stream.error is not None:  # what had come before it was read
             raise stream.error

@@ -16,10 +16,11 @@ class HTTP20Push:
         request_headers: that request's other header fields.
     """
 
-    def __init__(self, stream: Stream, parent: HTTP20Response) -> None:
+    def __init__(self, stream: Stream, parent: HTTP20Response, untaken: list[Stream]) -> None:
         pseudo = {name: value.decode("latin-1") for name, value in stream.request.fields[:4]}
         self._stream = stream
         self._parent = parent  # which would otherwise refuse it when it is dropped
+        self._untaken = untaken  # the pushes of the parent's stream, of which this is one until it is taken
         self.method = pseudo[b":method"]
         self.scheme = pseudo[b":scheme"]
         self.authority = pseudo[b":authority"]
@@ -40,7 +41,7 @@ class HTTP20Push:
         except BaseException:
             give_up(stream)
             raise
-        stream.pushed_to.remove(stream)
+        self._untaken.remove(stream)
         return type(self._parent).from_stream(stream, self.method)
 
     def cancel(self) -> None:
@@ -50,11 +51,11 @@ class HTTP20Push:
             http.client.ResponseNotReady: it was taken, or cancelled.
         """
         transport = self._transport()
-        self._stream.pushed_to.remove(self._stream)
+        self._untaken.remove(self._stream)
         transport.drop(self._stream)
 
     def _transport(self) -> StreamTransport:
-        if self._stream not in self._stream.pushed_to or self._stream.transport is None:
+        if self._stream not in self._untaken or self._stream.transport is None:
             raise http_client.ResponseNotReady(f"the promised response to {self.path!r} was taken")
         return self._stream.transport
 

@@ -161,13 +161,13 @@ class Receiver:
 
     def _on_informational(self, event: InformationalReceived) -> None:
         if stream := self._table.open.get(event.wire_id):
-            stream.informational += ((event.status, event.fields),)
+            stream.inbox.informational += ((event.status, event.fields),)
             wake(stream)
 
     def _on_response(self, event: ResponseReceived) -> None:
         if stream := self._table.open.get(event.wire_id):
-            stream.response_fields = event.fields
-            stream.length = event.length
+            stream.inbox.fields = event.fields
+            stream.inbox.length = event.length
             stream.status = event.status  # the last: `settled` is asked without the lock
             self._table.answered += 1
             if event.end_stream:
@@ -187,14 +187,14 @@ class Receiver:
 
     def _on_trailers(self, event: TrailersReceived) -> None:
         if stream := self._table.open.get(event.wire_id):
-            stream.trailers = event.fields
+            stream.inbox.trailers = event.fields
             self._table.complete(stream)
 
     def _on_push(self, event: PushPromised) -> None:
         table = self._table
         parent = table.open.get(event.wire_id)
         authority = dict(event.fields)[b":authority"]
-        too_much = parent and (len(parent.pushes or ()) >= MAX_UNTAKEN or table.unread.is_full)
+        too_much = parent and (len(parent.inbox.pushes or ()) >= MAX_UNTAKEN or table.unread.is_full)
         if parent is None or too_much or authority != dict(parent.request.fields)[b":authority"]:
             # Nothing wants it any more; or it is not the server's to answer (RFC 9113 section 8.4).
             table.engine.reset(event.promised_id, ErrorCode.REFUSED_STREAM)
@@ -285,7 +285,7 @@ class Receiver:
                 if required:
                     stream.error.args = (str(error) + _in_vain(stream, excluded=excluded),)
                 table.finish(stream)
-                table.abandoned += stream.pushes or ()
+                table.abandoned += stream.inbox.pushes or ()
 
 
 _HANDLERS: dict[type[Event], Callable[[Receiver, Any], None]] = {

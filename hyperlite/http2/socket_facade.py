@@ -205,7 +205,7 @@ class RawBody(io.RawIOBase):
         """Give the response up, if it was not read to its end."""
         if not self.closed:
             super().close()
-            if not self._stream.exhausted:
+            if not self._stream.inbox.exhausted:
                 self._transport.drop(self._stream)
 
     def __del__(self) -> None:

@@ -69,6 +69,80 @@ class StreamTransport(AnswerTransport["Stream"], Protocol):
         ...
 
 
+class Inbox(Buffer):
+    """What has come of one response: its fields, and the bytes of its body that were not read.
+
+    Attributes:
+        fields: of the final header block.
+        length: of the body, in bytes; None: not announced.
+        informational: the 1xx responses, status and fields of each.
+        trailers: the trailer fields.
+        pushes: pushed streams that no caller has taken; None: the server has promised nothing.
+        complete: the whole response has come.
+        taken: bytes of the body that were read.
+        advanced: credit given for unread bytes: see `unread`.
+        wanted: a thread waits for the response.
+        told: seconds of silence that were a timeout of its own already.
+    """
+
+    __slots__ = (
+        "advanced",
+        "complete",
+        "fields",
+        "informational",
+        "length",
+        "pushes",
+        "taken",
+        "told",
+        "trailers",
+        "wanted",
+    )
+
+    def __init__(self) -> None:
+        super().__init__()
+        # -- of what few responses have there is no list before it is needed --
+        self.fields: Sequence[Field] = ()
+        self.length: int | None = None
+        self.informational: tuple[tuple[int, list[Field]], ...] = ()
+        self.trailers: Sequence[Field] = ()
+        self.pushes: list[Stream] | None = None
+        self.complete = self.wanted = False
+        self.taken = self.advanced = 0
+        self.told = 0.0
+
+    @property
+    def readable(self) -> int:
+        """How many bytes may be read now.
+
+        Those that complete the announced length are held back until the stream's end has arrived
+        too: a body is not complete before, whatever its length.
+        """
+        size = self.size
+        if self.complete or self.length is None or self.taken + size < self.length:
+            return size
+        return max(0, size - 1)
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether the whole body has arrived and was read."""
+        return self.complete and not self.size
+
+
+class Upload:
+    """What of a request is not sent yet, behind its header block.
+
+    Attributes:
+        piece: of the body, to be sent when the stream has its turn; None: the next is yet to be given.
+        last: END_STREAM follows it.
+    """
+
+    __slots__ = ("last", "piece")
+
+    def __init__(self) -> None:
+        self.piece: memoryview | None = None
+        self.last = False
+
+
 class Stream:
     """One request and its response.
 
@@ -79,33 +153,19 @@ class Stream:
 
     __slots__ = (
         "__weakref__",
-        "advanced",
         "answered_before",
-        "complete",
         "error",
         "given_up",
         "heir",
         "inbox",
-        "informational",
-        "length",
-        "outgoing",
-        "outgoing_last",
-        "pushed_to",
-        "pushes",
-        "repeat",
         "request",
-        "response_fields",
-        "sent",
         "status",
         "stream_id",
-        "taken",
         "thread",
-        "told",
-        "trailers",
         "transport",
         "tries",
+        "upload",
         "waiters",
-        "wanted",
         "wire_id",
         "written_at",
     )
@@ -115,7 +175,6 @@ class Stream:
         self.stream_id = stream_id
         self.request = request
         self.thread = threading.get_ident()  # whose request it is
-        self.pushed_to: list[Stream]  # only if the server has opened it: the `pushes` of which it is one
         # -- owned by the connection --
         self.tries = FIRST  # what is known of those before
         self.answered_before = 0  # what its transport had had answered when it was submitted
@@ -130,24 +189,11 @@ class Stream:
         self.transport: StreamTransport | None = None
         self.wire_id = 0  # 0: not started
         self.written_at = 0  # how many bytes went into the transport before the header block
-        self.outgoing: memoryview | None = None  # what of the body is still to be sent
-        self.outgoing_last = False  # END_STREAM follows it
-        self.sent = False  # END_STREAM is sent, or the peer needs no more
+        # None: END_STREAM goes with the header block, or is sent, or the peer needs no more.
+        self.upload = None if self.request.bare else Upload()
         self.status = 0  # 0: no final header block yet
-        # -- of what few responses have there is no list before it is needed --
-        self.response_fields: Sequence[Field] = ()
-        self.informational: tuple[tuple[int, list[Field]], ...] = ()
-        self.trailers: Sequence[Field] = ()
-        self.length: int | None = None  # of the body; None: not announced
-        self.pushes: list[Stream] | None = None  # pushed streams that no caller has taken
-        self.inbox = Buffer()
-        self.taken = 0  # bytes of the body that were read
-        self.advanced = 0  # credit given for unread bytes: see `unread`
-        self.complete = False  # the whole response has arrived
+        self.inbox = Inbox()
         self.error: HTTP2Error | None = None
-        self.repeat = False  # it may be sent again although the server may have processed it
-        self.wanted = False  # a thread waits for its response
-        self.told = 0.0  # seconds of silence that were a timeout of its own already
 
     @property
     def table(self) -> object:
@@ -172,24 +218,12 @@ class Stream:
         answers another request. Whatever the peer says afterwards (GOAWAY with a lower number,
         REFUSED_STREAM), an answered request is not sent again.
         """
-        return bool(self.status or self.informational)
+        return bool(self.status or self.inbox.informational)
 
     @property
-    def readable(self) -> int:
-        """How many bytes may be read now.
-
-        Those that complete the announced length are held back until the stream's end has arrived
-        too: a body is not complete before, whatever its length.
-        """
-        size = self.inbox.size
-        if self.complete or self.length is None or self.taken + size < self.length:
-            return size
-        return max(0, size - 1)
-
-    @property
-    def exhausted(self) -> bool:
-        """Whether the whole body has arrived and was read."""
-        return self.complete and not self.inbox.size
+    def sending(self) -> bool:
+        """Whether a piece of the request's body waits to be sent."""
+        return self.upload is not None and self.upload.piece is not None
 
     def make_response(self, kind: Any) -> Any:
         """Return the response, whose header block has arrived, as one of the caller's `response_class`."""
@@ -198,7 +232,7 @@ class Stream:
     def __repr__(self) -> str:
         if self.error is not None:
             state = f"failed: {self.error}"
-        elif self.complete:
+        elif self.inbox.complete:
             state = "complete"
         elif self.status:
             state = f"status {self.status}, body under way"

@@ -108,9 +108,9 @@ class StreamTable:
         Returns:
             Whether one was queued: it may have been started.
         """
-        queued = [stream for stream in streams if not stream.wire_id and not stream.wanted]
+        queued = [stream for stream in streams if not stream.wire_id and not stream.inbox.wanted]
         for stream in queued:
-            stream.wanted = True
+            stream.inbox.wanted = True
         if queued:
             self.start_queued()
         return bool(queued)
@@ -120,7 +120,7 @@ class StreamTable:
         engine, queue = self.engine, self.queue
         if not queue or self.closed is not None:
             return
-        free = engine.max_concurrent_streams - len(self.open) + self._pushed
+        free = engine.peer.max_concurrent_streams - len(self.open) + self._pushed
         now = time.monotonic()
         if free > 0 and self.liveness.is_doubtful(now):  # a PING goes with it: no round trip of its own
             self.ping(_SIGN_OF_LIFE)
@@ -129,7 +129,7 @@ class StreamTable:
             if not self.unread.is_full:
                 self._start(queue.popleft(), now)
             else:
-                wanted = next((stream for stream in queue if stream.wanted), None)
+                wanted = next((stream for stream in queue if stream.inbox.wanted), None)
                 if wanted is None:
                     return
                 queue.remove(wanted)
@@ -144,29 +144,27 @@ class StreamTable:
         writer, request, engine = self.writer, stream.request, self.engine
         stream.written_at = writer.written
         busy, self.busy = self.busy, True  # an interrupt here would leave HPACK in no known state
-        stream.sent = request.bare
         wire_id = stream.wire_id = engine.open(request.fields, end_stream=request.bare)
         self.open[wire_id] = stream
-        if not stream.sent:
+        if stream.upload is not None:
             self.turns.begin(stream, engine, len(writer.out))
         self.busy = busy
 
     def add_pushed(self, parent: Stream, pushed: Stream) -> None:
         """Take a stream that the server has opened, to answer what was not asked (RFC 9113 section 8.4)."""
-        pushed.transport, pushed.sent = parent.transport, True
-        parent.pushes = parent.pushes or []
-        pushed.thread, pushed.pushed_to = parent.thread, parent.pushes
+        pushed.transport, pushed.thread, pushed.upload = parent.transport, parent.thread, None
         self.open[pushed.wire_id] = pushed
         self._pushed += 1
-        parent.pushes.append(pushed)
+        parent.inbox.pushes = parent.inbox.pushes or []
+        parent.inbox.pushes.append(pushed)
         wake(parent)
 
     # -- the end of a stream ----------------------------------------------------------------------
 
     def complete(self, stream: Stream) -> None:
         """End a stream whose response is whole: the rest of its request is of no use (RFC 9113, 8.1)."""
-        stream.complete = True
-        if not stream.sent:
+        stream.inbox.complete = True
+        if stream.upload is not None:
             self.engine.reset(stream.wire_id, ErrorCode.NO_ERROR)
         self.finish(stream)
 
@@ -176,7 +174,7 @@ class StreamTable:
         del self.open[wire_id]
         if not wire_id % 2:
             self._pushed -= 1
-        if not stream.sent:
+        if stream.upload is not None:
             self.turns.forget(stream)
         if stream.waiters:
             wake(stream)
@@ -187,11 +185,11 @@ class StreamTable:
         """Free the slot of a stream that has failed; without a response nothing can take its promises."""
         self.finish(stream)
         if not stream.status:
-            self.abandoned += stream.pushes or ()
+            self.abandoned += stream.inbox.pushes or ()
 
     def cancel(self, stream: Stream, error: HTTP2Error | None = None) -> bool:
         """Fail a stream that is open; tell whether it was. One that is complete, or has failed, stays so."""
-        if stream.table is not self or stream.complete or stream.error is not None:
+        if stream.table is not self or stream.inbox.complete or stream.error is not None:
             return False
         stream.error = error or _cancelled(stream)
         if stream.wire_id:
@@ -204,7 +202,7 @@ class StreamTable:
                 self.queue.remove(stream)
             wake(stream)
         if not stream.status:
-            self.abandoned += stream.pushes or ()  # there is no response from which they could be taken
+            self.abandoned += stream.inbox.pushes or ()  # there is no response from which they could be taken
         return True
 
     def drop(self, stream: Stream) -> None:
@@ -216,9 +214,9 @@ class StreamTable:
         if stream.inbox.size:
             self.lose(stream)
             self.unread.discard(stream)
-        for pushed in stream.pushes or ():
+        for pushed in stream.inbox.pushes or ():
             self.drop(pushed)
-        stream.pushes = None
+        stream.inbox.pushes = None
         if self.queue:  # what lay unread may have held it up
             self.start_queued()
 
@@ -229,8 +227,8 @@ class StreamTable:
 
     def lose(self, stream: Stream) -> None:
         """Take note that bytes of a body are lost: a stream that was complete is not without them."""
-        if stream.complete:
-            stream.complete, stream.error = False, _cancelled(stream)
+        if stream.inbox.complete:
+            stream.inbox.complete, stream.error = False, _cancelled(stream)
 
     def refuse_queue(self, error: HTTP2Error) -> None:
         """Fail what waits for a slot: it can be started no more here, but on another connection."""
@@ -259,10 +257,10 @@ class StreamTable:
             # What never left this machine cannot have been processed.
             unsent = gone is not None and stream.written_at >= gone
             safe = not stream.answered and (error.retry_safe or unsent)
-            stream.repeat = not stream.answered and stream.request.method in repeat
+            if not stream.answered and stream.request.method in repeat:
+                stream.tries = stream.tries._replace(repeat=True)
             stream.error = error.for_stream(stream.stream_id, retry_safe=safe)
-            stream.outgoing = None
-            stream.sent = True
+            stream.upload = None
             wake(stream)
         self.refuse_queue(error)
 
@@ -271,7 +269,7 @@ class StreamTable:
     def took(self, stream: Stream, size: int) -> bool:
         """Take note that so much of a body was read; tell whether there is something to be sent now."""
         due = self.unread.take(stream, size)
-        credited = bool(due) and not stream.complete and stream.wire_id in self.open
+        credited = bool(due) and not stream.inbox.complete and stream.wire_id in self.open
         if credited:
             self._credit(stream, due)
         if self.queue:
@@ -338,9 +336,9 @@ class StreamTable:
         """
         under_way = len(self.open)
         if under_way == 1:
-            stream = next(iter(self.open.values()))
-            if stream.length is not None:
-                under_way += (stream.length - stream.taken - stream.inbox.size) // RECORD
+            inbox = next(iter(self.open.values())).inbox
+            if inbox.length is not None:
+                under_way += (inbox.length - inbox.taken - inbox.size) // RECORD
         return max(1, min(under_way, most))
 
 

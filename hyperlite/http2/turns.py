@@ -33,7 +33,7 @@ class Turns:
             ahead: how many bytes wait for the socket.
         """
         request = stream.request
-        if stream.outgoing is not None:  # the first piece of a body, which has waited for the header block
+        if stream.sending:  # the first piece of a body, which has waited for the header block
             self.senders[stream.wire_id] = stream
             return
         if request.bare or request.pieces is not None or (request.expects and not stream.tries.repeats):
@@ -42,43 +42,44 @@ class Turns:
         if len(body) <= SMALL_BODY and not request.trailers and ahead < WRITE_AHEAD:
             sent = engine.send(stream.wire_id, body, end_stream=True)
             if sent == len(body):
-                stream.sent = True
+                stream.upload = None
                 return
             body = body[sent:]
         self.put(stream, body, last=True)
 
     def put(self, stream: Stream, data: bytes | memoryview, *, last: bool) -> None:
         """Have a piece of a body sent: when the stream has its turn, and not before its header block."""
-        stream.outgoing, stream.outgoing_last = memoryview(data), last
+        assert stream.upload is not None
+        stream.upload.piece, stream.upload.last = memoryview(data), last
         if stream.wire_id:
             self.senders[stream.wire_id] = stream
 
     def forget(self, stream: Stream) -> None:
         """Send no more of a body."""
         self.senders.pop(stream.wire_id, None)
-        stream.outgoing = None
-        stream.sent = True
+        stream.upload = None
 
     def feed(self, engine: Engine, ahead: int) -> None:
         """Make frames of the bodies, each stream in turn; for the arguments see `begin`."""
         for wire_id, stream in list(self.senders.items()):
             if ahead >= WRITE_AHEAD:
                 return
-            outgoing = stream.outgoing
-            assert outgoing is not None
-            turn = outgoing[:BODY_TURN]
-            trailers = stream.request.trailers
-            last = stream.outgoing_last and len(turn) == len(outgoing)
+            upload, trailers = stream.upload, stream.request.trailers
+            assert upload is not None
+            assert upload.piece is not None
+            turn = upload.piece[:BODY_TURN]
+            last = upload.last and len(turn) == len(upload.piece)
             sent = engine.send(wire_id, turn, end_stream=last and not trailers)
             ahead += sent
-            if sent < len(outgoing):
-                stream.outgoing = outgoing[sent:]
+            if sent < len(upload.piece):
+                upload.piece = upload.piece[sent:]
                 if sent:  # the others have their turn first
                     self.senders[wire_id] = self.senders.pop(wire_id)
                 continue
             if last and trailers:
                 engine.trailers(wire_id, trailers)
-            stream.outgoing = None
-            stream.sent = stream.outgoing_last
+            upload.piece = None
+            if upload.last:
+                stream.upload = None
             del self.senders[wire_id]
             wake(stream)

@@ -57,27 +57,27 @@ class Unread:
 
     def take(self, stream: Stream, size: int) -> int:
         """Take note that so much of a body was read; returns for how many bytes credit is due."""
-        stream.taken += size
+        stream.inbox.taken += size
         self.total -= size
-        if stream.advanced:
-            prepaid = min(size, stream.advanced)
-            stream.advanced -= prepaid
+        if stream.inbox.advanced:
+            prepaid = min(size, stream.inbox.advanced)
+            stream.inbox.advanced -= prepaid
             self.advanced -= prepaid
             size -= prepaid
         return size
 
     def put_back(self, stream: Stream, size: int) -> None:
         """Take note that a read was undone. The credit for it stays given."""
-        stream.taken -= size
+        stream.inbox.taken -= size
         self.total += size
-        stream.advanced += size
+        stream.inbox.advanced += size
         self.advanced += size
 
     def discard(self, stream: Stream) -> None:
         """Throw away what lies unread of a stream."""
         self.total -= stream.inbox.size
-        self.advanced -= stream.advanced
-        stream.advanced = 0
+        self.advanced -= stream.inbox.advanced
+        stream.inbox.advanced = 0
         stream.inbox.clear()
 
     def patience(
@@ -106,7 +106,7 @@ class Unread:
         for one in waiting:
             if not isinstance(one, Stream):
                 return None
-            if one.wire_id and one.outgoing is None:
+            if one.wire_id and not one.sending:
                 if one.status or not much:
                     return None
                 unanswered = True
@@ -121,13 +121,13 @@ class Unread:
 
     def _room(self, stream: Stream) -> int:
         """Return how many unread bytes of a stream, which no thread waits for, can be credited."""
-        held = stream.inbox.size - stream.advanced
+        held = stream.inbox.size - stream.inbox.advanced
         return 0 if stream.waiters or self.advanced + held > self.max_buffered else held
 
     def advance(self, stream: Stream) -> int:
         """Take note that a stream gets all the credit that it can; returns for how many bytes."""
         size = self._room(stream)
-        stream.advanced += size
+        stream.inbox.advanced += size
         self.advanced += size
         return size
 

@@ -50,7 +50,7 @@ class Uploads:
 
     def end(self, stream: Stream) -> None:
         """Send the end of a request that is open, and its trailers; see `HTTP2Connection.end`."""
-        if not (stream.sent or _is_refused(stream)):
+        if stream.upload is not None and not _is_refused(stream):
             stream.request.announced.check_whole()
         self.write(stream, b"", last=True)
 
@@ -66,9 +66,9 @@ class Uploads:
         def attempt() -> bool | None:
             if stream.error is not None:
                 raise stream.error
-            if stream.sent:
+            if stream.upload is None:
                 return False
-            if stream.outgoing is not None:  # another thread's piece, which goes first
+            if stream.sending:  # another thread's piece, which goes first
                 self._waiting.want((stream,))
                 return None
             if table.writer.corked:
@@ -84,7 +84,7 @@ class Uploads:
         if not begun:
             return False
         self._wait_written(stream, queued=False)
-        return last or not stream.sent
+        return last or stream.upload is not None
 
     def _wait_written(self, stream: Stream, *, queued: bool) -> None:
         """Wait until what there is to send on a stream is written; a `queued` one need not be."""
@@ -97,13 +97,13 @@ class Uploads:
                 return True
             if stream.error is not None and not queued:
                 raise stream.error
-            if stream.error is not None or stream.complete:
+            if stream.error is not None or stream.inbox.complete:
                 return True
             if not stream.wire_id:
                 if not queued:
                     self._waiting.want((stream,))
                 return queued or None
-            if stream.outgoing is not None:
+            if stream.sending:
                 return None
             mark = writer.written if mark is None else mark
             return True if writer.flushed >= mark else None
@@ -113,7 +113,7 @@ class Uploads:
         except BaseException as error:
             self._waiting.cancel(stream, error if isinstance(error, HTTP2Error) else None)
             # Or else it was answered just then.
-            if not (stream.complete and isinstance(error, RequestTimeout)):
+            if not (stream.inbox.complete and isinstance(error, RequestTimeout)):
                 raise
 
     def _wait_continue(self, stream: Stream) -> bool:
@@ -129,7 +129,7 @@ class Uploads:
                 raise stream.error
             if stream.status:
                 return stream.status < 300
-            if any(status == 100 for status, _ in stream.informational):
+            if any(status == 100 for status, _ in stream.inbox.informational):
                 return True
             self._waiting.want((stream,))
             return None

@@ -110,7 +110,7 @@ class Waiting:
         """
         timeout = patience = soonest(self.timeout_of(stream), limit)
         if shared and timeout is not None and stream.wire_id:
-            patience = max(0.0, timeout - self._table.liveness.silence(stream.told))
+            patience = max(0.0, timeout - self._table.liveness.silence(stream.inbox.told))
         left = remaining(stream.request.deadline)
         if left is not None and (patience is None or left < patience):
             timeout = patience = left
@@ -118,7 +118,7 @@ class Waiting:
             return self._io.wait((stream,), attempt, patience, complaint)
         except RequestTimeout as error:
             if limit is None and timeout is not None:
-                stream.told = self._table.liveness.waited
+                stream.inbox.told = self._table.liveness.waited
                 self.distrust(timeout)
             if is_late(stream):
                 late = overdue(stream, complaint)

@@ -89,24 +89,24 @@ class Flight:
 
     def count(self) -> int:
         """Return how many bytes of the response have come since this was last asked."""
-        stream = self.stream
+        stream, inbox = self.stream, self.stream.inbox
         if stream.status and not self.head:
-            self.head = sum([len(name) + len(value) for name, value in stream.response_fields]) + 1
-        arrived = self.head + stream.taken + stream.inbox.size
+            self.head = sum([len(name) + len(value) for name, value in inbox.fields]) + 1
+        arrived = self.head + inbox.taken + inbox.size
         fresh, self.counted = arrived - self.counted, arrived
         return fresh
 
     def drain(self) -> None:
         """Take much that has come, so that more can; a body that is too large ends the stream."""
-        stream = self.stream
+        stream, inbox = self.stream, self.stream.inbox
         if not self.is_superseded:
-            if stream.inbox.size < DRAIN:
+            if inbox.size < DRAIN:
                 return
             limit = self.task.options.max_body
         else:
             limit = REDIRECT_BODY
-        if stream.taken + stream.readable <= limit:
-            while readable := stream.readable:
+        if inbox.taken + inbox.readable <= limit:
+            while readable := inbox.readable:
                 self._parts.append(self.http2.read(stream, readable))
         else:  # it is not read first: that would give credit to a stream that is reset
             complaint = f"the body of {self.task.url} is longer than {limit} bytes"
@@ -115,10 +115,10 @@ class Flight:
     def finish(self) -> tuple[HTTP20Response, bytes, Exception | None]:
         """Return the response, its body, and why the body is incomplete, or None."""
         parts, stream = self._parts, self.stream
-        if not stream.complete:
+        if not stream.inbox.complete:
             cut = RequestTimeout(f"the body of {self.task.url} was not waited for: another response follows")
             return self._response(), b"", stream.error or cut
-        while not stream.exhausted:
+        while not stream.inbox.exhausted:
             parts.append(self.http2.read(stream, stream.inbox.size))
         return self._response(), parts[0] if len(parts) == 1 else b"".join(parts), None
 
@@ -147,5 +147,5 @@ class Flight:
     def end(self) -> None:
         """Give the stream up, unless all of it was taken, without waiting: a finalizer may call."""
         self.stream.waiters = ()
-        if not self.stream.exhausted:
+        if not self.stream.inbox.exhausted:
             self.http2.abandon(self.stream)

@@ -374,7 +374,7 @@ class Loop:
         if self._flights.get(index) is not flight:
             return
         self._budget.charge(index, flight.count())
-        if stream.complete:
+        if stream.inbox.complete:
             self._end(flight, None)
         elif stream.error is not None:
             self._end(flight, stream.error)

@@ -11,7 +11,6 @@ from typing import Any, Protocol, TypeVar
 
 from ..errors import HTTP2Error
 from .body_file import BodyFile
-from .buffer import Buffer
 from .fields import Field
 from .request import Request
 
@@ -53,17 +52,14 @@ class Exchange(Protocol):
         """Return the response, whose head has arrived; `kind` is the class that the caller wants."""
 
 
-class Answer(Exchange, Protocol):
-    """An exchange from which the response is read piece by piece: a stream of HTTP/2."""
+class Received(Protocol):
+    """What has come of a response."""
 
-    status: int
-    """0 before the header block has come."""
+    fields: Sequence[Field]
+    """Of the final header block."""
     length: int | None
     """Bytes of the body; None: that was not announced."""
-    response_fields: Sequence[Field]
     trailers: Sequence[Field]
-    inbox: Buffer
-    """What has come of the body and was not read."""
     taken: int
     """Bytes of the body that were read."""
     complete: bool
@@ -80,6 +76,17 @@ class Answer(Exchange, Protocol):
     @property
     def pushes(self) -> "Sequence[Answer] | None":
         """The pushed responses that no caller has taken."""
+
+
+class Answer(Exchange, Protocol):
+    """An exchange from which the response is read piece by piece: a stream of HTTP/2."""
+
+    status: int
+    """0 before the header block has come."""
+
+    @property
+    def inbox(self) -> Received:
+        """What has come of the response."""
 
     @property
     def transport(self) -> "AnswerTransport[Any] | None":

@@ -47,11 +47,13 @@ class Tries(NamedTuple):
         repeats: how often it was sent again while the server answered nothing.
         doubtful: one of the tries, or an earlier hop, may have been processed.
         again_at: the monotonic time at which the next one may begin; 0: that was not decided yet.
+        repeat: the last may be followed by another although the server may have processed it.
     """
 
     repeats: int = 0
     doubtful: bool = False
     again_at: float = 0.0
+    repeat: bool = False
 
     def pause(self, *, progress: bool) -> float | None:
         """Return the seconds to wait before the request is sent again, 0 the first time; None: give up.
@@ -81,8 +83,6 @@ class Repeatable(Exchange, Protocol):
     """What is known of its tries."""
     answered_before: int
     """What its transport had had answered when it was submitted."""
-    repeat: bool
-    """It may be sent again although the server may have processed it."""
 
     def reset(self) -> None:
         """Make the request ready to be submitted to another transport."""
@@ -92,7 +92,7 @@ class Repeatable(Exchange, Protocol):
 def may_repeat(stream: Repeatable) -> bool:
     """Tell whether a request has failed in a way that allows it to be sent again, its body included."""
     error = stream.error
-    return error is not None and (is_unprocessed(error) or stream.repeat) and stream.request.repeatable
+    return error is not None and (is_unprocessed(error) or stream.tries.repeat) and stream.request.repeatable
 
 
 def may_replay(stream: Repeatable) -> bool:

@@ -101,7 +101,7 @@ class HTTP20Response(stock.HTTPResponse):
         self._stream = stream
         self.stream_id = stream.stream_id
         self.status = stream.status
-        self.length = stream.length
+        self.length = stream.inbox.length
 
     @Lazy
     def fp(self) -> "io.BufferedReader | Any":
@@ -128,7 +128,7 @@ class HTTP20Response(stock.HTTPResponse):
     def headers(self) -> http_client.HTTPMessage:
         """The header fields: an HTTPMessage, made when it is first asked for; names as on HTTP/1.1."""
         assert self._stream is not None
-        return spelled_message(self._stream.response_fields)
+        return spelled_message(self._stream.inbox.fields)
 
     @Lazy
     def msg(self) -> http_client.HTTPMessage:
@@ -138,7 +138,7 @@ class HTTP20Response(stock.HTTPResponse):
     def read(self, amt: int | None = None) -> bytes:
         """Read as http.client does."""
         stream = self._stream
-        before = 0 if stream is None else stream.taken
+        before = 0 if stream is None else stream.inbox.taken
         try:
             if amt is None and (data := self._whole()) is not None:
                 return data
@@ -154,7 +154,7 @@ class HTTP20Response(stock.HTTPResponse):
         stream = self._stream
         if (
             stream is None
-            or not stream.complete
+            or not stream.inbox.complete
             or "fp" in vars(self)
             or stock.HTTPResponse.read is not _INHERITED_READ
             or type(self)._close_conn is not _INHERITED_CLOSE_CONN  # type: ignore[attr-defined]
@@ -198,7 +198,7 @@ class HTTP20Response(stock.HTTPResponse):
         stream = self._stream
         if stream is None:
             return call(argument)
-        before = stream.taken
+        before = stream.inbox.taken
         try:
             return call(argument)
         except BaseException as error:
@@ -216,11 +216,11 @@ class HTTP20Response(stock.HTTPResponse):
             error: what the read has raised.
         """
         stream = self._stream
-        if stream is None or stream.transport is None or stream.taken == before:
+        if stream is None or stream.transport is None or stream.inbox.taken == before:
             return
         if not isinstance(error, http_client.HTTPException):
             reason = "an interrupted read has lost what had come"
-            torn = incomplete(reason, stream.taken, stream.length, stream_id=stream.stream_id)
+            torn = incomplete(reason, stream.inbox.taken, stream.inbox.length, stream_id=stream.stream_id)
             stream.transport.drop(stream, torn)
             self.length = None  # so that the next read asks the stream, which raises
             if self.fp is None:
@@ -229,11 +229,11 @@ class HTTP20Response(stock.HTTPResponse):
     @property
     def _taken(self) -> int:
         """How many bytes of the body were read."""
-        return 0 if self._stream is None else self._stream.taken
+        return 0 if self._stream is None else self._stream.inbox.taken
 
     def _close_at_end(self, short: bool) -> None:
         """Close after a read that reached the end, as http.client does with chunks."""
-        if short and self._stream is not None and self.fp is not None and self._stream.exhausted:
+        if short and self._stream is not None and self.fp is not None and self._stream.inbox.exhausted:
             self._close_conn()  # type: ignore[attr-defined]
 
     def _end_by(self, deadline: float) -> None:
@@ -248,12 +248,12 @@ class HTTP20Response(stock.HTTPResponse):
 
         Their names are as the server sent them: in lower case on HTTP/2.
         """
-        return to_message(self._stream.trailers if self._stream else ())
+        return to_message(self._stream.inbox.trailers if self._stream else ())
 
     @property
     def informational(self) -> list[tuple[int, http_client.HTTPMessage]]:
         """The 1xx responses that came before this one: (status, header fields) each."""
-        seen = self._stream.informational if self._stream else ()
+        seen = self._stream.inbox.informational if self._stream else ()
         return [(status, spelled_message(fields)) for status, fields in seen]
 
     @property
@@ -280,13 +280,8 @@ class HTTP20Response(stock.HTTPResponse):
             if "fp" in vars(self):  # or else `__init__` has failed
                 super().__del__()
             return
-        if (
-            not (stream.complete and not stream.inbox.size)
-            and "fp" not in vars(self)
-            and stream.transport is not None
-        ):
+        if not stream.inbox.exhausted and "fp" not in vars(self) and stream.transport is not None:
             stream.transport.abandon(stream)
-        if stream.pushes:  # no caller can reach them any more
-            for pushed in stream.pushes:
-                if pushed.transport is not None:
-                    pushed.transport.abandon(pushed)
+        for pushed in stream.inbox.pushes or ():  # no caller can reach them any more
+            if pushed.transport is not None:
+                pushed.transport.abandon(pushed)

@@ -60,7 +60,7 @@ def of_stream(stream: Stream) -> str:
     """Return the state of a stream, by STREAM."""
     if stream.error is not None:
         return "failed"
-    if stream.complete:
+    if stream.inbox.complete:
         return "complete"
     if stream.status:
         return "body"

@@ -9,10 +9,10 @@ from hyperframe.frame import HeadersFrame, PingFrame, RstStreamFrame
 
 import hyperlite
 from hyperlite.errors import ErrorCode
+from hyperlite.http2.stream import Inbox
 from hyperlite.http2.streams import StreamTable
 from hyperlite.http2.waiting import Waiting
 from hyperlite.http2.writer import Writer
-from hyperlite.messages.buffer import Buffer
 from hyperlite.messages.response import HTTP20Response
 from tests.inside import http2_of, sleepers_on
 from tests.interrupts import Struck
@@ -116,7 +116,7 @@ def test_by_a_thread_that_waits_for_nothing(peer: Peer, conn: CONN) -> None:
     response = conn.getresponse(second)
     third = conn.request("GET", "/3")
 
-    class Dropping(Buffer):
+    class Dropping(Inbox):
         def put_back(self, data: bytes) -> None:
             super().put_back(data)
             garbage.drop()
@@ -125,6 +125,7 @@ def test_by_a_thread_that_waits_for_nothing(peer: Peer, conn: CONN) -> None:
     while not inbox.size:
         garbage.mux.pump()
     dropping = response._stream.inbox = Dropping()
+    dropping.fields, dropping.length = inbox.fields, inbox.length
     dropping.put(inbox.take(5))
     task = peer.background(lambda: conn.getresponse(third).read())
     while not garbage.mux._io.pollers:

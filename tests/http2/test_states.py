@@ -38,7 +38,7 @@ def overtaken(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[Stream], N
     def overtake(answer: Callable[[Stream], None]) -> None:
         def cancelled(waiting: Waiting, stream: Stream, *args: Any) -> Any:
             answer(stream)
-            pump_until(waiting, lambda: stream.complete)
+            pump_until(waiting, lambda: stream.inbox.complete)
             return cancel(waiting, stream, *args)
 
         monkeypatch.setattr(Waiting, "cancel", cancelled)
@@ -51,7 +51,7 @@ class TestComplete:
         stream_id = begin(peer, conn)
         peer.answer(1, b"whole")
         mux, stream = http2_of(conn), stream_of(conn, stream_id)
-        pump_until(mux, lambda: stream.complete)
+        pump_until(mux, lambda: stream.inbox.complete)
         ahead = mux.read(stream, 100)  # as peek() does
         mux.drop(stream)  # and another thread closes the response meanwhile
         mux.put_back(stream, ahead)
@@ -66,9 +66,9 @@ class TestComplete:
         stream_id = begin(peer, conn)
         peer.answer(1, b"whole")
         mux, stream = http2_of(conn), stream_of(conn, stream_id)
-        pump_until(mux, lambda: stream.complete)
+        pump_until(mux, lambda: stream.inbox.complete)
         mux.cancel(stream, error)
-        assert (stream.complete, stream.error) == (True, None)
+        assert (stream.inbox.complete, stream.error) == (True, None)
         assert conn.getresponse(stream_id).read() == b"whole"
         assert mux.table.unread.total == 0
 
@@ -104,7 +104,7 @@ class TestComplete:
         """The server has answered without the rest: that is the outcome."""
         conn = peer.connect(timeout=0.05)
         acquaint(peer, conn, initial_window_size=0)
-        overtaken(lambda stream: stream.complete or peer.answer(3, b"enough"))
+        overtaken(lambda stream: stream.inbox.complete or peer.answer(3, b"enough"))
         stream_id = conn.request("POST", "/", b"body")
         assert conn.getresponse(stream_id).read() == b"enough"
 
@@ -114,9 +114,9 @@ class TestComplete:
         peer.answer(1, b"whole")
         response = conn.getresponse(stream_id)
         mux, stream = http2_of(conn), response._stream
-        pump_until(mux, lambda: stream.complete)
+        pump_until(mux, lambda: stream.inbox.complete)
         mux.drop(stream)
-        assert not stream.complete
+        assert not stream.inbox.complete
         with pytest.raises(StreamReset, match="cancelled"):
             response.read()
         assert (mux.table.unread.total, mux.table.unread.advanced) == (0, 0)
@@ -128,7 +128,7 @@ class TestComplete:
         assert response.read() == b"whole"
         stream = response._stream
         response.close()
-        assert (stream.complete, stream.error) == (True, None)
+        assert (stream.inbox.complete, stream.error) == (True, None)
 
 
 class TestCancelled:
@@ -193,7 +193,7 @@ class TestAccounts:
         elif end == "close":
             conn.getresponse(stream_id).close()
         else:
-            pump_until(mux, lambda: stream.complete)
+            pump_until(mux, lambda: stream.inbox.complete)
             conn.cancel(stream_id)
         assert mux.table.unread.total == 0
 
@@ -222,7 +222,7 @@ class TestAccounts:
         stream_id = begin(peer, conn)
         peer.answer(1, bytes(5000))
         mux, stream = http2_of(conn), stream_of(conn, stream_id)
-        pump_until(mux, lambda: stream.complete)
+        pump_until(mux, lambda: stream.inbox.complete)
         response = conn.getresponse(stream_id)
         second = conn.request("GET", "/2")
         assert mux.counts == (0, 1)
@@ -244,7 +244,7 @@ def test_a_read_that_is_interrupted_while_its_credit_is_written_loses_nothing(
     peer.answer(1, b"whole")
     response = conn.getresponse(stream_id)
     mux, stream = http2_of(conn), response._stream
-    pump_until(mux, lambda: stream.complete)
+    pump_until(mux, lambda: stream.inbox.complete)
 
     def interrupt(_io: SocketIO) -> None:
         raise _Interrupt

@@ -21,40 +21,40 @@ class TestReadable:
 
     def test_without_an_announced_length_all_of_it(self, stream: Stream) -> None:
         stream.inbox.put(b"abc")
-        assert stream.readable == 3
+        assert stream.inbox.readable == 3
 
     def test_of_an_incomplete_body_all_of_it(self, stream: Stream) -> None:
-        stream.length = 10
+        stream.inbox.length = 10
         stream.inbox.put(b"abc")
-        assert stream.readable == 3
+        assert stream.inbox.readable == 3
 
     def test_of_the_last_bytes_all_but_one(self, stream: Stream) -> None:
-        stream.length = 3
+        stream.inbox.length = 3
         stream.inbox.put(b"abc")
-        assert stream.readable == 2
+        assert stream.inbox.readable == 2
 
     def test_of_the_last_bytes_all_when_the_end_is_there(self, stream: Stream) -> None:
-        stream.length = 3
+        stream.inbox.length = 3
         stream.inbox.put(b"abc")
-        stream.complete = True
-        assert stream.readable == 3
+        stream.inbox.complete = True
+        assert stream.inbox.readable == 3
 
     def test_what_was_taken_counts(self, stream: Stream) -> None:
-        stream.length = 5
+        stream.inbox.length = 5
         stream.inbox.put(b"abc")
-        stream.taken = 2
-        assert stream.readable == 2
+        stream.inbox.taken = 2
+        assert stream.inbox.readable == 2
 
     def test_the_last_byte_alone(self, stream: Stream) -> None:
-        stream.length = 3
+        stream.inbox.length = 3
         stream.inbox.put(b"c")
-        stream.taken = 2
-        assert stream.readable == 0
+        stream.inbox.taken = 2
+        assert stream.inbox.readable == 0
 
     @pytest.mark.parametrize("length", [None, 0, 5])
     def test_nothing(self, stream: Stream, length: int | None) -> None:
-        stream.length = length
-        assert stream.readable == 0
+        stream.inbox.length = length
+        assert stream.inbox.readable == 0
 
 
 class TestState:
@@ -68,7 +68,12 @@ class TestState:
         )
 
     def test_a_new_stream_waits(self, stream: Stream) -> None:
-        assert (stream.stream_id, stream.wire_id, stream.settled, stream.exhausted) == (5, 0, False, False)
+        assert (stream.stream_id, stream.wire_id, stream.settled, stream.inbox.exhausted) == (
+            5,
+            0,
+            False,
+            False,
+        )
 
     def test_settled_by_a_status(self, stream: Stream) -> None:
         stream.status = 200
@@ -79,17 +84,22 @@ class TestState:
         assert stream.settled
 
     def test_exhausted_only_when_all_was_read(self, stream: Stream) -> None:
-        stream.complete = True
-        assert stream.exhausted
+        stream.inbox.complete = True
+        assert stream.inbox.exhausted
         stream.inbox.put(b"a")
-        assert not stream.exhausted
+        assert not stream.inbox.exhausted
 
     def test_reset_forgets_the_last_connection(self, stream: Stream) -> None:
-        stream.wire_id, stream.status, stream.error, stream.complete = 7, 200, StreamReset("reset"), True
+        stream.wire_id, stream.status, stream.error, stream.inbox.complete = (
+            7,
+            200,
+            StreamReset("reset"),
+            True,
+        )
         stream.inbox.put(b"abc")
         stream.tries = Tries(2)
         stream.reset()
-        assert (stream.wire_id, stream.status, stream.error, stream.complete) == (0, 0, None, False)
+        assert (stream.wire_id, stream.status, stream.error, stream.inbox.complete) == (0, 0, None, False)
         assert stream.inbox.size == 0
         assert (stream.stream_id, stream.tries) == (5, Tries(2))
 
@@ -99,7 +109,7 @@ class TestState:
             (lambda stream: None, "queued"),
             (lambda stream: setattr(stream, "wire_id", 7), "on wire 7: waiting for the response"),
             (lambda stream: setattr(stream, "status", 404), "status 404, body under way"),
-            (lambda stream: setattr(stream, "complete", True), "complete"),
+            (lambda stream: setattr(stream.inbox, "complete", True), "complete"),
             (lambda stream: setattr(stream, "error", StreamReset("gone")), "failed: gone"),
             (lambda stream: stream.inbox.put(b"abc"), "3 bytes unread"),
         ],

@@ -34,7 +34,7 @@ def turns() -> Turns:
     return Turns()
 
 
-def make(wire_id: int, body: bytes = b"") -> Stream:
+def make(wire_id: int, body: bytes = b"body") -> Stream:
     stream = Stream(wire_id, Request("POST", "/", body, NO_HEADERS, b"https", b"a.test", 1024))
     stream.wire_id = wire_id
     return stream
@@ -45,7 +45,7 @@ class TestBehindTheHeaderBlock:
         stream = make(1, b"body")
         turns.begin(stream, engine, 0)
         assert engine.sent == [(1, 4, True)]
-        assert stream.sent
+        assert stream.upload is None
         assert not turns.senders
 
     @pytest.mark.parametrize(("size", "ahead"), [(SMALL_BODY + 1, 0), (1, WRITE_AHEAD)])
@@ -61,8 +61,8 @@ class TestBehindTheHeaderBlock:
         engine.window = 3
         stream = make(1, b"body")
         turns.begin(stream, engine, 0)
-        assert bytes(stream.outgoing or b"") == b"y"
-        assert not stream.sent
+        assert stream.upload is not None
+        assert bytes(stream.upload.piece or b"") == b"y"
 
     def test_a_piece_that_waited_is_the_first(self, turns: Turns, engine: Any) -> None:
         stream = make(0)
@@ -94,7 +94,8 @@ class TestTurns:
         turns.put(stream, b"piece", last=False)
         turns.feed(engine, 0)
         assert engine.sent == [(1, 5, False)]
-        assert (stream.outgoing, stream.sent) == (None, False)
+        assert stream.upload is not None
+        assert not stream.sending
 
     def test_what_is_forgotten_is_not_sent(self, turns: Turns, engine: Any) -> None:
         stream = make(1)
@@ -102,7 +103,7 @@ class TestTurns:
         turns.forget(stream)
         turns.feed(engine, 0)
         assert not engine.sent
-        assert stream.sent
+        assert stream.upload is None
 
 
 class TestRefusals:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from hyperlite.http2.engine.windows import STREAM_WINDOW
-from hyperlite.http2.stream import Stream
+from hyperlite.http2.stream import Stream, Upload
 from hyperlite.http2.unread import STALLED, Unread
 from hyperlite.messages.request import NO_HEADERS, Request
 
@@ -50,7 +50,7 @@ class TestReading:
     def test_credit_is_due_for_what_is_read(self, unread: Unread, make: StreamOf) -> None:
         stream = make(1, 100)
         assert unread.take(stream, 60) == 60
-        assert (unread.total, unread.advanced, stream.taken) == (40, 0, 60)
+        assert (unread.total, unread.advanced, stream.inbox.taken) == (40, 0, 60)
 
     def test_what_was_credited_before_is_not_credited_again(self, unread: Unread, make: StreamOf) -> None:
         stream = make(1, 100)
@@ -58,13 +58,13 @@ class TestReading:
         stream.inbox.put(bytes(50))
         unread.total += 50
         assert unread.take(stream, 120) == 20
-        assert (unread.total, unread.advanced, stream.advanced) == (30, 0, 0)
+        assert (unread.total, unread.advanced, stream.inbox.advanced) == (30, 0, 0)
 
     def test_what_is_put_back_was_credited(self, unread: Unread, make: StreamOf) -> None:
         stream = make(1, 100)
         unread.take(stream, 60)
         unread.put_back(stream, 60)
-        assert (unread.total, unread.advanced, stream.advanced, stream.taken) == (100, 60, 60, 0)
+        assert (unread.total, unread.advanced, stream.inbox.advanced, stream.inbox.taken) == (100, 60, 60, 0)
         assert unread.take(stream, 100) == 40
 
     def test_what_is_discarded_is_unread_no_longer(self, unread: Unread, make: StreamOf) -> None:
@@ -102,7 +102,8 @@ class TestPatience:
 
     def test_what_is_still_being_sent_needs_it_at_once(self, unread: Unread, make: StreamOf) -> None:
         upload = make(1)
-        upload.outgoing = memoryview(b"body")
+        upload.upload = Upload()
+        upload.upload.piece = memoryview(b"body")
         assert unread.patience([upload], [upload, make(3, 1)], full, 0, 0.0) == 0
 
     def test_a_ping_does_not_need_it(self, unread: Unread) -> None:

@@ -341,7 +341,7 @@ def test_two_threads_send_a_body(peer: Peer, conn: CONN) -> None:
     stream = stream_of(conn, stream_id)
     peer.want(HeadersFrame, 3)
     tasks = [peer.background(conn.send, b"aaaa", stream_id)]
-    while stream.outgoing is None:
+    while not stream.sending:
         time.sleep(0)
     tasks.append(peer.background(conn.send, b"bbbb", stream_id))
     while not stream.waiters:

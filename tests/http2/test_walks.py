@@ -80,7 +80,7 @@ class Walk:
 
     def take_rest(self) -> None:
         stream = self.any_stream()
-        if stream is not None and stream.complete:
+        if stream is not None and stream.inbox.complete:
             with contextlib.suppress(HTTP2Error):
                 self.read[stream] += self.mux.read_rest(stream)
 
@@ -145,7 +145,7 @@ class Walk:
     def check(self) -> None:
         mux = self.mux
         assert mux.table.unread.total == sum(stream.inbox.size for stream in self.streams)
-        assert mux.table.unread.advanced == sum(stream.advanced for stream in self.streams)
+        assert mux.table.unread.advanced == sum(stream.inbox.advanced for stream in self.streams)
         assert not mux.table.abandoned
         assert not mux.table.busy
         assert not mux._io.leadership.held
@@ -154,10 +154,10 @@ class Walk:
         assert len(mux.table.open) <= SLOTS
         for stream in self.streams:
             is_open = stream in mux.table.open.values() or stream in mux.table.queue
-            assert is_open + stream.complete + (stream.error is not None) == 1, stream
-            assert stream.advanced <= stream.inbox.size
+            assert is_open + stream.inbox.complete + (stream.error is not None) == 1, stream
+            assert stream.inbox.advanced <= stream.inbox.size
             assert self.sent[stream].startswith(self.read[stream])
-            if stream.exhausted:
+            if stream.inbox.exhausted:
                 assert stream in self.whole
                 assert self.read[stream] == self.sent[stream]
 

@@ -185,7 +185,7 @@ class HTTP20Raw(HTTPResponse):
     def _rest(self) -> bytes:
         """Return all that is left, and that has no coding."""
         raw = self._fp  # or what others have put around it, as CacheControl does
-        if type(raw) is not HTTP20Response or raw._stream is None or not raw._stream.complete:
+        if type(raw) is not HTTP20Response or raw._stream is None or not raw._stream.inbox.complete:
             return self.read(decode_content=False)
         data = raw.read()  # which cannot fail, so there is nothing of urllib3's to be done about it
         self._fp_bytes_read += len(data)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from ...messages.fields import Field
 from ...messages.response_rules import MAX_FIELDS
 from .interface import Engine
+from .limits import Limits
 from .windows import MAX_STREAM_WINDOW, STREAM_WINDOW
 
 __all__ = ["Engine", "make_engine", "make_upgrading_engine", "with_trace", "without_trace"]
@@ -43,15 +44,9 @@ def make_engine(
     Raises:
         ValueError: HYPERLITE_ENGINE names no engine.
     """
-    options = {
-        "stream_window": stream_window,
-        "max_stream_window": max_stream_window,
-        "max_header_list": max_header_list,
-        "max_fields": max_fields,
-        "first_wire_id": first_wire_id,
-    }
-    kind = _kind(os.environ.get("HYPERLITE_ENGINE", "native"))
-    engine = _kind("h2")(**options, enable_push=True) if enable_push else kind(**options)
+    limits = Limits(stream_window, max_stream_window, max_header_list, max_fields)
+    kind, options = _kind(os.environ.get("HYPERLITE_ENGINE", "native")), {"first_wire_id": first_wire_id}
+    engine = _kind("h2")(limits, **options, enable_push=True) if enable_push else kind(limits, **options)
     return with_trace(engine) if trace else engine
 
 
@@ -74,15 +69,8 @@ def make_upgrading_engine(
     """
     from .reference import H2Engine  # noqa: PLC0415
 
-    engine = H2Engine(
-        stream_window=STREAM_WINDOW,
-        max_stream_window=MAX_STREAM_WINDOW,
-        max_header_list=max_header_list,
-        max_fields=max_fields,
-        first_wire_id=1,
-        enable_push=enable_push,
-        upgrade=fields,
-    )
+    limits = Limits(STREAM_WINDOW, MAX_STREAM_WINDOW, max_header_list, max_fields)
+    engine = H2Engine(limits, enable_push=enable_push, upgrade=fields)
     return with_trace(engine) if trace else engine, engine.upgrade_settings
 
 

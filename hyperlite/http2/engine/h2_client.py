@@ -5,14 +5,14 @@ import h2.connection
 import h2.settings
 
 from .frames import MAX_FRAME
+from .limits import Limits
 
 
-def h2_client(stream_window: int, max_header_list: int, *, push: bool = False) -> h2.connection.H2Connection:
+def h2_client(limits: Limits, *, push: bool = False) -> h2.connection.H2Connection:
     """Return a fresh connection, which has sent nothing yet.
 
     Args:
-        stream_window: bytes that the peer may send on a stream before its reader has read any.
-        max_header_list: bytes of one decoded header list (RFC 9113 section 10.5.1).
+        limits: of which the peer is told.
         push: the peer may answer what was not asked.
     """
     made = h2.connection.H2Connection(
@@ -30,9 +30,9 @@ def h2_client(stream_window: int, max_header_list: int, *, push: bool = False) -
         client=True,
         initial_values={
             codes.ENABLE_PUSH: int(push),
-            codes.INITIAL_WINDOW_SIZE: stream_window,
+            codes.INITIAL_WINDOW_SIZE: limits.stream_window,
             codes.MAX_FRAME_SIZE: MAX_FRAME,
-            codes.MAX_HEADER_LIST_SIZE: max_header_list,
+            codes.MAX_HEADER_LIST_SIZE: limits.max_header_list,
         },
     )
     made.max_inbound_frame_size = MAX_FRAME  # what the settings said when it was made

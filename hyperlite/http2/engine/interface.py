@@ -5,6 +5,7 @@ from typing import Protocol
 
 from ...messages.fields import Field
 from .events import Event
+from .limits import PeerSettings
 
 
 class Engine(Protocol):
@@ -16,8 +17,8 @@ class Engine(Protocol):
         ...
 
     @property
-    def max_concurrent_streams(self) -> int:
-        """How many streams the peer lets us have open at once; 100 until its SETTINGS come."""
+    def peer(self) -> PeerSettings:
+        """What the peer's SETTINGS say."""
         ...
 
     @property

@@ -33,7 +33,6 @@ from .events import (
     WindowOpened,
 )
 from .frames import (
-    CONCURRENT_BEFORE_SETTINGS,
     CONTINUATION,
     DATA,
     DEFAULT_FRAME,
@@ -69,6 +68,7 @@ from .guard import (
 )
 from .h2_client import h2_client
 from .hpack_decoder import MemoDecoder, MemoEncoder
+from .limits import Limits, PeerSettings
 from .windows import CONNECTION_WINDOW, DEFAULT_WINDOW, InboundWindow
 
 _WORD = struct.Struct(">L")
@@ -91,33 +91,19 @@ class _Stream(InboundWindow):
 class NativeEngine:
     """The fast `Engine`. For the arguments see `make_engine`."""
 
-    def __init__(
-        self,
-        *,
-        stream_window: int,
-        max_stream_window: int,
-        max_header_list: int,
-        max_fields: int,
-        first_wire_id: int,
-    ) -> None:
-        self._stream_window = stream_window
-        self._max_stream_window = max_stream_window
-        self._max_fields = max_fields
+    def __init__(self, limits: Limits, *, first_wire_id: int = 1) -> None:
+        self._limits = limits
+        self.peer = PeerSettings()
         self._next_wire_id = first_wire_id
         self.exhausted = first_wire_id > MAX_WIRE_ID
         self._streams: dict[int, _Stream] = {}
         self.pending = b""  # what came of a frame that is not complete
-        self._greeted = False  # the peer's SETTINGS came
         self._failed = False
-        self._guard = Guard(max_header_list)
-        self._decoder = MemoDecoder(max_header_list)
+        self._guard = Guard(limits.max_header_list)
+        self._decoder = MemoDecoder(limits.max_header_list)
         self._encoder = MemoEncoder()
-        # -- what the peer's SETTINGS say --
-        self.max_concurrent_streams = CONCURRENT_BEFORE_SETTINGS
-        self._peer_window = DEFAULT_WINDOW
-        self._max_frame = DEFAULT_FRAME
         self._inbound = CONNECTION_WINDOW  # how many bytes of DATA the peer may still send on all streams
-        self._h2 = h2_client(stream_window, max_header_list)
+        self._h2 = h2_client(limits)
         self._h2.initiate_connection()
         self._out: list[bytes | memoryview] = [self._h2.data_to_send()]
         # By stream, and the last to go out: a stream that is reset before gets none. HAProxy is said to lose
@@ -133,13 +119,13 @@ class NativeEngine:
         self._send_block(wire_id, fields, END_STREAM if end_stream else 0)
         self._next_wire_id += 2
         self.exhausted = wire_id + 2 > MAX_WIRE_ID
-        message = Message(fields[0][1] == b"HEAD", self._max_fields)
-        self._streams[wire_id] = _Stream(message, self._stream_window, self._peer_window, end_stream)
+        message = Message(fields[0][1] == b"HEAD", self._limits.max_fields)
+        self._streams[wire_id] = _Stream(message, self._limits.stream_window, self.peer.window, end_stream)
         return wire_id
 
     def _send_block(self, wire_id: int, fields: Sequence[Field], flags: int) -> None:
         block = self._encoder.encode(fields)
-        size = self._max_frame
+        size = self.peer.max_frame
         if len(block) <= size:
             header = FRAME_HEADER.pack(len(block) << 8 | HEADERS, flags | END_HEADERS, wire_id)
             self._out.append(header + block)
@@ -154,7 +140,7 @@ class NativeEngine:
         stream = self._streams[wire_id]
         total = len(data)
         allowed = max(0, min(total, stream.outbound, self._h2.outbound_flow_control_window))
-        if total <= allowed and total <= self._max_frame:  # nearly always
+        if total <= allowed and total <= self.peer.max_frame:  # nearly always
             if total or end_stream:
                 flags = END_STREAM if end_stream else 0
                 self._out += (FRAME_HEADER.pack(total << 8, flags, wire_id), data)
@@ -163,7 +149,7 @@ class NativeEngine:
             sent = self._send_pieces(wire_id, memoryview(data)[:allowed], end_stream and allowed == total)
         if sent:
             if self._guard.useless:
-                self._guard.earn(FRAME_EARNS * -(-sent // self._max_frame))
+                self._guard.earn(FRAME_EARNS * -(-sent // self.peer.max_frame))
             stream.outbound -= sent
             self._h2.outbound_flow_control_window -= sent
         if end_stream and sent == total:
@@ -172,8 +158,9 @@ class NativeEngine:
 
     def _send_pieces(self, wire_id: int, view: memoryview, ends: bool) -> int:
         """Cut a body into frames."""
-        for start in range(0, len(view), self._max_frame):
-            piece = view[start : start + self._max_frame]
+        size = self.peer.max_frame
+        for start in range(0, len(view), size):
+            piece = view[start : start + size]
             flags = END_STREAM if ends and start + len(piece) == len(view) else 0
             self._out += (FRAME_HEADER.pack(len(piece) << 8, flags, wire_id), piece)
         return len(view)
@@ -203,7 +190,7 @@ class NativeEngine:
     def grow(self, wire_id: int) -> None:
         """Take note that a stream's reader waits with nothing to read."""
         if stream := self._streams.get(wire_id):
-            self._credit(wire_id, stream, stream.grow(self._max_stream_window))
+            self._credit(wire_id, stream, stream.grow(self._limits.max_stream_window))
 
     def _credit(self, wire_id: int, stream: _Stream, increment: int) -> None:
         # A response that is complete needs no more credit.
@@ -271,9 +258,9 @@ class NativeEngine:
 
     def _receive_frames(self, data: bytes, events: list[Event]) -> None:
         """Take the frames that are complete, and keep what is left."""
-        streams, guard = self._streams, self._guard
+        streams, guard, peer = self._streams, self._guard, self.peer
         at, end = 0, len(data)
-        if not self._greeted:
+        if not peer.greeted:
             check_greeting(data[:64])
         while end - at >= HEADER_SIZE:
             head, flags, wire_id = FRAME_HEADER.unpack_from(data, at)
@@ -288,7 +275,7 @@ class NativeEngine:
                 and kind <= HEADERS
                 and not flags & _UNUSUAL
                 and length <= MAX_FRAME
-                and self._greeted
+                and peer.greeted
                 and not guard.block_of
             ):
                 if stop > end:
@@ -461,7 +448,6 @@ class NativeEngine:
     def _translate(self, event: h2.events.Event, events: list[Event]) -> None:
         match event:
             case h2.events.RemoteSettingsChanged():
-                self._greeted = True
                 self._apply_settings()
                 events.append(SettingsReceived())
             case h2.events.WindowUpdated():
@@ -470,12 +456,10 @@ class NativeEngine:
                 events.append(PingAcknowledged(payload))
 
     def _apply_settings(self) -> None:
-        settings = self._h2.remote_settings
-        self.max_concurrent_streams = settings.max_concurrent_streams
-        self._max_frame = settings.max_frame_size
+        settings, before = self._h2.remote_settings, self.peer.window
+        self.peer.apply(settings)
         self._encoder.header_table_size = settings.header_table_size
-        change = settings.initial_window_size - self._peer_window
-        self._peer_window = settings.initial_window_size
+        change = self.peer.window - before
         for wire_id, stream in self._streams.items() if change else ():
             stream.outbound += change
             if stream.outbound > MAX_WINDOW:

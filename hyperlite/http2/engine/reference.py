@@ -37,7 +37,6 @@ from .events import (
     WindowOpened,
 )
 from .frames import (
-    CONCURRENT_BEFORE_SETTINGS,
     CONTINUATION,
     DATA,
     DEFAULT_FRAME,
@@ -72,6 +71,7 @@ from .guard import (
 )
 from .h2_client import h2_client
 from .hpack_encoder import BoundedEncoder
+from .limits import Limits, PeerSettings
 from .windows import CONNECTION_WINDOW, DEFAULT_WINDOW, InboundWindow
 
 _WORD = struct.Struct(">L")
@@ -129,31 +129,26 @@ class H2Engine:
 
     def __init__(
         self,
+        limits: Limits,
         *,
-        stream_window: int,
-        max_stream_window: int,
-        max_header_list: int,
-        max_fields: int,
-        first_wire_id: int,
+        first_wire_id: int = 1,
         enable_push: bool = False,
         upgrade: Sequence[Field] | None = None,
     ) -> None:
-        self._stream_window = stream_window
-        self._max_stream_window = max_stream_window
-        self._max_fields = max_fields
+        self._limits = limits
+        self.peer = PeerSettings()
         self._next_wire_id = first_wire_id
         self._streams: dict[int, _Stream] = {}
         self.pending = b""  # what came of a frame that is not complete
         self._out = b""  # what is to be sent before what h2 has to send
         self._credits: dict[int, int] = {}  # by stream, and the last to go out: see NativeEngine
-        self._greeted = False  # the peer's SETTINGS came
         self._failed = False
-        self._guard = Guard(max_header_list, push=enable_push)
+        self._guard = Guard(limits.max_header_list, push=enable_push)
         self._promised: tuple[int, int] | None = (
             None  # the stream that promises, and the promised one, while the block comes
         )
-        self._tap = _FieldTap(max_header_list)
-        self._h2 = h2_client(stream_window, max_header_list, push=enable_push)
+        self._tap = _FieldTap(limits.max_header_list)
+        self._h2 = h2_client(limits, push=enable_push)
         self._h2.decoder = self._tap
         self._h2.encoder = BoundedEncoder()
         # What goes into HTTP2-Settings, where the first request was made on HTTP/1.1 (RFC 7540 section 3.2).
@@ -166,13 +161,6 @@ class H2Engine:
         self._h2.increment_flow_control_window(CONNECTION_WINDOW - DEFAULT_WINDOW)
 
     # -- state -------------------------------------------------------------------------------
-
-    @property
-    def max_concurrent_streams(self) -> int:
-        """How many streams the peer lets us have open at once; 100 until its SETTINGS came."""
-        return (
-            self._h2.remote_settings.max_concurrent_streams if self._greeted else CONCURRENT_BEFORE_SETTINGS
-        )
 
     @property
     def exhausted(self) -> bool:
@@ -191,8 +179,10 @@ class H2Engine:
         return wire_id
 
     def _add_stream(self, fields: Sequence[Field]) -> _Stream:
-        message = Message(head=fields[0][1] == b"HEAD", max_fields=self._max_fields)
-        stream = self._streams[self._next_wire_id] = _Stream(message, InboundWindow(self._stream_window))
+        message = Message(head=fields[0][1] == b"HEAD", max_fields=self._limits.max_fields)
+        stream = self._streams[self._next_wire_id] = _Stream(
+            message, InboundWindow(self._limits.stream_window)
+        )
         self._next_wire_id += 2
         return stream
 
@@ -242,7 +232,7 @@ class H2Engine:
     def grow(self, wire_id: int) -> None:
         """Take note that a stream's reader waits with nothing to read."""
         if stream := self._streams.get(wire_id):
-            self._window_update(wire_id, stream.window.grow(self._max_stream_window))
+            self._window_update(wire_id, stream.window.grow(self._limits.max_stream_window))
 
     def prioritize(self, wire_id: int, value: bytes) -> None:
         """Send PRIORITY_UPDATE (RFC 9218 section 7.1) with a value of the `priority` field."""
@@ -297,7 +287,7 @@ class H2Engine:
         data = self.pending + data
         at = 0
         try:
-            if not self._greeted:
+            if not self.peer.greeted:
                 check_greeting(data[:64])
             while not self._failed and len(data) - at >= HEADER_SIZE:
                 head, flags, wire_id = FRAME_HEADER.unpack_from(data, at)
@@ -424,7 +414,7 @@ class H2Engine:
                     reason = "reset by the peer" if remote else "the peer overflowed our sending window"
                     events.append(StreamFailed(wire_id, int(code), f"{reason}: {code_name(code)}", remote))
             case h2.events.RemoteSettingsChanged():
-                self._greeted = True
+                self.peer.apply(self._h2.remote_settings)
                 events.append(SettingsReceived())
             case h2.events.PushedStreamReceived():
                 self._promise(events)
@@ -457,8 +447,8 @@ class H2Engine:
         wire_id, promised_id = self._promised
         fields = self._tap.fields
         stream = _Stream(
-            Message(fields[:1] == [(b":method", b"HEAD")], self._max_fields, promise=fields),
-            InboundWindow(self._stream_window),
+            Message(fields[:1] == [(b":method", b"HEAD")], self._limits.max_fields, promise=fields),
+            InboundWindow(self._limits.stream_window),
         )
         stream.ended = True
         self._streams[promised_id] = stream

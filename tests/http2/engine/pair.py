@@ -20,6 +20,7 @@ from hyperlite.http2.engine import Engine
 from hyperlite.http2.engine import native as native_module
 from hyperlite.http2.engine.events import ConnectionFailed, DataReceived, Event, StreamFailed
 from hyperlite.http2.engine.frames import FRAME_HEADER, MAX_WIRE_ID
+from hyperlite.http2.engine.limits import Limits
 from hyperlite.http2.engine.native import NativeEngine
 from hyperlite.http2.engine.reference import H2Engine
 from hyperlite.http2.engine.windows import DEFAULT_WINDOW
@@ -27,13 +28,7 @@ from tests.frames import FrameFactory
 from tests.peer import EnginePeer
 
 # Small windows, so that a few frames fill them.
-OPTIONS = {
-    "stream_window": 2000,
-    "max_stream_window": 6000,
-    "max_header_list": 4000,
-    "max_fields": 10,
-    "first_wire_id": 1,
-}
+LIMITS = Limits(stream_window=2000, max_stream_window=6000, max_header_list=4000, max_fields=10)
 
 
 class Disagreement(AssertionError):
@@ -50,7 +45,7 @@ class Pair:
     """
 
     def __init__(self, native: Callable[..., Any] = NativeEngine) -> None:
-        self.judge, self.native = EnginePeer(H2Engine(**OPTIONS)), EnginePeer(native(**OPTIONS))
+        self.judge, self.native = EnginePeer(H2Engine(LIMITS)), EnginePeer(native(LIMITS))
         self.frames = FrameFactory()
         self.opened: list[int] = []
         self.unread: dict[int, int] = {}
@@ -154,7 +149,7 @@ class Pair:
             rooms = {number: h2.local_flow_control_window(number) for number in self.open_streams}
             table = [*h2.decoder.header_table.dynamic_entries], h2.decoder.header_table_size
         else:
-            left, largest = engine._inbound, engine._max_frame
+            left, largest = engine._inbound, engine.peer.max_frame
             room = h2.outbound_flow_control_window
             rooms = {number: min(stream.outbound, room) for number, stream in engine._streams.items()}
             engine._decoder._insert()
@@ -201,7 +196,7 @@ def _state(engine: Any) -> dict[str, Any]:
     return {
         "failed": False,
         "exhausted": engine.exhausted,
-        "max_concurrent_streams": engine.max_concurrent_streams,
+        "max_concurrent_streams": engine.peer.max_concurrent_streams,
         "useless": engine._guard.useless,
         "late": engine._guard._cut_short,
         "streams": {

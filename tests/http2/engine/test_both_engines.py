@@ -104,7 +104,7 @@ class BothEngines(RuleBasedStateMachine):
     @precondition(lambda self: not self.pair.failed and len(self.pair.open_streams) < 6)
     @rule(asked=st.sampled_from(REQUESTS))
     def open(self, asked: Any) -> None:
-        if len(self.pair.open_streams) < self.pair.native.engine.max_concurrent_streams:
+        if len(self.pair.open_streams) < self.pair.native.engine.peer.max_concurrent_streams:
             self.pair.open(asked[0], end_stream=asked[1])
 
     @precondition(lambda self: not self.pair.failed and self.pair.senders)
@@ -433,7 +433,11 @@ MUTANTS = {
         "self._h2.outbound_flow_control_window -= sent",
         "pass",
     ),
-    "the peer's frame size is not heeded": (native, "self._max_frame = settings.max_frame_size", "pass"),
+    "the peer's frame size is not heeded": (
+        native,
+        "self.peer.apply(settings)",
+        "size = self.peer.max_frame; self.peer.apply(settings); self.peer.max_frame = size",
+    ),
     "the peer's table size is not heeded": (
         native,
         "self._encoder.header_table_size = settings.header_table_size",

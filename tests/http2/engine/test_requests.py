@@ -35,27 +35,27 @@ DEFAULT_FRAME = 16384
 
 class TestConcurrency:
     def test_before_the_settings_a_hundred(self, fresh: EnginePeer) -> None:
-        assert fresh.engine.max_concurrent_streams == 100
+        assert fresh.engine.peer.max_concurrent_streams == 100
 
     @pytest.mark.parametrize("limit", [0, 1, 100, 2**32 - 1])
     def test_what_the_settings_say(self, fresh: EnginePeer, limit: int) -> None:
         fresh.greet(max_concurrent_streams=limit)
-        assert fresh.engine.max_concurrent_streams == limit
+        assert fresh.engine.peer.max_concurrent_streams == limit
 
     def test_settings_that_say_nothing_mean_no_limit(self, fresh: EnginePeer) -> None:
         fresh.greet()
-        assert fresh.engine.max_concurrent_streams >= LARGEST
+        assert fresh.engine.peer.max_concurrent_streams >= LARGEST
 
     def test_it_may_change(self, fresh: EnginePeer) -> None:
         fresh.greet(max_concurrent_streams=10)
         fresh.send_settings(max_concurrent_streams=2)
-        assert fresh.engine.max_concurrent_streams == 2
+        assert fresh.engine.peer.max_concurrent_streams == 2
         fresh.send_settings(initial_window_size=100)
-        assert fresh.engine.max_concurrent_streams == 2
+        assert fresh.engine.peer.max_concurrent_streams == 2
 
     def test_of_a_setting_that_repeats_the_last_counts(self, fresh: EnginePeer) -> None:
         fresh.greet([(SettingsFrame.MAX_CONCURRENT_STREAMS, 5), (SettingsFrame.MAX_CONCURRENT_STREAMS, 3)])
-        assert fresh.engine.max_concurrent_streams == 3
+        assert fresh.engine.peer.max_concurrent_streams == 3
 
     def test_streams_that_are_over_count_no_more(self, fresh: EnginePeer) -> None:
         """The engine must not refuse what its owner has counted right."""
