@@ -1,11 +1,11 @@
 """From the bytes of a response to text, by the charset that its Content-Type names.
 
-The peer chooses the charset, so it may choose only among the charsets of text that the standard library
-has.  It may not choose a codec of another kind (idna, punycode, undefined, unicode_escape, base64, …), and
-none that the program has registered: those raise, warn, or take time that grows with the square of the
-length.  It may not choose UTF-7, HZ and ISO-2022-KR either: in these, what looks like plain ASCII to a
-filter becomes "<" (browsers have dropped them, WHATWG Encoding section 4.2).  An unknown name is not even
-looked up: Python remembers each name that it has looked up, for ever.
+The peer chooses the charset, so it may choose only among the charsets of text in the standard library.  It
+may not choose a codec of another kind (idna, punycode, undefined, unicode_escape, base64, …), or one that the
+program has registered: those raise, warn, or take time that grows with the square of the length.  It may not
+choose UTF-7, HZ and ISO-2022-KR either: in these, what looks like plain ASCII to a filter becomes "<"
+(browsers have dropped them, WHATWG Encoding section 4.2).  An unknown name is not even looked up: Python
+remembers each name that it has looked up, for ever.
 """
 
 import re
@@ -31,11 +31,11 @@ _LONGEST_NAME = 40
 
 
 def text(body: bytes, content_type: str | None) -> str:
-    """Return a body as text; what is wrong in it becomes U+FFFD, and a byte order mark is no part of it.
+    """Return a body as text; invalid bytes become U+FFFD, and a byte order mark is removed.
 
     Args:
-        body: with its content coding undone.
-        content_type: the value of Content-Type; without a charset that is known it is UTF-8.
+        body: decoded from its content coding.
+        content_type: the value of Content-Type; without a known charset the body is read as UTF-8.
     """
     decoded = body.decode(codec(content_type or ""), "replace")
     return decoded.removeprefix("\ufeff")

@@ -1,7 +1,7 @@
-"""Content codings (RFC 9110 section 8.4.1): undone piece by piece, in bounded memory.
+"""Content codings (RFC 9110 section 8.4.1), decoded piece by piece in bounded memory.
 
-Rule: no call makes more bytes than it was asked for.  300 KB can become 300 MB, and a chain of codings
-multiplies that.  So each layer is asked for a piece, and keeps the rest packed.  A body that ends before its
+Rule: no call returns more bytes than were asked for.  300 KB can become 300 MB, and a chain of codings
+multiplies that.  So each layer decodes one piece, and keeps the rest packed.  A body that ends before its
 coding does is an error, not a short body.
 """
 
@@ -16,10 +16,11 @@ from ..errors import DecodingError
 
 # urllib3: 5 (CVE-2025-66418); curl: 5 (CVE-2022-32206). No honest server uses more than two.
 MAX_CODINGS = 5
-# Packed bytes that are taken of the source at a time.
+# Packed bytes to take from the source at a time.
 PIECE = 16384
-# Packed bytes in a row that come to nothing: empty members, a file name without end, padding. Each read gets
-# some, so that no timeout sees them. The largest block that a coding must take whole is zstd's, of 128 KiB.
+# Packed bytes in a row that decode to nothing: empty members, a file name without end, padding. Each read
+# receives some, so no timeout ends this. The largest block that a coding must take whole is zstd's, of 128
+# KiB.
 MAX_BARREN = 1 << 20
 # RFC 9659: a zstd window of 8 MiB is the most that a recipient must take.
 ZSTD_WINDOW_LOG = 23
@@ -28,7 +29,7 @@ Read = Callable[[int], bytes]
 
 
 class Codec(Protocol):
-    """One coding being undone."""
+    """Decodes one coding."""
 
     @property
     def finished(self) -> bool:
@@ -36,7 +37,7 @@ class Codec(Protocol):
         ...
 
     def decode(self, data: bytes, limit: int) -> tuple[bytes, bytes]:
-        """Take packed bytes; return at most `limit` unpacked ones, and what of the packed was not taken."""
+        """Decode packed bytes; return at most `limit` decoded bytes, and the packed bytes that are left."""
         ...
 
 
@@ -82,7 +83,7 @@ def _has_zlib_header(data: bytes) -> bool:
 
 
 class _Brotli:
-    """br (RFC 7932), by the package Brotli, whose version 1.2 can be told how much to make."""
+    """br (RFC 7932), by the package Brotli, from version 1.2 on, which takes a limit of output."""
 
     def __init__(self) -> None:
         self._decoder = _brotli().Decompressor()
@@ -147,7 +148,7 @@ def _import(name: str) -> Any:
 
 
 def _codec(name: str) -> Codec | None:
-    """Return what undoes a coding; None if we have nothing that does."""
+    """Return a decoder for a coding; None if there is none."""
     if name in {"gzip", "x-gzip"}:
         return _Zlib(gzip=True)
     if name == "deflate":
@@ -161,15 +162,15 @@ def _codec(name: str) -> Codec | None:
 
 @functools.cache
 def accept_encoding() -> str:
-    """Return what to send as Accept-Encoding: the codings that can be undone here."""
+    """Return the value of Accept-Encoding: the codings that can be decoded here."""
     extras = [name for name, found in (("br", _brotli()), ("zstd", _zstd())) if found]
     return ", ".join(["gzip", "deflate", *extras])
 
 
 def decoder(content_encoding: str, source: Read) -> Read | None:
-    """Return a function that reads the body that `source` gives packed, or None to take it as it is.
+    """Return a function that reads and decodes the body that `source` gives; None if there is no decoding.
 
-    None means that nothing was packed, or that a coding is unknown here: the caller sees Content-Encoding.
+    None means that the body has no coding, or an unknown one: the caller sees Content-Encoding.
 
     Args:
         content_encoding: the field's value; several codings are separated by commas.
@@ -203,24 +204,24 @@ class _Layer:
         self._codec = codec
         self._source = source
         self._packed = b""
-        self._surplus = b""  # brotli may make a little more than it was asked for
-        self._barren = 0  # packed bytes since something last came of them
+        self._surplus = b""  # brotli may return a little more than was asked for
+        self._barren = 0  # packed bytes since the last decoded ones
         self._started = False
         self._ended = False
 
     def read(self, limit: int) -> bytes:
-        """Return at most `limit` bytes, at least one but at the end."""
+        """Return at most `limit` bytes; at least one, except at the end."""
         if limit <= 0:
             return b""
         if self._surplus:
             unpacked, self._surplus = self._surplus[:limit], self._surplus[limit:]
             return unpacked
-        hungry = False  # the last call gave nothing and took all
+        hungry = False  # the last call decoded nothing and left no packed bytes
         while True:
             if (hungry or not self._started) and not self._ended and not self._fill():
                 continue
             if self._ended and not self._started:
-                return b""  # an empty body, whatever it says of its coding: HEAD, 304, some servers' 204
+                return b""  # an empty body needs no decoding: HEAD, 304, some servers' 204
             before = len(self._packed)
             try:
                 unpacked, self._packed = self._codec.decode(self._packed, limit)

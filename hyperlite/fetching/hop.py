@@ -1,4 +1,4 @@
-"""The hops of a fetch: each asks once, and its result decides whether another follows."""
+"""The hops of a fetch: each sends one request, whose result decides whether another hop follows."""
 
 import time
 import weakref
@@ -17,8 +17,8 @@ from ..origins.registry import Registry
 from .response import FetchResponse
 from .task import Task
 
-# Bytes to read of a redirect's body, or of an answer that means "later", so that the connection can be used
-# again. More is not worth it.
+# Bytes to read of the body of a redirect, or of an answer that means "later", so that the connection can be
+# used again. Reading more costs too much.
 REDIRECT_BODY = 1 << 16
 # Seconds that this may take: opening another connection takes about as long. On HTTP/2 the stream is reset.
 REDIRECT_TIME = 0.25
@@ -57,7 +57,7 @@ class Fetcher:
                 time.sleep(pause)
 
     def follow(self, task: Task, response: FetchResponse) -> float | None:
-        """Look at an answer: None if it is the last, else seconds to wait before the next hop."""
+        """Handle an answer: None if it is the last, otherwise the seconds to wait before the next hop."""
         hops = len(task.history)
         try:
             pause = task.follow(response)
@@ -75,7 +75,7 @@ class Fetcher:
     def retry(
         self, task: Task, error: Exception, *, reused: bool, progress: bool = False, sent: bool = True
     ) -> float | None:
-        """Look at a failure: None if it is the outcome, else seconds to wait before another try."""
+        """Handle a failure: None if it is the outcome, otherwise the seconds to wait before another try."""
         pause = task.retry(error, reused=reused, progress=progress, sent=sent)
         self._counters.retries += pause is not None
         return pause
@@ -83,11 +83,11 @@ class Fetcher:
     def hop(
         self, task: Task, attempt: Attempt, *, stream: bool, meter: Callable[[int], None] | None = None
     ) -> FetchResponse:
-        """Ask once, and return the response; the body is in it, unless it is streamed.
+        """Send one request, and return the response, with its body unless it is streamed.
 
         Args:
             task: what is fetched.
-            attempt: the attempt, which another thread can end.
+            attempt: this try; another thread can end it.
             stream: the body is not read.
             meter: as for `FetchResponse.load()`.
         """
@@ -103,7 +103,7 @@ class Fetcher:
             raise
         self._counters.requests += 1
         if not stream and task.goes_on(raw):
-            drain(response)  # here: fetch_many() waits for nothing when it looks at the answer
+            drain(response)  # here, because fetch_many() waits for nothing when it handles the answer
         elif not stream:
             response.load(meter)
         return response
@@ -111,12 +111,12 @@ class Fetcher:
     def received(
         self, task: Task, raw: HTTP20Response, body: bytes, failure: Exception | None = None
     ) -> FetchResponse:
-        """Return a task's response, which has arrived; its `body` undoes the coding.
+        """Return a task's response, which has arrived; its `body` is decoded when it is read.
 
         Args:
             task: the task.
             raw: the response.
-            body: what has come of it.
+            body: the bytes that have come.
             failure: why the body is incomplete. It does not matter if another response follows.
 
         Raises:
@@ -145,7 +145,7 @@ class Fetcher:
         """
         context = task.options.context if task.url.scheme == "https" else None
         protocols = task.options.protocols
-        if task.upgrades:  # on a connection of its own
+        if task.upgrades:  # over a connection for HTTP/1.1 alone
             protocols = Protocols(protocols, secure=context is not None).insist_on_http1()
         return self._origins.get(Key.of(task.url, task.proxy, context, protocols=protocols))
 
@@ -154,7 +154,7 @@ def _ask(connection: PooledConnection, task: Task) -> HTTP20Response:
     """Send a task's request and return its response when its header is there."""
     task.patience()  # the time may be over already
     target = task.url.target
-    if connection.forwarded:  # the URL, but for what is this machine's alone: a zone id
+    if connection.forwarded:  # the URL, without a zone id, which concerns this machine alone
         origin = authority(task.url.host, task.url.port, HTTP_PORT).decode("ascii")
         target = f"{task.url.scheme}://{origin}{target}"
     return connection.ask(
@@ -169,7 +169,7 @@ def _ask(connection: PooledConnection, task: Task) -> HTTP20Response:
 
 def _wrap(task: Task, raw: HTTP20Response, lease: Lease) -> FetchResponse:
     """Return a task's response, whose body is still to be read."""
-    if isinstance(raw, QueuedResponse):  # a caller that reads `raw` to its end needs the connection no more
+    if isinstance(raw, QueuedResponse):  # when the caller has read `raw` to its end, the connection is free
         raw.when_over = weakref.WeakMethod(lease.end)
     options = task.options
     return FetchResponse(
@@ -183,5 +183,5 @@ def _wrap(task: Task, raw: HTTP20Response, lease: Lease) -> FetchResponse:
 
 
 def drain(response: FetchResponse) -> None:
-    """Let go of a response that is not the last; its body cannot hold up the next one by dripping."""
+    """Let go of a response that is not the last; a body that drips cannot delay the next one for long."""
     response.pass_over(REDIRECT_BODY, REDIRECT_TIME)

@@ -22,15 +22,15 @@ from ..messages.replay import FIRST, Tries, is_unprocessed
 from ..net.timeouts import checked_seconds
 from .proxy_rules import Rules
 
-# RFC 9110 section 9.2.2: asking twice is as good as asking once.
+# RFC 9110 section 9.2.2: sending these twice has the same effect as sending them once.
 _IDEMPOTENT = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PUT", "QUERY", "TRACE"})
-# They would only come again.
+# Another try would fail in the same way.
 _HOPELESS = (
     DecodingError,
     InadequateSecurity,
     MalformedResponse,
     ProtocolError,
-    TimeoutError,  # the time that the caller gave is over
+    TimeoutError,  # the caller's time is over
     http_client.InvalidURL,
     ssl.SSLCertVerificationError,
 )
@@ -42,7 +42,7 @@ class HopTries(NamedTuple):
     Attributes:
         of_all: what is known of any request that is sent again.
         counted: how many tries `Retries.total` counts.
-        stale: a kept connection has broken under one of them, which is not counted.
+        stale: one of them, which is not counted, failed because a kept connection had ended.
     """
 
     of_all: Tries = FIRST
@@ -50,25 +50,25 @@ class HopTries(NamedTuple):
     stale: bool = False
 
     def after_answer(self) -> "HopTries":
-        """Return what is known when an answer has asked for another try later."""
+        """Return the state after an answer that asks for another try later."""
         return HopTries(self.of_all._replace(doubtful=True), self.counted + 1, self.stale)
 
 
 @dataclass(frozen=True, slots=True)
 class Retries:
-    """What is tried again after a failure, and how patiently.
+    """Which requests are tried again after a failure, how often, and after what pauses.
 
-    Only requests with idempotent methods, and with bodies that can be sent again, are tried again.  A request
-    that the server provably did not process is sent again beyond this, whatever its method.
+    Only requests with idempotent methods, and with bodies that can be sent again, are tried again.  Besides,
+    a request that the server provably did not process is sent again, whatever its method.
 
     Attributes:
-        total: how often at most.
+        total: how often a request is tried again at most.
         backoff: seconds before the first further try; doubled each time.
-        statuses: answers that mean "later", where they say when (Retry-After, RFC 9110 section 10.2.3).
-        longest: seconds; an answer that says "later than that" is returned as it is. None: no limit.
+        statuses: of answers that mean "later", if they say when (Retry-After, RFC 9110 section 10.2.3).
+        longest: seconds; an answer that asks for a longer wait is returned to the caller. None: no limit.
 
     Raises:
-        ValueError: `backoff` or `longest` is negative or not a number, or `backoff` has no end.
+        ValueError: `backoff` or `longest` is negative or not a number, or `backoff` is infinite.
     """
 
     total: int = 2
@@ -80,11 +80,11 @@ class Retries:
         backoff = checked_seconds(self.backoff, "backoff")
         if backoff is None:
             raise ValueError(f"backoff is a number of seconds, not {self.backoff!r}")
-        object.__setattr__(self, "backoff", backoff)  # what is frozen can be set in no other way
+        object.__setattr__(self, "backoff", backoff)  # a frozen dataclass can be set in no other way
         object.__setattr__(self, "longest", checked_seconds(self.longest, "longest"))
 
     def allows(self, method: str, tries: HopTries) -> bool:
-        """Tell whether a request is tried again that may have been processed."""
+        """Tell whether a request that may have been processed is tried again."""
         return method in _IDEMPOTENT and tries.counted < self.total
 
     def again(
@@ -110,14 +110,14 @@ class Retries:
             return None
         required = getattr(error, "error_code", None) == ErrorCode.HTTP_1_1_REQUIRED
         if required and isinstance(error, (StreamReset, ConnectionGoingAway)):
-            return None  # it is excluded, or an answer had begun to come
+            return None  # it is excluded, or an answer had begun
         of_all = of_all._replace(doubtful=of_all.doubtful or sent)
         if (reused or required) and not stale and isinstance(error, ConnectionError):
             return 0.0, HopTries(of_all, counted, True)
         if not self.allows(method, tries):
             return None
         pause = self.backoff * 2.0 ** min(counted, 60)  # beyond 1023 it overflows
-        return min(pause, threading.TIMEOUT_MAX), HopTries(of_all, counted + 1, stale)  # no sleep is longer
+        return min(pause, threading.TIMEOUT_MAX), HopTries(of_all, counted + 1, stale)  # the longest sleep
 
 
 class Options(NamedTuple):
@@ -131,13 +131,13 @@ class Options(NamedTuple):
     retries: Retries
     allow_downgrade: bool
     context: ssl.SSLContext | None
-    proxies: Rules | None  # None: as the environment says
-    headers: tuple[Header, ...]  # what is sent unless the request has its own
+    proxies: Rules | None  # None: the environment's
+    headers: tuple[Header, ...]  # header fields that are sent unless the request has its own
     protocols: tuple[str, ...] | None  # that may be spoken; None: see `HTTP20Connection`
 
 
 def limits(options: dict[str, Any]) -> dict[str, Any]:
-    """Return options whose time limits have been looked at; ValueError for one that is none."""
+    """Return options with checked time limits; ValueError for an invalid one."""
     checked = {
         name: checked_seconds(options[name], name) for name in ("timeout", "deadline") if name in options
     }

@@ -1,7 +1,7 @@
-"""Which proxy a URL goes through: as the caller says, or as the environment does.
+"""Chooses the proxy for a URL, by the caller's rules or by the environment.
 
-Rule: `rules()` reads what a caller says once, before any request.  A rule that can match nothing is an error:
-a request that is meant for a proxy must not go out directly.
+Rule: `rules()` checks the caller's rules once, before any request.  A rule that can match nothing is an
+    error: a request that is meant for a proxy must not go out directly.
 """
 
 import functools
@@ -34,9 +34,9 @@ _PORTS = {"http": 80, "socks4": 1080, "socks4a": 1080, "socks5": 1080, "socks5h"
 
 
 class NoProxy:
-    """The hosts that are asked directly: a list as in the variable NO_PROXY.
+    """The hosts that are asked without a proxy: a list as in the variable NO_PROXY.
 
-    Entries are parted by commas or spaces.  `*` is every host.  A name stands for itself and for all names
+    Entries are separated by commas or spaces.  `*` is every host.  A name stands for itself and for all names
     below it, with or without a `.` or `*.` before it.  Addresses and networks (`10.0.0.0/8`, `::1`) stand for
     the addresses in URLs; names are not looked up.  A port behind an entry (`a.example:8443`, `[::1]:443`)
     makes it match that port alone.  Upper case, IDNA and a dot at the end make no difference.
@@ -81,7 +81,7 @@ class NoProxy:
 
 
 def _addresses(host: str) -> list[ipaddress.IPv4Address | ipaddress.IPv6Address]:
-    """Return the address that a host is, and the IPv4 address that this stands for; nothing for a name."""
+    """Return a host's address, and the IPv4 address that this stands for; nothing for a name."""
     if not (host[-1:].isdigit() or ":" in host):
         return []
     try:
@@ -93,7 +93,7 @@ def _addresses(host: str) -> list[ipaddress.IPv4Address | ipaddress.IPv6Address]
 
 
 def _part(entry: str) -> tuple[str, int | None] | None:
-    """Return the host, or network, and the port of an entry of NO_PROXY; None if it is none."""
+    """Return the host, or network, and the port of an entry of NO_PROXY; None if it is invalid."""
     if match := _in_brackets(entry):
         host, port = match[1] + (match[2] or ""), match[3] or ""
     elif entry.count(":") == 1:
@@ -110,7 +110,7 @@ def _as_in_urls(name: str) -> str:
     """Return a name in the form that `URL.host` has."""
     try:
         return name if name.isascii() else parse(f"http://{name}").host
-    except InvalidURL:  # no URL has it
+    except InvalidURL:  # no URL has such a host
         return ""
 
 
@@ -120,7 +120,7 @@ def _no_proxy(text: str) -> NoProxy:
 
 
 class Rules(NamedTuple):
-    """What a caller has said, read: which proxy is for which URLs.
+    """The caller's checked rules: which proxy is for which URLs.
 
     Attributes:
         by_key: proxies, or None for none, by scheme and host, by scheme, by "all" and host, by "all".
@@ -137,19 +137,19 @@ NONE = Rules({})
 
 
 def rules(proxies: Proxies) -> Rules | None:
-    """Return what a caller says about proxies, checked; None for what the environment says at each request.
+    """Check a caller's proxies and return them as `Rules`; None: each request reads the environment.
 
     Args:
         proxies: None for what the environment says (http_proxy, https_proxy, all_proxy, no_proxy,
             and the system's settings where it has any); False, an empty mapping or "" for none; a
             proxy's URL; or a mapping.  Its keys are "https" and "http", for URLs of that scheme, and
-            "all", for those that have no other; each also with "://host" behind it, without a port, for
-            that host alone; the narrower key counts.  Its values are URLs, None or "" for no proxy.
+            "all", for all other URLs; each also with "://host" behind it, without a port, for that host
+            alone; the narrower key counts.  Its values are URLs, None or "" for no proxy.
             Its key "no_proxy" lists hosts to be asked directly; see `NoProxy`.
 
     Raises:
-        ValueError: the mapping has another key, or one host twice. TypeError: this is something else.
-        http.client.InvalidURL: a proxy's URL is not understood.
+        ValueError: the mapping has another key, or one host twice. TypeError: `proxies` has another type.
+        http.client.InvalidURL: a proxy's URL is invalid.
     """
     if proxies is None or proxies is True:
         return None
@@ -174,13 +174,13 @@ def rules(proxies: Proxies) -> Rules | None:
 
 
 def _checked_key(key: object) -> str:
-    """Return a key as `choose` looks it up."""
+    """Return a key in the form in which `choose` looks it up."""
     if key in ("http", "https", "all"):
         return str(key)
     scheme, separator, host = key.partition("://") if isinstance(key, str) else ("", "", "")
     if separator and scheme in ("http", "https", "all"):
         if host.count(":") > 1 and "[" not in host:
-            host = f"[{host}]"  # as requests has it
+            host = f"[{host}]"  # as in requests
         try:
             url = parse(f"http://{host}")
         except InvalidURL as error:
@@ -191,7 +191,7 @@ def _checked_key(key: object) -> str:
 
 
 def environment() -> Rules | None:
-    """Return what to give `choose` for many URLs at once: `NONE` if the environment knows no proxy now."""
+    """Return the argument of `choose` for many URLs: `NONE` if the environment names no proxy now."""
     return None if _HAS_SYSTEM_SETTINGS or any(map(os.environ.get, _VARIABLES)) else NONE
 
 
@@ -199,11 +199,11 @@ def choose(url: URL, rules: Rules | None) -> Proxy | None:
     """Return the proxy that a URL goes through, or None.
 
     Args:
-        url: where to.
-        rules: of `rules()`.
+        url: the one to fetch.
+        rules: the result of `rules()`.
 
     Raises:
-        http.client.InvalidURL: the environment names a proxy whose URL is not understood.
+        http.client.InvalidURL: the environment names a proxy with an invalid URL.
     """
     if rules is None:
         settings = tuple(map(os.environ.get, _VARIABLES))
@@ -225,7 +225,7 @@ def choose(url: URL, rules: Rules | None) -> Proxy | None:
 
 @functools.lru_cache(1024)
 def _from_environment(scheme: str, host: str, port: int, settings: tuple[str | None, ...]) -> str | None:
-    """Return what the environment says; `settings` are its variables, so that a change is noticed."""
+    """Return the environment's rules; `settings` are its variables: another value is another cache key."""
     from urllib.request import getproxies, proxy_bypass  # noqa: PLC0415  slow to import, and rarely needed
 
     proxies = getproxies()
@@ -245,6 +245,6 @@ def _parse(url: str) -> Proxy:
     try:
         found = parse(f"http://{rest}")
         port = split(re.split("[/?#]", rest, maxsplit=1)[0]).port
-    except (InvalidURL, ValueError):  # without its text, which has the password
+    except (InvalidURL, ValueError):  # without the error's text, which has the password
         raise InvalidURL(f"a proxy is {scheme}://host:port, which this {scheme}:// URL is not") from None
     return Proxy(scheme, found.host, _PORTS[scheme] if port is None else port, found.user)

@@ -7,9 +7,9 @@ from ..messages.fields import Header
 from ..messages.urls import URL, join
 
 FOLLOWED = frozenset({301, 302, 303, 307, 308})
-# They are for one origin, and are told to no other.
+# Fields that are for one origin alone.
 _SECRETS = frozenset({"authorization", "cookie", "proxy-authorization"})
-# They speak of a body; without one they go too.
+# Fields that describe a body: they are dropped with it.
 _OF_THE_BODY = frozenset(
     {
         "content-encoding",
@@ -23,10 +23,10 @@ _OF_THE_BODY = frozenset(
 
 
 def the_one(locations: list[str]) -> str:
-    """Return the Location of a response, of which there may be several if all say the same.
+    """Return the Location of a response; there may be several equal ones.
 
     Raises:
-        RedirectError: they do not: some follow the first of them, others the last.
+        RedirectError: they differ: some clients follow the first, others the last.
     """
     if len(set(locations)) > 1:
         raise RedirectError(f"a redirect to {len(locations)} places, first {locations[0]!r}")
@@ -34,10 +34,10 @@ def the_one(locations: list[str]) -> str:
 
 
 def target(url: URL, location: str, *, allow_downgrade: bool) -> URL:
-    """Return where a redirect leads.
+    """Return the URL to which a redirect leads.
 
     Raises:
-        RedirectError: to no http(s) URL, or from https to http where that is not allowed.
+        RedirectError: it is no http(s) URL; or it leads from https to http, and that is not allowed.
     """
     try:
         following = join(url, location)
@@ -49,14 +49,14 @@ def target(url: URL, location: str, *, allow_downgrade: bool) -> URL:
 
 
 def keeps_body(status: int, method: str) -> bool:
-    """Tell whether the request is repeated as it was, or becomes a GET without a body."""
+    """Tell whether the request keeps its method and body; otherwise it becomes a GET without a body."""
     if status == 303:
         return method in {"GET", "HEAD"}
     return not (status in {301, 302} and method == "POST")
 
 
 def headers_for(following: URL, before: URL, headers: list[Header], *, body: bool) -> list[Header]:
-    """Return what of a request's headers goes on to the next hop."""
+    """Return the headers of a request that go along to the next hop."""
     dropped: set[str] = set()
     if following.origin != before.origin:
         dropped |= _SECRETS | {"host"}

@@ -1,4 +1,4 @@
-"""What fetch() returns, and what fetch_many() takes and yields."""
+"""The result of fetch(), and the items and outcomes of fetch_many()."""
 
 import contextlib
 import http.client as http_client
@@ -22,9 +22,9 @@ PIECE = 65536
 
 @dataclass(slots=True)
 class FetchRequest:
-    """One item for `fetch_many()`: the arguments of `fetch()`, of which only the URL must be given.
+    """One item for `fetch_many()`: the arguments of `fetch()`; only the URL is required.
 
-    None: as the call of `fetch_many()` says.
+    None means the value that the call of `fetch_many()` has.
     """
 
     url: str
@@ -36,7 +36,7 @@ class FetchRequest:
     timeout: float | None = None
     deadline: float | None = None
     redirects: int | None = None
-    tag: Any = field(default=None, compare=False)  # whatever the caller wants to find in the outcome
+    tag: Any = field(default=None, compare=False)  # any object that the caller wants to find in the outcome
 
 
 class FetchResponse:
@@ -47,25 +47,25 @@ class FetchResponse:
         reason: the standard phrase for it; on HTTP/1.1 what the server sent.
         headers: an `http.client.HTTPMessage`: asked for by names in any case, repeats kept. It shows names as
             the server has sent them, on HTTP/2 in lower case.
-        url: where it came from, after redirects and with the request's fragment, without credentials.
+        url: its URL, after redirects and with the request's fragment, without credentials.
         history: the redirects that led to it, oldest first, each a FetchResponse.
         http_version: "HTTP/2", "HTTP/1.1" or "HTTP/1.0".
         elapsed: seconds from the call to the whole response; with `stream=True`, to its header.
-        raw: the `HTTP20Response` below, for what is not here: `trailers`, `informational`, ….
+        raw: the `HTTP20Response` beneath, for its other attributes: `trailers`, `informational`, ….
 
     With `stream=True`, `read()` and iteration read the body from the network, each from where the last one
     stopped; or `body` reads all of it. Then `close()`, or the end of a `with` block, gives the connection
-    back. A body is never cut short in silence: `body` after a part was read, iteration after the end, and
-    anything after a failure or after `close()` is an error.
+    back. A body is never cut short without an error: `body` raises after a part was read, iteration raises
+    after the end, and both raise after a failure or after `close()`.
     """
 
-    # What is the same for nearly all of them, and not set in each.
+    # Defaults that nearly all responses keep, and that are not set in each.
     elapsed = 0.0
     _headers: http_client.HTTPMessage | None = None
     _begun = False  # a part of the body was handed out by read()
-    _ended = False  # and so was the rest
-    _failure: Exception | None = None  # why no more of it can be read
-    _unpacked: Callable[[int], bytes] | None = None  # reads what was packed
+    _ended = False  # the rest was handed out as well
+    _failure: Exception | None = None  # the error that further reads raise
+    _unpacked: Callable[[int], bytes] | None = None  # reads and decodes the body
 
     def __init__(
         self,
@@ -97,7 +97,7 @@ class FetchResponse:
             raise self._too_large()
 
     def _unpack(self, coding: str) -> None:
-        """Have what is read unpacked."""
+        """Have the body decoded when it is read."""
         source = self.raw.read if self._body is None else io.BytesIO(self._body).read
         self._unpacked = decoding.decoder(coding, source)
         if self._unpacked is not None:
@@ -105,12 +105,12 @@ class FetchResponse:
 
     @property
     def url(self) -> str:
-        """Where it came from."""
+        """The URL that it came from, without credentials."""
         return str(self._url)
 
     @property
     def reason(self) -> str:
-        """The phrase that goes with the status."""
+        """The standard phrase for the status; on HTTP/1.1 the server's."""
         return self.raw.reason
 
     @property
@@ -123,38 +123,38 @@ class FetchResponse:
 
     @property
     def http_version(self) -> str:
-        """The protocol that it came by."""
+        """The protocol of the response: "HTTP/2", "HTTP/1.1" or "HTTP/1.0"."""
         return VERSIONS.get(self.raw.version, "HTTP/1.1")
 
     # -- the body ---------------------------------------------------------------------------------
 
     @property
     def body(self) -> bytes:
-        """The whole body, with its content coding undone (unless `decode=False`).
+        """The whole body, decoded from its content coding (unless `decode=False`).
 
         Raises:
             ValueError: a part of it was read by `read()`, iteration or `raw`, or it was closed unread.
-            DecodingError: it is not what its coding says. BodyTooLarge: it exceeds `max_body`.
-            HTTP2Error, OSError: the connection or the stream failed, or the body ended too early. Asked
-                again, it fails with the same error.
+            DecodingError: it is not valid in its coding. BodyTooLarge: it exceeds `max_body`.
+            HTTP2Error, OSError: the connection or the stream failed, or the body ended too early. A
+                further read raises the same error.
         """
         return self.load()
 
     @property
     def buffered(self) -> int:
-        """How many bytes of the body are in memory, its coding undone."""
+        """How many bytes of the decoded body are in memory."""
         return 0 if self._body is None else len(self._body)
 
     @property
     def text(self) -> str:
-        """The body as text: by the charset of its Content-Type, or UTF-8; what is wrong becomes U+FFFD.
+        """The body as text, by the charset of its Content-Type, or UTF-8; invalid bytes become U+FFFD.
 
-        A charset that is unknown, or not safe to let a server choose (UTF-7), counts as none.
+        A charset that is unknown, or that a server may not safely choose (UTF-7), is ignored.
         """
         return charsets.text(self.body, self.headers.get("content-type"))
 
     def json(self) -> Any:
-        """Return the body read as JSON; ValueError if it is none, or nested too deep for Python."""
+        """Parse the body as JSON; ValueError if it is invalid, or nested too deeply for Python."""
         body = self.body
         try:
             return json.loads(body)
@@ -162,12 +162,12 @@ class FetchResponse:
             raise ValueError(f"the JSON of {self.url} is nested too deep") from None
 
     def read(self, size: int = -1) -> bytes:
-        """Read from the network at most `size` bytes, b"" at the end; all that is left with -1.
+        """Read at most `size` bytes from the network, b"" at the end; with -1, read the rest.
 
-        No more than `size` bytes are unpacked, however well the body is packed.
+        No more than `size` bytes are decoded, however well the body is packed.
 
         Raises:
-            ValueError: `body` has it, or the response was closed before the end of its body.
+            ValueError: `body` has read it, or the response was closed before the end of its body.
             Otherwise as `body`.
         """
         if self._body is not None:
@@ -206,10 +206,10 @@ class FetchResponse:
             yield piece
 
     def _begin(self) -> None:
-        """Check that reading begins at the body's start.
+        """Check that nothing of the body was read yet.
 
         Raises:
-            ValueError: it does not. Or the error that reading it has failed with.
+            ValueError: a part was read before. Or the error of an earlier read.
         """
         if self._failure is not None:
             raise again(self._failure)
@@ -223,10 +223,10 @@ class FetchResponse:
             raise ValueError(f"the body of {self.url}, or a part of it, was read already by way of `raw`")
 
     def load(self, meter: Callable[[int], None] | None = None) -> bytes:
-        """Have the whole body in memory, and return it.
+        """Read the whole body into memory, and return it.
 
         Args:
-            meter: called with the size of each piece that was read; the next is read when it returns.
+            meter: called with the size of each piece that was read; the next piece is read when it returns.
 
         Raises:
             As `body`.
@@ -243,14 +243,14 @@ class FetchResponse:
         return self._body
 
     def keep(self, limit: int) -> None:
-        """Have the body in memory if it is no longer than `limit` bytes; otherwise that is an error."""
+        """Read the body into memory if it has at most `limit` bytes; otherwise reading it is an error."""
         self._max_body = min(limit, self._max_body)
         self.load()
 
     def pass_over(self, limit: int, seconds: float) -> None:
         """Close, because another response follows; keep the body if it is short and comes soon.
 
-        So the connection can be used again at little cost. If the body is not kept, `body` says why.
+        So the connection can be used again at little cost. If the body is not kept, `body` raises an error.
 
         Args:
             limit: bytes that are kept at most.
@@ -287,7 +287,7 @@ class FetchResponse:
         return b"".join(parts)
 
     def _read(self, size: int) -> bytes:
-        """Read of the body, unpacked."""
+        """Read a decoded piece of the body."""
         return self.raw.read(size) if self._unpacked is None else self._unpacked(size)
 
     def _too_large(self) -> BodyTooLarge:
@@ -301,7 +301,7 @@ class FetchResponse:
     def close(self) -> None:
         """Give the connection back; the rest of the body stays unread.
 
-        That of a 101 is closed: see `HTTP20Response.sock`.
+        The connection of a 101 is closed: see `HTTP20Response.sock`.
         """
         whole = self._body is not None or self.raw.isclosed()
         if not (whole or self._ended or self._failure or self._is_empty()):
@@ -315,7 +315,7 @@ class FetchResponse:
         """Close after a failed read: every later read of the body fails with the same error."""
         if isinstance(error, Exception):
             self._failure, self._body = again(error), None
-            self._unpacked = None  # and what it reads from
+            self._unpacked = None  # and the source of its bytes
         self.close()
 
     def _is_empty(self) -> bool:
@@ -329,7 +329,7 @@ class FetchResponse:
             self.raw.close()
             lease.end(reusable=reusable)
         if self._body is not None:
-            self._unpacked = None  # it refers to us: break the cycle, so that no garbage collection is needed
+            self._unpacked = None  # it refers to this response: no garbage collection is needed then
 
     def __enter__(self) -> "FetchResponse":
         return self
@@ -352,13 +352,13 @@ def _coding(raw: HTTP20Response) -> str | None:
 
 @dataclass(slots=True, eq=False)
 class Outcome:
-    """What became of one item of `fetch_many()`: a response, or an error.
+    """The outcome of one item of `fetch_many()`: a response, or an error.
 
     Attributes:
         request: the item, as it was given.
         index: its number, from 0.
-        response: the FetchResponse, its body read; None if it failed.
-        error: the exception; None if it did not.
+        response: the FetchResponse, with its body; None if there is an error.
+        error: the exception; None if there is a response.
     """
 
     request: Any

@@ -1,7 +1,7 @@
-"""One fetch from its first hop to its last: what is asked, what follows a redirect, what is tried again.
+"""One fetch from its first hop to its last: its requests, the redirects it follows, its further tries.
 
-`fetch()` and `fetch_many()` differ in how they wait; what they do about an answer or a failure is
-decided here, without waiting for anything.
+`fetch()` and `fetch_many()` differ in how they wait.  What follows an answer or a failure is decided here,
+for both, without waiting for anything.
 """
 
 import email.utils
@@ -42,9 +42,9 @@ class Task:
     """One fetch under way.
 
     Attributes:
-        url, method, headers, body: of the hop that comes next, or is under way.
+        url, method, headers, body: of the current hop, or the next one.
         history: the redirects so far.
-        deadline: the monotonic time by which all must be over, or None.
+        deadline: the monotonic time by which the whole fetch must be over, or None.
         upgrades: it asks to go on in another protocol.
         tries: what is known of the tries of this hop.
     """
@@ -102,14 +102,14 @@ class Task:
 
     @property
     def repeatable(self) -> bool:
-        """Whether the body is in memory, and can be sent as often as need be."""
+        """Whether the body is in memory, and can be sent repeatedly."""
         return self.body is None or isinstance(self.body, IN_MEMORY)
 
     def patience(self) -> float | None:
         """Return the seconds that the next blocking step may last, or None.
 
         Raises:
-            RequestTimeout: the deadline is over.
+            RequestTimeout: the deadline has passed.
         """
         left = remaining(self.deadline)
         if left is None:
@@ -127,12 +127,12 @@ class Task:
     # -- an answer --------------------------------------------------------------------------------
 
     def follow(self, response: FetchResponse) -> float | None:
-        """Look at an answer: None if it is the last, else the seconds to wait before the next hop.
+        """Handle an answer: None if it is the last, otherwise the seconds to wait before the next hop.
 
-        The task is then the next hop's.
+        In the second case the task is changed to the next hop.
 
         Raises:
-            RedirectError: it leads where we do not go.
+            RedirectError: the redirect may not be followed.
         """
         if (pause := self._later(response.raw)) is not None:
             self.tries = self.tries.after_answer()
@@ -148,7 +148,7 @@ class Task:
         return 0.0
 
     def goes_on(self, raw: HTTP20Response) -> bool:
-        """Tell whether an answer is not the last, so that its body is not wanted at any price."""
+        """Tell whether another hop follows an answer, so that its body is not needed."""
         if raw.status in redirects.FOLLOWED and self.options.redirects > 0:
             return bool(raw.getheader("location"))
         return self._later(raw) is not None
@@ -180,7 +180,7 @@ class Task:
         if following.user is not None:
             self.headers = [field for field in self.headers if field[0].lower() != "authorization"]
             self.headers.append(("Authorization", basic(following.user)))
-        self.tries = HopTries(Tries(doubtful=True))  # by the first hop, whatever becomes of the next
+        self.tries = HopTries(Tries(doubtful=True))  # by the first hop, whatever the next one brings
         self.url = following
         self.history = [*self.history, response]
         self.proxy = choose(following, self.options.proxies)
@@ -190,16 +190,16 @@ class Task:
     def retry(
         self, error: BaseException, *, reused: bool, progress: bool = False, sent: bool = True
     ) -> float | None:
-        """Look at a failure: None if it is the outcome, else the seconds to wait before another try.
+        """Handle a failure: None if it is the outcome, otherwise the seconds to wait before another try.
 
-        The error of an outcome speaks of all tries and hops: see `HTTP2Error.retry_safe`.
+        `retry_safe` of an outcome's error covers all tries and hops: see `HTTP2Error.retry_safe`.
 
         Args:
             error: what happened.
             reused: whether it happened on a connection that had been used before: it may have been
                 closed while the request was on its way.
             progress: whether that connection has brought a response to any request since this one was sent.
-                Such a try is not counted, so that a server that takes a few at a time gets through.
+                Such a try is not counted, so that a server that takes a few requests at a time serves all.
             sent: whether there was a connection at all, so that the request may have left.
         """
         following = self.options.retries.again(
@@ -237,10 +237,10 @@ def make_task(
     item: Any = None,
     index: int = 0,
 ) -> Task:
-    """Return the task of fetching something.
+    """Return a task from the arguments of `fetch()`.
 
     Raises:
-        http.client.InvalidURL, ValueError, TypeError: it makes no sense.
+        http.client.InvalidURL, ValueError, TypeError: the arguments are invalid.
     """
     pairs = _pairs(headers)
     if json is not None:
@@ -258,7 +258,7 @@ def make_task(
 
 
 def _pairs(headers: Any) -> list[Header]:
-    """Return the caller's headers, a mapping or pairs, as a list of our own."""
+    """Return the caller's headers, a mapping or pairs, as a new list."""
     if headers is None:
         return []
     given: list[Any] = header_items(headers)
@@ -270,7 +270,7 @@ def _pairs(headers: Any) -> list[Header]:
 
 
 def with_defaults(headers: list[Header], url: URL, options: Options) -> list[Header]:
-    """Return a request's headers together with those that it does not have itself.
+    """Return a request's headers, and defaults for those that it does not have.
 
     Raises:
         ValueError: credentials among them authenticate a connection, and those of a pool are shared.
@@ -292,7 +292,7 @@ def with_defaults(headers: list[Header], url: URL, options: Options) -> list[Hea
 
 
 def _tell(body: Any) -> int | None:
-    """Return where a file stands, if it can be read again from there."""
+    """Return the position of a file, if it can be read again from there."""
     if not hasattr(body, "read") or not hasattr(body, "seek"):
         return None
     try:
@@ -303,7 +303,7 @@ def _tell(body: Any) -> int | None:
 
 
 def _retry_after(value: str | None) -> float | None:
-    """Return the seconds that a Retry-After means; None if there is none that can be read."""
+    """Return the seconds in a Retry-After; None if there is none, or an invalid one."""
     if value is None:
         return None
     value = value.strip()

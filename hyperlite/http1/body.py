@@ -27,17 +27,17 @@ from .wire import Wire
 
 T = TypeVar("T", bytes, memoryview)
 
-# Bytes that are read at a time where it is not known how many there are.
+# Bytes to read at a time if it is not known how many there are.
 PIECE = 65536
-# And where it is: what is asked for and announced comes in one piece, without a copy, up to this size.
-# A length that is only announced costs no memory: the operating system gives pages when they are filled.
+# If it is known: a read returns so many bytes in one piece, without a copy.
+# An announced length alone costs no memory: the operating system gives pages when they are filled.
 LARGE_PIECE = 1 << 25
 # Bytes that chunks may cost beyond 16 each and one for each byte that they carry; Go allows as much.
 MAX_OVERHEAD = 16384
 
 
 class ChunkReader:
-    """Reads what is between the chunks of a body, and the trailer fields behind the last one.
+    """Reads the lines between the chunks of a body, and the trailer fields behind the last chunk.
 
     Attributes:
         trailers: the fields behind the last chunk, once they have come (RFC 9112 section 7.1.2).
@@ -51,11 +51,11 @@ class ChunkReader:
         self.trailers: Sequence[Field] = ()
 
     def next_size(self) -> int:
-        """Return the size of the next chunk; 0 if there is none. To be called again if it was `Paused`.
+        """Return the size of the next chunk; 0 if there is none. After `Paused`, call it again.
 
         Raises:
             ConnectionLost: the connection ended before the last chunk.
-            MalformedResponse, http.client.LineTooLong: this is no chunk, or no trailer field.
+            MalformedResponse, http.client.LineTooLong: a line is no chunk's, or no trailer field.
         """
         while not self._between.last:
             line = self._lines.read("chunk size")
@@ -76,7 +76,7 @@ class ChunkReader:
 
 
 class HTTP1Body(BodyFile):
-    """A body as it comes in on a wire.
+    """The body of a response, read from a `Wire`.
 
     Args:
         wire, lines: where it comes from.
@@ -86,7 +86,7 @@ class HTTP1Body(BodyFile):
 
     Attributes:
         complete: it has been read from the wire to its end.
-        clean: so that the connection can be used again; see `release`.
+        clean: the connection can be used again; see `release`.
         stalled: a read has timed out, and nothing has come since.
     """
 
@@ -119,12 +119,12 @@ class HTTP1Body(BodyFile):
 
     @property
     def raw(self) -> Any:
-        """What is beneath, as of http.client's file: programs ask its `_sock` for the certificate."""
+        """The raw file beneath, as in http.client: programs read the certificate from its `_sock`."""
         return self._file.raw
 
     @property
     def chunk_left(self) -> int:
-        """How many bytes of the current chunk, or of what another thread has read ahead, were not read."""
+        """How many unread bytes the current chunk has, or are in memory."""
         return self._ahead.size or self._left or 0
 
     def close(self) -> None:
@@ -142,12 +142,12 @@ class HTTP1Body(BodyFile):
 
     @property
     def left(self) -> int | None:
-        """How many bytes are to come from the wire, None where that is not known."""
+        """How many bytes are still to come from the wire; None if that is not known."""
         return self._left if self._chunks is None else None
 
     @property
     def trailers(self) -> Sequence[Field]:
-        """The fields that came behind it: none before it was read."""
+        """The fields behind the body; none before the body was read to its end."""
         return () if self._chunks is None else self._chunks.trailers
 
     @property
@@ -161,12 +161,12 @@ class HTTP1Body(BodyFile):
         return self._ahead.size
 
     def hold(self, limit: int) -> None:
-        """Read what is left into memory, if it is not more than `limit` bytes and does not stall.
+        """Read the rest into memory, if it is not more than `limit` bytes and does not stall.
 
         An error on the way is kept for the thread that reads.
 
         Raises:
-            Paused: there was no more time for it.
+            Paused: the thread has no more time for it.
         """
         while self._error is None and not (self.complete or self._file.closed) and self._ahead.size <= limit:
             try:
@@ -177,10 +177,10 @@ class HTTP1Body(BodyFile):
                 self._fail(error)
 
     def tear(self, *, lost: bool = False) -> None:
-        """End it here, where a read was interrupted (KeyboardInterrupt): what had come may be lost.
+        """End the body because a read was interrupted (KeyboardInterrupt) and may have lost bytes.
 
         Args:
-            lost: bytes of those that were read are, so that what is held behind them is not to be read.
+            lost: the read has lost bytes, so the bytes in memory behind them must not be read.
         """
         if lost:
             self._ahead.clear()
@@ -189,7 +189,7 @@ class HTTP1Body(BodyFile):
     def release(self) -> bool:
         """Let go of the connection, if the end was reached; tell whether it can be used again.
 
-        It cannot where something lies behind the end.
+        It cannot if bytes lie behind the end of the body.
         """
         if self.complete and not self._file.closed:
             self.clean = not self._wire.has_more()
@@ -199,7 +199,7 @@ class HTTP1Body(BodyFile):
     # -- reading ----------------------------------------------------------------------------------
 
     def _take(self, limit: int) -> bytes:
-        """Take all of what was asked for, where it is known that there is so much."""
+        """Take all bytes that were asked for, if it is known that there are so many."""
         if self._left is None:
             return self._take_some(limit)
         return self._ahead.take(limit) if self._ahead.size else self._next(limit, self._wire.fill)
@@ -222,7 +222,7 @@ class HTTP1Body(BodyFile):
         self._ahead.put_back(data)
 
     def _next(self, limit: int, take: Callable[[int], T]) -> T | bytes:
-        """Return what comes next from the wire, or raise what has ended the body; see `_receive`."""
+        """Return the next bytes from the wire, or raise the error that has ended the body; see `_receive`."""
         if self._error is None:
             try:
                 return self._receive(limit, take)
@@ -234,12 +234,11 @@ class HTTP1Body(BodyFile):
         raise self._error
 
     def _receive(self, limit: int, take: Callable[[int], T]) -> T | bytes:
-        """Return what comes next from the wire, b"" only at the end.
+        """Return the next bytes from the wire, b"" only at the end.
 
         Args:
             limit: at most so many bytes.
-            take: how to read them, given how many there may be. What fails behind the first byte fails
-                again at the next call.
+            take: reads at most so many bytes. An error behind the first byte is raised by its next call.
         """
         try:
             if self._chunks is not None and not self._left and not self.complete:
@@ -277,7 +276,7 @@ class HTTP1Body(BodyFile):
             raise
 
     def _take_end(self) -> bytes:
-        """Deal with the end of the connection."""
+        """End the body with the connection, or raise if it is incomplete."""
         if self._left is not None:
             raise self._incomplete("the connection ended")
         if self._wire.ragged and self._require_close_notify:
@@ -291,7 +290,7 @@ class HTTP1Body(BodyFile):
     # -- errors -----------------------------------------------------------------------------------
 
     def _fail(self, error: Exception) -> None:
-        """Keep an error that lasts, and let go of the connection."""
+        """Keep an error for all further reads, and let go of the connection."""
         self._error = error
         self._file.close()
 
@@ -299,5 +298,5 @@ class HTTP1Body(BodyFile):
         return incomplete(reason, self._taken, self._length, kind, stream_id=self._stream_id)
 
     def _with_partial(self, error: IncompleteBody, partial: bytes) -> IncompleteBody:
-        """Return the error for the read that has got so much; the next read gets it without."""
+        """Return a copy of an error with the bytes that this read got; the next read raises it without."""
         return type(error)(str(error), partial=partial, expected=error.expected, stream_id=error.stream_id)

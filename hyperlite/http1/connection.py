@@ -1,11 +1,11 @@
 """HTTP/1.1 for HTTP20Connection: many requests queued, one at a time on the wire.
 
-A request goes out when the response before it was read, or when its own response is asked for; then what lies
-before it is read into memory first.  One whose body is still being written keeps its turn.
+A request goes out when the response before it was read, or when its own response is asked for; then the
+responses before it are first read into memory.  A request whose body is still being written keeps its turn.
 
-Rules: `_current` is the one exchange whose response may still be coming in on the socket.  The thread that
-leads sends and receives, outside the lock; what it comes upon it keeps in the exchange whose request
-that is.  It works for others only as long as it may wait itself; the next one finishes what is `Paused`.
+Rules: `_current` is the one exchange whose response may still be coming in on the socket.  The leader sends
+    and receives outside the lock, for all threads, and stores results and errors in the exchanges.  When its
+    own timeout ends it stops (`Paused`), and the next leader resumes.
 """
 
 import contextlib
@@ -43,9 +43,9 @@ class HTTP1Connection:
         speak: makes an http.client connection of a socket.
         sock: already open.
         timeout: seconds that each wait may last, or None; it may be set at any time.
-        max_buffered: bytes of unread responses to hold so that those behind them can come. Past that, an
-            unread response keeps its connection, and the others get a new one.
-        require_close_notify: where the end of a TLS connection ends a body, it needs a close_notify.
+        max_buffered: bytes of unread responses to hold so that the responses behind them can come. Beyond
+            that, an unread response keeps its connection, and the others get a new one.
+        require_close_notify: a body that ends with its TLS connection needs a close_notify.
     """
 
     protocol = HTTP11
@@ -78,7 +78,7 @@ class HTTP1Connection:
         self._current: HTTP1Exchange | None = None
         self._closed = False
         self._kept: weakref.WeakSet[HTTP1Body] = weakref.WeakSet()  # unread bodies
-        watch(self)  # the last: what `after_fork()` needs is there
+        watch(self)  # last: `after_fork()` needs the attributes above
 
     @property
     def counts(self) -> tuple[int, int]:
@@ -91,7 +91,7 @@ class HTTP1Connection:
         return self._closed
 
     def check(self) -> bool:
-        """Tell whether further requests may be submitted: a socket that has ended is opened anew for them."""
+        """Tell whether further requests may be submitted: if the socket has ended, they open a new one."""
         return not self._closed
 
     def submit(self, exchanges: Sequence[HTTP1Exchange], *, gather: bool = False) -> bool:
@@ -107,7 +107,7 @@ class HTTP1Connection:
     def settle(self, exchange: HTTP1Exchange) -> None:
         """Send a submitted request if nothing is before it; otherwise it goes when its turn comes.
 
-        One whose body can be read only once is waited for: what is before it is read into memory.
+        If its body can be read only once, wait for its turn: the responses before it are read into memory.
         """
         if exchange.request.repeatable:
             self._take_turn(exchange.patience(self.timeout))
@@ -145,7 +145,7 @@ class HTTP1Connection:
 
     @contextlib.contextmanager
     def _sending(self, exchange: HTTP1Exchange) -> Iterator[Outgoing]:
-        """Wait for the turn of a request that is open; what then fails, but for a wrong call, ends it."""
+        """Wait for the turn of an open request; any failure within the block, but a wrong call, ends it."""
         if not exchange.request.open:
             raise http_client.CannotSendRequest("the request is complete")
         self._wait(exchange, lambda: exchange.sent, "the request could not be sent")
@@ -167,7 +167,8 @@ class HTTP1Connection:
     ) -> None:
         """Wait until the response or the failure of at least one is there, or `timeout` is over.
 
-        Opening a connection alone may last longer, until `dial_by`: it cannot be done by and by.
+        Only opening a connection may last longer, until `dial_by`, because it cannot be interrupted and
+        resumed.
         """
 
         def attempt() -> bool | None:
@@ -177,7 +178,7 @@ class HTTP1Connection:
             self._leadership.wait(exchanges, attempt, self._step_until(dial_by), timeout, "")
 
     def due(self, exchange: HTTP1Exchange, _since: float) -> float | None:
-        """Return when `expire` is to be called: what uses the socket heeds the timeout by itself."""
+        """Return when to call `expire`: the deadline, since calls on the socket keep to the timeout."""
         return exchange.request.deadline
 
     def expire(self, exchange: HTTP1Exchange, _since: float) -> bool:
@@ -189,7 +190,7 @@ class HTTP1Connection:
         return late
 
     def drop(self, exchange: HTTP1Exchange, error: HTTP2Error | None = None) -> None:
-        """Forget a request; if it is on the wire already, the connection is of no further use."""
+        """Forget a request; if it is on the wire already, the connection cannot be used again."""
         with self._lock:
             if exchange in self._queue:
                 self._queue.remove(exchange)
@@ -201,7 +202,7 @@ class HTTP1Connection:
             exchange.outgoing.response.close()  # no caller has taken it
 
     def surrender(self) -> socket.socket:
-        """Give up the socket, on which the server goes on in another protocol, and the exchange on it."""
+        """Give up the socket, on which another protocol goes on, and its exchange."""
         with self._lock:
             sock = self._socket.take()
             self._current = None
@@ -225,14 +226,14 @@ class HTTP1Connection:
         """Do nothing: HTTP/1.1 has no priorities."""
 
     def trace(self, _shown: bool) -> None:
-        """Do nothing: http.client's own objects print what goes by."""
+        """Do nothing: http.client's own objects print requests and responses."""
 
     def ping(self, _timeout: float | None) -> float:
         """Raise http.client.NotConnected: HTTP/1.1 has no PING."""
         raise http_client.NotConnected("PING needs an open HTTP/2 connection")
 
     def abandon_all(self) -> None:
-        """Let go of what refers to this, from a finalizer; not where a thread has the lock: that takes GC."""
+        """From a finalizer, break reference cycles; if a thread has the lock, leave them to the collector."""
         if not self._lock.locked():
             with self._lock:
                 self._closed, self._current, self._socket.sock = True, None, None
@@ -255,7 +256,7 @@ class HTTP1Connection:
     # -- taking turns -----------------------------------------------------------------------------
 
     def _wait(self, exchange: HTTP1Exchange, outcome: Callable[[], T | None], complaint: str) -> T:
-        """Do, or let others do, what must be done before there is an outcome."""
+        """Wait for an outcome; meanwhile lead, or sleep while another thread leads."""
 
         def attempt() -> T | None:
             if exchange.error is not None:
@@ -267,7 +268,7 @@ class HTTP1Connection:
         return self._leadership.wait((exchange,), attempt, step, patience, complaint)
 
     def _step_until(self, dial_by: float | None) -> Callable[[bool], Job | None]:
-        """Return what chooses the work of a thread that waits: all that there is, or none."""
+        """Return a function that chooses the work of a waiting thread: any job, or none."""
         return lambda holding: self._next_job_locked(dial_by) if holding else None
 
     def _take_turn(self, timeout: float | None) -> None:
@@ -286,7 +287,7 @@ class HTTP1Connection:
         self._leadership.wait((), attempt, step, timeout, "the request could not be sent")
 
     def _next_job_locked(self, dial_by: float | None) -> Job:
-        """Choose what must be done next before what is queued can be answered."""
+        """Choose the next job that brings the queued requests closer to their responses."""
         self._socket.working = True
         current = self._current
         if current is None:
@@ -305,14 +306,14 @@ class HTTP1Connection:
         exchange: HTTP1Exchange,
         timeout: float | None,
     ) -> None:
-        """Do a job outside the lock, and then close what others wanted closed meanwhile.
+        """Do a job outside the lock; then close the sockets that other threads have doomed meanwhile.
 
-        Whatever fails in it, ends the exchange here, unless it is tried again.
+        Any failure in the job ends its exchange here, unless the request is sent again.
         """
         try:
             job(exchange, deadline_after(timeout))
         except Paused:
-            pass  # the thread whose time is up says so
+            pass  # the thread whose time is over raises
         except BaseException as error:
             if not self._tries_again(exchange, error):
                 self._end(exchange, error)
@@ -339,11 +340,11 @@ class HTTP1Connection:
         exchange.drop()
 
     def _ready(self, end: float | None, dial_by: float | None) -> socket.socket:
-        """Return the socket, opened anew if the server has closed it since the last response.
+        """Return the socket; open a new one if the server has closed it since the last response.
 
         Args:
             end: the monotonic time at which the exchange has failed.
-            dial_by: that at which the thread at work gives up, and is `Paused`.
+            dial_by: the monotonic time at which the thread at work stops, `Paused`.
         """
         sock = self._socket.alive()
         if sock is not None:
@@ -375,15 +376,15 @@ class HTTP1Connection:
                 response.will_close = True
             if exchange.sock is not self._socket.proven:
                 self._socket.proven = exchange.sock
-                # TLS 1.3's tickets have come by now; and later there may be another thread that reads.
+                # TLS 1.3's tickets have come by now; later another thread may be reading.
                 if not exchange.request.open:
                     self.session = session_of(exchange.sock)
             exchange.response = response
             if exchange.request.open:
-                response.exchange = exchange  # what writes it may be all that still knows it
-            if response.sock is not None:  # it is the caller's: another protocol goes on there
+                response.exchange = exchange  # perhaps only its writer still refers to it
+            if response.sock is not None:  # the caller owns it: another protocol goes on there
                 self._current = self._socket.sock = None
-            elif response.will_close:  # the socket is the response's from now on
+            elif response.will_close:  # the response owns the socket from now on
                 self._current = None
                 self._socket.let_go(exchange.sock)
             else:
@@ -391,7 +392,7 @@ class HTTP1Connection:
             wake(exchange)
 
     def _clear(self, exchange: HTTP1Exchange, until: float | None) -> None:
-        """Read a response into memory, because others wait behind it, or let it have its connection."""
+        """Read a response into memory, because others wait behind it, or leave its connection to it."""
         outgoing, response = exchange.outgoing, exchange.response
         assert outgoing is not None
         assert response is not None
@@ -414,9 +415,9 @@ class HTTP1Connection:
                 self._socket.let_go(exchange.sock)  # the body goes on reading from its file
 
     def _tries_again(self, exchange: HTTP1Exchange, error: BaseException) -> bool:
-        """Have a request sent again that met the end of a kept connection (RFC 9112 section 9.3.1).
+        """Send a request again that met the end of a kept connection (RFC 9112 section 9.3.1).
 
-        Such a connection has brought a response. The next one has not: there is no third try.
+        A kept connection has brought a response. The new one has not, so there is no third try.
         """
         outgoing = exchange.outgoing
         if outgoing is None or not outgoing.may_be_repeated(error):
@@ -432,10 +433,10 @@ class HTTP1Connection:
         return True
 
     def _end(self, exchange: HTTP1Exchange, error: BaseException) -> None:
-        """End an exchange that something has gone wrong with: its connection is in no known state.
+        """End an exchange that has failed, and its connection, whose state is unknown.
 
-        The error is kept for the thread that asks for the response. A thread that is interrupted while it
-        works for another gets the interrupt itself (KeyboardInterrupt), the other does not.
+        The error is kept for the thread that asks for the response. If a thread is interrupted while it
+        works for another thread, the interrupt (KeyboardInterrupt) is raised in the first one only.
         """
         kept = error
         if not isinstance(error, Exception):
@@ -465,7 +466,7 @@ class HTTP1Connection:
                 self._written.notify_all()
                 if not (usable and finished):
                     self._hang_up_locked()
-            # A thread that waits for a response may open a connection; one that has read its own does not.
+            # Only a thread that waits for a response may open a connection, not one that has read its own.
             ready = bool(self._queue) and self._socket.alive() is not None
         if ready:
             with contextlib.suppress(RequestTimeout):
@@ -474,7 +475,7 @@ class HTTP1Connection:
     # -- under the lock ---------------------------------------------------------------------------
 
     def _fail_locked(self, exchange: HTTP1Exchange, error: BaseException) -> None:
-        if exchange.error is None:  # the first reason is the true one
+        if exchange.error is None:  # the first error is the cause
             exchange.error = error
         wake(exchange)
         self._written.notify_all()
@@ -488,7 +489,7 @@ class HTTP1Connection:
             self._fail_locked(exchange, ConnectionLost(reason, stream_id=exchange.stream_id))
 
     def _hang_up_locked(self) -> None:
-        """Let go of the connection; a response keeps what it reads from open."""
+        """Let go of the connection; a response that reads from the socket keeps it open."""
         current, self._current = self._current, None
         if current is not None and current.response is not None:
             current.response.when_closed = None

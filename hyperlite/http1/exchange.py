@@ -1,6 +1,6 @@
-"""One request and its response on HTTP/1.1, from the queue to the end, whatever socket they get.
+"""One request and its response on HTTP/1.1, from the queue to the end, whichever socket carries them.
 
-It is what a `Stream` is on HTTP/2: made by the connection, driven by the `HTTP1Connection`.
+It corresponds to a `Stream` of HTTP/2. The connection object makes it, and `HTTP1Connection` drives it.
 
 Rule: only `http1.connection` changes an exchange, under the lock of its connection or as the leader.
 """
@@ -24,8 +24,8 @@ class HTTP1Exchange:
     """One request and its response on HTTP/1.1.
 
     Args:
-        stream_id: the id that the caller knows it by.
-        request: what is asked for.
+        stream_id: the caller's id for it.
+        request: the caller's.
     """
 
     __slots__ = (
@@ -59,7 +59,7 @@ class HTTP1Exchange:
         self.sent: bool | None = None  # or its head, where the body is still to be written
         self.response: QueuedResponse | None = None
         self.error: BaseException | None = None
-        self.doubt: BaseException | None = None  # what has ended a first try that may have been processed
+        self.doubt: BaseException | None = None  # the error of a first try that may have been processed
 
     @property
     def doubtful(self) -> bool:

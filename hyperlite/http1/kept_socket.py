@@ -1,7 +1,7 @@
-"""The socket of an HTTP/1.1 connection that is kept, and opened anew when the server has closed it.
+"""The socket of a kept HTTP/1.1 connection, and the rules by which threads close and replace it.
 
-Rules: the connection's lock guards it.  A thread that is at work uses the socket outside the lock.  While it
-does, no other thread closes the socket: its descriptor could be another connection's when the thread at work
+Rules: the connection's lock guards it.  A thread that is at work uses the socket outside the lock.  Meanwhile
+no other thread closes the socket: its descriptor could belong to another connection when the thread at work
 goes on.  Such a socket is *doomed*, and the thread at work closes it when it has stopped.
 """
 
@@ -11,7 +11,7 @@ from ..net.sockets import break_off, is_stale
 
 
 class KeptSocket:
-    """A socket, or its place.
+    """The socket of a kept connection, or None while there is none.
 
     Args:
         sock: connected.
@@ -35,13 +35,13 @@ class KeptSocket:
         return None if self.sock is None or is_stale(self.sock) else self.sock
 
     def replace(self, fresh: socket.socket) -> None:
-        """Put another in its place."""
+        """Replace the socket by another."""
         if self.sock is not None:
             self._doomed.append(self.sock)
         self.sock = fresh
 
     def take(self) -> socket.socket | None:
-        """Return the socket, which is the caller's from now on."""
+        """Return the socket, which the caller owns from now on."""
         sock, self.sock = self.sock, None
         return sock
 
@@ -52,17 +52,17 @@ class KeptSocket:
             self.sock = None
 
     def let_go(self, sock: socket.socket | None) -> None:
-        """Close a socket, but for the response that reads from it."""
+        """Close a socket; a response that reads from it keeps it open."""
         if sock is not None:
             sock.close()
             if self.sock is sock:
                 self.sock = None
 
     def hang_up(self, *, interrupt: bool) -> None:
-        """Close the socket; what a response reads from keeps it open.
+        """Close the socket; a response that reads from it keeps it open.
 
         Args:
-            interrupt: a thread that is at work may be sending on it, or waiting for a response: that ends.
+            interrupt: also end the call of a thread at work that sends on it, or waits for a response.
         """
         sock = self.take()
         if sock is not None and self.working and interrupt:
@@ -72,7 +72,7 @@ class KeptSocket:
             sock.close()
 
     def stop_work(self) -> None:
-        """Close what is doomed, now that the thread at work has stopped."""
+        """Close the doomed sockets, now that the thread at work has stopped."""
         self.working = False
         while self._doomed:
             self._doomed.pop().close()

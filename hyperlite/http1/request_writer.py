@@ -1,4 +1,4 @@
-"""A request on its way out on HTTP/1.1: head, body, trailers, and what the server says meanwhile.
+"""Sends a request on HTTP/1.1: head, body, trailers; notes what the server answers meanwhile.
 
 ::
 
@@ -6,8 +6,7 @@
                   │                       │
                   └───────────────────────┴── the final response has come: the rest is not sent
 
-http.client writes the head.  What is sent can be interrupted between any two bytes (`Paused`) and goes on
-where it stopped.
+http.client writes the head.  Sending can stop between any two bytes (`Paused`) and goes on where it stopped.
 """
 
 import http.client as http_client
@@ -23,7 +22,7 @@ from .response import QueuedResponse
 from .timed_socket import Paused
 from .wire import PIECE, Wire
 
-# What says where the body ends.
+# Fields that say where the body ends.
 _FRAMING = frozenset({b"content-length", b"transfer-encoding"})
 
 
@@ -33,14 +32,14 @@ class Outgoing:
     Args:
         connection: http.client's, whose socket is the wire.
         wire: what it is sent on.
-        request: what is asked for.
-        response: what will be the answer.
+        request: the one to send.
+        response: the object that will read the answer.
 
     Attributes:
         response: the same.
         head_sent: the head has gone out.
         done: nothing more is to be sent.
-        stopped: because the server answered before all was sent.
+        stopped: the server answered before all was sent, so nothing more is.
     """
 
     def __init__(
@@ -62,7 +61,7 @@ class Outgoing:
     # -- calls ------------------------------------------------------------------------------------
 
     def run(self, until: float | None) -> None:
-        """Send the request, or only its head where the body comes by `write`; can be called again if paused.
+        """Send the request, or only its head if the body comes by `write`; can be called again if paused.
 
         Raises:
             Paused: at `until`, a monotonic time.
@@ -74,7 +73,7 @@ class Outgoing:
                 self._begun = True
                 self._put_head()
                 while self._is_small and not self.done:
-                    self._put_next()  # it goes out with the head
+                    self._put_next()  # the body goes out with the head
             self._flush(until)
             self.head_sent = True
             if self._expects and not self._may_go_on(until):
@@ -116,12 +115,12 @@ class Outgoing:
             self.done = True
 
     def stop(self) -> None:
-        """Send no more of it: the server has answered without it."""
+        """Send no more of the request: the server has answered without the rest."""
         self.stopped = self.stopped or not self.done
         self.done = True
 
     def may_be_repeated(self, error: BaseException) -> bool:
-        """Tell whether the peer only closed, in answer to a request that does no harm if it comes twice."""
+        """Tell whether the peer closed without an answer, and the request does no harm if it comes twice."""
         request, closed = self._request, (ConnectionError, ssl.SSLEOFError, ssl.SSLZeroReturnError)
         safe = request.method in SAFE_TO_REPEAT and request.repeatable
         return safe and isinstance(error, closed) and not self._wire.heard
@@ -142,7 +141,7 @@ class Outgoing:
         given = dict(request.checked)
         complete = dict(request.fields)
         self._choose_framing(given)
-        # http.client would have it with the name and the password of an absolute target.
+        # http.client would put the name and the password of an absolute target into Host.
         absolute = request.url[:4].lower() == "http" and request.method != "CONNECT"
         names_host = absolute and b"host" not in given
         connection.putrequest(
@@ -153,7 +152,7 @@ class Outgoing:
         )
         if names_host:
             connection.putheader("Host", complete[b":authority"])
-        # One or the other, once (RFC 9112 section 6.2): servers differ in which of several they believe.
+        # One of the two, once (RFC 9112 section 6.2): servers differ in which of several they believe.
         if self._chunked:
             connection.putheader("Transfer-Encoding", "chunked")
         elif b"content-length" in complete:
@@ -209,7 +208,7 @@ class Outgoing:
             self._connection.send(b"".join([b"0\r\n", *lines, b"\r\n"]))
 
     def _flush(self, until: float | None) -> None:
-        """Send what was put; where the server does not take it, see whether it has answered instead."""
+        """Send what was put; if the server does not take it, look whether it has answered instead."""
         try:
             everything = self._wire.flush(until, self.response.has_refused if self.head_sent else None)
         except (ConnectionError, ssl.SSLError):
@@ -220,7 +219,7 @@ class Outgoing:
             self.stop()
 
     def _was_answered(self) -> bool:
-        """Tell whether there is an answer on a connection that takes no more."""
+        """Tell whether an answer has come on a connection that takes no more bytes."""
         try:
             return self.response.has_refused() is not False
         except (http_client.HTTPException, OSError):

@@ -1,4 +1,4 @@
-"""Responses on a queued HTTP/1.1 connection, which can be read into memory to make way for the next."""
+"""Responses on an HTTP/1.1 connection with a queue: they can be read into memory to make way for the next."""
 
 import contextlib
 import http.client as http_client
@@ -24,25 +24,25 @@ T = TypeVar("T")
 
 
 class QueuedResponse(HTTP20Response):
-    """An HTTP/1.1 response before which, or behind which, others wait.
+    """An HTTP/1.1 response on a connection with a queue.
 
     http.client's methods read its body from an `HTTP1Body`.  That unwraps chunks, so `chunked` is False,
     as it is on HTTP/2.
 
-    One thread may read it while another, whose response comes behind it, needs the connection and
-    reads what is left of it into memory; `_guard` keeps the two apart.
+    One thread may read it while another thread, whose response comes behind it, needs the connection and
+    reads the rest of it into memory; `_guard` keeps the two apart.
 
     Args:
-        wire: what it is read from.
+        wire: the one it is read from.
         method: of the request.
         require_close_notify: see `HTTP1Body`.
         stream_id: of the exchange.
         max_headers: fields that its head, and what is behind its chunks, may have; None: http.client's limit.
     """
 
-    # Called when the response lets go of the connection, and told whether that can be used again.
+    # Called when the response lets go of the connection; its argument says whether that can be used again.
     when_closed: "Callable[[QueuedResponse, bool], None] | None" = None
-    # Refers to what is called after that, to give the connection back, and told the same by keyword.
+    # Called after that, with the same as a keyword argument, to give the connection back.
     when_over: "weakref.WeakMethod[Any] | None" = None
 
     exchange: object = None  # kept for as long as the response is
@@ -65,7 +65,7 @@ class QueuedResponse(HTTP20Response):
         self._lines = LineReader(wire.file, max_headers)
         self._heads = HeadReader(self._lines)
         self._final: tuple[int, bytes, list[Field]] | None = None
-        del self.headers, self.msg  # None until now; they are made when they are asked for
+        del self.headers, self.msg  # http.client has set them to None; they are made when they are first read
         self._seen: list[tuple[int, list[Field]]] = []
         self._seen_size = 0
         self._body: HTTP1Body | None = None
@@ -121,7 +121,7 @@ class QueuedResponse(HTTP20Response):
             stock.say("header:", f"{name}:", value)
 
     def advance(self) -> bool:
-        """Read the next head: true if it is the final one, or if that was there already.
+        """Read the next head; return true if it is the final one, or if that had come already.
 
         Raises:
             As `begin`.
@@ -161,12 +161,11 @@ class QueuedResponse(HTTP20Response):
     def has_refused(self) -> bool | None:
         """Tell, without waiting, whether a final response makes the rest of the request useless.
 
-        Such is one of 300 and above: curl stops there too. Of a 2xx the body may be made of what is
-        still to be sent.
+        That is a status of 300 or above; curl stops there too. The body of a 2xx may depend on the rest of
+        the request.
 
         Returns:
-            None if that will not be known by asking again: it is no such response, or another thread
-            reads it.
+            None if asking again is useless: it is another response, or another thread reads it.
         """
         guard = self._guard.own
         if not guard.acquire(blocking=False):
@@ -186,7 +185,7 @@ class QueuedResponse(HTTP20Response):
 
     @contextlib.contextmanager
     def limited(self, until: float | None) -> Iterator[None]:
-        """Let what is read inside be `Paused` at this monotonic time."""
+        """Have reads within this block raise `Paused` at a monotonic time."""
         with self._guard.own:
             self._wire.read_until = until
             try:
@@ -214,14 +213,14 @@ class QueuedResponse(HTTP20Response):
     # -- making way -------------------------------------------------------------------------------
 
     def make_way(self, limit: int, until: float | None) -> "tuple[HTTP1Body | None, bool] | None":
-        """Read what is left of the body into memory, at most `limit` bytes of it.
+        """Read the rest of the body into memory, at most `limit` bytes of it.
 
         An error on the way is kept for the reader.  A longer body keeps the connection, and goes on reading
         from it.
 
         Returns:
-            None if there was no time for it until `until`, a monotonic time.  Else the body, None if it
-            was at its end; and whether the connection is free for the next.
+            None if the time until `until`, a monotonic time, was too short.  Otherwise the body, or None if
+            it was at its end; and whether the connection is free for the next response.
         """
         guard = self._guard.own
         if not guard.acquire(timeout=-1 if until is None else max(0, until - time.monotonic())):
@@ -233,7 +232,7 @@ class QueuedResponse(HTTP20Response):
                 with self.limited(until):
                     body.hold(limit)
             self.when_closed = None
-            # Here, under the guard: a reader that comes to its end closes it, and no callback follows.
+            # Under the guard, because a reader that reaches the end closes the file, and no callback follows.
             file: Any = self.fp
             return file, body.release()
         except Paused:
@@ -261,18 +260,18 @@ class QueuedResponse(HTTP20Response):
         except BaseException:
             lost = self._taken != before
             self.tear(lost=lost)
-            if lost:  # even where it was at the end: the next read is to tell
+            if lost:  # even if the body was at its end: the next read must raise
                 self.length = None
                 self.fp = self._body
             raise
 
     def tear(self, *, lost: bool = False) -> None:
-        """End the body where it may have lost something, or has; its connection is not used again."""
+        """End the body because bytes are lost, or may be; its connection is not used again."""
         if self._body is not None:
             self._body.tear(lost=lost)
 
     def close(self) -> None:
-        """End the response; before its end, that costs the connection."""
+        """End the response; before the end of its body this closes the connection."""
         with self._guard.own:
             if self.fp is not None:
                 self._tell(usable=self._is_usable())

@@ -1,10 +1,10 @@
 """A socket whose every step has a time limit, for one exchange on HTTP/1.1, in both directions at once.
 
-A socket's own timeout starts anew with each byte that drips in.  Here each step looks at the deadline of the
+A socket's own timeout starts again with each byte that drips in.  Here each step checks the deadline of the
 exchange before it begins.
 
-Rules: where one thread may send while another reads (`duplex`), the socket's calls do not block and are made
-under `_lock`, so that no two are ever inside one TLS object; every wait is outside it.
+Rules: if one thread may send while another reads (`duplex`), the socket's calls do not block and are made
+    under `_lock`, so that no two threads are ever inside one TLS object; every wait is outside the lock.
 """
 
 import os
@@ -24,15 +24,15 @@ from ..net.timeouts import deadline_after, remaining, soonest
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer as Buffer
 
-# To set a socket's timeout is a system call, and to set it back another: not for the hundredth part of it.
+# Setting a socket's timeout is a system call, and so is setting it back: a change below 1 % is not worth it.
 NEARLY = 0.99
 
-# What a call on a socket that does not block raises when it would.
+# What a call on a non-blocking socket raises instead of blocking.
 _WOULD_BLOCK = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
 
 class Paused(Exception):
-    """The thread at work has no more time for another thread's exchange; all is as it was."""
+    """The thread at work has no more time for another thread's exchange, which another leader resumes."""
 
 
 class TimedSocket:
@@ -42,12 +42,12 @@ class TimedSocket:
         sock: connected; its own timeout is that of each step, unless the request has one.
         timeout: seconds that each step may last, None for no limit, or `UNSET`: the socket's.  The socket's
             too from when it is set anew.
-        deadline: the monotonic time by which all must be over, or None.
+        deadline: the monotonic time by which the exchange must be over, or None.
         stream_id: of the exchange, for errors.
         duplex: one thread may read while another sends.
 
     Attributes:
-        sock, deadline: the arguments. An earlier deadline may take the place of the first.
+        sock, deadline: the arguments; an earlier deadline may replace the first.
     """
 
     __slots__ = (
@@ -67,7 +67,7 @@ class TimedSocket:
     ) -> None:
         self.sock = sock
         self._timeout = timeout
-        self._before = None if timeout is UNSET else sock.gettimeout()  # another since then is the caller's
+        self._before = None if timeout is UNSET else sock.gettimeout()  # changed later: by the program
         self.deadline = deadline
         self._stream_id = stream_id
         self._duplex = duplex
@@ -116,7 +116,7 @@ class TimedSocket:
             self._wait(wants_read, not wants_read, step, until, "nothing came")
 
     def _alone(self, call: Callable[[Any], int], argument: Any, until: float | None, complaint: str) -> int:
-        """Make a call where no other thread uses the socket: it waits by itself, which is quicker."""
+        """Make a blocking call, because no other thread uses the socket: that is quicker."""
         self._check_process()
         sock = self.sock
         own: float | None = sock.gettimeout()
@@ -150,7 +150,7 @@ class TimedSocket:
         return count
 
     def _check_process(self) -> None:
-        """Refuse to use the socket in a child of the process whose it is: what one takes the other misses."""
+        """Refuse to use the socket in a child process: the parent would miss bytes that the child reads."""
         if os.getpid() != self._pid:
             raise ConnectionLost(FOREIGN, stream_id=self._stream_id)
 
@@ -174,7 +174,7 @@ class TimedSocket:
 
     def _step_end(self) -> float:
         """Return the monotonic time at which the step that begins now, or goes on, has lasted too long."""
-        with self._lock:  # in which another thread sets the socket's timeout to nothing, and back
+        with self._lock:  # another thread sets the socket's timeout to 0 and back under this lock
             own = self.sock.gettimeout()
         end = deadline_after(self._step(own))
         return float("inf") if end is None else end - self._paused
@@ -183,8 +183,8 @@ class TimedSocket:
         """Return how many seconds a step may last.
 
         Args:
-            own: the socket's timeout.  Where it is not what it was at the start, it has been set for this
-                exchange: programs do that by `response.fp.raw._sock`.
+            own: the socket's timeout.  If it has changed since the start, the program has set it for this
+                exchange, by `response.fp.raw._sock`.
         """
         if self._timeout is UNSET or own != self._before:
             return own

@@ -1,7 +1,7 @@
-"""The wire of one exchange on HTTP/1.1: bytes that are sent and received, as http.client does it.
+"""The bytes of one exchange on HTTP/1.1, sent and received by the methods that http.client calls.
 
-http.client writes to it by `sendall` and reads from its `makefile`.  What a wait that ends early has read or
-sent is not lost: the next thread goes on from there.
+http.client writes by `sendall` and reads from the file of `makefile`.  If a wait ends early, nothing that was
+read or sent is lost: the next thread goes on from there.
 """
 
 import io
@@ -19,7 +19,7 @@ from .timed_socket import TimedSocket
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer as Buffer
 
-# Bytes written at a time: what one step's timeout is for. Small pieces are put together up to it.
+# Bytes written in one step, which has one timeout. Small pieces are joined up to this size.
 PIECE = 65536
 
 
@@ -30,15 +30,15 @@ class Wire:
         sock: connected; its own timeout is that of each step, unless the request has one.
         timeout: seconds that each step may last, None for no limit, or `UNSET`: the socket's.  The socket's
             too from when it is set anew.
-        deadline: the monotonic time by which all must be over, or None.
+        deadline: the monotonic time by which the exchange must be over, or None.
         stream_id: of the exchange, for errors.
         duplex: one thread may read while another sends.
-        exact: read no byte more than is asked for: another protocol may go on behind the response's head.
+        exact: never read ahead: another protocol may go on behind the response's head.
 
     Attributes:
-        file: what is read from it.
+        file: the file from which http.client reads.
         ragged: the TLS connection ended without close_notify (RFC 8446 section 6.1).
-        heard: something has come.
+        heard: bytes have come.
         read_until: the monotonic time at which the thread that reads is to be `Paused`, or None.
     """
 
@@ -53,7 +53,7 @@ class Wire:
         exact: bool = False,
     ) -> None:
         if isinstance(sock, ssl.SSLSocket):
-            # wrap_socket's argument: a peer that leaves without close_notify is not to be taken for an end.
+            # wrap_socket's argument: an end without close_notify is an error, and not an end of file.
             sock.suppress_ragged_eofs = False  # type: ignore[attr-defined]
         self._socket = TimedSocket(
             sock, timeout=timeout, deadline=deadline, stream_id=stream_id, duplex=duplex
@@ -76,7 +76,7 @@ class Wire:
         return self.file
 
     def sendall(self, data: Any) -> None:
-        """Take what is to be sent; `flush` sends it."""
+        """Buffer bytes, which `flush` sends."""
         self._unsent.append(memoryview(data).cast("B"))
 
     @property
@@ -85,7 +85,7 @@ class Wire:
         return self._socket.is_over
 
     def end_by(self, deadline: float) -> None:
-        """Let nothing last longer than to a monotonic time; an earlier deadline stays."""
+        """Set a monotonic time at which everything must be over; an earlier deadline stays."""
         self._socket.deadline = soonest(self._socket.deadline, deadline)
 
     def close(self) -> None:
@@ -93,7 +93,7 @@ class Wire:
         self._socket.sock.close()
 
     def hand_over(self) -> socket.socket:
-        """Return the socket, on which another protocol goes on, as http.client has it."""
+        """Return the socket, on which another protocol goes on, in the state http.client leaves it in."""
         self.file.close()
         sock = self._socket.sock
         if isinstance(sock, ssl.SSLSocket):
@@ -106,9 +106,9 @@ class Wire:
         """Send what `sendall` took.
 
         Args:
-            until: when to be `Paused`, a monotonic time.
-            refused: asked, where the peer does not read, whether it has sent an answer that makes the
-                rest useless; None if it need not be asked again.
+            until: the monotonic time at which to raise `Paused`.
+            refused: called when the peer does not read; tells whether an answer has come that makes the rest
+                useless. None means that it need not be called again.
 
         Returns:
             False if there is such an answer, and what is not sent is dropped.
@@ -133,12 +133,12 @@ class Wire:
     # -- receiving --------------------------------------------------------------------------------
 
     def has_more(self) -> bool:
-        """Tell, at the end, whether bytes were read beyond it; nothing more can be read after this."""
+        """At the end of a body, tell whether bytes lie behind it; nothing more can be read after this."""
         self._stopped = True
         return bool(self.file.peek(1))
 
     def fill(self, size: int) -> bytes:
-        """Read so many bytes in one go; fewer at the end, and where it failed, which the next read says."""
+        """Read so many bytes at once; fewer at the end, or after an error, which the next read raises."""
         return self._whole(self.file.read, size) or b""
 
     def fill_into(self, view: memoryview) -> memoryview:
@@ -146,7 +146,7 @@ class Wire:
         return view[: self._whole(self.file.readinto, view) or 0]
 
     def _whole(self, call: Callable[[Any], Any], argument: Any) -> Any:
-        """Read with errors kept: a buffered file that sees one forgets what it has read before it."""
+        """Read, and keep errors for the next read: a buffered file that meets one loses what it has read."""
         if self._failure is not None:
             self._fail_now()
         self._filling = True
@@ -164,7 +164,7 @@ class Wire:
         raise failure
 
     def receive_into(self, buffer: "Buffer") -> int | None:
-        """Read what has come, or wait for it; 0 at the end, None where no more is to be had now."""
+        """Read what has come, or wait for it; 0 at the end, None if no more can be had now."""
         if self._stopped:
             return None
         if self._failure is not None:
@@ -184,11 +184,11 @@ class Wire:
 
 
 class _Reader(io.RawIOBase):
-    """What a `Wire` receives, as a raw file. It keeps the socket open, as a socket's own file does.
+    """The raw file of what a `Wire` receives. It keeps the socket open, as a socket's own file does.
 
-    Where a response is dropped unread as part of a cycle (an error's traceback, for one, knows the frame that
-    knows the error), the collector finalizes in any order, and a socket whose turn comes before its
-    files' complains.  So what keeps it open is no part of the cycle.
+    A response may be dropped unread as part of a reference cycle (an error's traceback refers to a frame that
+    refers to the error). The collector finalizes the objects of a cycle in any order, and a socket that is
+    finalized before its files warns.  So the object that keeps it open is not part of the cycle.
     """
 
     def __init__(self, wire: Wire, sock: socket.socket) -> None:
@@ -215,4 +215,4 @@ class _Reader(io.RawIOBase):
             if hasattr(self, "_let_go"):  # or else __init__ was interrupted
                 self._let_go()
             super().close()
-            vars(self).pop("_wire", None)  # which refers to this
+            vars(self).pop("_wire", None)  # it refers to this object
