@@ -255,3 +255,13 @@ def test_each_room_that_a_page_names_is_there(page: Path) -> None:
     assert rooms
     gone = [name for name in rooms if not any((PACKAGE / f"{name}{end}").exists() for end in ("", ".py"))]
     assert not gone
+
+
+def test_each_module_is_in_the_table_of_rooms() -> None:
+    """Some rows stand for all modules of a package: `http2/engine/`."""
+    table = PAGES.with_suffix(".md").read_text().partition("By package")[0]
+    named = set(re.findall(r"`([a-z0-9_/]+)`", table))
+    whole = tuple(name for name in named if name.endswith("/"))
+    modules = [path.relative_to(PACKAGE).with_suffix("").as_posix() for path in PACKAGE.rglob("*.py")]
+    missing = {name for name in modules if name not in named and not name.startswith(whole)}
+    assert {name for name in missing if not name.endswith("__init__")} == set()
