@@ -32,7 +32,8 @@ if TYPE_CHECKING:
         StreamReset,
         TooManyRedirects,
     )
-    from .fetching.response import FetchRequest, FetchResponse, Outcome
+    from .fetching.outcome import Failed, Fetched, FetchRequest, Outcome
+    from .fetching.response import FetchResponse
     from .installing import install
     from .pool import ConnectionPool, fetch, fetch_many
     from .messages.response import HTTP20Response
@@ -51,8 +52,10 @@ __all__ = [
     "ConnectionPool",
     "DecodingError",
     "ErrorCode",
+    "Failed",
     "FetchRequest",
     "FetchResponse",
+    "Fetched",
     "HTTP2Error",
     "HTTP20Connection",
     "HTTP20Push",
@@ -80,12 +83,14 @@ __all__ = [
 # is first used: a program that uses connections does not wait for the import of the pool.
 _ELSEWHERE = {
     "ConnectionPool": "pool",
-    "FetchRequest": "fetching.response",
+    "Failed": "fetching.outcome",
+    "FetchRequest": "fetching.outcome",
     "FetchResponse": "fetching.response",
+    "Fetched": "fetching.outcome",
     "HTTP20Connection": "connection",
     "HTTP20Push": "http2.push",
     "HTTP20Response": "messages.response",
-    "Outcome": "fetching.response",
+    "Outcome": "fetching.outcome",
     "Retries": "fetching.options",
     "create_context": "net.trust",
     "fetch": "pool",

@@ -14,22 +14,39 @@ import os
 import ssl
 import sys
 import threading
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, TypeVar, Unpack
 
+from .fetching.arguments import (
+    Body,
+    Changes,
+    FetchArguments,
+    Headers,
+    ManyArguments,
+    ManyChanges,
+    Params,
+    Progress,
+    checked,
+    checked_context,
+    no_option,
+    pairs,
+    tls_context,
+)
+from .fetching.checks import kind, seconds, truth, whole
 from .fetching.hop import Fetcher
-from .fetching.options import Options, Retries, limits
-from .fetching.proxy_rules import Proxies, rules
-from .fetching.response import FetchResponse, Outcome
+from .fetching.options import Options, Retries
+from .fetching.outcome import FetchRequest, Outcome
+from .fetching.proxy_rules import Proxies
+from .fetching.response import FetchResponse
 from .fetching.task import make_task
 from .http2.liveness import KEEPALIVE_IDLE, PING_TIMEOUT
 from .messages.fields import Header
-from .net.protocols import checked_protocols
-from .net.timeouts import checked_seconds
 from .net.trust import Cert, MadeContexts, Verify
 from .origins.origin import Settings
 from .origins.registry import Registry
 from .transports import TransportOptions
+
+Item = TypeVar("Item", bound=str | FetchRequest | Mapping[str, Any])
 
 
 class ConnectionPool:
@@ -77,7 +94,7 @@ class ConnectionPool:
         cert: Cert = None,
         context: ssl.SSLContext | None = None,
         proxies: Proxies = None,
-        headers: Any = None,
+        headers: Headers | None = None,
         max_body: int = 64 << 20,
         allow_downgrade: bool = False,
         source_address: tuple[str, int] | None = None,
@@ -85,31 +102,37 @@ class ConnectionPool:
         ping_timeout: float = PING_TIMEOUT,
         protocols: Sequence[str] | None = None,
     ) -> None:
-        if max_connections_per_origin < 1:
-            raise ValueError("max_connections_per_origin must be at least 1")
+        if context is not None:
+            checked_context(context)
         settings = Settings(
-            max_connections_per_origin,
-            max_http1_connections_per_origin or max_connections_per_origin,
-            max_idle,
-            checked_seconds(idle_timeout, "idle_timeout"),
-            source_address,
+            whole(max_connections_per_origin, "max_connections_per_origin", least=1),
+            _most_on_http1(max_http1_connections_per_origin, max_connections_per_origin),
+            whole(max_idle, "max_idle"),
+            seconds(idle_timeout, "idle_timeout"),
+            _address(source_address),
             TransportOptions(keepalive_idle=keepalive_idle, ping_timeout=ping_timeout).checked(),
         )
         self._verify, self._cert, self._context = verify, cert, context
         self._options = Options(
-            timeout=checked_seconds(timeout, "timeout"),
-            deadline=checked_seconds(deadline, "deadline"),
             redirects=10,
             decode=True,
-            max_body=max_body,
-            retries=_retries(retries),
-            allow_downgrade=allow_downgrade,
             context=None,
-            proxies=rules(proxies),
             headers=_default_headers(headers),
-            protocols=checked_protocols(protocols),
+            **checked(
+                {
+                    "timeout": timeout,
+                    "deadline": deadline,
+                    "max_body": max_body,
+                    "retries": retries,
+                    "allow_downgrade": allow_downgrade,
+                    "proxies": proxies,
+                    "protocols": protocols,
+                }
+            ),
         )
         self._contexts = MadeContexts()
+        if context is None and (verify is not True or cert is not None):
+            tls_context(self._contexts, verify, cert)  # what is wrong is an error now
         self._origins = Registry(settings)
         self._fetcher = Fetcher(self._origins)
 
@@ -120,14 +143,14 @@ class ConnectionPool:
         url: str,
         method: str = "GET",
         *,
-        headers: Any = None,
-        body: Any = None,
+        headers: Headers | None = None,
+        body: Body | None = None,
         json: Any = None,
-        params: Any = None,
+        params: Params | None = None,
         redirects: int = 10,
         decode: bool = True,
         stream: bool = False,
-        **options: Any,
+        **options: Unpack[Changes],
     ) -> FetchResponse:
         """Fetch a URL.
 
@@ -151,27 +174,21 @@ class ConnectionPool:
             RequestTimeout and other TimeoutErrors: it took too long.
             HTTP2Error, http.client.HTTPException, OSError, ssl.SSLError: it failed.
         """
-        task = make_task(
-            url,
-            method,
-            self.options(redirects=redirects, decode=decode, **options),
-            headers=headers,
-            body=body,
-            json=json,
-            params=params,
-        )
+        truth(stream, "stream")
+        made = self._changed("fetch()", {"redirects": redirects, "decode": decode, **options})
+        task = make_task(url, method, made, headers=headers, body=body, json=json, params=params)
         return self._fetcher.complete(task, stream=stream)
 
     def fetch_many(
         self,
-        requests: Iterable[Any],
+        requests: Iterable[Item],
         *,
         concurrency: int = 100,
         ordered: bool = False,
         max_buffered: int = 256 << 20,
-        progress: Any = None,
-        **options: Any,
-    ) -> Iterator[Outcome]:
+        progress: Progress | None = None,
+        **options: Unpack[ManyChanges],
+    ) -> Iterator[Outcome[Item]]:
         """Fetch many URLs, of any number of origins, many at a time; yields an `Outcome` for each.
 
         Args:
@@ -184,7 +201,8 @@ class ConnectionPool:
                 what may exceed them.  While a run holds so many, servers must wait.
             progress: called for each outcome with (how many so far, how many in all or None). If it
                 raises, the error comes after that outcome and ends the run.
-            options: as for `fetch()`, for the requests that have no such option themselves.
+            options: as for `fetch()`, `redirects` and `decode` too, for the requests that have no such option
+                themselves.
 
         An exception from a request's item, body or connection is the `error` of its outcome.
 
@@ -193,62 +211,76 @@ class ConnectionPool:
         """
         from .many.loop import fetch_many  # noqa: PLC0415  programs that only call fetch() do not need it
 
-        made = self.options(**options)
-        return fetch_many(self._fetcher, requests, concurrency, ordered, max_buffered, progress, made)
+        if isinstance(requests, str | bytes | FetchRequest | Mapping):
+            raise TypeError("fetch_many() takes an iterable of URLs, not one URL: put it in a list")
+        if not isinstance(requests, Iterable):
+            raise TypeError(f"fetch_many() takes an iterable of URLs, not {kind(requests)}")
+        if progress is not None and not callable(progress):
+            raise TypeError(f"progress is a function, not {kind(progress)}")
+        return fetch_many(
+            self._fetcher,
+            requests,
+            whole(concurrency, "concurrency", least=1),
+            truth(ordered, "ordered"),
+            whole(max_buffered, "max_buffered", least=1),
+            progress,
+            self._changed("fetch_many()", options),
+        )
 
     def request(
         self,
         method: str,
         url: str,
         *,
-        headers: Any = None,
-        body: Any = None,
-        **options: Any,
+        headers: Headers | None = None,
+        body: Body | None = None,
+        json: Any = None,
+        params: Params | None = None,
+        **options: Unpack[Changes],
     ) -> FetchResponse:
         """Send one request and return when the header of its response is there: no redirect, no decoding.
 
         `response.raw` is the HTTP20Response. It must be read to its end or closed.
 
         Args:
-            method, url, headers, body: as for `fetch()`.
+            method, url, headers, body, json, params: as for `fetch()`.
             options: as for `fetch()`.
 
         Raises:
             As `fetch()`.
         """
-        made = self.options(redirects=0, decode=False, **options)._replace(headers=())
-        return self._fetcher.complete(make_task(url, method, made, headers=headers, body=body), stream=True)
+        changed = self._changed("ConnectionPool.request()", options)
+        made = changed._replace(redirects=0, decode=False, headers=())
+        task = make_task(url, method, made, headers=headers, body=body, json=json, params=params)
+        return self._fetcher.complete(task, stream=True)
 
-    def options(
-        self,
-        *,
-        retries: int | Retries | None = None,
-        verify: Verify | None = None,
-        cert: Cert = None,
-        context: ssl.SSLContext | None = None,
-        protocols: Sequence[str] | None = None,
-        **others: Any,
-    ) -> Options:
+    def options(self, **options: Unpack[ManyChanges]) -> Options:
         """Return the pool's options, with some of them changed; an unknown one is a TypeError.
 
         Args:
-            retries, verify, cert, context, protocols, others: as for `fetch()`.
+            options: as for `fetch()`.
         """
-        unknown = others.keys() - _CHANGEABLE
-        if unknown:
-            raise TypeError(f"{', '.join(sorted(unknown))!r} is no option of fetch()")
-        if retries is not None:
-            others["retries"] = _retries(retries)
-        if protocols is not None:
-            others["protocols"] = checked_protocols(protocols)
-        if "proxies" in others:
-            others["proxies"] = rules(others["proxies"])
+        return self._changed("ConnectionPool.options()", options)
+
+    def _changed(self, function: str, options: Mapping[str, Any]) -> Options:
+        """Return the pool's options, with those changed that a function of its was given.
+
+        None is the pool's own where it stands for nothing else.
+        """
+        given = dict(options)
+        verify, cert, context = (given.pop(name, None) for name in ("verify", "cert", "context"))
+        for name in given.keys() - _ALLOWED[function]:
+            no_option(name, function, _ALLOWED[function])
+        for name in ("retries", "protocols"):
+            if name in given and given[name] is None:
+                del given[name]
         if context is None and verify is None and cert is None:
             context = self._context
         if context is None:
-            context = self._contexts.get(self._verify if verify is None else verify, cert or self._cert)
-        others["context"] = context
-        return self._options._replace(**limits(others))
+            context = tls_context(
+                self._contexts, self._verify if verify is None else verify, cert or self._cert
+            )
+        return self._options._replace(context=checked_context(context), **checked(given))
 
     # -- the whole --------------------------------------------------------------------------------
 
@@ -291,19 +323,31 @@ class ConnectionPool:
         )
 
 
-def _retries(retries: int | Retries) -> Retries:
-    return Retries(total=retries) if isinstance(retries, int) else retries
+def _most_on_http1(own: int | None, general: int) -> int:
+    return general if own is None else whole(own, "max_http1_connections_per_origin", least=1)
 
 
-def _default_headers(headers: Any) -> tuple[Header, ...]:
+def _address(source: tuple[str, int] | None) -> tuple[str, int] | None:
+    if source is not None and not (isinstance(source, tuple) and len(source) == 2):
+        raise TypeError(f"source_address is (host, port), not {source!r}")
+    return source
+
+
+def _default_headers(headers: Headers | None) -> tuple[Header, ...]:
     version = sys.modules[__package__].__version__  # importing it would be importing upwards
-    given = [(name.lower(), value) for name, value in (dict(headers).items() if headers else ())]
+    given = [(name.lower(), value) for name, value in pairs(headers)]
     if not any(name == "user-agent" for name, _ in given):
         given.insert(0, ("user-agent", f"hyperlite/{version}"))
     return tuple(field for field in given if field[1] is not None)
 
 
-_CHANGEABLE = frozenset(Options._fields) - {"headers", "context"}
+# The options that a function has, beside those that are its arguments by name.
+_ALLOWED = {
+    "fetch()": FetchArguments.__optional_keys__,
+    "fetch_many()": ManyArguments.__optional_keys__,
+    "ConnectionPool.request()": FetchArguments.__optional_keys__ - {"redirects", "decode", "stream"},
+    "ConnectionPool.options()": ManyChanges.__optional_keys__,
+}
 
 
 # -- for callers without a pool of their own: all of them share one --------------------------------
@@ -331,7 +375,7 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_renew_lock)
 
 
-def fetch(url: str, method: str = "GET", **arguments: Any) -> FetchResponse:
+def fetch(url: str, method: str = "GET", **arguments: Unpack[FetchArguments]) -> FetchResponse:
     """Fetch a URL, on connections that all callers of this function share.
 
     Args:
@@ -340,7 +384,7 @@ def fetch(url: str, method: str = "GET", **arguments: Any) -> FetchResponse:
     return default_pool().fetch(url, method, **arguments)
 
 
-def fetch_many(requests: Iterable[Any], **arguments: Any) -> Iterator[Outcome]:
+def fetch_many(requests: Iterable[Item], **arguments: Unpack[ManyArguments]) -> Iterator[Outcome[Item]]:
     """Fetch many URLs, on connections that all callers of this function share.
 
     Args:

@@ -5,7 +5,7 @@ import socket
 import ssl
 import threading
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from ..errors import (
     ConnectionGoingAway,
@@ -19,7 +19,7 @@ from ..errors import (
 )
 from ..messages.fields import Header
 from ..messages.replay import FIRST, Tries, is_unprocessed
-from ..net.timeouts import checked_seconds
+from .checks import seconds, whole
 from .proxy_rules import Rules
 
 # RFC 9110 section 9.2.2: sending these twice has the same effect as sending them once.
@@ -77,11 +77,12 @@ class Retries:
     longest: float | None = 30.0
 
     def __post_init__(self) -> None:
-        backoff = checked_seconds(self.backoff, "backoff")
+        whole(self.total, "total")
+        backoff = seconds(self.backoff, "backoff")
         if backoff is None:
             raise ValueError(f"backoff is a number of seconds, not {self.backoff!r}")
         object.__setattr__(self, "backoff", backoff)  # a frozen dataclass can be set in no other way
-        object.__setattr__(self, "longest", checked_seconds(self.longest, "longest"))
+        object.__setattr__(self, "longest", seconds(self.longest, "longest"))
 
     def allows(self, method: str, tries: HopTries) -> bool:
         """Tell whether a request that may have been processed is tried again."""
@@ -134,14 +135,6 @@ class Options(NamedTuple):
     proxies: Rules | None  # None: the environment's
     headers: tuple[Header, ...]  # header fields that are sent unless the request has its own
     protocols: tuple[str, ...] | None  # that may be spoken; None: see `HTTP20Connection`
-
-
-def limits(options: dict[str, Any]) -> dict[str, Any]:
-    """Return options with checked time limits; ValueError for an invalid one."""
-    checked = {
-        name: checked_seconds(options[name], name) for name in ("timeout", "deadline") if name in options
-    }
-    return options | checked
 
 
 def _is_unknown_name(error: BaseException) -> bool:

@@ -1,4 +1,4 @@
-"""The result of fetch(), and the items and outcomes of fetch_many()."""
+"""The result of fetch()."""
 
 import contextlib
 import http.client as http_client
@@ -6,7 +6,6 @@ import io
 import json
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from typing import Any
 
 from ..errors import BodyTooLarge, again
@@ -18,25 +17,6 @@ from . import charsets, decoding
 
 # Bytes that iteration yields at a time.
 PIECE = 65536
-
-
-@dataclass(slots=True)
-class FetchRequest:
-    """One item for `fetch_many()`: the arguments of `fetch()`; only the URL is required.
-
-    None means the value that the call of `fetch_many()` has.
-    """
-
-    url: str
-    method: str = "GET"
-    headers: Any = None
-    body: Any = None
-    json: Any = None
-    params: Any = None
-    timeout: float | None = None
-    deadline: float | None = None
-    redirects: int | None = None
-    tag: Any = field(default=None, compare=False)  # any object that the caller wants to find in the outcome
 
 
 class FetchResponse:
@@ -348,32 +328,3 @@ def _coding(raw: HTTP20Response) -> str | None:
         return raw.getheader("content-encoding")
     values = [value for name, value in stream.inbox.fields if name == b"content-encoding"]
     return b", ".join(values).decode("latin-1") if values else None
-
-
-@dataclass(slots=True, eq=False)
-class Outcome:
-    """The outcome of one item of `fetch_many()`: a response, or an error.
-
-    Attributes:
-        request: the item, as it was given.
-        index: its number, from 0.
-        response: the FetchResponse, with its body; None if there is an error.
-        error: the exception; None if there is a response.
-    """
-
-    request: Any
-    index: int
-    response: FetchResponse | None = None
-    error: Exception | None = None
-
-    @property
-    def ok(self) -> bool:
-        """Whether there is a response, of whatever status."""
-        return self.response is not None
-
-    def result(self) -> FetchResponse:
-        """Return the response, or raise the error."""
-        if self.error is not None:
-            raise self.error
-        assert self.response is not None
-        return self.response

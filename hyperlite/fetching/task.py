@@ -5,7 +5,6 @@ for both, without waiting for anything.
 """
 
 import email.utils
-import json as json_codec
 import threading
 import time
 from typing import Any
@@ -20,7 +19,6 @@ from ..messages.fields import (
     asks_for_upgrade,
     basic,
     credentials_of_connection,
-    header_items,
     scheme_of,
 )
 from ..messages.replay import Tries, for_all_tries
@@ -29,7 +27,7 @@ from ..messages.response import HTTP20Response
 from ..messages.urls import URL, parse
 from ..net.proxy import Proxy
 from ..net.timeouts import remaining, soonest
-from . import decoding, redirects
+from . import arguments, decoding, redirects
 from .options import HopTries, Options
 from .proxy_rules import choose
 from .response import FetchResponse
@@ -242,31 +240,15 @@ def make_task(
     Raises:
         http.client.InvalidURL, ValueError, TypeError: the arguments are invalid.
     """
-    pairs = _pairs(headers)
-    if json is not None:
-        if body is not None:
-            raise TypeError("either body or json, not both")
-        body = json_codec.dumps(json, separators=(",", ":"), allow_nan=False).encode()
-        if not any(name.lower() == "content-type" for name, _ in pairs):
-            pairs.append(("Content-Type", "application/json"))
-    elif isinstance(body, str):
-        body = body.encode()
-    parsed = parse(url, params)
+    arguments.check_target(url, method)
+    pairs = arguments.header_pairs(headers)
+    body = arguments.payload(body, json)
+    if json is not None and not any(name.lower() == "content-type" for name, _ in pairs):
+        pairs.append(("Content-Type", "application/json"))
+    parsed = parse(url, arguments.query(params))
     pairs = with_defaults(pairs, parsed, options)
     upgrades = asks_for_upgrade(pairs)
     return Task(parsed, method, pairs, body, options, item=item, index=index, upgrades=upgrades)
-
-
-def _pairs(headers: Any) -> list[Header]:
-    """Return the caller's headers, a mapping or pairs, as a new list."""
-    if headers is None:
-        return []
-    given: list[Any] = header_items(headers)
-    return [
-        (name.decode("latin-1") if isinstance(name, bytes) else name, value)
-        for name, value in given
-        if value is not None
-    ]
 
 
 def with_defaults(headers: list[Header], url: URL, options: Options) -> list[Header]:

@@ -24,14 +24,16 @@ an interrupt, or by the end of the generator.
 import contextlib
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from ..errors import ConnectionLost, RedirectError, RequestTimeout, again
+from ..fetching.arguments import Progress
 from ..fetching.hop import Fetcher
 from ..fetching.options import Options
+from ..fetching.outcome import Failed, Fetched, Outcome
 from ..fetching.proxy_rules import environment
-from ..fetching.response import FetchResponse, Outcome
+from ..fetching.response import FetchResponse
 from ..fetching.task import Task
 from ..http2.connection import HTTP2Connection
 from ..http2.stream import Stream
@@ -56,8 +58,6 @@ OFTEN = 8
 # Seconds after which to look whether others have given a connection back: they do not ring.
 STUCK_TICK = 0.05
 
-Progress = Callable[[int, int | None], object]
-
 
 def fetch_many(
     fetcher: Fetcher,
@@ -67,12 +67,8 @@ def fetch_many(
     max_buffered: int,
     progress: Progress | None,
     options: Options,
-) -> Iterator[Outcome]:
-    """Return the generator that `ConnectionPool.fetch_many()` describes; what is wrong is raised at once."""
-    if concurrency < 1:
-        raise ValueError("concurrency must be at least 1")
-    if max_buffered < 1:
-        raise ValueError("max_buffered must be at least 1")
+) -> Iterator[Outcome[Any]]:
+    """Return the generator that `ConnectionPool.fetch_many()` describes."""
     return Loop(fetcher, requests, concurrency, ordered, progress, options).outcomes(max_buffered)
 
 
@@ -106,7 +102,7 @@ class Loop:
 
     # -- the generator ----------------------------------------------------------------------------
 
-    def outcomes(self, max_buffered: int) -> Iterator[Outcome]:
+    def outcomes(self, max_buffered: int) -> Iterator[Outcome[Any]]:
         """Yield an outcome for each request; for `max_buffered` see `ConnectionPool.fetch_many()`."""
         self._poller = Poller()
         wake = self._poller.wake
@@ -137,12 +133,12 @@ class Loop:
         """Read requests, as far ahead as there is use for it."""
         for item in self._source.take(self._schedule.queued, several=self._schedule.several):
             self._unfinished += 1
-            if isinstance(item, Outcome):
+            if isinstance(item, Failed):
                 self._deliver(None, item)
             else:
                 self._enqueue(item)
 
-    def _hand_over(self) -> tuple[Outcome, Exception | None]:
+    def _hand_over(self) -> tuple[Outcome[Any], Exception | None]:
         """Take the next outcome, and the error of `progress`, which comes after it.
 
         The coding of its body is undone now: of one body at a time.
@@ -153,7 +149,7 @@ class Loop:
             try:
                 _ = outcome.response.body
             except Exception as error:
-                outcome.response, outcome.error = None, error
+                outcome = Failed(outcome.request, outcome.index, error)
         if window is not None:
             window.busy -= 1
             self._schedule.note(window)
@@ -169,7 +165,7 @@ class Loop:
         try:
             origin = self._fetcher.origin(task)
         except Exception as error:  # the pool was closed meanwhile
-            self._deliver(None, Outcome(task.item, task.index, error=error))
+            self._deliver(None, Failed(task.item, task.index, error))
         else:
             self._schedule.add(task, origin, first=first)
 
@@ -429,9 +425,12 @@ class Loop:
         if pause is None:
             if response is not None:
                 response.elapsed = time.monotonic() - task.started
-            elif not isinstance(error, RedirectError):  # which holds the redirects
+                self._deliver(window, Fetched(task.item, task.index, response))
+                return
+            assert error is not None
+            if not isinstance(error, RedirectError):  # which holds the redirects
                 self._budget.free(task.index)
-            self._deliver(window, Outcome(task.item, task.index, response, error))
+            self._deliver(window, Failed(task.item, task.index, error))
             return
         window.busy -= 1
         self._schedule.note(window)
@@ -440,7 +439,7 @@ class Loop:
         else:
             self._enqueue(task, first=True)
 
-    def _deliver(self, window: Window | None, outcome: Outcome) -> None:
+    def _deliver(self, window: Window | None, outcome: Outcome[Any]) -> None:
         self._unfinished -= 1
         awaited_window = self._outcomes.put(outcome, window)
         if window is not None:

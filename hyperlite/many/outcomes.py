@@ -5,13 +5,14 @@ the one request that all others wait for has room in any window.
 """
 
 from collections import deque
+from typing import Any
 
-from ..fetching.response import Outcome
+from ..fetching.outcome import Outcome
 from ..fetching.task import Task
 from .window import Window
 
 # With the window in which it takes up room, if it has got so far.
-Done = tuple[Outcome, Window | None]
+Done = tuple[Outcome[Any], Window | None]
 
 
 class OutcomeQueue:
@@ -59,7 +60,7 @@ class OutcomeQueue:
         """Tell whether nothing can be taken before this request is done."""
         return self._kept and task.index == self._next
 
-    def put(self, outcome: Outcome, window: Window | None) -> Window | None:
+    def put(self, outcome: Outcome[Any], window: Window | None) -> Window | None:
         """Add an outcome; returns where the request waits to be begun that is wanted next, if it does."""
         if not self._kept:
             self._ready.append((outcome, window))

@@ -4,8 +4,10 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from ..fetching.options import Options, limits
-from ..fetching.response import FetchRequest, Outcome
+from ..fetching.arguments import ManyArguments, checked, no_option
+from ..fetching.checks import kind
+from ..fetching.options import Options
+from ..fetching.outcome import Failed, FetchRequest
 from ..fetching.task import Task, make_task, with_defaults
 from ..messages.fields import Header
 from ..messages.urls import parse
@@ -48,7 +50,7 @@ class Source:
         ahead = AHEAD_OF_MANY if several or self.total is not None else AHEAD_OF_ONE
         return not self.exhausted and queued < self._concurrency * ahead
 
-    def take(self, queued: int, *, several: bool) -> Iterator[Task | Outcome]:
+    def take(self, queued: int, *, several: bool) -> Iterator[Task | Failed[Any]]:
         """Yield some tasks; or the outcome, where there is none to be made of a request.
 
         Args:
@@ -73,7 +75,7 @@ class Source:
             try:
                 task = self._make_task(item, index)
             except Exception as error:  # whatever it is that the item's own methods raise
-                yield Outcome(item, index, error=error)
+                yield Failed(item, index, error)
             else:
                 yield task
 
@@ -90,15 +92,15 @@ class Source:
                 self._headers = with_defaults([], url._replace(user=None), options)
             headers = self._headers if url.user is None else with_defaults([], url, options)
             return Task(url, "GET", headers, None, options, item=item, index=index)
-        request = FetchRequest(**item) if isinstance(item, Mapping) else item
+        request = _from_mapping(item) if isinstance(item, Mapping) else item
         if not isinstance(request, FetchRequest):
-            raise TypeError(f"a request is a URL, a FetchRequest or a mapping, not {type(item).__name__}")
+            raise TypeError(f"a request is a URL, a FetchRequest or a mapping, not {kind(item)}")
         own = {name: getattr(request, name) for name in ("timeout", "deadline", "redirects")}
         own = {name: value for name, value in own.items() if value is not None}
         return make_task(
             request.url,
             request.method,
-            options._replace(**limits(own)) if own else options,
+            options._replace(**checked(own)) if own else options,
             headers=request.headers,
             body=request.body,
             json=request.json,
@@ -106,3 +108,18 @@ class Source:
             item=item,
             index=index,
         )
+
+
+_FIELDS = tuple(FetchRequest.__dataclass_fields__)
+
+
+def _from_mapping(item: Mapping[str, Any]) -> FetchRequest:
+    """Return the request that a mapping describes; TypeError for a key that is none of its fields."""
+    for name in item:
+        if name in ManyArguments.__optional_keys__ and name not in _FIELDS:
+            raise TypeError(f"{name!r} is no option of one request: give it to fetch_many(), for all of them")
+        if name not in _FIELDS:
+            no_option(name, "a request of fetch_many()", _FIELDS)
+    if "url" not in item:
+        raise TypeError("a request of fetch_many() has no url")
+    return FetchRequest(**item)

@@ -17,9 +17,9 @@ import weakref
 from collections.abc import Callable
 from typing import Any
 
-Verify = bool | str
-# A client certificate: its file, with the key in it or in a file of its own, and the password of the key.
 _Path = str | os.PathLike[str]
+Verify = bool | _Path
+# A client certificate: its file, with the key in it or in a file of its own, and the password of the key.
 Cert = _Path | tuple[_Path, _Path | None] | tuple[_Path, _Path | None, str | bytes | None] | None
 
 # The class in C: every context is one, even while a program has replaced the name in the ssl module.

@@ -51,7 +51,7 @@ class Scale:
     def held(self) -> int:
         return self.read - self.taken + sum(connection.table.unread.total for connection in self.connections)
 
-    def take(self, outcomes: Iterator[Outcome]) -> int:
+    def take(self, outcomes: Iterator[Outcome[Any]]) -> int:
         """Take all outcomes; returns how many there were."""
         count = 0
         for outcome in outcomes:
@@ -206,7 +206,7 @@ def test_an_error_holds_the_redirect_that_it_is_about(
     held: list[int] = []
     put, free = OutcomeQueue.put, Budget.free
 
-    def counted_put(queue: OutcomeQueue, outcome: Outcome, window: Any) -> Any:
+    def counted_put(queue: OutcomeQueue, outcome: Outcome[Any], window: Any) -> Any:
         done.append(outcome.index)
         if len(done) == REQUESTS:
             refused.set()

@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from hyperlite import ConnectionPool, Outcome
+from hyperlite import ConnectionPool, Failed
 from hyperlite.fetching.task import Task, make_task
 from hyperlite.many.outcomes import OutcomeQueue
 from hyperlite.many.window import Window
@@ -35,7 +35,7 @@ def test_as_it_comes(window: Window) -> None:
     queue = OutcomeQueue(kept=False)
     assert not queue
     for index in (2, 0, 1):
-        assert queue.put(Outcome(URL, index), window) is None
+        assert queue.put(Failed(URL, index, ValueError()), window) is None
         assert queue
     assert queue.awaited is None
     assert taken(queue) == [2, 0, 1]
@@ -46,7 +46,7 @@ def test_as_it_comes(window: Window) -> None:
 def test_in_order_whatever_comes_first(window: Window, arrival: tuple[int, ...]) -> None:
     queue, seen = OutcomeQueue(kept=True), []
     for index in arrival:
-        queue.put(Outcome(URL, index), window)
+        queue.put(Failed(URL, index, ValueError()), window)
         seen += taken(queue)
         assert queue.awaited == queue.taken == len(seen)
     assert seen == [0, 1, 2, 3]
@@ -54,8 +54,8 @@ def test_in_order_whatever_comes_first(window: Window, arrival: tuple[int, ...])
 
 def test_an_outcome_comes_with_its_window(window: Window) -> None:
     queue = OutcomeQueue(kept=True)
-    queue.put(Outcome(URL, 1), window)
-    queue.put(Outcome(URL, 0), None)  # which has failed before it got so far
+    queue.put(Failed(URL, 1, ValueError()), window)
+    queue.put(Failed(URL, 0, ValueError()), None)  # which has failed before it got so far
     assert [queue.take()[1] for _ in range(2)] == [None, window]
 
 
@@ -68,11 +68,11 @@ def test_where_the_one_that_all_wait_for_waits(pool: ConnectionPool, window: Win
     queue.note_begun(tasks[0])
     assert queue.awaited_window is None
     assert [queue.waits_for(one) for one in tasks] == [True, False, False]
-    assert queue.put(Outcome(URL, 2), window) is None  # not before its turn
-    assert queue.put(Outcome(URL, 0), window) is window
+    assert queue.put(Failed(URL, 2, ValueError()), window) is None  # not before its turn
+    assert queue.put(Failed(URL, 0, ValueError()), window) is window
     assert [queue.waits_for(one) for one in tasks] == [False, True, False]
     queue.note_begun(tasks[1])
-    assert queue.put(Outcome(URL, 1), window) is None  # the last, of which the outcome is there
+    assert queue.put(Failed(URL, 1, ValueError()), window) is None  # the last, of which the outcome is there
     assert taken(queue) == [0, 1, 2]
 
 

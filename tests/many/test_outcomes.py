@@ -191,7 +191,7 @@ def test_what_the_callback_raises_comes_behind_the_outcome(pool: ConnectionPool,
         if done == 3:
             raise Mine("enough")
 
-    seen: list[Outcome] = []
+    seen: list[Outcome[Any]] = []
     with pytest.raises(Mine, match="enough"):
         seen.extend(pool.fetch_many([server.url("/echo")] * 50, progress=progress))
     seen.clear()

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from hyperlite import ConnectionPool, FetchRequest, Outcome
+from hyperlite import ConnectionPool, Failed, FetchRequest
 from hyperlite.fetching.task import Task
 from hyperlite.many import source
 from hyperlite.many.source import AHEAD_OF_MANY, AHEAD_OF_ONE, PIECE, Source
@@ -131,7 +131,7 @@ class TestWhatIsMadeOfIt:
     ) -> None:
         """The others are fetched."""
         before, outcome, after = take(source_of(pool, [URL, item, URL]))
-        assert isinstance(outcome, Outcome)
+        assert isinstance(outcome, Failed)
         assert isinstance(outcome.error, error)
         assert (outcome.request, outcome.index) == (item, 1)
         assert [type(before), type(after), after.index] == [Task, Task, 2]

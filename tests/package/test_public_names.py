@@ -33,8 +33,10 @@ PUBLIC = {
     "hyperlite": ERRORS
     | {
         "ConnectionPool",
+        "Failed",
         "FetchRequest",
         "FetchResponse",
+        "Fetched",
         "HTTP20Connection",
         "HTTP20Push",
         "HTTP20Response",

@@ -1,0 +1,311 @@
+"""What callers give to `fetch()`, `fetch_many()` and `ConnectionPool`: its types, and checks that name it.
+
+Rule: a wrong argument is an error before anything is sent.  Its text has the argument's name, what it takes,
+and never a value that may be secret.
+"""
+
+import difflib
+import json as json_codec
+import os
+import ssl
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeAlias, TypedDict, Union
+
+from ..messages.fields import Header, header_fields, header_items, method_bytes
+from ..messages.request import IN_MEMORY
+from ..net.protocols import checked_protocols
+from ..net.trust import Cert, MadeContexts, Verify
+from .checks import kind, seconds, truth, whole
+from .options import Retries
+from .proxy_rules import Proxies, rules
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
+
+# -- types ----------------------------------------------------------------------------------------
+
+HeaderValue: TypeAlias = Union[str, bytes, int, "ReadableBuffer", None]
+
+
+class HasItems(Protocol):
+    """A dict, an HTTPMessage, anything with `items()`."""
+
+    def items(self) -> Iterable[tuple[str | bytes, HeaderValue]]:
+        """Return the (name, value) pairs in order."""
+        ...
+
+
+# (name, value) pairs may repeat a name; a value that is None stands for no header.
+Headers: TypeAlias = HasItems | Iterable[tuple[str | bytes, HeaderValue]]
+
+
+class Readable(Protocol):
+    """A file."""
+
+    def read(self, size: int, /) -> bytes | str:
+        """Read at most so much."""
+        ...
+
+
+Body: TypeAlias = Union["ReadableBuffer", str, Readable, Iterable["ReadableBuffer"]]
+Params: TypeAlias = Mapping[str, Any] | Iterable[tuple[str, Any]] | str | bytes
+Progress: TypeAlias = Callable[[int, int | None], object]
+
+
+class Changes(TypedDict, total=False):
+    """Options of a pool that one call may change: see `ConnectionPool`."""
+
+    timeout: float | None
+    deadline: float | None
+    retries: int | Retries | None
+    verify: Verify | None
+    cert: Cert
+    context: ssl.SSLContext | None
+    proxies: Proxies
+    max_body: int
+    allow_downgrade: bool
+    protocols: Sequence[str] | None
+
+
+class ManyChanges(Changes, total=False):
+    """Options of `fetch_many()` for all of its items."""
+
+    redirects: int
+    decode: bool
+
+
+class ManyArguments(ManyChanges, total=False):
+    """Arguments of `fetch_many()`: see `ConnectionPool.fetch_many()`."""
+
+    concurrency: int
+    ordered: bool
+    max_buffered: int
+    progress: Progress | None
+
+
+class FetchArguments(ManyChanges, total=False):
+    """Arguments of `fetch()`: see `ConnectionPool.fetch()`."""
+
+    headers: Headers | None
+    body: Body | None
+    json: Any
+    params: Params | None
+    stream: bool
+
+
+# -- options --------------------------------------------------------------------------------------
+
+# What other libraries call it, and what to use here.
+_ELSEWHERE = {
+    "allow_redirects": "redirects=",
+    "ca_certs": "verify=",
+    "client_cert": "cert=",
+    "content": "body=",
+    "data": "body= or json=",
+    "fields": "body= or json=",
+    "files": "body=",
+    "follow_redirects": "redirects=",
+    "http1": "protocols=",
+    "http2": "protocols=",
+    "max_redirects": "redirects=",
+    "mounts": "proxies=",
+    "proxy": "proxies=",
+    "query": "params=",
+    "ssl": "context= or verify=",
+    "ssl_context": "context=",
+    "total": "deadline=",
+    "trust_env": "proxies=",
+    "url": "it comes first",
+}
+
+
+def no_option(name: str, function: str, options: Collection[str]) -> NoReturn:
+    """Raise the TypeError that a function has no such option, and say which one may be meant.
+
+    Args:
+        name: of the option.
+        function: whose it is not.
+        options: that it has.
+    """
+    hint = _ELSEWHERE.get(name)
+    if hint is None and (close := difflib.get_close_matches(name, options, 1)):
+        hint = f"{close[0]}="
+    raise TypeError(f"{name!r} is no option of {function}" + (f": use {hint}" if hint else ""))
+
+
+def redirects(value: object, name: str) -> int:
+    """Return how many redirects are followed."""
+    if isinstance(value, bool):
+        raise TypeError(f"{name} is how many to follow (0: none), not {value!r}")
+    return whole(value, name)
+
+
+def retries(value: object, name: str = "retries") -> Retries:
+    """Return what is tried again."""
+    if isinstance(value, Retries):
+        return value
+    if isinstance(value, bool) or not hasattr(type(value), "__index__"):
+        raise TypeError(f"{name} is how often to try again, or a hyperlite.Retries, not {value!r}")
+    return Retries(total=whole(value, name))
+
+
+def checked_context(context: Any) -> Any:
+    """Return a caller's TLS context."""
+    if not hasattr(context, "wrap_socket"):
+        raise TypeError(f"context is an ssl.SSLContext, not {kind(context)}")
+    return context
+
+
+def tls_context(contexts: MadeContexts, verify: Verify, cert: Cert) -> ssl.SSLContext:
+    """Return the TLS context for what a caller says about certificates.
+
+    Raises:
+        TypeError, ValueError: it is nothing of the kind. OSError: a file cannot be read, or (ssl.SSLError)
+            holds something else.
+    """
+    if isinstance(verify, ssl.SSLContext):
+        raise TypeError("verify is True, False or a path: use context= for an ssl.SSLContext")
+    if not isinstance(verify, bool | str | os.PathLike):
+        raise TypeError(f"verify is True, False, or the path of a file or directory, not {kind(verify)}")
+    path = None if isinstance(verify, bool) else os.fspath(verify)
+    if path is not None and not path:
+        raise ValueError("verify is empty: it names no file or directory of authorities")
+    if not (cert is None or isinstance(cert, str | os.PathLike | tuple)):
+        raise TypeError(f"cert is a file, (file, key file) or (file, key file, password), not {kind(cert)}")
+    try:
+        return contexts.get(verify, cert)
+    except OSError as error:
+        if path is not None and "client certificate" not in str(error) and error.filename is None:
+            reason = error.strerror or str(error)
+            if isinstance(error, ssl.SSLError):
+                error.strerror = f"verify={path!r} holds no authority: {reason}"
+                raise
+            raise OSError(error.errno, f"verify= cannot be read: {reason}", path) from None
+        raise
+
+
+_CHECKS: dict[str, Callable[[object, str], Any]] = {
+    "allow_downgrade": truth,
+    "deadline": seconds,
+    "decode": truth,
+    "max_body": whole,
+    "protocols": lambda value, _: checked_protocols(value),  # type: ignore[arg-type]
+    "proxies": lambda value, _: rules(value),  # type: ignore[arg-type]
+    "redirects": redirects,
+    "retries": retries,
+    "timeout": seconds,
+}
+
+
+def checked(options: Mapping[str, object]) -> dict[str, Any]:
+    """Return options as `Options` has them; TypeError or ValueError for what is wrong."""
+    return {name: _CHECKS[name](value, name) for name, value in options.items()}
+
+
+# -- a request ------------------------------------------------------------------------------------
+
+
+def check_target(url: object, method: object) -> None:
+    """Check the types of a URL and of a method, and what the method may be.
+
+    Raises:
+        TypeError, ValueError: they are no such thing.
+    """
+    if not isinstance(url, str):
+        raise TypeError(f"url is a str, not {kind(url)}")
+    if not isinstance(method, str):
+        raise TypeError(f'method is a str such as "GET", not {kind(method)}')
+    if "://" in method:
+        raise ValueError("method is a URL: that is another argument, and a method is such as GET")
+    method_bytes(method)
+
+
+def pairs(headers: Any) -> list[tuple[str, Any]]:
+    """Return a caller's headers, a mapping or pairs, as a list of our own; a value may be None.
+
+    Raises:
+        TypeError, ValueError (also UnicodeEncodeError): one of them may not be sent.
+    """
+    if headers is None:
+        return []
+    given: list[Any] = header_items(headers)
+    try:
+        header_fields((name, value) for name, value in given if value is not None)
+    except (TypeError, ValueError):
+        for name, value in given:
+            _check_header(name, value)
+        raise
+    return [(name.decode("latin-1") if isinstance(name, bytes) else name, value) for name, value in given]
+
+
+def header_pairs(headers: Any) -> list[Header]:
+    """Return a caller's headers without those that are None; see `pairs`."""
+    return [pair for pair in pairs(headers) if pair[1] is not None]
+
+
+def _check_header(name: Any, value: Any) -> None:
+    """Raise an error that names a header which may not be sent, and does not show its value."""
+    header_fields([(name, b"")])
+    try:
+        header_fields([] if value is None else [(name, value)])
+    except UnicodeEncodeError as error:
+        reason = f"the header {name!r} goes out as Latin-1; quote what is beyond that, or give bytes"
+        raise UnicodeEncodeError(error.encoding, error.object, error.start, error.end, reason) from None
+    except TypeError:
+        raise TypeError(
+            f"the header {name!r} has a value that is str, bytes or int, not {kind(value)}"
+        ) from None
+    except ValueError:
+        raise ValueError(
+            f"the header {name!r} has a line break, or another control character, in its value"
+        ) from None
+
+
+def payload(body: Any, json: Any) -> Any:
+    """Return what is sent as the body: bytes, a file, an iterable, or None.
+
+    Raises:
+        TypeError, ValueError: it is nothing that can be sent.
+    """
+    if json is not None:
+        if body is not None:
+            raise TypeError("either body= or json=, not both")
+        try:
+            return json_codec.dumps(json, separators=(",", ":"), allow_nan=False).encode()
+        except (TypeError, ValueError) as error:
+            raise type(error)(f"json is no JSON: {error}") from None
+    if body is None or isinstance(body, bytes):
+        return body
+    if isinstance(body, str):
+        return body.encode()
+    _check_body(body)
+    return body
+
+
+def _check_body(body: Any) -> None:
+    if isinstance(body, Mapping):
+        raise TypeError(f"body is a {kind(body)}: use json= (or for a form urllib.parse.urlencode())")
+    if isinstance(body, list | tuple) and body and not isinstance(body[0], IN_MEMORY[:1] + IN_MEMORY[2:]):
+        raise TypeError(f"body is a {kind(body)} of {kind(body[0])}: use json=, or give pieces of bytes")
+    if hasattr(body, "read") or hasattr(body, "__iter__") or hasattr(body, "__getitem__"):
+        return
+    try:
+        memoryview(body)
+    except TypeError:
+        raise TypeError(
+            f"body is bytes, a str, a file or an iterable of bytes, not {kind(body)}: use json= for JSON"
+        ) from None
+
+
+def query(params: Any) -> Params | None:
+    """Return what is added to a URL's query.
+
+    Raises:
+        TypeError: it is neither a mapping nor pairs nor a str.
+    """
+    if params is None or isinstance(params, str | bytes | Mapping):
+        return params
+    found = list(params) if isinstance(params, Iterable) else [params]
+    if any(not isinstance(pair, tuple | list) or len(pair) != 2 for pair in found):
+        raise TypeError(f"params is a mapping, (name, value) pairs or a str, not {kind(params)}")
+    return found

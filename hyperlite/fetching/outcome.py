@@ -1,0 +1,80 @@
+"""The items and the outcomes of fetch_many()."""
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, NoReturn, TypeVar
+
+from .arguments import Body, Headers, Params
+from .response import FetchResponse
+
+
+@dataclass(slots=True)
+class FetchRequest:
+    """One item for `fetch_many()`: the arguments of `fetch()`; only the URL is required.
+
+    None means the value that the call of `fetch_many()` has.
+    """
+
+    url: str
+    method: str = "GET"
+    headers: Headers | None = None
+    body: Body | None = None
+    json: Any = None
+    params: Params | None = None
+    timeout: float | None = None
+    deadline: float | None = None
+    redirects: int | None = None
+    tag: Any = field(default=None, compare=False)  # any object that the caller wants to find in the outcome
+
+
+Item = TypeVar("Item")
+# What is None in one kind of outcome.  Not every type checker learns the kind from `if outcome.ok:`, and to
+# these None would make each use of `response` and of `error` an error.
+Absent = Any
+
+
+@dataclass(slots=True, eq=False)
+class AnyOutcome(Generic[Item]):
+    """The outcome of one item of `fetch_many()`: it is `Fetched`, or `Failed`.
+
+    Attributes:
+        request: the item, as it was given.
+        index: its number, from 0.
+        response: the FetchResponse, with its body; None if there is an error.
+        error: the exception; None if there is a response.
+        ok: whether there is a response, of whatever status.
+    """
+
+    request: Item
+    index: int
+
+
+@dataclass(slots=True, eq=False)
+class Fetched(AnyOutcome[Item]):
+    """The outcome of an item of `fetch_many()` that has a response, of whatever status: see `Outcome`."""
+
+    response: FetchResponse
+    error: Absent = field(default=None, init=False, repr=False)
+    ok: ClassVar[Literal[True]] = True
+
+    def result(self) -> FetchResponse:
+        """Return the response."""
+        return self.response
+
+
+@dataclass(slots=True, eq=False)
+class Failed(AnyOutcome[Item]):
+    """The outcome of an item of `fetch_many()` that has an error: see `Outcome`."""
+
+    error: Exception
+    response: Absent = field(default=None, init=False, repr=False)
+    ok: ClassVar[Literal[False]] = False
+
+    def result(self) -> NoReturn:
+        """Raise the error."""
+        raise self.error
+
+
+if TYPE_CHECKING:  # there is no third kind, so `if outcome.ok:` tells which of the two it is
+    Outcome = Fetched[Item] | Failed[Item]
+else:
+    Outcome = AnyOutcome

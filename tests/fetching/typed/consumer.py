@@ -1,0 +1,84 @@
+# ruff: noqa: B018, SIM115
+"""A program that uses the pool as its users do; a comment marks each line that a type checker must refuse."""
+
+import ssl
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, assert_type
+
+import hyperlite
+
+
+def pieces() -> Iterator[bytes]:
+    yield b"piece"
+
+
+url = "https://example.org/"
+response = hyperlite.fetch(url, json={"a": 1}, timeout=5, params={"page": 2}, headers={"a": "b", "c": None})
+assert_type(response, hyperlite.FetchResponse)
+hyperlite.fetch(url, "PUT", body=Path("file").open("rb"), headers=[("a", "b"), ("a", b"c"), ("n", 1)])
+hyperlite.fetch(url, "PUT", body=pieces(), verify=Path("ca.pem"), cert=("file", "key"), redirects=0)
+hyperlite.fetch(url, body="text", retries=hyperlite.Retries(total=3), proxies={"https": None}, deadline=None)
+hyperlite.fetch(url, tiemout=5)  # error
+hyperlite.fetch(url, timeout="5")  # error
+hyperlite.fetch(url, headers=5)  # error
+hyperlite.fetch(url, headers="X: y")  # error
+hyperlite.fetch(url, body={"a": "b"})  # error
+hyperlite.fetch(url, redirects="3")  # error
+hyperlite.fetch(None)  # error
+
+for outcome in hyperlite.fetch_many([url, url], timeout=3, concurrency=5, ordered=True):
+    assert_type(outcome.request, str)
+    assert_type(outcome.index, int)
+    assert_type(outcome.result(), hyperlite.FetchResponse)
+    if outcome.ok:
+        print(outcome.response.status, outcome.response.text.upper())
+    else:
+        print(outcome.error.args, outcome.request.upper())
+    print(outcome.error or outcome.response.status)
+    if outcome.response is not None:
+        print(outcome.response.status.bit_length())
+    if isinstance(outcome, hyperlite.Failed):
+        assert_type(outcome.error, Exception)
+        continue
+    assert_type(outcome.response, hyperlite.FetchResponse)
+    outcome.response.statos  # error
+
+for tagged in hyperlite.fetch_many(hyperlite.FetchRequest(url, tag=n) for n in range(3)):
+    assert_type(tagged.request, hyperlite.FetchRequest)
+    match tagged:
+        case hyperlite.Fetched(response=found):
+            assert_type(found, hyperlite.FetchResponse)
+        case hyperlite.Failed(error=error):
+            assert_type(error, Exception)
+
+for mapped in hyperlite.fetch_many([{"url": url, "method": "POST"}]):
+    print(mapped.request["url"])
+hyperlite.fetch_many([1, 2])  # error
+hyperlite.fetch_many([url], tiemout=5)  # error
+hyperlite.fetch_many([url], concurrency="5")  # error
+
+hyperlite.FetchRequest(url, "POST", json=[1], timeout=3, redirects=0)
+hyperlite.FetchRequest(url, tiemout=5)  # error
+hyperlite.FetchRequest(url, timeout="5")  # error
+hyperlite.FetchRequest(url, headers=5)  # error
+
+
+def status(outcome: "hyperlite.Outcome[str]") -> int:
+    return outcome.response.status if outcome.ok else 0
+
+
+with hyperlite.ConnectionPool(timeout=3, context=ssl.create_default_context(), headers={"a": "b"}) as pool:
+    assert_type(pool.fetch(url, stream=True), hyperlite.FetchResponse)
+    assert_type(pool.request("GET", url, json=1, timeout=3), hyperlite.FetchResponse)
+    done: list[int] = [status(one) for one in pool.fetch_many([url], decode=False, max_body=10)]
+    stats: dict[str, Any] = pool.stats()
+    pool.fetch(url, tiemout=5)  # error
+    pool.fetch(url, timeout="5")  # error
+    pool.fetch(url, headers=5)  # error
+    pool.request("GET", url, redirects=3)  # error
+    pool.request("GET", url, timeout="5")  # error
+    pool.fetch_many([url], ordered="yes")  # error
+hyperlite.ConnectionPool(tiemout=5)  # error
+hyperlite.ConnectionPool(timeout="5")  # error
+hyperlite.ConnectionPool(headers=5)  # error
