@@ -1,25 +1,25 @@
-"""Everything that hyperlite raises, and nothing else.
+"""All exceptions of hyperlite.
 
-Old `except` clauses keep working: each error is an `http.client.HTTPException`, and where the
-standard library has a class for the same trouble, it is that class too::
+Old `except` clauses keep working: each error is an `http.client.HTTPException`, and if the
+standard library has a class for the same failure, it is that class too::
 
     http.client.HTTPException
     └── HTTP2Error                    error_code, stream_id, retry_safe
         ├── ConnectionLost            is a RemoteDisconnected (ConnectionResetError): the socket ended
         │   └── ConnectionGoingAway   GOAWAY: the server took no notice of this request
         ├── ProtocolError             the peer broke HTTP/2: the whole connection is closed
-        │   ├── NotHTTP2              the peer speaks something else
+        │   ├── NotHTTP2              the peer speaks another protocol
         │   └── NotHTTP1              is a BadStatusLine: it speaks HTTP/2 alone, or wants TLS
-        ├── StreamReset               is a ConnectionResetError: one stream ended, its siblings live on
-        │   └── MalformedResponse     the response broke HTTP; we reset its stream
-        ├── IncompleteBody            is an IncompleteRead: the body ended before its end
+        ├── StreamReset               is a ConnectionResetError: one stream ended, the others go on
+        │   └── MalformedResponse     the response broke HTTP; its stream was reset
+        ├── IncompleteBody            is an IncompleteRead: the body ended too early
         │   └── BodyReset             is a StreamReset: because its stream was reset
         │       └── MalformedBody     is a MalformedResponse: because it broke HTTP
         ├── RequestTimeout            is a TimeoutError
-        ├── BufferLimitExceeded       more lies unread than max_buffered allows
+        ├── BufferLimitExceeded       unread bytes exceed max_buffered
         ├── InadequateSecurity        is an ssl.SSLError: HTTP/2 over a cipher that RFC 9113 forbids
-        ├── DecodingError             the body is not what its content coding says
-        │   └── BodyTooLarge          it would be longer than max_body allows
+        ├── DecodingError             the body is not valid in its content coding
+        │   └── BodyTooLarge          it exceeds max_body
         └── RedirectError             a redirect that is not followed; it carries the response
             └── TooManyRedirects
 
@@ -77,7 +77,7 @@ class ErrorCode(enum.IntEnum):
 
 
 def code_name(code: int) -> str:
-    """Return the RFC's name of an error code, or its number in hexadecimal where it has none."""
+    """Return the RFC's name of an error code, or its number in hexadecimal if it has none."""
     try:
         return ErrorCode(code).name
     except ValueError:
@@ -89,7 +89,7 @@ class HTTP2Error(http_client.HTTPException):
 
     Attributes:
         error_code: the HTTP/2 error code (RFC 9113 section 7) that was received or sent, or None.
-        stream_id: the id that `request()` returned, where the error belongs to one request, or None.
+        stream_id: the id that `request()` returned, if the error belongs to one request; otherwise None.
         retry_safe: true if the server has provably not processed the request: it can be sent again,
             whatever its method, and will not happen twice. It covers each try of the request, and each
             hop of a fetch.
@@ -116,7 +116,7 @@ class HTTP2Error(http_client.HTTPException):
         return str(self.args[0]) if self.args else ""
 
     def for_stream(self, stream_id: int, *, retry_safe: bool | None = None) -> "HTTP2Error":
-        """Return a copy that speaks of one request: a failed connection fails each of its streams so."""
+        """Return a copy for one request: each stream of a failed connection gets one."""
         copy = type(self)(
             str(self),
             error_code=self.error_code,
@@ -140,14 +140,14 @@ class ProtocolError(HTTP2Error):
 
 
 class NotHTTP2(ProtocolError):
-    """The peer answered in another protocol, or did not choose HTTP/2 where no other may be spoken."""
+    """The peer answered in another protocol, or did not choose HTTP/2 although only that may be spoken."""
 
 
 class NotHTTP1(ProtocolError, http_client.BadStatusLine):
     """The peer answered an HTTP/1.1 request in HTTP/2, or in TLS: the port takes nothing else.
 
     Attributes:
-        line: what the answer began with.
+        line: the beginning of the answer.
     """
 
     line: str
@@ -156,21 +156,21 @@ class NotHTTP1(ProtocolError, http_client.BadStatusLine):
 class StreamReset(HTTP2Error, ConnectionResetError):
     """A stream was reset by RST_STREAM (RFC 9113 section 6.4); other streams are unharmed."""
 
-    errno: int | None = errno.ECONNRESET  # by which xmlrpc.client knows what may be tried again
+    errno: int | None = errno.ECONNRESET  # xmlrpc.client tries requests again by this number
 
 
 class MalformedResponse(StreamReset):
     """The response broke a rule of HTTP (RFC 9113 section 8.1.1), and its stream was reset."""
 
-    errno = None  # it would only come again
+    errno = None  # another try would fail in the same way
 
 
 class IncompleteBody(HTTP2Error, http_client.IncompleteRead):
-    """The body ended before its end.
+    """The body ended too early.
 
     Attributes:
-        partial: what `read()` had collected of it, as on any `http.client.IncompleteRead`.
-        expected: how many bytes were still to come, or None where no length was announced.
+        partial: the bytes that `read()` had collected, as on any `http.client.IncompleteRead`.
+        expected: how many bytes were still to come, or None if no length was announced.
     """
 
     def __init__(
@@ -198,11 +198,11 @@ class IncompleteBody(HTTP2Error, http_client.IncompleteRead):
 
 
 class BodyReset(IncompleteBody, StreamReset):
-    """The stream was reset before the body's end; `partial` has what `read()` had collected."""
+    """The stream was reset before the body's end; `partial` has the bytes that `read()` had collected."""
 
 
 class MalformedBody(BodyReset, MalformedResponse):
-    """The body, or what followed it, broke a rule of HTTP; `partial` has what `read()` had collected."""
+    """The body, or its trailers, broke a rule of HTTP; `partial` has the bytes that `read()` got."""
 
 
 class RequestTimeout(HTTP2Error, TimeoutError):
@@ -210,7 +210,7 @@ class RequestTimeout(HTTP2Error, TimeoutError):
 
 
 class BufferLimitExceeded(HTTP2Error):
-    """Progress would need more unread data in memory than `max_buffered` bytes."""
+    """To go on, more than `max_buffered` unread bytes would have to be in memory."""
 
 
 class InadequateSecurity(HTTP2Error, ssl.SSLError):
@@ -218,15 +218,15 @@ class InadequateSecurity(HTTP2Error, ssl.SSLError):
 
 
 class DecodingError(HTTP2Error):
-    """A body's content coding cannot be undone: it is damaged, cut short, or one of too many."""
+    """A body cannot be decoded: it is damaged or cut short, or has too many codings."""
 
 
 class BodyTooLarge(DecodingError):
-    """A body would be longer than `max_body` bytes; read it in pieces, or pass a larger bound."""
+    """A body is longer than `max_body` bytes; read it in pieces, or pass a larger `max_body`."""
 
 
 class RedirectError(HTTP2Error):
-    """A redirect is not followed: it leads from https to http, to no http at all, or the body is spent.
+    """A redirect is not followed: it leads from https to http or to no http URL, or its body is used up.
 
     Attributes:
         response: the redirect, as a FetchResponse.
@@ -242,7 +242,7 @@ class TooManyRedirects(RedirectError):
 def again(error: Exception) -> Exception:
     """Return a copy of an error without its traceback, to be raised once more.
 
-    One object raised many times would gather the tracebacks of all, and keep their frames alive.
+    One object raised many times would collect all tracebacks, and keep their frames alive.
     """
     try:
         return copy.copy(error)

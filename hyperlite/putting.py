@@ -133,5 +133,5 @@ class PutRequest(stock.HTTPSConnection):
         drafts = self._drafts
         draft = None if drafts is None else drafts.draft
         if drafts is None or draft is None:
-            raise http_client.CannotSendHeader("this thread has begun no request: putrequest() does")
+            raise http_client.CannotSendHeader("this thread has begun no request: call putrequest() first")
         return drafts, draft

@@ -99,7 +99,7 @@ class StrictSocket(SharedSocket):
         if not len(view):
             return
         if self._state is _State.DONE:
-            raise http_client.CannotSendRequest("more of a body than its content-length announced")
+            raise http_client.CannotSendRequest("the body is longer than its content-length")
         self._take_body(view)
 
     def send(self, data: Any, _flags: int = 0, /) -> int:
@@ -389,7 +389,7 @@ def _parse_head(head: bytes) -> tuple[str, str, str, list[Field]]:
     request_line, *lines = head.split(b"\r\n")
     words = request_line.split(b" ")
     if len(words) != 3:  # the next hop would read another request than the caller of http.client meant
-        raise ValueError(f"a method or target with a space in it, or without a character: {request_line!r}")
+        raise ValueError(f"the method or the target is empty, or contains a space: {request_line!r}")
     method, target, version = words
     headers: list[Field] = []
     for line in lines:

@@ -11,7 +11,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: the command and its arguments; by default those of the process.
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
-    if given[:1] == ["run"]:  # argparse would take a `--` from the program's own arguments
+    if given[:1] == ["run"]:  # argparse would remove a `--` from the program's own arguments
         from .run import run  # noqa: PLC0415  each command imports what it needs
 
         return run(given[1:])

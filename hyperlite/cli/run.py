@@ -1,6 +1,6 @@
-"""`hyperlite run`: a program runs as `python` runs it, with `hyperlite.client` in the place of http.client.
+"""`hyperlite run`: runs a program as `python` does, with `hyperlite.client` instead of http.client.
 
-`hyperlite run ARGUMENTS` becomes `python ARGUMENTS`: this process executes the interpreter anew.  So
+`hyperlite run ARGUMENTS` becomes `python ARGUMENTS`: this process replaces itself by a new interpreter.  So
 `sys.path`, `sys.argv`, `__main__`, tracebacks, signals and the exit status are those of Python itself.  The
 new interpreter imports `startup/sitecustomize.py`, which installs hyperlite; so does each Python of the
 same environment that the program starts.
@@ -27,10 +27,10 @@ _PROGRAM = "cm"
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Become the interpreter that runs the program; returns an exit status if that cannot be.
+    """Become the interpreter that runs the program; return an exit status if that fails.
 
     Args:
-        arguments: what `python` takes: options, then a script, `-m` and a module, `-c` and code, or `-`,
+        arguments: those of `python`: options, then a script, `-m` and a module, `-c` and code, or `-`,
             then the program's own arguments.
 
     Raises:
@@ -47,7 +47,7 @@ def run(arguments: Sequence[str]) -> int:
     if excluding := [option for option in options if _excludes(option)]:
         print(f"hyperlite run: error: {excluding[0]} keeps hyperlite out of the program", file=sys.stderr)
         return 2
-    if "HYPERLITE_PROTOCOLS" in os.environ:  # mostly it is not; to look costs an import
+    if "HYPERLITE_PROTOCOLS" in os.environ:  # rarely set, and looking costs an import
         _check_protocols()
     command = [sys.executable, *options, *program]
     if os.name != "nt":
@@ -67,9 +67,9 @@ def _check_protocols() -> None:
 
 
 def split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Divide a command line of Python's into its options, and the program with its arguments.
+    """Split a command line of Python into its options, and the program with its arguments.
 
-    The program begins with `-c`, `-m`, `-`, `--` or a path, and is empty where there is none.
+    The program begins with `-c`, `-m`, `-`, `--` or a path, and is empty if there is none.
     """
     options: list[str] = []
     rest = list(arguments)
@@ -91,7 +91,7 @@ def split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
 
 
 def _excludes(option: str) -> bool:
-    """Tell whether one word of Python's options has it start without what installs hyperlite."""
+    """Tell whether one of Python's options makes it start without importing `sitecustomize`."""
     if not option.startswith("-") or option.startswith("--"):
         return False
     letters = option[1:]
@@ -101,7 +101,7 @@ def _excludes(option: str) -> bool:
 
 
 def environment() -> dict[str, str]:
-    """Return the environment of the process, with what has Python install hyperlite at its start."""
+    """Return the environment of the process, changed so that Python installs hyperlite at its start."""
     path = [STARTUP, *filter(None, [os.environ.get("PYTHONPATH")])]
     interpreter = f"{sys.implementation.cache_tag} {sys.prefix}"
     return {**os.environ, "PYTHONPATH": os.pathsep.join(path), MARK: f"first {interpreter}"}

@@ -185,7 +185,7 @@ def decoder(content_encoding: str, source: Read) -> Read | None:
     names = [name.strip().lower() for name in content_encoding.split(",")]
     names = [name for name in names if name not in {"", "identity"}]
     if len(names) > MAX_CODINGS:
-        raise DecodingError(f"{len(names)} content codings; more than {MAX_CODINGS} are not undone")
+        raise DecodingError(f"{len(names)} content codings; at most {MAX_CODINGS} are decoded")
     codecs = [_codec(name) for name in names]
     if not codecs or None in codecs:
         return None
@@ -226,7 +226,7 @@ class _Layer:
             try:
                 unpacked, self._packed = self._codec.decode(self._packed, limit)
             except Exception as error:  # each library has a class of its own
-                raise DecodingError(f"the body is not what its coding {self._name} says: {error}") from error
+                raise DecodingError(f"the body is not valid in its coding {self._name}: {error}") from error
             if unpacked:
                 self._barren = 0
                 self._surplus = unpacked[limit:]
@@ -240,7 +240,7 @@ class _Layer:
     def _fill(self) -> bool:
         """Take a piece from the source; false at its end."""
         if self._barren > MAX_BARREN:
-            raise DecodingError(f"{self._barren} bytes of the coding {self._name} came to nothing")
+            raise DecodingError(f"{self._barren} bytes of the coding {self._name} decoded to nothing")
         data = self._source(PIECE)
         if not data:
             self._ended = True

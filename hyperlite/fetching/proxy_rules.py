@@ -169,7 +169,7 @@ def rules(proxies: Proxies) -> Rules | None:
             continue
         proxy, checked = _parse(value) if value else None, _checked_key(key)
         if by_key.setdefault(checked, proxy) != proxy:
-            raise ValueError(f"proxies names {checked} more than once, and not with the same proxy")
+            raise ValueError(f"proxies names {checked} more than once, with different proxies")
     return Rules(by_key, _no_proxy(exempt) if exempt else None, any("://" in key for key in by_key))
 
 

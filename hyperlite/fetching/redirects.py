@@ -29,7 +29,7 @@ def the_one(locations: list[str]) -> str:
         RedirectError: they differ: some clients follow the first, others the last.
     """
     if len(set(locations)) > 1:
-        raise RedirectError(f"a redirect to {len(locations)} places, first {locations[0]!r}")
+        raise RedirectError(f"a redirect with {len(locations)} Locations that differ, first {locations[0]!r}")
     return locations[0]
 
 

@@ -170,7 +170,7 @@ class Task:
         following = redirects.target(before, location, allow_downgrade=self.options.allow_downgrade)
         body = redirects.keeps_body(response.status, self.method)
         if body and not self._rewind():
-            raise RedirectError(f"{before} wants the body at {following}, and it cannot be read again")
+            raise RedirectError(f"{before} redirects to {following}, and the body cannot be sent again")
         self.headers = redirects.headers_for(following, before, self.headers, body=body)
         if not body:
             self.body = None

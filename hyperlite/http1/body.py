@@ -184,7 +184,7 @@ class HTTP1Body(BodyFile):
         """
         if lost:
             self._ahead.clear()
-        self._fail(self._incomplete("an interrupted read has lost what had come"))
+        self._fail(self._incomplete("an interrupted read has lost bytes"))
 
     def release(self) -> bool:
         """Let go of the connection, if the end was reached; tell whether it can be used again.
@@ -282,7 +282,7 @@ class HTTP1Body(BodyFile):
         if self._wire.ragged and self._require_close_notify:
             raise self._incomplete(
                 "the TLS connection ended without close_notify, so there may have been more "
-                "(require_close_notify=False takes it for the end)"
+                "(require_close_notify=False accepts this as the end)"
             )
         self.complete = True
         return b""

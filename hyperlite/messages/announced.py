@@ -34,7 +34,7 @@ class Announced:
     def check_fits(self, size: int) -> None:
         """Raise CannotSendRequest if so many further bytes exceed what was announced."""
         if self.left is not None and size > self.left:
-            raise http_client.CannotSendRequest("more of a body than its content-length announced")
+            raise http_client.CannotSendRequest("the body is longer than its content-length")
 
     def count(self, size: int) -> None:
         """Take note of a piece of the body that is about to be sent; raises as `check_fits`."""

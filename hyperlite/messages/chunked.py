@@ -79,7 +79,7 @@ class Dechunker:
         self._pending += data
         while self._pending:
             if self.done:
-                raise ValueError("more of a body behind its last chunk")
+                raise ValueError("bytes follow the last chunk of the body")
             if self._missing:
                 piece = bytes(self._pending[: self._missing])
                 del self._pending[: len(piece)]
@@ -140,4 +140,4 @@ def unwrap(pieces: Iterable[bytes | memoryview], trailers: list[Field]) -> Itera
         yield from chunks.feed(piece)
     trailers += chunks.trailers
     if not chunks.done:
-        raise ValueError("the body is said to be chunked, and its last chunk is missing")
+        raise ValueError("the header fields announce chunks, and the last chunk is missing")

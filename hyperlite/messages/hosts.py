@@ -165,7 +165,7 @@ def _a_name(host: str) -> str:
     if len(host) > _LONGEST_NAME + 1:  # the conversion may take time that grows with the square
         raise ValueError(f"host {host[:300]!r} is too long")
     if _CAPITAL_SHARP_S in host:
-        raise ValueError(f"host {host!r} is one host to some and another to others: write ß or ss")
+        raise ValueError(f"host {host!r} names different hosts to different programs: write ß or ss")
     try:
         import idna  # noqa: PLC0415  an extra, and as slow to import as hyperlite is
     except ImportError:

@@ -145,7 +145,7 @@ class Request:
         """Take the body."""
         if self.open:
             if body is not None:
-                raise ValueError("with end_stream=False the body is what send() is given, not an argument")
+                raise ValueError("with end_stream=False send() gives the body: pass none to request()")
             self.pieces = iter(())
         elif body is not None:
             self.body, self.pieces = split_body(body, blocksize)

@@ -96,7 +96,7 @@ def join(base: URL, location: str) -> URL:
     decoded = _as_utf8(location)
     location = _checked(location if decoded is None else decoded)
     if _misread(location):
-        raise InvalidURL(f"{location!r} names one host to some, and another or none to others")
+        raise InvalidURL(f"{location!r} names different hosts, or none, to different programs")
     scheme, authority, path, query, fragment = _split(location)
     if decoded is None and not (authority or "").isascii():
         raise InvalidURL(f"{location!r} has a host that is neither ASCII nor UTF-8")

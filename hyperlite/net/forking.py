@@ -73,7 +73,7 @@ def _in_child() -> None:
         except BaseException as error:
             failures.append(error)
     if failures:
-        raise BaseExceptionGroup("connections of the parent could not be let go of", failures)
+        raise BaseExceptionGroup("connections of the parent process could not be closed", failures)
 
 
 if hasattr(os, "register_at_fork"):

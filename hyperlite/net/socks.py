@@ -160,7 +160,7 @@ def _ask_5(proxy: Proxy, far: _Far) -> Callable[[_Conversation], None]:
         if version != 5:
             conversation.fail("does not speak SOCKS 5")
         if method == _NONE_ACCEPTABLE or method not in methods:
-            conversation.fail("wants another authentication than it was offered")
+            conversation.fail("requires another authentication method than those offered")
         if method == _PASSWORD and conversation.ask(login, 2)[1]:
             conversation.fail("refused the user name and the password")
         version, refusal, _, kind = conversation.ask(request(), 4)

@@ -101,7 +101,7 @@ class TestOnEitherProtocol:
         """Nothing of what is too much is sent, and what is missing can still be."""
         stream_id = conn.request("POST", "/count", headers={"Content-Length": "4"}, end_stream=False)
         conn.send(b"abc", stream_id)
-        with pytest.raises(http.client.CannotSendRequest, match="more of a body"):
+        with pytest.raises(http.client.CannotSendRequest, match="the body is longer"):
             conn.send(b"de", stream_id)
         with pytest.raises(http.client.CannotSendRequest, match="1 bytes of its content-length missing"):
             conn.end(stream_id)

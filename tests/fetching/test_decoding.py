@@ -116,7 +116,7 @@ def test_members_of_gzip_follow_each_other_and_padding_is_skipped():
 def test_what_comes_to_nothing_for_ever_is_an_error(start: bytes, piece: bytes):
     pieces = itertools.chain([start], itertools.repeat(piece * (16384 // len(piece))))
     read = decoding.decoder("gzip", lambda _: next(pieces) or next(pieces))
-    with pytest.raises(DecodingError, match="came to nothing"):
+    with pytest.raises(DecodingError, match="decoded to nothing"):
         read(65536)
 
 

@@ -35,7 +35,7 @@ class TestLength:
     def test_what_is_too_much_is_not_counted(self) -> None:
         announced = Announced(5)
         for refuse in (announced.count, announced.check_fits):
-            with pytest.raises(http.client.CannotSendRequest, match="more of a body"):
+            with pytest.raises(http.client.CannotSendRequest, match="the body is longer"):
                 refuse(6)
         announced.count(5)
         assert announced.is_whole
@@ -67,7 +67,7 @@ class TestChunks:
     def test_of_what_is_refused_nothing_is_taken(self) -> None:
         announced = Announced(chunked=True)
         trailers = announced.trailers
-        with pytest.raises(ValueError, match="behind its last chunk"):
+        with pytest.raises(ValueError, match="follow the last chunk"):
             announced.contents(b"0\r\nA: 1\r\n\r\nmore")
         assert (announced.is_whole, trailers) == (False, [])
         assert list(announced.contents(b"0\r\nB: 2\r\n\r\n")) == []

@@ -126,7 +126,7 @@ def test_trailers(size: int) -> None:
         (b"0\r\nna me: value\r\n\r\n", "header name"),
         (b"0\r\nHost: value\r\n\r\n", "'host' may not be a trailer"),
         (b"0\r\nname: " + b"x" * MAX_LINE, "bytes of trailer"),
-        (b"0\r\n\r\nmore", "behind its last chunk"),
+        (b"0\r\n\r\nmore", "follow the last chunk"),
         (b"", "last chunk is missing"),
         (b"5;" + b"x" * MAX_LINE, "hexadecimal"),
         (b"x" * MAX_LINE, "hexadecimal"),
