@@ -81,7 +81,7 @@ $(VENV)/bench/.made $(VENV)/bench-niquests/.made: $(VENV)/%/.made: pyproject.tom
 	done
 	touch $@
 
-# hyperlite and its peers, side by side: a quarter of an hour, into docs/benchmarks; ARGS selects, see --help.
+# hyperlite and its peers, side by side: some hours, into docs/benchmarks; ARGS=--quick, or ARGS=--help for the rest.
 bench: $(VENV)/bench/.made $(VENV)/bench-niquests/.made
 	$(VENV)/bench/bin/python -m tests.benchmarks $(ARGS)
 

@@ -21,7 +21,8 @@ from hyperlite.http2.engine import events, make_engine
 from hyperlite.messages.request import NO_HEADERS, Request
 from tests.real.servers import Site
 
-from .sites import FILES, Missing, serve
+from .sites import Missing, serve
+from .sizes import FILES
 from .tape import Chunk, TapeSocket, call, fetch, floor, play, record
 
 Figures = dict[str, float]

@@ -11,8 +11,10 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from .clients import Client, Floor, Target, Unfit, make
+from .clients import Client, Target, Unfit, make
+from .sizes import FILES, LARGE
 
+EMPTY = "/bytes/0?0"  # the one path whose body is empty
 ORDER = {"title": "a small order", "items": [1, 2, 3], "paid": True}
 IDLE_CONNECTIONS = 50
 FIRST_REQUESTS = 10  # one in ten is the warm-up before the growth of the memory is measured
@@ -22,7 +24,7 @@ def main() -> None:
     """Print what was measured, or why that was not possible."""
     task = json.loads(sys.argv[1])
     try:
-        client = make(task["client"], Target(task["port"], task["ca"], task["chunk"]))
+        client = make(task["client"], Target(task["port"], task["ca"], task["chunk"], task["headers"]))
         print(json.dumps(KINDS[task["kind"]](client, task)))
     except (ImportError, Unfit) as error:
         print(json.dumps({"left out": f"{type(error).__name__}: {error}"}))
@@ -49,50 +51,74 @@ def check(body: bytes) -> None:
 
 
 def paths_of(task: dict[str, Any], n: int) -> list[str]:
-    return [task["path"].format(k % 3000) for k in range(n)]
+    templates = task["paths"]
+    return [templates[k % len(templates)].format(k % FILES) for k in range(n)]
 
 
 def gets(client: Client, task: dict[str, Any]) -> dict[str, float]:
     """Fetch n files; the first chunk is not counted, unless connecting is to be."""
     paths = paths_of(task, task["n"])
     warm_up = [] if task["latency"] else paths[: task["chunk"]]
-    if isinstance(client, Floor):
+    sink = check if paths[0] != EMPTY else len
+    if hasattr(client, "prepare"):
         run: Callable[[], None] = client.prepare(warm_up, paths)
     else:
-        client.get(warm_up, check)
+        client.get(warm_up, sink)
 
         def run() -> None:
-            client.get(paths, check)
+            client.get(paths, sink)
 
     with Clock(task["n"]) as clock:
         run()
     return clock.figures
 
 
+def as_ready(client: Any, task: dict[str, Any]) -> dict[str, float]:
+    """Fetch n files, as many in one call of as_ready() as there are in a chunk."""
+    paths = paths_of(task, task["n"])
+    client.get_as_ready(paths[: task["chunk"]], check)
+    with Clock(len(paths)) as clock:
+        client.get_as_ready(paths, check)
+    return clock.figures
+
+
+def fetch_many(client: Any, task: dict[str, Any]) -> dict[str, float]:
+    """Fetch n files by the pool, of so many origins in turn, each of which is connected to."""
+    origins = [f"https://localhost:{port}" for port in task["ports"][: task["origins"]]]
+    urls = [origins[k % len(origins)] + path for k, path in enumerate(paths_of(task, task["n"]))]
+    run = client.fetch_many(urls, [origin + "/small" for origin in origins])
+    with Clock(len(urls)) as clock:
+        run()
+    return clock.figures
+
+
 def posts(client: Client, task: dict[str, Any]) -> dict[str, float]:
     bodies = [json.dumps({"number": k, **ORDER}).encode() for k in range(task["n"])]
-    client.post(task["path"], bodies[: task["chunk"]])
+    path = task["paths"][0]
+    client.post(path, bodies[: task["chunk"]])
     with Clock(len(bodies)) as clock:
-        client.post(task["path"], bodies)
+        client.post(path, bodies)
     return clock.figures
 
 
 def download(client: Client, task: dict[str, Any]) -> dict[str, float]:
-    if isinstance(client, Floor):
-        run = client.prepare(["/mebibyte"], [task["path"]])
+    path = task["paths"][0]
+    if hasattr(client, "prepare"):
+        run = client.prepare(["/mebibyte"], [path])
         with Clock(1) as clock:
             run()
         return clock.figures
     client.download("/mebibyte")
     with Clock(1) as clock:
-        assert client.download(task["path"]) == task["size"]
+        assert client.download(path) == LARGE
     return clock.figures
 
 
 def upload(client: Client, task: dict[str, Any]) -> dict[str, float]:
-    client.upload(task["path"], 1 << 16)
+    path = task["paths"][0]
+    client.upload(path, 1 << 16)
     with Clock(1) as clock:
-        client.upload(task["path"], task["size"])
+        client.upload(path, LARGE)
     return clock.figures
 
 
@@ -100,7 +126,7 @@ def bookstore(client: Client, task: dict[str, Any]) -> dict[str, float]:
     """Read the list, then the books, and parse them."""
     found: list[Any] = []
     client.get(["/"], lambda body: found.extend(json.loads(body)))
-    paths = [task["path"].format(number) for number in found[: task["n"]]]
+    paths = [task["paths"][0].format(number) for number in found[: task["n"]]]
     books: list[Any] = []
     with Clock(len(paths)) as clock:
         client.get(paths, lambda body: books.append(json.loads(body)))
@@ -203,6 +229,8 @@ KINDS: dict[str, Callable[[Any, dict[str, Any]], dict[str, float]]] = {
     "bookstore": bookstore,
     "threads": threads,
     "memory": memory,
+    "as_ready": as_ready,
+    "fetch_many": fetch_many,
 }
 
 

@@ -1,46 +1,74 @@
-"""What is measured: the workloads, and the bars that hyperlite has to clear."""
+"""What is measured: the workloads."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from .clients import ONE_BY_ONE
-from .sites import FILES, LARGE, MEBIBYTE, SERVERS
+from .field_sets import COUNTS, SITES
+from .sizes import BODIES, FILES, KIBIBYTE, LARGE, MEBIBYTE, ORIGINS
 
-OURS = ["native", "native-many", "h2", "h2-many"]
-PLAIN = ["native", "h2"]
+OURS = ["native", "native-many", "speedups", "speedups-many", "h2", "h2-many"]
+PLAIN = ["native", "speedups", "h2"]
+# Without the reference engine, which costs several times as much and is not what is asked about.
+FAST = ["native", "native-many", "speedups", "speedups-many"]
+CURL = ["pycurl", "pycurl-untuned", "curl_cffi"]
+RUST = ["ry", "wreq", "pyreqwest", "primp", "httpr"]
 EVERYBODY = [
-    *OURS, "pycurl", "http.client", "aiohttp", "urllib3.future", "niquests", "requests", "httpx"
+    *OURS, *CURL, *RUST, "http.client", "aiohttp", "urllib3.future", "niquests", "requests", "httpx"
 ]  # fmt: skip
-# A request costs these so much that the median does not need so many.
-SLOW = {"requests": 6, "httpx": 6, "urllib3.future": 6, "niquests": 6}
+FLOORS = ["floor", "floor-many"]
+# A request costs these so much, or takes them so long, that the median does not need so many.
+SLOW = dict.fromkeys(
+    ["requests", "httpx", "urllib3.future", "niquests", "pycurl-untuned", "curl_cffi", "httpr"], 6
+)
+
+REAL = ("nginx", "nghttpd", "h2o")
+EVERYWHERE = (*REAL, "envoy", "caddy", "node", "haproxy", "apache", "go")
+LARGE_FRAMES = ("h2o", "envoy", "caddy")
 
 
 @dataclass(frozen=True)
 class Workload:
-    """One row of work, for several clients on several servers."""
+    """What several clients do on several servers, at one point or, in turn, at several."""
 
     name: str
     title: str
     clients: Sequence[str]
     kind: str = "gets"
     """What the child does: see measure.py."""
-    path: str = "/small?id={}"
+    paths: Sequence[str] = ("/small?id={}",)
+    """Taken in turn, with the number of the request."""
     n: int = FILES
     chunk: int = 100
     servers: Sequence[str] = ("nginx",)
     latency: float = 0.0
-    """Seconds of a round trip. Connecting is then part of what is measured."""
+    """Seconds of a round trip, in a proxy between them. Connecting is then part of what is measured."""
     threads: int = 0
+    headers: str = "none"
+    """What the program wants of each response's header: "none", "one" field or "all"."""
+    origins: int = 0
+    points: Mapping[str, Mapping[str, Any]] = field(default_factory=lambda: {"": {}})
+    """By its name, in what each point differs: other values of the above."""
+    axis: str = ""
+    """What the points are."""
+
+    def at(self, point: str) -> "Workload":
+        """Return what is done at a point."""
+        return replace(self, **self.points[point])
 
     def scaled(self, n: int | None, chunk: int | None) -> "Workload":
-        """Return it with another number of requests, or of requests under way."""
-        many = self.n > 1
-        return replace(
-            self,
-            n=n if n and many else self.n,
-            chunk=min(chunk, self.chunk) if chunk else self.chunk,
-            threads=min(self.threads, n) if n else self.threads,
-        )
+        """Return it with fewer requests, at each point, or fewer under way."""
+
+        def less(values: Mapping[str, Any]) -> dict[str, Any]:
+            limits = {"n": n if values.get("n", 0) > 1 else None, "threads": n, "origins": n, "chunk": chunk}
+            return {
+                key: min(value, limit) if (limit := limits.get(key)) else value
+                for key, value in values.items()
+            }
+
+        own = less({key: getattr(self, key) for key in ("n", "chunk", "threads", "origins")})
+        return replace(self, points={name: less(values) for name, values in self.points.items()}, **own)
 
     def requests(self, client: str) -> int:
         """Return how many requests a client makes: the costly ones fewer, in whole chunks."""
@@ -48,118 +76,150 @@ class Workload:
         return min(self.n, max(self.chunk, self.n // share))
 
 
+def _fields(name: str) -> dict[str, Any]:
+    return {"paths": [f"/fields/{name}?{{}}"]}
+
+
 WORKLOADS = [
     Workload(
-        "same", "small GETs of one file (600 bytes)", [*EVERYBODY, "floor", "floor-many"], servers=SERVERS
+        "same", "small GETs of one file (600 bytes)", [*EVERYBODY, *FLOORS], servers=(*EVERYWHERE, "embedded")
     ),
     Workload(
         "different",
         "GETs of 3,000 different files (200 to 4,000 bytes)",
-        [*EVERYBODY, "floor", "floor-many"],
-        path="/file/{}",
-        servers=SERVERS,
+        [*EVERYBODY, *FLOORS],
+        paths=["/file/{}"],
+        servers=REAL,
+    ),
+    Workload(
+        "fresh",
+        "ten values in each response that are new",
+        [*FAST, "pycurl", *RUST, "http.client", "httpx", *FLOORS],
+        paths=["/fields/fresh?{}"],
+        servers=("nginx", "node"),
+    ),
+    Workload(
+        "fields",
+        "the fields of ten kinds of real sites, each alone on a connection, and all in turn",
+        [*FAST, "pycurl", "http.client"],
+        n=1000,
+        servers=("nginx", "node"),
+        points={
+            **{name: _fields(name) for name in SITES},
+            "mixed": {"paths": [f"/fields/{name}?{{}}" for name in SITES]},
+        },
+        axis="site",
+    ),
+    Workload(
+        "count",
+        "responses of so many fields, the same each time",
+        [*FAST, "pycurl", "http.client"],
+        n=1000,
+        servers=("nginx", "node"),
+        points={str(count): {"paths": [f"/count/{count}?{{}}"]} for count in COUNTS},
+        axis="fields",
+    ),
+    Workload(
+        "headers",
+        "what the program wants of the header: nothing, one field, all of them",
+        [*FAST, "pycurl", "primp", "pyreqwest", "http.client", "httpx"],
+        points={name: {"headers": name} for name in ("none", "one", "all")},
+        axis="wanted",
     ),
     Workload(
         "one",
         "small GETs, one at a time",
-        [*PLAIN, "pycurl", "http.client", "aiohttp", "requests", "httpx", "floor"],
+        [*PLAIN, *CURL, *RUST, "http.client", "aiohttp", "requests", "httpx", "floor"],
         n=1000,
         chunk=1,
-        servers=SERVERS,
+        servers=(*REAL, "envoy", "caddy", "node"),
     ),
     Workload(
-        "posts", "small JSON POSTs", EVERYBODY, kind="posts", path="/post", servers=("nginx", "embedded")
+        "posts",
+        "small JSON POSTs",
+        EVERYBODY,
+        kind="posts",
+        paths=["/post"],
+        servers=("nginx", "envoy", "caddy", "node", "go", "embedded"),
     ),
-    Workload("mebibytes", "100 x 1 MiB", [*EVERYBODY, "floor"], path="/mebibyte?{}", n=100),
+    Workload(
+        "bodies",
+        "GETs of bodies of so many KiB",
+        [*FAST, "pycurl", "http.client"],
+        n=500,
+        points={str(size // KIBIBYTE): {"paths": [f"/bytes/{size}?{{}}"]} for size in BODIES},
+        axis="KiB",
+    ),
+    Workload(
+        "mebibytes",
+        "30 x 1 MiB at once",
+        [*FAST, "h2", *CURL, *RUST, "http.client", "aiohttp", "httpx", "floor", "floor-http1"],
+        paths=["/mebibyte?{}"],
+        n=30,
+        chunk=30,
+        servers=("nginx", *LARGE_FRAMES, "go"),
+    ),
     Workload(
         "download",
         f"one download of {LARGE // MEBIBYTE} MiB",
-        [*PLAIN, "pycurl", "http.client", "aiohttp", "requests", "httpx", "floor"],
+        [*PLAIN, *CURL, *RUST, "http.client", "aiohttp", "requests", "httpx", "floor", "floor-http1"],
         kind="download",
-        path="/large",
+        paths=["/large"],
         n=1,
         chunk=1,
+        servers=("nginx", *LARGE_FRAMES, "go"),
     ),
     Workload(
         "upload",
         f"one upload of {LARGE // MEBIBYTE} MiB",
         [*PLAIN, "pycurl", "http.client", "requests", "httpx", "floor"],
         kind="upload",
-        path="/upload/it",
+        paths=["/upload/it"],
         n=1,
         chunk=1,
     ),
     Workload(
-        "latency-20", "small GETs through 20 ms of latency", [*OURS, "pycurl", "http.client"], latency=0.02
+        "as-ready",
+        "so many ids in one as_ready()",
+        ["native", "speedups"],
+        kind="as_ready",
+        n=10_000,
+        points={str(ids): {"chunk": ids} for ids in (10, 100, 1000, 3000, 10_000)},
+        axis="ids",
     ),
     Workload(
-        "latency-100",
-        "small GETs through 100 ms of latency",
+        "fetch-many",
+        "fetch_many() on so many connections",
+        ["native", "speedups"],
+        kind="fetch_many",
+        servers=("nginx-origins",),
+        points={str(origins): {"origins": origins} for origins in (1, 10, 50, 100, ORIGINS)},
+        axis="connections",
+    ),
+    Workload(
+        "threads",
+        "so many threads on one connection, one GET at a time each",
+        [*PLAIN],
+        kind="threads",
+        n=5000,
+        chunk=1,
+        points={str(threads): {"threads": threads} for threads in (1, 250)},
+        axis="threads",
+    ),
+    Workload(
+        "latency",
+        "small GETs through so many ms of latency",
         [*OURS, "pycurl", "http.client"],
-        latency=0.1,
-        n=1000,
+        points={"0": {"latency": 1e-9}, "20": {"latency": 0.02}, "100": {"latency": 0.1, "n": 1000}},
+        axis="ms",
     ),
     Workload(
         "bookstore",
         "the bookstore: the list and 3,000 books, parsed",
         [*OURS, "pycurl", "http.client", "httpx"],
         kind="bookstore",
-        path="/book?id={}",
-    ),
-    Workload(
-        "threads",
-        "250 threads on one connection, one GET at a time each",
-        PLAIN,
-        kind="threads",
-        n=5000,
-        chunk=1,
-        threads=250,
+        paths=["/book?id={}"],
     ),
     Workload("import", "import", ["hyperlite", "http.client, ssl"], kind="import", n=1, chunk=1, servers=()),
     Workload("memory", "memory", PLAIN, kind="memory", n=100_000),
-]
-
-
-@dataclass(frozen=True)
-class Bar:
-    """What hyperlite may cost: `measured` is its figure divided by the peer's.
-
-    `own` and `peer` name clients; "plain" and "many" are hyperlite's fastest engine that exists. `against`
-    is the peer's workload where that is another. With `at_least` it is speeds that are
-    divided: the peer's cost by ours.
-    """
-
-    workload: str
-    own: str
-    peer: str
-    bar: float
-    servers: Sequence[str] = ("nginx",)
-    figure: str = "cpu"
-    against: str = ""
-    at_least: bool = False
-    goal: float | None = None
-
-
-REAL = ("nginx", "nghttpd", "h2o")
-
-BARS = [
-    Bar("same", "plain", "pycurl", 1.2, REAL, goal=1.0),
-    Bar("same", "plain", "http.client", 0.3, ("nginx", "h2o")),  # nghttpd speaks no HTTP/1.1
-    Bar("same", "plain", "httpx", 0.05, REAL),
-    Bar("same", "many", "pycurl", 0.9, REAL, goal=0.6),
-    Bar("different", "plain", "pycurl", 2.0, REAL),
-    Bar("different", "plain", "http.client", 0.5, ("nginx", "h2o")),
-    Bar("one", "plain", "http.client", 0.6, ("nginx", "h2o")),
-    Bar("posts", "plain", "pycurl", 1.2),
-    Bar("download", "plain", "http.client", 0.9, at_least=True),
-    Bar("download", "plain", "httpx", 4.0, at_least=True),
-    Bar("upload", "plain", "http.client", 0.9, at_least=True),
-    Bar("upload", "plain", "httpx", 4.0, at_least=True),
-    # "ideal": 30 round trips, two more for TCP and TLS, and the server's time. See report.py.
-    Bar("latency-20", "plain", "ideal", 1.15, figure="wall"),
-    Bar("latency-20", "plain", "http.client", 1 / 20, figure="wall"),
-    # A single thread that does what each of these does, and one in the cheapest way that it has.
-    Bar("threads", "plain", "plain", 2.0, against="one"),
-    Bar("threads", "plain", "plain", 2.0, against="same"),
-    Bar("import", "hyperlite", "http.client, ssl", 1.3, servers=("",)),
 ]

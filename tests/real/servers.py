@@ -152,13 +152,14 @@ class Nginx:
     binary is upgraded (NGINX="3;4;").  So no other process can get the ports, not even between two runs.
     """
 
-    def __init__(self, directory: Path, root: Path, blocks: Mapping[str, Block]) -> None:
+    def __init__(self, directory: Path, root: Path, blocks: Mapping[str, Block], common: str = "") -> None:
         """Reserve the ports; nginx runs within the `with` block.
 
         Args:
             directory: an empty one, for all that nginx writes.
             root: the directory of the files to serve.
             blocks: by the names to have in `sites`.
+            common: directives for all of them, outside their blocks.
         """
         self._program = find_program("nginx", "nginx")
         self._directory = directory
@@ -175,6 +176,7 @@ class Nginx:
             root=root,
             certificate=certificates().cert_file,
             key=certificates().key_file,
+            common=common,
             servers="\n".join(
                 server_block(block, port, newer=newer)
                 for block, port in zip(blocks.values(), ports, strict=True)
@@ -245,7 +247,7 @@ daemon off;
 {user}
 worker_processes 1;
 pid nginx.pid;
-events {{ worker_connections 256; }}
+events {{ worker_connections 1024; }}
 http {{
     access_log off;
     client_body_temp_path tmp-body;
@@ -261,6 +263,7 @@ http {{
     large_client_header_buffers 4 64k;
     # Which of its connections a response came on.
     add_header x-connection $connection always;
+    {common}
     {servers}
 }}
 """
