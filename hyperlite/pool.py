@@ -132,7 +132,7 @@ class ConnectionPool:
         )
         self._contexts = MadeContexts()
         if context is None and (verify is not True or cert is not None):
-            tls_context(self._contexts, verify, cert)  # what is wrong is an error now
+            tls_context(self._contexts, verify, cert)  # a wrong argument raises now
         self._origins = Registry(settings)
         self._fetcher = Fetcher(self._origins)
 
@@ -263,9 +263,9 @@ class ConnectionPool:
         return self._changed("ConnectionPool.options()", options)
 
     def _changed(self, function: str, options: Mapping[str, Any]) -> Options:
-        """Return the pool's options, with those changed that a function of its was given.
+        """Return the pool's options, changed by the options of one call.
 
-        None is the pool's own where it stands for nothing else.
+        None means the pool's own option, unless None has a meaning of its own.
         """
         given = dict(options)
         verify, cert, context = (given.pop(name, None) for name in ("verify", "cert", "context"))

@@ -1,7 +1,7 @@
-"""What callers give to `fetch()`, `fetch_many()` and `ConnectionPool`: its types, and checks that name it.
+"""The arguments of `fetch()`, `fetch_many()` and `ConnectionPool`: their types, and checks that name them.
 
-Rule: a wrong argument is an error before anything is sent.  Its text has the argument's name, what it takes,
-and never a value that may be secret.
+Rule: a wrong argument raises before anything is sent.  The error's text has the argument's name and what it
+takes, and never a value that may be secret.
 """
 
 import difflib
@@ -43,7 +43,7 @@ class Readable(Protocol):
     """A file."""
 
     def read(self, size: int, /) -> bytes | str:
-        """Read at most so much."""
+        """Read at most so many bytes or characters."""
         ...
 
 
@@ -95,7 +95,7 @@ class FetchArguments(ManyChanges, total=False):
 
 # -- options --------------------------------------------------------------------------------------
 
-# What other libraries call it, and what to use here.
+# The names of options in other libraries, and what to use here.
 _ELSEWHERE = {
     "allow_redirects": "redirects=",
     "ca_certs": "verify=",
@@ -120,12 +120,12 @@ _ELSEWHERE = {
 
 
 def no_option(name: str, function: str, options: Collection[str]) -> NoReturn:
-    """Raise the TypeError that a function has no such option, and say which one may be meant.
+    """Raise a TypeError: the function has no such option. The text names one that may be meant.
 
     Args:
-        name: of the option.
-        function: whose it is not.
-        options: that it has.
+        name: the unknown option's.
+        function: the one that has no such option.
+        options: those that the function has.
     """
     hint = _ELSEWHERE.get(name)
     if hint is None and (close := difflib.get_close_matches(name, options, 1)):
@@ -134,14 +134,14 @@ def no_option(name: str, function: str, options: Collection[str]) -> NoReturn:
 
 
 def redirects(value: object, name: str) -> int:
-    """Return how many redirects are followed."""
+    """Check `redirects`, the number of redirects to follow."""
     if isinstance(value, bool):
         raise TypeError(f"{name} is how many to follow (0: none), not {value!r}")
     return whole(value, name)
 
 
 def retries(value: object, name: str = "retries") -> Retries:
-    """Return what is tried again."""
+    """Check `retries`, and return it as `Retries`."""
     if isinstance(value, Retries):
         return value
     if isinstance(value, bool) or not hasattr(type(value), "__index__"):
@@ -150,17 +150,17 @@ def retries(value: object, name: str = "retries") -> Retries:
 
 
 def checked_context(context: Any) -> Any:
-    """Return a caller's TLS context."""
+    """Check `context`, a caller's TLS context."""
     if not hasattr(context, "wrap_socket"):
         raise TypeError(f"context is an ssl.SSLContext, not {kind(context)}")
     return context
 
 
 def tls_context(contexts: MadeContexts, verify: Verify, cert: Cert) -> ssl.SSLContext:
-    """Return the TLS context for what a caller says about certificates.
+    """Return the TLS context for a caller's `verify` and `cert`.
 
     Raises:
-        TypeError, ValueError: it is nothing of the kind. OSError: a file cannot be read, or (ssl.SSLError)
+        TypeError, ValueError: an argument is invalid. OSError: a file cannot be read, or (ssl.SSLError)
             holds something else.
     """
     if isinstance(verify, ssl.SSLContext):
@@ -198,7 +198,7 @@ _CHECKS: dict[str, Callable[[object, str], Any]] = {
 
 
 def checked(options: Mapping[str, object]) -> dict[str, Any]:
-    """Return options as `Options` has them; TypeError or ValueError for what is wrong."""
+    """Return options in the form that `Options` has; TypeError or ValueError for a wrong one."""
     return {name: _CHECKS[name](value, name) for name, value in options.items()}
 
 
@@ -206,10 +206,10 @@ def checked(options: Mapping[str, object]) -> dict[str, Any]:
 
 
 def check_target(url: object, method: object) -> None:
-    """Check the types of a URL and of a method, and what the method may be.
+    """Check the types of a URL and of a method, and whether the method is a token.
 
     Raises:
-        TypeError, ValueError: they are no such thing.
+        TypeError, ValueError: one of them is wrong.
     """
     if not isinstance(url, str):
         raise TypeError(f"url is a str, not {kind(url)}")
@@ -221,7 +221,7 @@ def check_target(url: object, method: object) -> None:
 
 
 def pairs(headers: Any) -> list[tuple[str, Any]]:
-    """Return a caller's headers, a mapping or pairs, as a list of our own; a value may be None.
+    """Return a caller's headers, a mapping or pairs, as a new list; a value may be None.
 
     Raises:
         TypeError, ValueError (also UnicodeEncodeError): one of them may not be sent.
@@ -262,10 +262,10 @@ def _check_header(name: Any, value: Any) -> None:
 
 
 def payload(body: Any, json: Any) -> Any:
-    """Return what is sent as the body: bytes, a file, an iterable, or None.
+    """Return the body to send: bytes, a file, an iterable, or None.
 
     Raises:
-        TypeError, ValueError: it is nothing that can be sent.
+        TypeError, ValueError: it cannot be sent as a body.
     """
     if json is not None:
         if body is not None:
@@ -298,7 +298,7 @@ def _check_body(body: Any) -> None:
 
 
 def query(params: Any) -> Params | None:
-    """Return what is added to a URL's query.
+    """Return the parameters to add to a URL's query.
 
     Raises:
         TypeError: it is neither a mapping nor pairs nor a str.

@@ -27,8 +27,8 @@ class FetchRequest:
 
 
 Item = TypeVar("Item")
-# What is None in one kind of outcome.  Not every type checker learns the kind from `if outcome.ok:`, and to
-# these None would make each use of `response` and of `error` an error.
+# The type of an attribute that is None in this kind of outcome.  Some type checkers do not learn the kind
+# from `if outcome.ok:`: with None they would report each use of `response` and of `error`.
 Absent = Any
 
 
