@@ -26,6 +26,7 @@ class Flight:
         lease: the share of a connection that it has.
         http2: the HTTP/2 connection, which lets go of it when that is closed.
         stream: its own, not submitted yet.
+        now: the monotonic time.
     """
 
     __slots__ = (
@@ -52,6 +53,7 @@ class Flight:
         lease: Lease,
         http2: HTTP2Connection,
         stream: Stream,
+        now: float,
     ) -> None:
         self._touched = touched
         self.task = task
@@ -63,7 +65,7 @@ class Flight:
         self._parts: list[bytes] = []  # of a body that exceeds DRAIN
         self.head = 0  # bytes in the header fields of its response
         self.counted = 0  # bytes of its response that the budget knows of
-        self.since = time.monotonic()  # when something happened last
+        self.since = now  # when something happened last
         self.noted = False
         # -- of an answer that is not the last --
         self._body_deadline: float | None = None

@@ -39,9 +39,7 @@ from ..http2.connection import HTTP2Connection
 from ..http2.stream import Stream
 from ..net.protocols import HTTP11
 from ..net.timeouts import soonest
-from ..origins.connection import PooledConnection
-from ..origins.lease import Lease
-from ..origins.origin import Origin
+from ..origins.lease import Lease, Lessor
 from .backpressure import Backpressure
 from .blocking import BlockingWork
 from .budget import Budget, weight
@@ -95,7 +93,7 @@ class Loop:
         self._unfinished = 0
         self._stuck: dict[Window, float] = {}  # where others have all connections; since when
         self._flights: dict[int, Flight] = {}  # on HTTP/2, by index
-        self._ended: dict[Origin, list[Lease]] = {}  # leases to be given back, all at once
+        self._ended: dict[Lessor, list[Lease]] = {}  # leases to be given back, all at once
         # -- waiting --
         self._touched: deque[Flight] = deque()
         self._timers = Timers(time.monotonic())
@@ -111,17 +109,18 @@ class Loop:
         self._backpressure = Backpressure(
             self._budget, self._outcomes, self._poller, self._flights, self._blocking.jobs
         )
+        ready = self._outcomes.ready
         try:
             while True:
-                if not self._outcomes or self._outcomes.taken % OFTEN == 0:
-                    self._take_in()
-                    if not self._outcomes or self._schedule.worth_it:
-                        self._start()
-                if self._outcomes:
-                    outcome, failure = self._hand_over()
-                    yield outcome
-                    if failure is not None:
-                        raise failure
+                self._take_in()
+                if not ready or self._schedule.worth_it:
+                    self._start()
+                if ready:
+                    for _ in range(min(OFTEN, len(ready))):
+                        outcome, failure = self._hand_over()
+                        yield outcome
+                        if failure is not None:
+                            raise failure
                 elif self._unfinished:
                     self._turn()
                 elif self._source.exhausted:
@@ -147,7 +146,7 @@ class Loop:
         self._budget.free(outcome.index)
         if outcome.response is not None:
             try:
-                _ = outcome.response.body
+                outcome.response.load()
             except Exception as error:
                 outcome = Failed(outcome.request, outcome.index, error)
         if window is not None:
@@ -163,11 +162,9 @@ class Loop:
     def _enqueue(self, task: Task, *, first: bool = False) -> None:
         """Put a task where it waits for its origin."""
         try:
-            origin = self._fetcher.origin(task)
+            self._schedule.add(task, self._fetcher.origin, first=first)
         except Exception as error:  # the pool was closed meanwhile
             self._deliver(None, Failed(task.item, task.index, error))
-        else:
-            self._schedule.add(task, origin, first=first)
 
     # -- starting ---------------------------------------------------------------------------------
 
@@ -198,7 +195,8 @@ class Loop:
 
         An exception is the failure of the first request, which still waits to be begun.
         """
-        origin, task = window.origin, window.queue[0]
+        task = window.queue[0]
+        origin = window.origin = self._fetcher.origin(task)  # as the TLS context is now
         if origin.protocol == HTTP11 or not task.repeatable:
             if window.jobs >= origin.max_connections:
                 return False
@@ -220,6 +218,7 @@ class Loop:
         connection = leases[0].connection
         http2 = connection.http2
         flights: list[Flight] = []
+        touch, now = self._touch, time.monotonic()
         try:
             # None: the pool was closed in this very moment.
             while http2 is not None and leases and window.queue and window.queue[0].repeatable:
@@ -232,11 +231,10 @@ class Loop:
                 except Exception as error:
                     self._settle(window, task, None, error, reused=False)
                     continue
-                flights.append(Flight(self._touch, task, window, leases.pop(), http2, stream))
+                flight = Flight(touch, task, window, leases.pop(), http2, stream, now)
+                flights.append(flight)
                 window.in_flight += 1
-                self._flights[task.index] = flights[
-                    -1
-                ]  # now: one that is interrupted while it is sent is given up
+                self._flights[task.index] = flight  # now: one that is interrupted in submit() is given up
         finally:
             self._give_back(window.origin, leases)
         if http2 is None or not flights:
@@ -249,19 +247,19 @@ class Loop:
             self._fail_connection(http2, error)
             return
         if accepted:
-            for limits in {flight.task.options[:2] for flight in flights}:
-                self._timers.quicken(*limits)
+            for options in {id(flight.task.options): flight.task.options for flight in flights}.values():
+                self._timers.quicken(options.timeout, options.deadline)
         else:
-            self._put_back(window, connection, flights)
+            self._put_back(window, flights)
 
-    def _put_back(self, window: Window, connection: PooledConnection, flights: list[Flight]) -> None:
+    def _put_back(self, window: Window, flights: list[Flight]) -> None:
         """Have requests wait again, as their connection takes no more."""
         for flight in reversed(flights):
             del self._flights[flight.task.index]
             window.in_flight -= 1
             self._schedule.put_back(window, flight.task)
         self._give_back(window.origin, [flight.lease for flight in flights])
-        self._discard(window.origin, connection)
+        self._discard(flights[0].lease)
 
     def _touch(self, flight: Flight) -> None:
         """Take note, from any thread, that something happened to a stream."""
@@ -335,15 +333,15 @@ class Loop:
         lost.__cause__ = error
         flights = [flight for flight in self._flights.values() if flight.http2 is http2]
         for flight in flights:
-            self._discard(flight.window.origin, flight.lease.connection)
+            self._discard(flight.lease)
             self._end(flight, again(lost))
 
-    def _discard(self, origin: Origin, connection: PooledConnection) -> None:
+    def _discard(self, lease: Lease) -> None:
         """Have nothing further sent on a connection."""
         with contextlib.suppress(Exception):  # it is given up, and what is under way has its own failure
-            origin.discard(connection)
+            lease.origin.discard(lease.connection)
 
-    def _give_back(self, origin: Origin, leases: list[Lease]) -> None:
+    def _give_back(self, origin: Lessor, leases: list[Lease]) -> None:
         """End leases. An error in closing a connection is no request's failure."""
         with contextlib.suppress(Exception):
             origin.release(leases)
@@ -387,7 +385,7 @@ class Loop:
         window, task = flight.window, flight.task
         del self._flights[task.index]
         window.in_flight -= 1
-        self._ended.setdefault(window.origin, []).append(flight.lease)
+        self._ended.setdefault(flight.lease.origin, []).append(flight.lease)
         response: FetchResponse | None = None
         try:
             if error is None or flight.is_superseded:

@@ -23,18 +23,19 @@ class OutcomeQueue:
 
     Attributes:
         taken: how many outcomes the caller has taken.
+        ready: those that can be taken.
     """
 
     def __init__(self, kept: bool) -> None:
         self.taken = 0
         self._kept = kept
-        self._ready: deque[Done] = deque()
+        self.ready: deque[Done] = deque()
         self._early: dict[int, Done] = {}
         self._queued: dict[int, Window] = {}  # where a request waits to be begun
         self._next = 0
 
     def __bool__(self) -> bool:
-        return bool(self._ready)
+        return bool(self.ready)
 
     def note_queued(self, task: Task, window: Window) -> None:
         """Take note of where a request waits to be begun."""
@@ -63,15 +64,15 @@ class OutcomeQueue:
     def put(self, outcome: Outcome[Any], window: Window | None) -> Window | None:
         """Add an outcome; returns where the request waits to be begun that is wanted next, if it does."""
         if not self._kept:
-            self._ready.append((outcome, window))
+            self.ready.append((outcome, window))
             return None
         self._early[outcome.index] = outcome, window
         while self._next in self._early:
-            self._ready.append(self._early.pop(self._next))
+            self.ready.append(self._early.pop(self._next))
             self._next += 1
         return self._queued.get(self._next)
 
     def take(self) -> Done:
         """Take the first of those that are ready."""
         self.taken += 1
-        return self._ready.popleft()
+        return self.ready.popleft()

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from ..fetching.task import Task
 from ..origins.origin import Origin
 from .outcomes import OutcomeQueue
-from .window import Window
+from .window import Route, Window
 
 # Origins that are talked to at once: each has a connection open.
 MAX_ORIGINS = 200
@@ -32,7 +32,7 @@ class Schedule:
         self._concurrency = concurrency
         self._outcomes = outcomes
         self._is_busy = is_busy
-        self._windows: dict[Origin, Window] = {}
+        self._windows: dict[Route, Window] = {}
         self._startable: dict[Window, None] = {}  # in which something can perhaps be started
         self._inactive: deque[Window] = deque()  # which wait to be among the MAX_ORIGINS
         self._active = 0
@@ -49,11 +49,13 @@ class Schedule:
         batch = max(1, self._concurrency // BATCH)
         return any(self._concurrency - window.busy >= batch for window in self._startable)
 
-    def add(self, task: Task, origin: Origin, *, first: bool) -> None:
-        """Put a request where it waits for its origin, `first` or last."""
-        window = self._windows.get(origin)
+    def add(self, task: Task, origin_of: Callable[[Task], Origin], *, first: bool) -> None:
+        """Put a request where it waits for its origin, `first` or last; raises what `origin_of` raises."""
+        scheme, host, port, *_ = task.url
+        route = scheme, host, port, task.proxy, task.upgrades
+        window = self._windows.get(route)
         if window is None:
-            window = self._windows[origin] = Window(origin)
+            window = self._windows[route] = Window(route, origin_of(task))
             self._seen += 1
         self._outcomes.note_queued(task, window)
         if first:
@@ -94,7 +96,7 @@ class Schedule:
         if window.queue:
             self._startable[window] = None
         elif not window.busy and not window.dialling:
-            self._windows.pop(window.origin, None)
+            self._windows.pop(window.route, None)
             self._startable.pop(window, None)
             if window.active:
                 window.active = False

@@ -24,6 +24,9 @@ class Lessor(Protocol):
     def settle(self, lease: "Lease", *, goes_on: bool) -> None:
         """Take note of an answer to a request with credentials."""
 
+    def discard(self, connection: PooledConnection) -> None:
+        """Give a connection up: no request gets it again."""
+
 
 class Lease:
     """One request's share of a connection: made and ended under the lock of its origin.
@@ -37,17 +40,17 @@ class Lease:
         claim: what the request asks of its connection, where credentials may authenticate it; or None.
 
     Attributes:
-        connection: the connection; on HTTP/1.1 no other request has it meanwhile.
+        origin, connection: the same; on HTTP/1.1 no other request has the connection meanwhile.
         attempt: the attempt of a thread that must let go of the connection before the lease ends, or None.
         over: it has ended; the origin's lock guards this.
         bond: of the connection, where the request carries NTLM or Negotiate and has no answer yet; or None.
     """
 
-    __slots__ = ("__weakref__", "_origin", "attempt", "bond", "connection", "over")
+    __slots__ = ("__weakref__", "attempt", "bond", "connection", "origin", "over")
 
     def __init__(self, origin: Lessor, connection: PooledConnection, claim: Claim | None = None) -> None:
         self.over = True  # as long as it does not count
-        self._origin = origin
+        self.origin = origin
         self.connection = connection
         self.attempt: Attempt | None = None
         self.bond: Bond | None = None
@@ -66,11 +69,11 @@ class Lease:
         """
         if self.attempt is not None:
             self.attempt.end()
-        self._origin.release((self,), reusable=reusable)
+        self.origin.release((self,), reusable=reusable)
 
     def settle(self, *, goes_on: bool) -> None:
         """Take note of an answer to a request with credentials: whether it wants a further message."""
-        self._origin.settle(self, goes_on=goes_on)
+        self.origin.settle(self, goes_on=goes_on)
 
     def abandon(self) -> None:
         """End from a finalizer, which may run in the middle of anything and may not wait.
@@ -78,7 +81,7 @@ class Lease:
         Where on HTTP/1.1 the rest of a response is still to come, the connection takes no further request.
         """
         if not self.over:
-            self._origin.abandoned.append(self)
+            self.origin.abandoned.append(self)
 
     __del__ = abandon
 

@@ -3,6 +3,7 @@
 import gc
 import json
 import socket
+import ssl
 import threading
 import time
 from collections import Counter
@@ -404,3 +405,14 @@ def test_an_interrupt_while_a_connection_is_looked_at(
             list(pool.fetch_many([server.url("/")] * 20))
     assert pool.fetch(server.url("/")).body == b"hello"
     assert "1 connections, 0 requests under way" in repr(pool)
+
+
+def test_a_request_is_sent_by_the_terms_that_its_context_has_then(make_pool: MakePool, server: Server):
+    """Also one that was read before the program changed its context."""
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    urls = [server.url("/echo")] * 20
+    outcomes = make_pool(retries=0, context=context).fetch_many(urls, concurrency=1)
+    assert next(outcomes).ok
+    context.verify_mode = ssl.CERT_REQUIRED  # by no authority that it knows
+    assert {type(outcome.error) for outcome in outcomes} == {ssl.SSLCertVerificationError}

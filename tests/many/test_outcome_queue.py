@@ -17,7 +17,9 @@ URL = "http://localhost:1/"
 
 @pytest.fixture
 def window(pool: ConnectionPool) -> Window:
-    return Window(registry_of(pool).get(Key.of(parse(URL), None, None)))
+    return Window(
+        ("http", "localhost", 1, None, False), registry_of(pool).get(Key.of(parse(URL), None, None))
+    )
 
 
 def task(pool: ConnectionPool, index: int) -> Task:
