@@ -351,7 +351,12 @@ def beneath(sock: Any) -> StrictSocket | None:
         sock: that socket; or an object that a program has put around it (a subclass's `connect()` may do so),
             and whose attributes are the socket's.
     """
-    found = sock if isinstance(sock, StrictSocket) else getattr(sock, "strict", None)
+    if isinstance(sock, StrictSocket):
+        return sock
+    try:
+        found = getattr(sock, "strict", None)
+    except Exception:  # a stand-in for a socket may refuse what it does not know: httpretty's does
+        return None
     return found if isinstance(found, StrictSocket) else None
 
 

@@ -108,6 +108,28 @@ def test_one_that_a_subclass_puts_something_around(server: Server) -> None:
     conn.close()
 
 
+class StandIn:
+    """What a program puts in the place of a socket, as httpretty does; it refuses what it does not know."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self.sendall, self.makefile, self.close = sock.sendall, sock.makefile, sock.close
+
+    def __getattr__(self, name: str) -> Any:
+        raise RuntimeError(f"there is no real socket to ask for {name}")
+
+
+def test_one_that_stands_in_for_a_socket() -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        conn = client.HTTPConnection("localhost", timeout=10)
+        conn.sock = StandIn(ours)
+        theirs.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello")
+        conn.request("GET", "/")
+        assert conn.getresponse().read() == b"hello"
+        assert theirs.recv(1000).startswith(b"GET / HTTP/1.1\r\n")
+        conn.close()
+
+
 def test_so_is_one_that_is_opened_anew(serve: Serve) -> None:
     server = serve(requests_per_connection=1)
     conn = Watched("localhost", server.port, context=server.context(), timeout=10)
