@@ -7,6 +7,7 @@ from http.client import HTTP_PORT
 
 from ..http1.response import QueuedResponse
 from ..messages.fields import authority
+from ..messages.replay import Tried
 from ..messages.response import HTTP20Response
 from ..net.protocols import Protocols
 from ..origins.connection import PooledConnection
@@ -43,9 +44,7 @@ class Fetcher:
             try:
                 response = self.hop(task, attempt, stream=stream)
             except Exception as error:
-                pause = self.retry(
-                    task, error, reused=attempt.reused, progress=attempt.progress, sent=attempt.begun
-                )
+                pause = self.retry(task, error, attempt.tried)
                 if pause is None:
                     raise
             else:
@@ -72,11 +71,9 @@ class Fetcher:
                 self._counters.retries += 1
         return pause
 
-    def retry(
-        self, task: Task, error: Exception, *, reused: bool, progress: bool = False, sent: bool = True
-    ) -> float | None:
+    def retry(self, task: Task, error: Exception, tried: Tried) -> float | None:
         """Handle a failure: None if it is the outcome, otherwise the seconds to wait before another try."""
-        pause = task.retry(error, reused=reused, progress=progress, sent=sent)
+        pause = task.retry(error, tried)
         self._counters.retries += pause is not None
         return pause
 

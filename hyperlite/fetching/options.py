@@ -18,7 +18,7 @@ from ..errors import (
     StreamReset,
 )
 from ..messages.fields import Header
-from ..messages.replay import FIRST, Tries, is_unprocessed
+from ..messages.replay import FIRST, Tried, Tries, is_unprocessed
 from .checks import seconds, whole
 from .proxy_rules import Rules
 
@@ -89,7 +89,7 @@ class Retries:
         return method in _IDEMPOTENT and tries.counted < self.total
 
     def again(
-        self, error: BaseException, tries: HopTries, method: str, *, reused: bool, progress: bool, sent: bool
+        self, error: BaseException, tries: HopTries, method: str, tried: Tried
     ) -> tuple[float, HopTries] | None:
         """Return the seconds before another try, and what is known then; None: the error is the outcome.
 
@@ -97,23 +97,23 @@ class Retries:
             error: what happened.
             tries: what is known before.
             method: of the request.
-            reused, progress, sent: as for `Task.retry()`.
+            tried: the try that has failed.
         """
         if not isinstance(error, (http_client.HTTPException, OSError)) or isinstance(error, RedirectError):
             return None
         of_all, counted, stale = tries
         if is_unprocessed(error):
-            pause = None if isinstance(error, TimeoutError) else of_all.pause(progress=progress)
+            pause = None if isinstance(error, TimeoutError) else of_all.pause(progress=tried.progress)
             if pause is None:
                 return None
-            return pause, HopTries(of_all.after(error, progress=progress), counted, stale)
+            return pause, HopTries(of_all.after(error, progress=tried.progress), counted, stale)
         if isinstance(error, _HOPELESS) or _is_unknown_name(error) or method not in _IDEMPOTENT:
             return None
         required = getattr(error, "error_code", None) == ErrorCode.HTTP_1_1_REQUIRED
         if required and isinstance(error, (StreamReset, ConnectionGoingAway)):
             return None  # it is excluded, or an answer had begun
-        of_all = of_all._replace(doubtful=of_all.doubtful or sent)
-        if (reused or required) and not stale and isinstance(error, ConnectionError):
+        of_all = of_all._replace(doubtful=of_all.doubtful or tried.sent)
+        if (tried.reused or required) and not stale and isinstance(error, ConnectionError):
             return 0.0, HopTries(of_all, counted, True)
         if not self.allows(method, tries):
             return None

@@ -21,7 +21,7 @@ from ..messages.fields import (
     credentials_of_connection,
     scheme_of,
 )
-from ..messages.replay import Tries, for_all_tries
+from ..messages.replay import Tried, Tries, for_all_tries
 from ..messages.request import IN_MEMORY
 from ..messages.response import HTTP20Response
 from ..messages.urls import URL, parse
@@ -185,24 +185,16 @@ class Task:
 
     # -- a failure --------------------------------------------------------------------------------
 
-    def retry(
-        self, error: BaseException, *, reused: bool, progress: bool = False, sent: bool = True
-    ) -> float | None:
+    def retry(self, error: BaseException, tried: Tried) -> float | None:
         """Handle a failure: None if it is the outcome, otherwise the seconds to wait before another try.
 
         `retry_safe` of an outcome's error covers all tries and hops: see `HTTP2Error.retry_safe`.
 
         Args:
             error: what happened.
-            reused: whether it happened on a connection that had been used before: it may have been
-                closed while the request was on its way.
-            progress: whether that connection has brought a response to any request since this one was sent.
-                Such a try is not counted, so that a server that takes a few requests at a time serves all.
-            sent: whether there was a connection at all, so that the request may have left.
+            tried: the try that has failed.
         """
-        following = self.options.retries.again(
-            error, self.tries, self.method, reused=reused, progress=progress, sent=sent
-        )
+        following = self.options.retries.again(error, self.tries, self.method, tried)
         left = remaining(self.deadline)
         if following is None or (left is not None and following[0] >= left) or not self._rewind():
             for_all_tries(error, doubtful=self.tries.of_all.doubtful)

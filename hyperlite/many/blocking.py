@@ -10,6 +10,7 @@ from ..errors import again
 from ..fetching.hop import Fetcher
 from ..fetching.response import FetchResponse
 from ..fetching.task import Task
+from ..messages.replay import UNSENT, Tried
 from ..origins.lease import Attempt
 from .budget import Budget, weight
 from .schedule import Schedule
@@ -26,9 +27,7 @@ class Settle(Protocol):
         task: Task,
         response: FetchResponse | None,
         error: Exception | None,
-        *,
-        reused: bool,
-        progress: bool = False,
+        tried: Tried = UNSENT,
     ) -> None:
         """Do so."""
 
@@ -108,7 +107,7 @@ class BlockingWork:
     ) -> None:
         window.jobs -= 1
         del self.jobs[task.index]
-        self._settle(window, task, response, error, reused=attempt.reused, progress=attempt.progress)
+        self._settle(window, task, response, error, attempt.tried)
 
     def dial(self, window: Window, wanted: int, timeout: float | None) -> None:
         """Have as many further connections dialled as would be filled: one while nothing is known."""
@@ -131,7 +130,7 @@ class BlockingWork:
             # If it failed for want of time, a request with more time tries again.
             limit = timeout if isinstance(error, TimeoutError) else None
             for task in self._schedule.take_late(window, limit):
-                self._settle(window, task, None, again(error), reused=False)
+                self._settle(window, task, None, again(error))
         self._schedule.note(window)
 
     def close(self) -> None:

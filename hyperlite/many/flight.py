@@ -8,6 +8,7 @@ from ..fetching.hop import REDIRECT_BODY, REDIRECT_TIME
 from ..fetching.task import Task
 from ..http2.connection import HTTP2Connection
 from ..http2.stream import Stream
+from ..messages.replay import Tried
 from ..messages.response import HTTP20Response
 from ..origins.lease import Lease
 from .window import Window
@@ -72,9 +73,9 @@ class Flight:
         stream.waiters += (self,)
 
     @property
-    def progress(self) -> bool:
-        """Whether the connection has brought a response to any request since this one was sent."""
-        return self.http2.answered > self.stream.answered_before
+    def tried(self) -> Tried:
+        """What the connection has to do with the failure, if this has failed."""
+        return Tried(self.reused, self.http2.answered > self.stream.answered_before)
 
     def release(self) -> None:
         """Take note that something happened. The connection takes this for the lock of a sleeping thread."""

@@ -37,6 +37,7 @@ from ..fetching.response import FetchResponse
 from ..fetching.task import Task
 from ..http2.connection import HTTP2Connection
 from ..http2.stream import Stream
+from ..messages.replay import UNSENT, Tried
 from ..net.protocols import HTTP11
 from ..net.timeouts import soonest
 from ..origins.lease import Lease, Lessor
@@ -183,7 +184,7 @@ class Loop:
         try:
             return self._begin(window, room)
         except Exception as error:  # its deadline passed while the caller was busy; the pool is closed; …
-            self._settle(window, self._schedule.take(window), None, error, reused=False)
+            self._settle(window, self._schedule.take(window), None, error)
             return True
 
     def _is_busy(self) -> bool:
@@ -229,7 +230,7 @@ class Loop:
                     request = connection.make_request(task.method, task.url.target, task.body, task.headers)
                     stream = Stream(0, request)
                 except Exception as error:
-                    self._settle(window, task, None, error, reused=False)
+                    self._settle(window, task, None, error)
                     continue
                 flight = Flight(touch, task, window, leases.pop(), http2, stream, now)
                 flights.append(flight)
@@ -306,7 +307,7 @@ class Loop:
             if (timeout is not None and now - since >= timeout) or (deadline is not None and now >= deadline):
                 complaint = f"no connection to {window.origin.key} was free for {now - since:.3g} s"
                 task = self._schedule.take(window)
-                self._settle(window, task, None, RequestTimeout(complaint), reused=False)
+                self._settle(window, task, None, RequestTimeout(complaint))
         for flight in list(self._flights.values()):
             if not self._budget.allows(flight.task.index):
                 flight.since = now  # its peer has to wait for us
@@ -394,7 +395,7 @@ class Loop:
             error = error or failure
         with contextlib.suppress(Exception):  # where its connection fails now, what came before that counts
             flight.end()
-        self._settle(window, task, response, error, reused=flight.reused, progress=flight.progress)
+        self._settle(window, task, response, error, UNSENT if response is not None else flight.tried)
 
     def _settle(
         self,
@@ -402,16 +403,14 @@ class Loop:
         task: Task,
         response: FetchResponse | None,
         error: Exception | None,
-        *,
-        reused: bool,
-        progress: bool = False,
+        tried: Tried = UNSENT,
     ) -> None:
         """Decide whether that was all: an outcome, or another hop, or another try."""
         pause: float | None = None
         try:
             if response is None:
                 assert error is not None
-                pause = self._fetcher.retry(task, error, reused=reused, progress=progress)
+                pause = self._fetcher.retry(task, error, tried)
             elif response.status >= 300:
                 pause = self._fetcher.follow(task, response)
             if pause is not None:

@@ -76,6 +76,25 @@ class Tries(NamedTuple):
 FIRST = Tries()
 
 
+class Tried(NamedTuple):
+    """One try of a request that has failed: what its connection had to do with that.
+
+    Attributes:
+        reused: the connection had been used before: it may have been closed while the request was on its way.
+        progress: the connection has brought a response to some request since this one was sent.  Such a try
+            is not counted, so that a server that takes a few requests at a time serves all.
+        sent: there was a connection at all, so that the request may have left.
+    """
+
+    reused: bool = False
+    progress: bool = False
+    sent: bool = True
+
+
+# A try for which there was no connection.
+UNSENT = Tried(sent=False)
+
+
 class Repeatable(Exchange, Protocol):
     """An exchange that its owner sends again: a stream."""
 

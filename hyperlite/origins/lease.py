@@ -6,6 +6,7 @@ from typing import Protocol
 
 from ..errors import StreamReset
 from ..http2.connection import HTTP2Connection
+from ..messages.replay import Tried
 from ..net.forking import OwnLock
 from ..net.sockets import break_off
 from .bonds import Bond, Claim
@@ -117,9 +118,10 @@ class Attempt:
             self._connection = connection
 
     @property
-    def progress(self) -> bool:
-        """Whether the connection has brought a response to any request since this one began; on HTTP/2."""
-        return self._http2 is not None and self._http2.answered > self._answered
+    def tried(self) -> Tried:
+        """What the connection has to do with the failure, if this has failed."""
+        progress = self._http2 is not None and self._http2.answered > self._answered
+        return Tried(self.reused, progress, self.begun)
 
     def end(self) -> None:
         """Take note that the connection is about to be another's."""

@@ -6,7 +6,7 @@ import pytest
 
 from hyperlite import ConnectionLost, HTTP2Error, Retries
 from hyperlite.fetching.options import HopTries
-from hyperlite.messages.replay import BACKOFF, FIRST, MAX_TRIES, Tries, for_all_tries, is_unprocessed
+from hyperlite.messages.replay import BACKOFF, FIRST, MAX_TRIES, Tried, Tries, for_all_tries, is_unprocessed
 
 REFUSED = ConnectionLost("refused", retry_safe=True)
 LOST = ConnectionLost("lost")
@@ -65,9 +65,7 @@ class TestRetries:
         reused: bool = False,
         sent: bool = True,
     ) -> tuple[float, HopTries] | None:
-        return Retries(total=2, backoff=1.0).again(
-            error, tries, method, reused=reused, progress=False, sent=sent
-        )
+        return Retries(total=2, backoff=1.0).again(error, tries, method, Tried(reused=reused, sent=sent))
 
     def test_what_may_have_been_processed_is_counted(self) -> None:
         first = self.again(LOST)

@@ -16,6 +16,7 @@ import hyperlite
 from hyperlite.cli import main
 from hyperlite.fetching.task import make_task
 from hyperlite.many.poller import Poller
+from hyperlite.messages.replay import UNSENT
 from hyperlite.net.timeouts import checked_seconds, resolve_timeout
 from hyperlite.testing.server import Response, Server
 from tests.conftest import Connect, Serve
@@ -321,6 +322,6 @@ def test_a_run_polls_until_an_answer_that_comes_in_months() -> None:
 def test_the_pause_before_another_try_can_be_slept(pools: Any, server: Server) -> None:
     options = pools(server).options(retries=hyperlite.Retries(total=100, backoff=1e9))
     task = make_task(server.url(), "GET", options)
-    pauses = [task.retry(ConnectionRefusedError(), reused=False) for _ in range(100)]
+    pauses = [task.retry(ConnectionRefusedError(), UNSENT) for _ in range(100)]
     assert pauses[0] == 1e9
     assert max(pauses) == threading.TIMEOUT_MAX

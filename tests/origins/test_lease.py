@@ -6,6 +6,7 @@ import select
 import pytest
 
 from hyperlite import ConnectionPool, StreamReset
+from hyperlite.messages.replay import UNSENT, Tried
 from hyperlite.origins.lease import Attempt, Lease
 from hyperlite.origins.origin import Origin
 from tests.conftest import Serve
@@ -79,11 +80,11 @@ class TestLease:
 class TestAttempt:
     def test_what_it_knows_of_its_connection(self, origin: Origin) -> None:
         attempt, lease = Attempt(), origin.lease(10)
-        assert (attempt.begun, attempt.reused, attempt.progress) == (False, False, False)
+        assert attempt.tried == UNSENT
         attempt.begin(lease.connection)
-        assert (attempt.begun, attempt.reused, attempt.progress) == (True, True, False)
+        assert attempt.tried == Tried(reused=True)
         get(lease)
-        assert attempt.progress is (origin.protocol == "h2")
+        assert attempt.tried.progress is (origin.protocol == "h2")
         lease.end()
 
     def test_broken_off_before_it_has_begun(self, origin: Origin) -> None:

@@ -29,7 +29,7 @@ from ...errors import MalformedResponse, RequestTimeout
 from ...fetching.task import Task
 from ...messages.fields import Header, asks_for_upgrade, credentials_of_connection
 from ...messages.head import Framing, HeadCutOff
-from ...messages.replay import is_unprocessed
+from ...messages.replay import Tried, is_unprocessed
 from ...messages.response import HTTP20Response
 from ...messages.urls import URL
 from ...net.proxy import Proxy
@@ -318,8 +318,8 @@ class LeasedConnection:
                 break
             except BaseException as error:
                 self.close()
-                progress = http2 is not None and http2.answered > answered
-                pause = self._pause(error, reused, progress) if isinstance(error, Exception) else None
+                tried = Tried(reused, http2 is not None and http2.answered > answered)
+                pause = self._pause(error, tried) if isinstance(error, Exception) else None
                 if pause is None and isinstance(error, MalformedResponse) and _LENGTHS in str(error):
                     raise InvalidHeader(str(error)) from error
                 if pause is None:
@@ -331,11 +331,11 @@ class LeasedConnection:
         self._hyper._origins.counters.requests += 1
         return raw
 
-    def _pause(self, error: Exception, reused: bool, progress: bool) -> float | None:
+    def _pause(self, error: Exception, tried: Tried) -> float | None:
         """Return the seconds to wait before another try, or None if there is to be none."""
         if self._task is None:
             self._task = self._new_task()
-        return self._hyper._fetcher.retry(self._task, error, reused=reused, progress=progress)
+        return self._hyper._fetcher.retry(self._task, error, tried)
 
     def _seconds(self) -> float | None:
         """Return how long the next step may last."""
