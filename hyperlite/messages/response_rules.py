@@ -105,7 +105,7 @@ class Message:
         if self._state is _BODY and not end_stream:
             raise _malformed("a second header block that does not end the stream")
 
-    def block(self, fields: Sequence[Field], *, end_stream: bool) -> Block:
+    def block(self, fields: Sequence[Field], *, end_stream: bool, regular: bool = False) -> Block:
         """Take a header block and return its kind; MalformedResponse if it is invalid here."""
         if self._state is not _WAITING:
             self.check_block(end_stream=end_stream)
@@ -120,7 +120,7 @@ class Message:
             _check_fields(fields)
             self._end()
             return Block.TRAILERS
-        status, announced = _judge(fields)
+        status, announced = _judge(fields, regular)
         if status < 200:
             return self._inform(status, fields, end_stream)
         self.status = status
@@ -183,13 +183,14 @@ def _malformed(reason: str, error_code: ErrorCode = ErrorCode.PROTOCOL_ERROR) ->
 _judged: tuple[Sequence[Field], int, int | None] = ((), 0, None)
 
 
-def _judge(fields: Sequence[Field]) -> tuple[int, int | None]:
+def _judge(fields: Sequence[Field], regular: bool) -> tuple[int, int | None]:
     """Return the status and the announced length of a response with these fields."""
     global _judged  # noqa: PLW0603  shared by all threads: the tuple is replaced as a whole
     last, status, announced = _judged
     if fields is not last:
         status = _status(fields)
-        _check_fields(fields[1:])
+        if not regular:
+            _check_fields(fields[1:])
         announced = content_length(fields)
         _judged = fields, status, announced
     return status, announced
@@ -205,41 +206,22 @@ def _status(fields: Sequence[Field]) -> int:
     return status
 
 
-# Valid fields and names, remembered for all connections: those of one server differ in an etag and a length.
-_checked: set[Field] = set()
-_checked_names: set[bytes] = set()
-# How many are remembered, and how long a name and its value may be together.
-CHECKED = 1024
-CHECKED_LENGTH = 128
+def is_regular_name(name: bytes) -> bool:
+    """Tell whether a response may have a regular field of this name (RFC 9113 sections 8.2.1 and 8.2.2)."""
+    return is_field_name(name) is not None and name not in CONNECTION_FIELDS
 
 
 def _check_fields(fields: Sequence[Field]) -> None:
     """Check regular fields against RFC 9113 sections 8.2.1, 8.2.2 and 8.3."""
-    for field in fields:
-        if field in _checked:
-            continue
-        name, value = field
-        if name not in _checked_names:
-            _check_name(name)
+    for name, value in fields:
+        if not is_regular_name(name):
+            if name in CONNECTION_FIELDS:
+                raise _malformed(f"connection-specific field {bytes(name)!r} (RFC 9113 section 8.2.2)")
+            if name.startswith(b":"):
+                raise _malformed(f"pseudo-header field {bytes(name)!r} out of place")
+            raise _malformed(f"field name {bytes(name)!r}")
         if not is_response_value(value):
             raise _malformed(f"value of field {bytes(name)!r}: {bytes(value)!r}")
-        if len(name) + len(value) <= CHECKED_LENGTH:
-            if len(_checked) >= CHECKED:
-                _checked.clear()
-            _checked.add(field)
-
-
-def _check_name(name: bytes) -> None:
-    if not is_field_name(name):
-        if name.startswith(b":"):
-            raise _malformed(f"pseudo-header field {bytes(name)!r} out of place")
-        raise _malformed(f"field name {bytes(name)!r}")
-    if name in CONNECTION_FIELDS:
-        raise _malformed(f"connection-specific field {bytes(name)!r} (RFC 9113 section 8.2.2)")
-    if len(name) <= CHECKED_LENGTH:
-        if len(_checked_names) >= CHECKED:
-            _checked_names.clear()
-        _checked_names.add(name)
 
 
 def content_length(fields: Sequence[Field]) -> int | None:

@@ -2,6 +2,11 @@
 
 from ...messages.fields import Field
 
+# RFC 7541 section 4.1: what an entry of a table costs besides its name and its value.
+ENTRY_OVERHEAD = 32
+# The size of a dynamic table, unless SETTINGS_HEADER_TABLE_SIZE says otherwise: hyperlite never sends it.
+TABLE_SIZE = 4096
+
 # In their order; the first has the number 1.
 STATIC_TABLE: tuple[Field, ...] = (
     (b":authority", b""),

@@ -67,7 +67,8 @@ from .guard import (
     increment_of,
 )
 from .h2_client import h2_client
-from .hpack_decoder import MemoDecoder, MemoEncoder
+from .hpack_decoder import MemoDecoder
+from .hpack_encoder import MemoEncoder
 from .limits import Limits, PeerSettings
 from .windows import CONNECTION_WINDOW, DEFAULT_WINDOW, InboundWindow
 
@@ -392,7 +393,7 @@ class NativeEngine:
             return
         message = stream.message
         try:
-            kind = message.block(fields, end_stream=ends)
+            kind = message.block(fields, end_stream=ends, regular=self._decoder.regular)
         except MalformedResponse as error:
             self._fail_stream(wire_id, error, events, over=ends and stream.ended)
             return

@@ -153,7 +153,7 @@ class Pair:
             room = h2.outbound_flow_control_window
             rooms = {number: min(stream.outbound, room) for number, stream in engine._streams.items()}
             engine._decoder._insert()
-            table = [field for field, _ in engine._decoder._entries], engine._decoder._max_size
+            table = [entry[0] for entry in reversed(engine._decoder._entries)], engine._decoder._max_size
         assert left >= native_module.CONNECTION_WINDOW // 2, "the connection is not credited"
         came = DEFAULT_WINDOW + self._credited[peer] - left
         return sorted(rooms.items()), h2.outbound_flow_control_window, largest, came, table
