@@ -19,8 +19,9 @@ import weakref
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+from .awaited import Awaited
 from .errors import ConnectionGoingAway, HTTP2Error, RequestTimeout
-from .messages.exchange import Exchange, Transport, give_up
+from .messages.exchange import Exchange, Transport, give_up, standing
 from .messages.fields import Field
 from .messages.replay import MAX_TRIES, begin_again, may_replay, pause
 from .messages.request import SAFE_TO_REPEAT, Request, split_body
@@ -260,17 +261,15 @@ class Pending:
                 if transport.tries_again or not self._replay(transport, exchange, error):
                     raise
 
-    def _is_ready(self, pending: Exchange, since: float, until: float | None) -> bool:
+    def _is_ready(self, pending: Exchange, until: float | None) -> bool:
         """Tell whether `getresponse()` would return or raise at once; send the request again if that is safe.
 
         If sending takes longer than `until`, a monotonic time, the request is not ready, and has not failed.
         """
         exchange = standing(pending)
         transport, error = exchange.transport, exchange.error
-        if transport is None:
+        if transport is None or not exchange.settled:
             return False
-        if not exchange.settled:
-            return transport.expire(exchange, since)
         if error is None or transport.tries_again:
             return True
         own = end_of_step(exchange.request)
@@ -281,62 +280,65 @@ class Pending:
             # Otherwise the failure is the stream's, for getresponse to raise.
             return not is_early or (own is not None and until is not None and own <= until)
 
-    def _wait_for_one(self, waiting: Iterable[Exchange], since: float, timeout: float | None) -> None:
+    def _wait_for_one(self, awaited: Awaited, timeout: float | None) -> None:
         """Wait for one of these requests, `timeout` seconds at most, or until the time of one is over."""
-        by_transport: dict[Transport[Any], list[Exchange]] = {}
-        by = end = deadline_after(timeout)
-        for item in map(standing, waiting):
-            end = soonest(end, item.request.deadline)
-            if item.transport is not None:
-                by_transport.setdefault(item.transport, []).append(item)
-                end = soonest(end, item.transport.due(item, since))
-        if not by_transport:  # another thread is sending them again
+        by = deadline_after(timeout)
+        end = soonest(by, awaited.due)
+        carriers = awaited.carriers()
+        if not carriers:  # another thread is sending them again
             with contextlib.suppress(RequestTimeout):
                 self._transports.while_dialling(soonest(deadline_after(LOOK), end), lambda: None)
             return
         # One transport drains and its successor is in use: wait on each in turn, for a moment.
-        turn = LOOK if len(by_transport) == 1 else TURN / len(by_transport)
+        turn = LOOK if len(carriers) == 1 else TURN / len(carriers)
         left = remaining(end)
-        for transport, items in by_transport.items():
-            transport.wait_any(items, soonest(turn, left), by)
+        for transport, arrivals in carriers.items():
+            transport.wait_any(arrivals, soonest(turn, left), by)
 
     def as_ready(self, ids: Iterable[int] | None, timeout: float | None) -> Iterator[int]:
         """Yield ids as their responses' heads, or their failures, arrive; see `HTTP20Connection.as_ready`."""
-        waiting = self._among(None if ids is None else [*ids])  # the caller's code: without a lock
+        awaited = Awaited(self._among(None if ids is None else [*ids]))  # the caller's code: without a lock
         deadline = deadline_after(timeout)
         # When the wait for the next response began; infinity if the requests' own timeouts do not count.
         since = time.monotonic() if timeout is None else math.inf
-        over = False  # the time is over, and all that had come by then was looked at
-        while waiting:
-            gone = [key for key, item in waiting.items() if self.requests.get(key) is not item]
-            for key in gone:
-                del waiting[key]
-            ready = [key for key, item in waiting.items() if self._is_ready(item, since, deadline)]
-            for key in ready:
-                item = waiting.pop(key)
-                if self.requests.get(key) is item:  # the caller may have cancelled it since the last one
-                    yield key
+        over = False  # the time is over, and all that had come by then is looked at
+        items = awaited.all()
+        while awaited.requests:
+            ready, gone, now = [], False, time.monotonic()
+            for item in items:
+                if self.requests.get(item.stream_id) is not item:  # it was cancelled, or its response taken
+                    gone = True
+                elif self._is_ready(item, deadline):
+                    ready.append(item)
+                else:
+                    due = awaited.place(item, since)
+                    if due is None or now < due or not _expire(item, since):
+                        continue
+                    ready.append(item)
+                awaited.forget(item)
+            for item in ready:
+                if self.requests.get(item.stream_id) is item:  # the caller may have cancelled it just now
+                    yield item.stream_id
             if ready or gone:
-                since, over = max(since, time.monotonic()), False
-                continue
-            if over:
-                raise RequestTimeout(f"{len(waiting)} responses did not come within {timeout:g} s")
+                since = max(since, time.monotonic())
+            elif over:
+                raise RequestTimeout(f"{len(awaited.requests)} responses did not come within {timeout:g} s")
             left = remaining(deadline)
-            self._wait_for_one(waiting.values(), since, left)
+            if awaited.requests:
+                self._wait_for_one(awaited, left)
             over = left == 0
+            items = awaited.all() if over else awaited.news()
 
     def _among(self, ids: list[int] | None) -> dict[int, Exchange]:
-        """Return the pending requests with these ids; None: all of this thread."""
+        """Return the pending requests with these ids, in their order; None: all of this thread."""
         me = threading.get_ident()
         with self.lock:
             if ids is None:
                 return {key: item for key, item in self.requests.items() if item.thread == me}
-            found = {}
             for stream_id in ids:
                 if stream_id not in self.requests:
                     raise unknown(stream_id)
-                found[stream_id] = self.requests[stream_id]
-            return found
+            return {stream_id: self.requests[stream_id] for stream_id in sorted(ids)}
 
     # -- replay -----------------------------------------------------------------------------------
 
@@ -426,9 +428,10 @@ class Pending:
         self.lock = threading.Lock()
 
 
-def standing(exchange: Exchange) -> Exchange:
-    """Return a request's current exchange: its heir, if it goes on over another protocol."""
-    return exchange.heir or exchange
+def _expire(pending: Exchange, since: float) -> bool:
+    """Fail a request whose time is over; tell whether it is. For `since` see `Transport.expire`."""
+    exchange = standing(pending)
+    return exchange.transport is not None and exchange.transport.expire(exchange, since)
 
 
 def _for_transport(transport: Transport[Any], exchange: Any) -> Any:

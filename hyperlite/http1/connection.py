@@ -15,13 +15,14 @@ import socket
 import threading
 import weakref
 from collections import deque
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
 from ..errors import ConnectionLost, HTTP2Error, RequestTimeout, StreamReset
 from ..messages.replay import for_all_tries
+from ..messages.waiters import Arrivals, wake
 from ..net.forking import FOREIGN, watch
-from ..net.leader import Job, Leadership, wake
+from ..net.leader import Job, Leadership
 from ..net.protocols import HTTP11
 from ..net.timeouts import deadline_after, end_of_step, remaining, soonest
 from ..net.tls import Session, session_of
@@ -163,19 +164,20 @@ class HTTP1Connection:
         return bool(self._wait(exchange, lambda: exchange.response, "no response came"))
 
     def wait_any(
-        self, exchanges: Collection[HTTP1Exchange], timeout: float | None, dial_by: float | None
+        self, arrivals: Arrivals[HTTP1Exchange], timeout: float | None, dial_by: float | None
     ) -> None:
-        """Wait until the response or the failure of at least one is there, or `timeout` is over.
+        """Wait until the response or the failure of at least one exchange is there, or `timeout` is over.
 
         Only opening a connection may last longer, until `dial_by`, because it cannot be interrupted and
         resumed.
         """
 
         def attempt() -> bool | None:
-            return True if any(exchange.settled for exchange in exchanges) else None
+            arrivals.enlist()
+            return True if arrivals.posted else None
 
         with contextlib.suppress(RequestTimeout):
-            self._leadership.wait(exchanges, attempt, self._step_until(dial_by), timeout, "")
+            self._leadership.wait(arrivals, attempt, self._step_until(dial_by), timeout, "")
 
     def due(self, exchange: HTTP1Exchange, _since: float) -> float | None:
         """Return when to call `expire`: the deadline, since calls on the socket keep to the timeout."""
@@ -265,7 +267,7 @@ class HTTP1Connection:
 
         patience = exchange.patience(self.timeout)
         step = self._step_until(deadline_after(patience))
-        return self._leadership.wait((exchange,), attempt, step, patience, complaint)
+        return self._leadership.wait(exchange, attempt, step, patience, complaint)
 
     def _step_until(self, dial_by: float | None) -> Callable[[bool], Job | None]:
         """Return a function that chooses the work of a waiting thread: any job, or none."""
@@ -284,7 +286,7 @@ class HTTP1Connection:
             working = True
             return self._next_job_locked(dial_by)
 
-        self._leadership.wait((), attempt, step, timeout, "the request could not be sent")
+        self._leadership.wait(None, attempt, step, timeout, "the request could not be sent")
 
     def _next_job_locked(self, dial_by: float | None) -> Job:
         """Choose the next job that brings the queued requests closer to their responses."""

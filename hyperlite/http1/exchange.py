@@ -13,7 +13,7 @@ from typing import Any
 
 from ..messages.exchange import Exchange, Transport
 from ..messages.request import UNSET, Request
-from ..net.leader import Waiter
+from ..messages.waiters import Waiter
 from ..net.timeouts import remaining, soonest
 from .request_writer import Outgoing
 from .response import QueuedResponse

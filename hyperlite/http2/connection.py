@@ -13,11 +13,12 @@ Any thread may make any call.
 
 import socket
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from ..errors import ConnectionLost, HTTP2Error
 from ..messages.exchange import Promise
+from ..messages.waiters import Arrivals
 from ..net.forking import watch
 from ..net.protocols import H2, Protocols
 from .body import HTTP2Body
@@ -288,10 +289,10 @@ class HTTP2Connection:
         return bool(stream.status) or self._waiting.wait_head(stream)
 
     def wait_any(
-        self, streams: Collection[Stream], timeout: float | None, _dial_by: float | None = None
+        self, arrivals: Arrivals[Stream], timeout: float | None, _dial_by: float | None = None
     ) -> None:
         """Wait until the response or the failure of at least one stream is there, or `timeout` is over."""
-        self._waiting.wait_any(streams, timeout)
+        self._waiting.wait_any(arrivals, timeout)
 
     def open_body(self, stream: Stream) -> HTTP2Body:
         """Return the body of a response, as the file that http.client reads from."""
@@ -416,7 +417,7 @@ class HTTP2Connection:
             return ping.answered
 
         try:
-            return io.wait((ping,), attempt, timeout, "the PING was not acknowledged") - start
+            return io.wait(ping, (), attempt, timeout, "the PING was not acknowledged") - start
         finally:
             with io.aftermath, io.lock:
                 pings.pop(payload, None)

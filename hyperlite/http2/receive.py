@@ -20,7 +20,7 @@ from ..errors import (
     code_name,
 )
 from ..messages.request import SAFE_TO_REPEAT, Request
-from ..net.leader import Waiter, wake
+from ..messages.waiters import Waiter, wake
 from ..net.protocols import Protocols
 from .engine.events import (
     ConnectionFailed,

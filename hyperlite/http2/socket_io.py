@@ -32,12 +32,14 @@ from typing import TypeVar
 
 from ..errors import ConnectionLost, ErrorCode, HTTP2Error, ProtocolError
 from ..messages.request import SAFE_TO_REPEAT
+from ..messages.waiters import Awaited
 from ..net.forking import FOREIGN
-from ..net.leader import TRY_AGAIN, Awaited, Job, Leadership
+from ..net.leader import TRY_AGAIN, Job, Leadership
 from ..net.sockets import Remains, Watch, wait_for
 from ..net.timeouts import soonest
 from ..net.tls import Session, session_of
 from .receive import Receiver
+from .stream import Stream
 from .streams import StreamTable
 from .writer import WOULD_BLOCK
 
@@ -175,7 +177,8 @@ class SocketIO:
 
     def wait(
         self,
-        awaited: Collection[Awaited],
+        awaited: Awaited,
+        streams: Collection[Stream],
         attempt: Callable[[], T | None],
         timeout: float | None,
         complaint: str,
@@ -183,7 +186,8 @@ class SocketIO:
         """Try `attempt`, under the lock, until it returns something, reading for all threads in between.
 
         Args:
-            awaited: the streams whose events may make it succeed.
+            awaited: whose change may make it succeed.
+            streams: the streams of which one must go on for that; none: it needs none.
             attempt: returns None if it is too early.
             timeout: seconds, or None.
             complaint: what to say when they are over.
@@ -199,10 +203,10 @@ class SocketIO:
                 writer.cork(False)
             if leads and not self._dry and self._receive_all():
                 return TRY_AGAIN
-            silence = table.relieve(awaited)
+            silence = table.relieve(streams)
             if silence == 0:
                 self.push()
-                table.check_progress(awaited)
+                table.check_progress(streams)
                 silence = None
             works = leads or (bool(writer.out) and not self._watched)
             return functools.partial(self._poll, leads, silence) if works else None

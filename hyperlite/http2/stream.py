@@ -18,7 +18,7 @@ from ..messages.exchange import AnswerTransport, Exchange
 from ..messages.fields import Field
 from ..messages.replay import FIRST
 from ..messages.request import Request
-from ..net.leader import Waiter
+from ..messages.waiters import Waiter
 
 T = TypeVar("T")
 

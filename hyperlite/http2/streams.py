@@ -22,7 +22,7 @@ from ..errors import (
     HTTP2Error,
     StreamReset,
 )
-from ..net.leader import Awaited, wake
+from ..messages.waiters import wake
 from .engine import Engine
 from .engine.windows import STREAM_WINDOW
 from .liveness import Liveness
@@ -284,7 +284,7 @@ class StreamTable:
         self.engine.credit(stream.wire_id, size)
         self.busy = busy
 
-    def relieve(self, waiting: Collection[Awaited]) -> float | None:
+    def relieve(self, waiting: Collection[Stream]) -> float | None:
         """Give credit for unread bytes where a wait depends on it: see `unread`.
 
         Returns:
@@ -300,7 +300,7 @@ class StreamTable:
                     self._credit(stream, size)
         return patience
 
-    def check_progress(self, waiting: Collection[Awaited]) -> None:
+    def check_progress(self, waiting: Collection[Stream]) -> None:
         """Raise BufferLimitExceeded if a wait cannot end, after all credit that there is was given."""
         unread, streams = self.unread, self.open.values()
         if unread.is_deadlocked(waiting, streams, self.engine.window_left, threading.get_ident()):

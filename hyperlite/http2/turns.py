@@ -1,6 +1,6 @@
 """Request bodies, made into frames when the peer's windows and the socket have room: each stream in turn."""
 
-from ..net.leader import wake
+from ..messages.waiters import wake
 from .engine import Engine
 from .stream import Stream
 

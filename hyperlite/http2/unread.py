@@ -17,7 +17,6 @@ There is no clock, lock or engine here; the connection's lock guards the object.
 
 from collections.abc import Callable, Collection
 
-from ..net.leader import Awaited
 from .engine.windows import STREAM_WINDOW
 from .stream import Stream
 
@@ -82,7 +81,7 @@ class Unread:
 
     def patience(
         self,
-        waiting: Collection[Awaited],
+        waiting: Collection[Stream],
         streams: Collection[Stream],
         window_left: WindowLeft,
         answered: int,
@@ -91,7 +90,7 @@ class Unread:
         """Return when a wait needs credit for unread bytes.
 
         Args:
-            waiting: what the thread waits for.
+            waiting: streams, for any of which the thread waits; none: it waits for something else.
             streams: all that are open.
             window_left: asked for each of them.
             answered: how many responses have come on the connection.
@@ -102,15 +101,10 @@ class Unread:
         """
         # What lies unread of a window that is full: all but what was read and is not credited yet.
         much = self.total - self.advanced >= STREAM_WINDOW // 2
-        unanswered = False
-        for one in waiting:
-            if not isinstance(one, Stream):
-                return None
-            if one.wire_id and not one.sending:
-                if one.status or not much:
-                    return None
-                unanswered = True
-        if not unanswered or self._stalled == answered:
+        started = next((one for one in waiting if one.wire_id and not one.sending), None)
+        if not waiting or (started is not None and (started.status or not much)):
+            return None
+        if started is None or self._stalled == answered:
             return 0.0
         if not any(self._room(stream) and window_left(stream.wire_id) <= 0 for stream in streams):
             return None
@@ -132,7 +126,7 @@ class Unread:
         return size
 
     def is_deadlocked(
-        self, waiting: Collection[Awaited], streams: Collection[Stream], window_left: WindowLeft, thread: int
+        self, waiting: Collection[Stream], streams: Collection[Stream], window_left: WindowLeft, thread: int
     ) -> bool:
         """Tell whether a thread waits for itself: no stream can go on before this thread has read one.
 
@@ -144,7 +138,7 @@ class Unread:
         """
         return (
             bool(streams)
-            and not any(isinstance(one, Stream) and one.wire_id for one in waiting)
+            and not any(one.wire_id for one in waiting)
             and not any(
                 stream.waiters or stream.thread != thread or window_left(stream.wire_id) > 0
                 for stream in streams

@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from ..errors import ConnectionLost, HTTP2Error, RequestTimeout
 from ..messages.request import UNSET
+from ..messages.waiters import Arrivals
 from ..net.timeouts import remaining, soonest
 from .socket_io import SocketIO
 from .stream import Stream
@@ -115,7 +116,7 @@ class Waiting:
         if left is not None and (patience is None or left < patience):
             timeout = patience = left
         try:
-            return self._io.wait((stream,), attempt, patience, complaint)
+            return self._io.wait(stream, (stream,), attempt, patience, complaint)
         except RequestTimeout as error:
             if limit is None and timeout is not None:
                 stream.inbox.told = self._table.liveness.waited
@@ -144,17 +145,16 @@ class Waiting:
 
         return self.wait(stream, attempt, "no response came", shared=True)
 
-    def wait_any(self, streams: Collection[Stream], timeout: float | None) -> None:
+    def wait_any(self, arrivals: Arrivals[Stream], timeout: float | None) -> None:
         """Wait until the response or the failure of at least one stream is there, or `timeout` is over."""
 
         def attempt() -> bool | None:
-            if any(stream.settled or stream.table is not self._table for stream in streams):
-                return True
-            self.want(streams)
-            return None
+            if fresh := arrivals.enlist():
+                self.want(fresh)
+            return True if arrivals.posted else None
 
         try:
-            self._io.wait(streams, attempt, timeout, "")
+            self._io.wait(arrivals, arrivals.exchanges.values(), attempt, timeout, "")
         except RequestTimeout:
             return
 

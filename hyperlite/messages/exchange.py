@@ -5,7 +5,7 @@ Two Protocols.  `http2.stream.Stream` and `http1.exchange.HTTP1Exchange` are the
 on either protocol uses these, and imports neither class.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from http.client import HTTPMessage
 from typing import Any, Protocol, TypeVar
 
@@ -13,11 +13,12 @@ from ..errors import HTTP2Error
 from .body_file import BodyFile
 from .fields import Field
 from .request import Request
+from .waiters import Arrivals, Carried
 
-E = TypeVar("E")
+E = TypeVar("E", bound="Exchange")
 
 
-class Exchange(Protocol):
+class Exchange(Carried, Protocol):
     """One request and its response."""
 
     stream_id: int
@@ -144,11 +145,11 @@ class Transport(Protocol[E]):
     def wait_head(self, exchange: E, /) -> bool:
         """Wait for the response's head; false if another connection has the exchange now."""
 
-    def wait_any(self, exchanges: Collection[E], timeout: float | None, dial_by: float | None, /) -> None:
-        """Wait until one of the exchanges is settled, for `timeout` seconds at most.
+    def wait_any(self, arrivals: Arrivals[E], timeout: float | None, dial_by: float | None, /) -> None:
+        """Wait until an exchange is posted that is to be looked at, for `timeout` seconds at most.
 
         Args:
-            exchanges: which.
+            arrivals: of exchanges that this transport carries.
             timeout: seconds; None: no limit.
             dial_by: the monotonic time until which opening a connection may take longer.
         """
@@ -226,6 +227,11 @@ class Promise(Protocol):
 
     def cancel(self) -> None:
         """Refuse the response."""
+
+
+def standing(exchange: Exchange) -> Exchange:
+    """Return a request's current exchange: its heir, if it goes on over another protocol."""
+    return exchange.heir or exchange
 
 
 def give_up(exchange: Exchange) -> None:

@@ -10,10 +10,11 @@ Rule: all of this runs under the connection's lock, except working and sleeping.
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Collection, Iterable
-from typing import Protocol, TypeVar
+from collections.abc import Callable
+from typing import TypeVar
 
 from ..errors import RequestTimeout
+from ..messages.waiters import Awaited, without
 from .timeouts import remaining
 
 T = TypeVar("T")
@@ -26,26 +27,6 @@ def TRY_AGAIN(_timeout: float | None) -> None:  # noqa: N802  a constant: there 
 
 
 NOTHING = contextlib.nullcontext()
-
-
-class Waiter(Protocol):
-    """An object that is released when something happens: the lock that a thread sleeps on, or a stand-in."""
-
-    def release(self) -> None:
-        """Wake the waiter; RuntimeError if it was released before."""
-        ...
-
-
-class Awaited(Protocol):
-    """What a thread can wait for: a request and its response."""
-
-    @property
-    def stream_id(self) -> int | None:
-        """The id that callers know it by, where it has one."""
-        ...
-
-    waiters: "tuple[Waiter, ...]"
-    """What is released when something happens to it."""
 
 
 class Leadership:
@@ -70,7 +51,7 @@ class Leadership:
 
     def wait(
         self,
-        awaited: Collection[Awaited],
+        awaited: Awaited | None,
         attempt: Callable[[], T | None],
         step: Callable[[bool], Job | None],
         timeout: float | None,
@@ -79,7 +60,7 @@ class Leadership:
         """Call `attempt` until it returns something; work or sleep between two calls.
 
         Args:
-            awaited: the exchange whose change can make the attempt succeed.
+            awaited: whose change can make the attempt succeed; None: what other threads do, alone.
             attempt: called under the lock; returns None if it is too early.
             step: called under the lock, told whether this thread leads; returns what is to
                 be done outside the lock, or None to sleep.
@@ -124,7 +105,7 @@ class Leadership:
                 self._leave(sleeper, awaited, holding)
                 raise
 
-    def _leave(self, sleeper: "threading.Lock | None", awaited: Iterable[Awaited], holding: bool) -> None:
+    def _leave(self, sleeper: "threading.Lock | None", awaited: Awaited | None, holding: bool) -> None:
         """Undo what a wait has done. A second call does nothing."""
         with self._lock:
             if sleeper is not None:
@@ -144,35 +125,27 @@ class Leadership:
         for sleeper in self._sleepers:
             _wake(sleeper)
 
-    def _lie_down(self, sleeper: threading.Lock, awaited: Iterable[Awaited]) -> None:
+    def _lie_down(self, sleeper: threading.Lock, awaited: Awaited | None) -> None:
         """Register a sleeper. The lock has been held since the attempt failed, so no change is missed."""
         sleeper.acquire()
         self._sleepers[sleeper] = None
-        for one in awaited:
-            one.waiters += (sleeper,)
+        if awaited is not None:
+            awaited.waiters += (sleeper,)
 
-    def _get_up(self, sleeper: threading.Lock, awaited: Iterable[Awaited]) -> None:
+    def _get_up(self, sleeper: threading.Lock, awaited: Awaited | None) -> None:
         self._sleepers.pop(sleeper, None)
-        for one in awaited:
-            if sleeper in one.waiters:
-                one.waiters = tuple(other for other in one.waiters if other is not sleeper)
+        if awaited is not None and sleeper in awaited.waiters:
+            awaited.waiters = without(awaited.waiters, sleeper)
 
     def _pass_on(self) -> None:
         """Wake one sleeper, since the lead is free. If one is awake already, it does this when it leaves."""
         _wake(next(iter(self._sleepers)))
 
 
-def wake(awaited: Awaited) -> None:
-    """Wake the threads that wait for something to happen to this. The connection's lock is held."""
-    for waiter in awaited.waiters:
-        _wake(waiter)
+def _timeout(awaited: Awaited | None, message: str) -> RequestTimeout:
+    return RequestTimeout(message, stream_id=None if awaited is None else awaited.stream_id)
 
 
-def _timeout(awaited: Collection[Awaited], message: str) -> RequestTimeout:
-    only = next(iter(awaited)).stream_id if len(awaited) == 1 else None
-    return RequestTimeout(message, stream_id=only)
-
-
-def _wake(sleeper: Waiter) -> None:
+def _wake(sleeper: threading.Lock) -> None:
     with contextlib.suppress(RuntimeError):  # it was woken before
         sleeper.release()

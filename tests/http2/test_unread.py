@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from types import SimpleNamespace
-from typing import Any
 
 import pytest
 
@@ -107,8 +106,7 @@ class TestPatience:
         assert unread.patience([upload], [upload, make(3, 1)], full, 0, 0.0) == 0
 
     def test_a_ping_does_not_need_it(self, unread: Unread) -> None:
-        ping: Any = SimpleNamespace(waiters=(), stream_id=None)
-        assert unread.patience([ping], [], full, 0, 99.0) is None
+        assert unread.patience([], [], full, 0, 99.0) is None
 
     def test_a_response_that_has_begun_does_not_need_it(self, unread: Unread, make: StreamOf) -> None:
         begun, sibling = make(1), make(3, STREAM_WINDOW)
