@@ -23,6 +23,8 @@ standard library has a class for the same failure, it is that class too::
         └── RedirectError             a redirect that is not followed; it carries the response
             └── TooManyRedirects
 
+What `fetch()` and `ConnectionPool` raise when a request fails is also a `FetchError`, beside its own class.
+
 Wrong arguments raise what http.client raises for them: ValueError, TypeError, InvalidURL,
 and calls out of order CannotSendRequest or ResponseNotReady.
 """
@@ -30,6 +32,7 @@ and calls out of order CannotSendRequest or ResponseNotReady.
 import copy
 import enum
 import errno
+import functools
 import http.client as http_client
 import ssl
 from typing import Any
@@ -42,6 +45,7 @@ __all__ = [
     "ConnectionLost",
     "DecodingError",
     "ErrorCode",
+    "FetchError",
     "HTTP2Error",
     "InadequateSecurity",
     "IncompleteBody",
@@ -237,6 +241,67 @@ class RedirectError(HTTP2Error):
 
 class TooManyRedirects(RedirectError):
     """A redirect is not followed because `redirects` of them were followed before."""
+
+
+class FetchError(Exception):
+    """A request of `fetch()`, `fetch_many()` or `ConnectionPool.request()` has failed.
+
+    Each such error is of two classes: this one, and the class of what has happened (ConnectionRefusedError,
+    ssl.SSLCertVerificationError, StreamReset, …), with the attributes and `args` of that.  `str()` says
+    what the request was.
+
+    Attributes:
+        url: what was asked for, without credentials; after redirects, the URL of the last request.
+        method: of the request.
+        host, port: of the origin.
+    """
+
+    url: str
+    method: str
+    host: str
+    port: int
+    _text: str
+
+    def __str__(self) -> str:
+        return self._text
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        arguments = super().__reduce__()[1]
+        kind = next(one for one in type(self).__mro__[1:] if not issubclass(one, FetchError))
+        return _fetch_error, (kind, arguments, self.args, vars(self))
+
+
+@functools.cache
+def _class_of_both(kind: type[Exception]) -> Any:
+    """Return the class of errors that are of this class, and a FetchError; it looks like the first."""
+    return type(kind.__name__, (FetchError, kind), {"__module__": kind.__module__, "__doc__": kind.__doc__})
+
+
+def _fetch_error(
+    kind: type[Exception], arguments: tuple[Any, ...], args: tuple[Any, ...], attributes: dict[str, Any]
+) -> Exception:
+    made: Exception = _class_of_both(kind)(*arguments)  # type: ignore[arg-type]  # a class has a hash
+    made.args = args  # some constructors put a text around their argument
+    vars(made).update(attributes)
+    return made
+
+
+def as_fetch_error(error: Exception, text: str, *, url: str, method: str, host: str, port: int) -> Exception:
+    """Return an error as a FetchError, with its traceback.
+
+    Args:
+        error: of a class of the standard library or of this module.
+        text: what `str()` returns.
+        url, method, host, port: the attributes.
+    """
+    arguments: Any = error.__reduce__()[1]
+    about = {"url": url, "method": method, "host": host, "port": port, "_text": text}
+    made = _fetch_error(type(error), arguments, error.args, vars(error) | about)
+    if isinstance(error, OSError) and isinstance(made, OSError):
+        made.strerror = error.strerror
+    made.__cause__, made.__context__ = error.__cause__, error.__context__
+    made.__suppress_context__ = error.__suppress_context__
+    return made.with_traceback(error.__traceback__)
 
 
 def again(error: Exception) -> Exception:

@@ -15,6 +15,7 @@ from ..origins.key import Key
 from ..origins.lease import Attempt, Lease
 from ..origins.origin import Origin
 from ..origins.registry import Registry
+from .failures import Stage
 from .response import FetchResponse
 from .task import Task
 
@@ -46,7 +47,8 @@ class Fetcher:
             except Exception as error:
                 pause = self.retry(task, error, attempt.tried)
                 if pause is None:
-                    raise
+                    stage = Stage.ASKING if attempt.begun else Stage.CONNECTING
+                    raise task.named(error, stage) from error.__cause__
             else:
                 pause = self.follow(task, response)
                 if pause is None:
@@ -60,8 +62,10 @@ class Fetcher:
         hops = len(task.history)
         try:
             pause = task.follow(response)
-        except BaseException:
+        except BaseException as error:
             drain(response)
+            if isinstance(error, Exception):
+                raise task.named(error, Stage.ASKING) from error.__cause__
             raise
         if pause is not None:
             drain(response)

@@ -4,7 +4,7 @@ from http.client import InvalidURL
 
 from ..errors import RedirectError
 from ..messages.fields import Header
-from ..messages.urls import URL, join
+from ..messages.urls import URL, join, without_credentials
 
 FOLLOWED = frozenset({301, 302, 303, 307, 308})
 # Fields that are for one origin alone.
@@ -29,7 +29,8 @@ def the_one(locations: list[str]) -> str:
         RedirectError: they differ: some clients follow the first, others the last.
     """
     if len(set(locations)) > 1:
-        raise RedirectError(f"a redirect with {len(locations)} Locations that differ, first {locations[0]!r}")
+        first = without_credentials(locations[0])
+        raise RedirectError(f"a redirect with {len(locations)} Locations that differ, first {first!r}")
     return locations[0]
 
 
@@ -42,9 +43,10 @@ def target(url: URL, location: str, *, allow_downgrade: bool) -> URL:
     try:
         following = join(url, location)
     except (InvalidURL, ValueError) as error:
-        raise RedirectError(f"{url} redirects to {location!r}: {error}") from error
+        shown = without_credentials(location)
+        raise RedirectError(f"a redirect to {shown!r}, which is not followed: {error}") from error
     if url.scheme == "https" and following.scheme == "http" and not allow_downgrade:
-        raise RedirectError(f"{url} redirects to {following}, which is not encrypted (allow_downgrade=True?)")
+        raise RedirectError(f"a redirect to {following}, which is not encrypted (allow_downgrade=True?)")
     return following
 
 

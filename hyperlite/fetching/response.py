@@ -14,6 +14,7 @@ from ..messages.response import VERSIONS, HTTP20Response
 from ..messages.urls import URL
 from ..origins.lease import Lease
 from . import charsets, decoding
+from .failures import Stage, named
 
 # Bytes that iteration yields at a time.
 PIECE = 65536
@@ -71,8 +72,7 @@ class FetchResponse:
             try:
                 self._unpack(coding)
             except BaseException as error:
-                self.fail(error)
-                raise
+                raise self.fail(error) from error.__cause__
         if self._body is not None and len(self._body) > max_body:
             raise self._too_large()
 
@@ -140,6 +140,8 @@ class FetchResponse:
             return json.loads(body)
         except RecursionError:
             raise ValueError(f"the JSON of {self.url} is nested too deep") from None
+        except ValueError as error:
+            raise self._named(error) from None
 
     def read(self, size: int = -1) -> bytes:
         """Read at most `size` bytes from the network, b"" at the end; with -1, read the rest.
@@ -161,8 +163,7 @@ class FetchResponse:
         try:
             data = self._read_all() if size < 0 else self._read(size)
         except BaseException as error:
-            self.fail(error)
-            raise
+            raise self.fail(error) from error.__cause__
         if data:
             self._begun = True
         if size < 0 or (not data and size):
@@ -216,8 +217,7 @@ class FetchResponse:
             try:
                 body = self._read_all(meter)
             except BaseException as error:
-                self.fail(error)
-                raise
+                raise self.fail(error) from error.__cause__
             self._body = body
             self._finish(reusable=True)
         return self._body
@@ -242,7 +242,7 @@ class FetchResponse:
                 self.keep(limit)
         elif len(self._body) > limit:
             self._max_body, self._body = limit, None
-            self._failure = self._too_large()
+            self._failure = self._named(self._too_large())
         self.close()
 
     def _read_all(self, meter: Callable[[int], None] | None = None) -> bytes:
@@ -272,8 +272,8 @@ class FetchResponse:
 
     def _too_large(self) -> BodyTooLarge:
         return BodyTooLarge(
-            f"the body of {self.url} is longer than {self._max_body} bytes: "
-            f"read it in pieces with stream=True, or pass max_body to the pool"
+            f"the body is longer than {self._max_body} bytes: "
+            "read it in pieces with stream=True, or pass max_body="
         )
 
     # -- the end ----------------------------------------------------------------------------------
@@ -291,12 +291,18 @@ class FetchResponse:
             self.raw.sock.close()
         self._finish(reusable=whole)
 
-    def fail(self, error: BaseException) -> None:
-        """Close after a failed read: every later read of the body fails with the same error."""
+    def fail(self, error: BaseException) -> BaseException:
+        """Close after a failed read, and return the error with which every later read fails."""
         if isinstance(error, Exception):
+            error = self._named(error)
             self._failure, self._body = again(error), None
             self._unpacked = None  # and the source of its bytes
         self.close()
+        return error
+
+    def _named(self, error: Exception) -> Exception:
+        """Return an error of reading the body as a `FetchError`."""
+        return named(error, self.raw._method, self._url, Stage.READING)  # type: ignore[attr-defined]
 
     def _is_empty(self) -> bool:
         """Tell whether an unread body is empty."""

@@ -28,6 +28,7 @@ from ..messages.urls import URL, parse
 from ..net.proxy import Proxy
 from ..net.timeouts import remaining, soonest
 from . import arguments, decoding, redirects
+from .failures import Stage, named
 from .options import HopTries, Options
 from .proxy_rules import choose
 from .response import FetchResponse
@@ -113,7 +114,7 @@ class Task:
         if left is None:
             return self.options.timeout
         if not left:
-            raise RequestTimeout(f"{self.url} was not fetched within {self.options.deadline:g} s")
+            raise RequestTimeout(f"not fetched within the deadline of {self.options.deadline:g} s")
         return soonest(left, self.options.timeout)
 
     def fields(self, *, forwarded: bool) -> list[Header]:
@@ -165,12 +166,12 @@ class Task:
 
     def _redirect(self, response: FetchResponse, location: str) -> None:
         if len(self.history) >= self.options.redirects:
-            raise TooManyRedirects(f"{self.url} redirects again, after {len(self.history)} redirects")
+            raise TooManyRedirects(f"another redirect, after {len(self.history)} redirects (redirects=)")
         before = self.url
         following = redirects.target(before, location, allow_downgrade=self.options.allow_downgrade)
         body = redirects.keeps_body(response.status, self.method)
         if body and not self._rewind():
-            raise RedirectError(f"{before} redirects to {following}, and the body cannot be sent again")
+            raise RedirectError(f"a redirect to {following}, and the body cannot be sent again")
         self.headers = redirects.headers_for(following, before, self.headers, body=body)
         if not body:
             self.body = None
@@ -201,6 +202,10 @@ class Task:
             return None
         pause, self.tries = following
         return pause
+
+    def named(self, error: Exception, stage: Stage) -> Exception:
+        """Return an error of this hop as a `FetchError`; see `failures.named`."""
+        return named(error, self.method, self.url, stage, self.proxy)
 
     def _rewind(self) -> bool:
         """Make the body ready to be sent again; false if that cannot be done."""

@@ -112,14 +112,14 @@ class Flight:
             while readable := inbox.readable:
                 self._parts.append(self.http2.read(stream, readable))
         else:  # it is not read first: that would give credit to a stream that is reset
-            complaint = f"the body of {self.task.url} is longer than {limit} bytes"
+            complaint = f"the body is longer than {limit} bytes (max_body=)"
             self.http2.cancel(stream, BodyTooLarge(complaint))
 
     def finish(self) -> tuple[HTTP20Response, bytes, Exception | None]:
         """Return the response, its body, and why the body is incomplete, or None."""
         parts, stream = self._parts, self.stream
         if not stream.inbox.complete:
-            cut = RequestTimeout(f"the body of {self.task.url} was not waited for: another response follows")
+            cut = RequestTimeout("the body was not waited for: another response follows")
             return self._response(), b"", stream.error or cut
         while not stream.inbox.exhausted:
             parts.append(self.http2.read(stream, stream.inbox.size))
@@ -135,11 +135,12 @@ class Flight:
         """End the stream if nothing has come for too long, or if the time for all of it is over."""
         task, timeout = self.task, self.task.options.timeout
         if task.deadline is not None and now >= task.deadline:
-            complaint = f"{task.url} was not fetched within {task.options.deadline:g} s"
+            complaint = f"not fetched within the deadline of {task.options.deadline:g} s"
         elif timeout is not None and now - self.since >= timeout:
-            complaint = f"nothing came from {task.url} for {timeout:g} s"
+            what = "no more of the body" if self.stream.status else "no response"
+            complaint = f"{what} came within {timeout:g} s"
         elif self._body_deadline is not None and now >= self._body_deadline:
-            complaint = f"the body of {task.url} was not waited for: another response follows"
+            complaint = "the body was not waited for: another response follows"
             self.http2.cancel(self.stream, RequestTimeout(complaint))
             return
         else:

@@ -29,6 +29,7 @@ from typing import Any
 
 from ..errors import ConnectionLost, RedirectError, RequestTimeout, again
 from ..fetching.arguments import Progress
+from ..fetching.failures import Stage
 from ..fetching.hop import Fetcher
 from ..fetching.options import Options
 from ..fetching.outcome import Failed, Fetched, Outcome
@@ -395,6 +396,8 @@ class Loop:
             error = error or failure
         with contextlib.suppress(Exception):  # where its connection fails now, what came before that counts
             flight.end()
+        if error is not None and flight.stream.status:
+            error = task.named(error, Stage.READING)
         self._settle(window, task, response, error, UNSENT if response is not None else flight.tried)
 
     def _settle(
@@ -427,7 +430,12 @@ class Loop:
             assert error is not None
             if not isinstance(error, RedirectError):  # which holds the redirects
                 self._budget.free(task.index)
-            self._deliver(window, Failed(task.item, task.index, error))
+            self._deliver(
+                window,
+                Failed(
+                    task.item, task.index, task.named(error, Stage.ASKING if tried.sent else Stage.CONNECTING)
+                ),
+            )
             return
         window.busy -= 1
         self._schedule.note(window)

@@ -32,6 +32,9 @@ _parts = re.compile(
 # Browsers read a host in "/\\host" and "///host", and none in "https:/path" and "https:path"; others read
 # one.
 _misread = re.compile(r"(?:https?:)?[/\\]*\\|(?:https?:)?///|https?:(?!//)", re.IGNORECASE).match
+# A scheme and the slashes behind it, as wrong as they come; and what follows, up to the path.
+_beginning = re.compile(r"(?:https?:|[a-z][a-z0-9+.-]*:(?=//))?[/\\]*", re.IGNORECASE).match
+_is_host_and_port = re.compile(r"([^@:]*|\[[^\]@]*\])(:[0-9]*)?([/?#\\].*)?", re.DOTALL).fullmatch
 _ESCAPE = re.compile("%(?![0-9A-Fa-f]{2})")
 # RFC 3986's reserved and unreserved characters: they are left as they are.
 _SAFE = "!#$%&'()*+,/:;=?@[]~|"
@@ -96,10 +99,11 @@ def join(base: URL, location: str) -> URL:
     decoded = _as_utf8(location)
     location = _checked(location if decoded is None else decoded)
     if _misread(location):
-        raise InvalidURL(f"{location!r} names different hosts, or none, to different programs")
+        shown = without_credentials(location)
+        raise InvalidURL(f"{shown!r} names different hosts, or none, to different programs")
     scheme, authority, path, query, fragment = _split(location)
     if decoded is None and not (authority or "").isascii():
-        raise InvalidURL(f"{location!r} has a host that is neither ASCII nor UTF-8")
+        raise InvalidURL(f"{without_credentials(location)!r} has a host that is neither ASCII nor UTF-8")
     quoted = base.fragment if fragment is None else _quote(fragment)
     if scheme is not None or authority is not None:
         return _parse(location if scheme is not None else f"{base.scheme}:{location}")._replace(
@@ -130,11 +134,14 @@ def _parse(url: str) -> URL:
     url = _checked(url)
     scheme, authority, path, query, fragment = _split(url)
     if (scheme := (scheme or "").lower()) not in DEFAULT_PORTS:
-        raise InvalidURL(f"{url!r}: a URL begins with https:// or http://")
+        raise InvalidURL(f"{without_credentials(url)!r}: a URL begins with https:// or http://")
     try:
         userinfo, host, port = split(authority or "")
     except ValueError as error:
-        raise InvalidURL(f"{url!r}: {error}") from None
+        shown = without_credentials(url)
+        secret = shown != url and "@" not in (authority or "")  # what the error names may be a password
+        complaint = "what stands before an @ must be quoted" if secret else error
+        raise InvalidURL(f"{shown!r}: {complaint}") from None
     user = None
     if userinfo:
         name, _, password = userinfo.partition(":")
@@ -147,8 +154,19 @@ def _checked(url: str) -> str:
     """Return a URL, or a reference, without the white space around it; InvalidURL if there is some within."""
     url = url.strip(" \t\r\n")
     if found := _control(url):
-        raise InvalidURL(f"URL can't contain control characters. {url!r} (found {found.group()!r})")
+        shown = without_credentials(url)
+        raise InvalidURL(f"URL can't contain control characters. {shown!r} (found {found.group()!r})")
     return url
+
+
+def without_credentials(url: str) -> str:
+    """Return a URL as an error may show it, however wrong it is: without a user name and a password."""
+    found = _beginning(url)
+    assert found  # it may be empty
+    rest = url[found.end() :]
+    if "@" not in rest or _is_host_and_port(rest):
+        return url
+    return f"{found[0]}…@{rest.rpartition('@')[2]}"
 
 
 def _split(url: str) -> tuple[str | None, str | None, str, str | None, str | None]:

@@ -22,7 +22,7 @@ def test_examples(serve: Serve, monkeypatch: pytest.MonkeyPatch, capsys: pytest.
     server = serve(routes=ROUTES | routes)
     monkeypatch.setenv("SSL_CERT_FILE", server.ca_file)
     examples = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
-    assert len(examples) == 6
+    assert len(examples) == 7
     names: dict[str, object] = {}
     try:
         for example in examples:
@@ -32,5 +32,5 @@ def test_examples(serve: Serve, monkeypatch: pytest.MonkeyPatch, capsys: pytest.
     printed = capsys.readouterr().out
     assert "200 HTTP/2 text/plain hello" in printed
     assert "<ConnectionPool, 1 origins, 1 connections, 0 requests under way>" in printed
-    assert len(server.log) == 1 + 1 + 1 + 1000 + 10 + 1
+    assert len(server.log) == 1 + 1 + 1 + 1 + 1000 + 10 + 1
     assert server.connections == 3, "the shared pool's, and one of each other pool"

@@ -16,6 +16,7 @@ ERRORS = {
     "ConnectionLost",
     "DecodingError",
     "ErrorCode",
+    "FetchError",
     "HTTP2Error",
     "InadequateSecurity",
     "IncompleteBody",
