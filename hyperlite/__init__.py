@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         ErrorCode,
         FetchError,
         HTTP2Error,
+        HTTPStatusError,
         InadequateSecurity,
         IncompleteBody,
         MalformedBody,
@@ -33,7 +34,8 @@ if TYPE_CHECKING:
         StreamReset,
         TooManyRedirects,
     )
-    from .fetching.outcome import Failed, Fetched, FetchRequest, Outcome
+    from .fetching.outcome import Failed, Fetched, Outcome
+    from .fetching.request import FetchRequest
     from .fetching.response import FetchResponse
     from .installing import install
     from .pool import ConnectionPool, fetch, fetch_many
@@ -62,6 +64,7 @@ __all__ = [
     "HTTP20Connection",
     "HTTP20Push",
     "HTTP20Response",
+    "HTTPStatusError",
     "InadequateSecurity",
     "IncompleteBody",
     "MalformedBody",
@@ -86,7 +89,7 @@ __all__ = [
 _ELSEWHERE = {
     "ConnectionPool": "pool",
     "Failed": "fetching.outcome",
-    "FetchRequest": "fetching.outcome",
+    "FetchRequest": "fetching.request",
     "FetchResponse": "fetching.response",
     "Fetched": "fetching.outcome",
     "HTTP20Connection": "connection",

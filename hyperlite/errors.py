@@ -20,8 +20,9 @@ standard library has a class for the same failure, it is that class too::
         ├── InadequateSecurity        is an ssl.SSLError: HTTP/2 over a cipher that RFC 9113 forbids
         ├── DecodingError             the body is not valid in its content coding
         │   └── BodyTooLarge          it exceeds max_body
-        └── RedirectError             a redirect that is not followed; it carries the response
-            └── TooManyRedirects
+        ├── RedirectError             a redirect that is not followed; it carries the response
+        │   └── TooManyRedirects
+        └── HTTPStatusError           raise_for_status(): a status of 400 or more; it carries the response
 
 What `fetch()` and `ConnectionPool` raise when a request fails is also a `FetchError`, beside its own class.
 
@@ -47,6 +48,7 @@ __all__ = [
     "ErrorCode",
     "FetchError",
     "HTTP2Error",
+    "HTTPStatusError",
     "InadequateSecurity",
     "IncompleteBody",
     "MalformedBody",
@@ -241,6 +243,16 @@ class RedirectError(HTTP2Error):
 
 class TooManyRedirects(RedirectError):
     """A redirect is not followed because `redirects` of them were followed before."""
+
+
+class HTTPStatusError(HTTP2Error):
+    """A response has a status of 400 or more; `FetchResponse.raise_for_status()` raises it.
+
+    Attributes:
+        response: the response, as a FetchResponse.
+    """
+
+    response: Any = None
 
 
 class FetchError(Exception):

@@ -35,8 +35,9 @@ from .fetching.arguments import (
 from .fetching.checks import kind, seconds, truth, whole
 from .fetching.hop import Fetcher
 from .fetching.options import Options, Retries
-from .fetching.outcome import FetchRequest, Outcome
+from .fetching.outcome import Outcome
 from .fetching.proxy_rules import Proxies
+from .fetching.request import FetchRequest
 from .fetching.response import FetchResponse
 from .fetching.task import make_task
 from .http2.liveness import KEEPALIVE_IDLE, PING_TIMEOUT

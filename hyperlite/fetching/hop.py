@@ -128,6 +128,7 @@ class Fetcher:
         last = raw.status < 300 or not task.goes_on(raw)
         response = FetchResponse(
             raw,
+            asked=(task.method, task.headers, task.body),
             url=task.url,
             history=task.history,
             decode=options.decode,
@@ -175,6 +176,7 @@ def _wrap(task: Task, raw: HTTP20Response, lease: Lease) -> FetchResponse:
     options = task.options
     return FetchResponse(
         raw,
+        asked=(task.method, task.headers, task.body),
         url=task.url,
         history=task.history,
         decode=options.decode,

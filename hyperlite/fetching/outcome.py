@@ -1,30 +1,9 @@
-"""The items and the outcomes of fetch_many()."""
+"""The outcomes of fetch_many()."""
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, NoReturn, TypeVar
 
-from .arguments import Body, Headers, Params
 from .response import FetchResponse
-
-
-@dataclass(slots=True)
-class FetchRequest:
-    """One item for `fetch_many()`: the arguments of `fetch()`; only the URL is required.
-
-    None means the value that the call of `fetch_many()` has.
-    """
-
-    url: str
-    method: str = "GET"
-    headers: Headers | None = None
-    body: Body | None = None
-    json: Any = None
-    params: Params | None = None
-    timeout: float | None = None
-    deadline: float | None = None
-    redirects: int | None = None
-    tag: Any = field(default=None, compare=False)  # any object that the caller wants to find in the outcome
-
 
 Item = TypeVar("Item")
 # The type of an attribute that is None in this kind of outcome.  Some type checkers do not learn the kind

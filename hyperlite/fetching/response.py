@@ -8,14 +8,20 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from ..errors import BodyTooLarge, again
-from ..messages.fields import to_message
+from ..errors import BodyTooLarge, HTTPStatusError, again
+from ..messages.fields import Header, to_message
+from ..messages.request import IN_MEMORY
 from ..messages.response import VERSIONS, HTTP20Response
 from ..messages.urls import URL
 from ..origins.lease import Lease
 from . import charsets, decoding
 from .failures import Stage, named
+from .kept import Head, KeptResponse
+from .links import links
+from .request import FetchRequest
 
+# Method, header fields and body of a request.
+Asked = tuple[str, list[Header], Any]
 # Bytes that iteration yields at a time.
 PIECE = 65536
 
@@ -33,6 +39,11 @@ class FetchResponse:
         http_version: "HTTP/2", "HTTP/1.1" or "HTTP/1.0".
         elapsed: seconds from the call to the whole response; with `stream=True`, to its header.
         raw: the `HTTP20Response` beneath, for its other attributes: `trailers`, `informational`, ….
+        request: what was asked, as a FetchRequest: after redirects, the last request.
+        ok: whether the status is below 400.
+        links: the Link fields, by relation.
+
+    One that is not being streamed can be pickled and copied; the other one then has no connection.
 
     With `stream=True`, `read()` and iteration read the body from the network, each from where the last one
     stopped; or `body` reads all of it. Then `close()`, or the end of a `with` block, gives the connection
@@ -52,6 +63,7 @@ class FetchResponse:
         self,
         raw: HTTP20Response,
         *,
+        asked: Asked,
         url: URL,
         history: "list[FetchResponse]",
         decode: bool,
@@ -61,6 +73,7 @@ class FetchResponse:
     ) -> None:
         self.raw = raw
         self.status: int = raw.status
+        self._asked = asked
         self._url = url
         self.history = history
         self._max_body = max_body
@@ -105,6 +118,33 @@ class FetchResponse:
     def http_version(self) -> str:
         """The protocol of the response: "HTTP/2", "HTTP/1.1" or "HTTP/1.0"."""
         return VERSIONS.get(self.raw.version, "HTTP/1.1")
+
+    @property
+    def request(self) -> FetchRequest:
+        """What was asked, as it was sent: after redirects, the last request."""
+        method, headers, body = self._asked
+        return FetchRequest(self.url, method, headers=list(headers), body=body)
+
+    @property
+    def ok(self) -> bool:
+        """Whether the status is below 400: no error of the client's, and none of the server's."""
+        return self.status < 400
+
+    def raise_for_status(self) -> "FetchResponse":
+        """Return this response; HTTPStatusError, which has it as `response`, if the status is 400 or more."""
+        if self.ok:
+            return self
+        error = HTTPStatusError(f"{self.status} {self.reason}".rstrip())
+        error.response = self
+        raise self._named(error)
+
+    @property
+    def links(self) -> dict[str, dict[str, str]]:
+        """The links of the Link fields (RFC 8288), by relation: `links["next"]["url"]` is absolute.
+
+        Each has its `url` and its parameters (`title`, …). Of several with one relation the first counts.
+        """
+        return links(self.headers.get_all("link", ()), self._url)
 
     # -- the body ---------------------------------------------------------------------------------
 
@@ -317,6 +357,21 @@ class FetchResponse:
         if self._body is not None:
             self._unpacked = None  # it refers to this response: no garbage collection is needed then
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        if self._body is None and not (self._failure or self._ended):
+            if self._from_raw:
+                raise TypeError(
+                    f"the response of {self.url} is being streamed: read its `body` before it is copied"
+                )
+            with contextlib.suppress(Exception):  # which is then what the copy's `body` raises
+                self.load()
+        method, headers, body = self._asked
+        asked = method, headers, body if isinstance(body, IN_MEMORY) else None
+        left_out = {"raw", "_asked", "_headers", "_lease", "_unpacked", "_url"}
+        state = {name: value for name, value in vars(self).items() if name not in left_out}
+        state["_asked"] = asked
+        return _restored, (Head.of(self.raw, self.headers), self._url._replace(user=None), state)
+
     def __enter__(self) -> "FetchResponse":
         return self
 
@@ -325,6 +380,13 @@ class FetchResponse:
 
     def __repr__(self) -> str:
         return f"<FetchResponse {self.status} {self.reason}, {self.http_version}, {self.url}>"
+
+
+def _restored(head: Head, url: URL, state: dict[str, Any]) -> FetchResponse:
+    """Return a response that was pickled or copied."""
+    made = FetchResponse.__new__(FetchResponse)
+    vars(made).update(state, raw=KeptResponse.from_head(head), _headers=head.message, _lease=None, _url=url)
+    return made
 
 
 def _coding(raw: HTTP20Response) -> str | None:

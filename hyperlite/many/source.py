@@ -7,7 +7,8 @@ from typing import Any
 from ..fetching.arguments import ManyArguments, checked, no_option
 from ..fetching.checks import kind
 from ..fetching.options import Options
-from ..fetching.outcome import Failed, FetchRequest
+from ..fetching.outcome import Failed
+from ..fetching.request import FetchRequest
 from ..fetching.task import Task, make_task, with_defaults
 from ..messages.fields import Header
 from ..messages.urls import parse

@@ -18,6 +18,7 @@ ERRORS = {
     "ErrorCode",
     "FetchError",
     "HTTP2Error",
+    "HTTPStatusError",
     "InadequateSecurity",
     "IncompleteBody",
     "MalformedBody",

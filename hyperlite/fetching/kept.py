@@ -1,0 +1,88 @@
+"""A response that is over, without its connection: what pickle and copy keep of one.
+
+A `FetchResponse` stands on an `HTTP20Response`, which stands on a stream or a socket.  When all of it has
+come, the status, the fields and the trailers are all that is left to ask that one for.
+"""
+
+import http.client as http_client
+from typing import Any, NamedTuple
+
+from ..messages.fields import message_of
+from ..messages.response import HTTP_2, HTTP20Response
+from ..messages.spelling import spelled_message
+
+Fields = list[tuple[str, str]]
+
+
+class Head(NamedTuple):
+    """All that a response has beside its body."""
+
+    method: str
+    version: int
+    status: int
+    reason: str
+    fields: Fields  # their names as the server has sent them
+    trailers: Fields
+    informational: list[tuple[int, Fields]]
+    stream_id: int | None
+
+    @classmethod
+    def of(cls, raw: HTTP20Response, headers: http_client.HTTPMessage) -> "Head":
+        """Take the head of a response; `headers` has the names as the server has sent them."""
+        method: str = raw._method  # type: ignore[attr-defined]
+        informational = [(status, message.items()) for status, message in raw.informational]
+        return cls(
+            method,
+            raw.version,
+            raw.status,
+            raw.reason,
+            headers.items(),
+            raw.trailers.items(),
+            informational,
+            raw.stream_id,
+        )
+
+    @property
+    def message(self) -> http_client.HTTPMessage:
+        """The fields, their names as the server has sent them."""
+        return message_of(list(self.fields))
+
+
+class KeptResponse(HTTP20Response):
+    """The `HTTP20Response` beneath a response that was pickled or copied: all but the body."""
+
+    _head: Head
+
+    @classmethod
+    def from_head(cls, head: Head) -> "KeptResponse":
+        """Return the response with this head."""
+        made = cls.__new__(cls)
+        message = head.message
+        if head.version == HTTP_2:
+            fields = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in head.fields]
+            message = spelled_message(fields)
+        vars(made).update(
+            _head=head,
+            _method=head.method,
+            fp=None,
+            headers=message,
+            length=0,
+            reason=head.reason,
+            status=head.status,
+            stream_id=head.stream_id,
+            version=head.version,
+        )
+        return made
+
+    @property
+    def trailers(self) -> http_client.HTTPMessage:
+        """The trailer fields."""
+        return message_of(self._head.trailers)
+
+    @property
+    def informational(self) -> list[tuple[int, http_client.HTTPMessage]]:
+        """The 1xx responses that came before this one: (status, header fields) each."""
+        return [(status, message_of(fields)) for status, fields in self._head.informational]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return KeptResponse.from_head, (self._head,)
