@@ -1,19 +1,17 @@
 """`make bench`: hyperlite and its peers, side by side, in one run.
 
 Every client runs in a process of its own; the rounds are interleaved, so that a machine that is busy for a
-while is busy for all; the median of the rounds counts.  The whole takes some hours; --quick takes minutes and
-is good for a first look.  It writes docs/benchmarks/; a run of which something was selected or changed only
-prints, unless --output is given.
+while is busy for all; the median of the rounds counts.  The whole takes an hour on a machine that has nothing
+else to do, --quick a few minutes.  It writes docs/benchmarks/; a run of which something was selected or
+changed only prints, unless --output is given.  A run that is interrupted reports what it has measured.
 """
 
 import argparse
-import json
-import os
-import subprocess
+import signal
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +19,7 @@ from hyperlite.testing.certificates import certificates
 from hyperlite.testing.latency import LatencyProxy
 from tests.real.servers import Site
 
+from .children import HERE, Child, measure_import
 from .clients import CLIENTS, ELSEWHERE, HTTP1_ONLY
 from .report import write
 from .results import Place, Results
@@ -28,18 +27,8 @@ from .servers import Origins
 from .sites import SERVERS, Missing, serve
 from .workloads import WORKLOADS, Workload
 
-HERE = Path(__file__).parents[2]
-# Seconds that one client may take for one round: a hundred thousand requests, on a busy machine.
-PATIENCE = 600
 ROUNDS = 15
 QUICK_ROUNDS, QUICK_REQUESTS = 3, 300
-
-IMPORTING = """
-import json, time
-wall, cpu = time.perf_counter(), time.process_time()
-import {}
-print(json.dumps({{"cpu": (time.process_time() - cpu) * 1e6, "wall": (time.perf_counter() - wall) * 1e6}}))
-"""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -47,19 +36,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parse(arguments)
     chosen = [workload.scaled(options.n, options.chunk) for workload in options.workloads]
     results = Results()
-    for workload in chosen:
-        if workload.kind == "import":
-            measure(workload, "", None, options, results)
-    for server in options.servers:
-        wanted = [workload for workload in chosen if server in workload.servers]
-        if not wanted:
-            continue
-        try:
-            with serve(server) as site:
-                for workload in wanted:
-                    measure(workload, server, site, options, results)
-        except Missing as error:
-            results.left_out.setdefault(f"{server}: {error}", [])
+    try:
+        measure_all(chosen, options, results)
+    except KeyboardInterrupt:
+        results.left_out["the rest: the run was interrupted"] = []
     print(write(results, chosen, options))
 
 
@@ -71,7 +51,9 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     names = [workload.name for workload in WORKLOADS]
     parser.add_argument("--workloads", default=",".join(names), help="of: " + ", ".join(names))
     parser.add_argument("--servers", default=",".join(SERVERS), help="of: " + ", ".join(SERVERS))
-    parser.add_argument("--clients", default=",".join(CLIENTS), help="of: " + ", ".join(CLIENTS))
+    parser.add_argument(
+        "--clients", help="of: " + ", ".join(CLIENTS) + "; by default those that a workload has on a server"
+    )
     parser.add_argument("--points", help="of workloads that have several; by default all")
     parser.add_argument("--rounds", type=int, help=f"whose median counts ({ROUNDS})")
     parser.add_argument("--n", type=int, help="requests, at the most")
@@ -93,15 +75,100 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     if all(getattr(options, name) == parser.get_default(name) for name in selecting):
         options.output = options.output or HERE / "docs" / "benchmarks"
     for name, known in [("workloads", names), ("servers", SERVERS), ("clients", list(CLIENTS))]:
-        given = getattr(options, name).split(",")
-        if unknown := set(given) - set(known):
+        given = getattr(options, name)
+        if given is not None and (unknown := set(given.split(",")) - set(known)):
             parser.error(f"no {name} are called {', '.join(sorted(unknown))}")
-        setattr(options, name, given)
+        setattr(options, name, given and given.split(","))
     options.workloads = [workload for workload in WORKLOADS if workload.name in options.workloads]
     options.points = options.points.split(",") if options.points else None
     options.rounds = options.rounds or (QUICK_ROUNDS if options.quick else ROUNDS)
     options.n = options.n or (QUICK_REQUESTS if options.quick else None)
     return options
+
+
+def measure_all(workloads: Sequence[Workload], options: argparse.Namespace, results: Results) -> None:
+    """Run the workloads, server by server."""
+    for workload in workloads:
+        if workload.kind == "import":
+            for _ in range(options.rounds):
+                for name in workload.clients:
+                    results.add(Place(workload.name, "", name), measure_import(name))
+    for server in options.servers:
+        wanted = [workload for workload in workloads if server in workload.servers]
+        if not wanted:
+            continue
+        try:
+            with serve(server) as site:
+                for workload in wanted:
+                    measure(workload, server, site, options, results)
+        except Missing as error:
+            results.left_out.setdefault(f"{server}: {error}", [])
+
+
+def measure(
+    workload: Workload, server: str, site: Site, options: argparse.Namespace, results: Results
+) -> None:
+    """Run one workload on one server: all points and all clients in turn, round after round."""
+    start = time.monotonic()
+    clients = [
+        name for name in workload.clients_on(server) if options.clients is None or name in options.clients
+    ]
+    points = [name for name in workload.points if not options.points or not name or name in options.points]
+    places = [Place(workload.name, server, client, point) for point in points for client in clients]
+    if workload.kind == "memory":
+        rounds = lives = 1
+    else:
+        rounds, lives = options.rounds, workload.lives
+    for first in range(0, rounds, lives):
+        with ExitStack() as stack:
+            children = {place: child(workload, site, place, options, stack) for place in places}
+            for _ in range(first, min(first + lives, rounds)):
+                for place in [one for one in places if one in children]:
+                    take(place, children, results)
+        places = [place for place in places if place in children]
+    for place in results.places(workload.name, server):
+        said = ", ".join(f"{key} {value:,.1f}" for key, value in results.medians(place).items())
+        print(f"{place}: {said}", file=sys.stderr)
+    print(f"{workload.name} / {server} took {time.monotonic() - start:.0f} s", file=sys.stderr, flush=True)
+
+
+def take(place: Place, children: dict[Place, Child], results: Results) -> None:
+    """Take one round of one client; a client that cannot be measured is left out from then on."""
+    if place.server == "nghttpd" and place.client in HTTP1_ONLY:
+        figures: dict[str, Any] = {"left out": "nghttpd speaks no HTTP/1.1"}
+    else:
+        figures = children[place].measure()
+    if reason := figures.get("left out"):
+        where = f"{place.workload} on {place.server}"
+        places = results.left_out.setdefault(f"{place.client}: {reason}", [])
+        if where not in places:
+            places.append(where)
+        del children[place]
+    else:
+        results.add(place, figures)
+
+
+def child(
+    workload: Workload, site: Site, place: Place, options: argparse.Namespace, stack: ExitStack
+) -> Child:
+    """Start the process of a client at a point; the stack ends it."""
+    at = workload.at(place.point)
+    python = options.niquests_python if place.client in ELSEWHERE else Path(sys.executable)
+    task = {
+        "client": place.client,
+        "kind": at.kind,
+        "paths": at.paths,
+        "n": at.requests(place.client),
+        "chunk": at.chunk,
+        "latency": at.latency,
+        "threads": at.threads,
+        "headers": at.headers,
+        "origins": at.origins,
+        "port": stack.enter_context(reached(site, at.latency)),
+        "ports": site.ports if isinstance(site, Origins) else (),
+        "ca": certificates().ca_file,
+    }
+    return stack.enter_context(Child(python, task))
 
 
 @contextmanager
@@ -114,81 +181,6 @@ def reached(site: Site, latency: float) -> Iterator[int]:
         yield proxy.port
 
 
-def measure(
-    workload: Workload, server: str, site: Site | None, options: argparse.Namespace, results: Results
-) -> None:
-    """Run one workload on one server: all points and all clients in turn, round after round."""
-    names = [name for name in workload.clients if name in options.clients or workload.kind == "import"]
-    points = [name for name in workload.points if not options.points or not name or name in options.points]
-    start = time.monotonic()
-    for _ in range(1 if workload.kind == "memory" else options.rounds):
-        for point in points:
-            for name in list(names):
-                figures = take(workload.at(point), server, site, name, options)
-                if reason := figures.get("left out"):
-                    results.left_out.setdefault(f"{name}: {reason}", []).append(
-                        f"{workload.name} on {server}"
-                    )
-                    names.remove(name)
-                else:
-                    results.add(Place(workload.name, server, name, point), figures)
-    for place in results.places(workload.name, server):
-        said = ", ".join(f"{key} {value:,.1f}" for key, value in results.medians(place).items())
-        print(f"{place}: {said}", file=sys.stderr)
-    print(f"{workload.name} / {server} took {time.monotonic() - start:.0f} s", file=sys.stderr, flush=True)
-
-
-def take(
-    workload: Workload, server: str, site: Site | None, client: str, options: argparse.Namespace
-) -> dict[str, Any]:
-    """Return what one client takes for one round, or why that cannot be had."""
-    if site is None:
-        return run(Path(sys.executable), "-c", IMPORTING.format(client))
-    if server == "nghttpd" and client in HTTP1_ONLY:
-        return {"left out": "nghttpd speaks no HTTP/1.1"}
-    python = options.niquests_python if client in ELSEWHERE else Path(sys.executable)
-    with reached(site, workload.latency) as port:
-        task = {
-            "client": client,
-            "kind": workload.kind,
-            "paths": workload.paths,
-            "n": workload.requests(client),
-            "chunk": workload.chunk,
-            "latency": workload.latency,
-            "threads": workload.threads,
-            "headers": workload.headers,
-            "origins": workload.origins,
-            "port": port,
-            "ports": site.ports if isinstance(site, Origins) else (),
-            "ca": certificates().ca_file,
-        }
-        return run(python, "-m", "tests.benchmarks.measure", json.dumps(task))
-
-
-def run(python: Path, *arguments: str) -> dict[str, Any]:
-    """Run one client's process; returns what it printed, or why it did not."""
-    if not python.exists():
-        return {"left out": f"there is no {python.parent.parent.name} environment (make bench makes it)"}
-    # Each client's bytecode is to be there already, and none is to take a proxy.
-    unwanted = ("_proxy", "pythondontwritebytecode", "hyperlite_engine", "hyperlite_speedups")
-    environment = {name: value for name, value in os.environ.items() if not name.lower().endswith(unwanted)}
-    try:
-        done = subprocess.run(
-            [python, *arguments],
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE,
-            cwd=HERE,
-            env=environment,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        return {"left out": f"it took more than {PATIENCE} s"}
-    try:
-        return json.loads(done.stdout.splitlines()[-1])
-    except (IndexError, ValueError):
-        return {"left out": (done.stderr.strip().splitlines() or ["it said nothing"])[-1]}
-
-
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # the servers end then, too
     main()

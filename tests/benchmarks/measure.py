@@ -1,4 +1,7 @@
-"""One client, one workload, in a process of its own: `python -m tests.benchmarks.measure '{…}'`."""
+"""One client, one workload, in a process of its own: `python -m tests.benchmarks.measure '{…}'`.
+
+Each round has a new client, and so a new connection.
+"""
 
 # ruff: noqa: PLC0415  some environments have no hyperlite
 
@@ -21,13 +24,14 @@ FIRST_REQUESTS = 10  # one in ten is the warm-up before the growth of the memory
 
 
 def main() -> None:
-    """Print what was measured, or why that was not possible."""
+    """For each line of the standard input, print what was measured, or why that was not possible."""
     task = json.loads(sys.argv[1])
-    try:
-        client = make(task["client"], Target(task["port"], task["ca"], task["chunk"], task["headers"]))
-        print(json.dumps(KINDS[task["kind"]](client, task)))
-    except (ImportError, Unfit) as error:
-        print(json.dumps({"left out": f"{type(error).__name__}: {error}"}))
+    for _ in sys.stdin:
+        try:
+            client = make(task["client"], Target(task["port"], task["ca"], task["chunk"], task["headers"]))
+            print(json.dumps(KINDS[task["kind"]](client, task)), flush=True)
+        except (ImportError, Unfit) as error:
+            print(json.dumps({"left out": f"{type(error).__name__}: {error}"}), flush=True)
 
 
 class Clock:

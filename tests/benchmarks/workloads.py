@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from .clients import ONE_BY_ONE
 from .field_sets import COUNTS, SITES
 from .sizes import BODIES, FILES, KIBIBYTE, LARGE, MEBIBYTE, ORIGINS
 
@@ -18,6 +17,10 @@ EVERYBODY = [
     *OURS, *CURL, *RUST, "http.client", "aiohttp", "urllib3.future", "niquests", "requests", "httpx"
 ]  # fmt: skip
 FLOORS = ["floor", "floor-many"]
+# The clients that most bars name.
+NAMED = [*FAST, "pycurl", "http.client"]
+BULK = ["native", "speedups", "pycurl", "http.client"]
+ONE_EACH = ["native", "speedups", "pycurl", "primp", "http.client"]
 # A request costs these so much, or takes them so long, that the median does not need so many.
 SLOW = dict.fromkeys(
     ["requests", "httpx", "urllib3.future", "niquests", "pycurl-untuned", "curl_cffi", "httpr"], 6
@@ -52,6 +55,10 @@ class Workload:
     """By its name, in what each point differs: other values of the above."""
     axis: str = ""
     """What the points are."""
+    elsewhere: Sequence[str] = ()
+    """The clients on all servers but the first; without it they are the same."""
+    lives: int = 5
+    """The rounds of one process: the fewer, the more processes, where their memory makes a difference."""
 
     def at(self, point: str) -> "Workload":
         """Return what is done at a point."""
@@ -70,10 +77,13 @@ class Workload:
         own = less({key: getattr(self, key) for key in ("n", "chunk", "threads", "origins")})
         return replace(self, points={name: less(values) for name, values in self.points.items()}, **own)
 
+    def clients_on(self, server: str) -> Sequence[str]:
+        """Return which clients are measured on a server."""
+        return self.elsewhere if self.elsewhere and server != self.servers[0] else self.clients
+
     def requests(self, client: str) -> int:
         """Return how many requests a client makes: the costly ones fewer, in whole chunks."""
-        share = 20 if self.latency and client in ONE_BY_ONE else SLOW.get(client, 1)
-        return min(self.n, max(self.chunk, self.n // share))
+        return min(self.n, max(self.chunk, self.n // SLOW.get(client, 1)))
 
 
 def _fields(name: str) -> dict[str, Any]:
@@ -82,7 +92,11 @@ def _fields(name: str) -> dict[str, Any]:
 
 WORKLOADS = [
     Workload(
-        "same", "small GETs of one file (600 bytes)", [*EVERYBODY, *FLOORS], servers=(*EVERYWHERE, "embedded")
+        "same",
+        "small GETs of one file (600 bytes)",
+        [*EVERYBODY, *FLOORS],
+        servers=(*EVERYWHERE, "embedded"),
+        elsewhere=NAMED,
     ),
     Workload(
         "different",
@@ -90,6 +104,8 @@ WORKLOADS = [
         [*EVERYBODY, *FLOORS],
         paths=["/file/{}"],
         servers=REAL,
+        elsewhere=NAMED,
+        lives=1,  # a file that is fetched again has nothing new
     ),
     Workload(
         "fresh",
@@ -97,11 +113,12 @@ WORKLOADS = [
         [*FAST, "pycurl", *RUST, "http.client", "httpx", *FLOORS],
         paths=["/fields/fresh?{}"],
         servers=("nginx", "node"),
+        elsewhere=NAMED,
     ),
     Workload(
         "fields",
         "the fields of ten kinds of real sites, each alone on a connection, and all in turn",
-        [*FAST, "pycurl", "http.client"],
+        NAMED,
         n=1000,
         servers=("nginx", "node"),
         points={
@@ -113,7 +130,7 @@ WORKLOADS = [
     Workload(
         "count",
         "responses of so many fields, the same each time",
-        [*FAST, "pycurl", "http.client"],
+        NAMED,
         n=1000,
         servers=("nginx", "node"),
         points={str(count): {"paths": [f"/count/{count}?{{}}"]} for count in COUNTS},
@@ -122,7 +139,7 @@ WORKLOADS = [
     Workload(
         "headers",
         "what the program wants of the header: nothing, one field, all of them",
-        [*FAST, "pycurl", "primp", "pyreqwest", "http.client", "httpx"],
+        [*NAMED, "primp"],
         points={name: {"headers": name} for name in ("none", "one", "all")},
         axis="wanted",
     ),
@@ -133,6 +150,7 @@ WORKLOADS = [
         n=1000,
         chunk=1,
         servers=(*REAL, "envoy", "caddy", "node"),
+        elsewhere=ONE_EACH,
     ),
     Workload(
         "posts",
@@ -141,12 +159,13 @@ WORKLOADS = [
         kind="posts",
         paths=["/post"],
         servers=("nginx", "envoy", "caddy", "node", "go", "embedded"),
+        elsewhere=NAMED,
     ),
     Workload(
         "bodies",
         "GETs of bodies of so many KiB",
-        [*FAST, "pycurl", "http.client"],
-        n=500,
+        NAMED,
+        n=400,
         points={str(size // KIBIBYTE): {"paths": [f"/bytes/{size}?{{}}"]} for size in BODIES},
         axis="KiB",
     ),
@@ -158,6 +177,8 @@ WORKLOADS = [
         n=30,
         chunk=30,
         servers=("nginx", *LARGE_FRAMES, "go"),
+        elsewhere=BULK,
+        lives=1,
     ),
     Workload(
         "download",
@@ -168,6 +189,8 @@ WORKLOADS = [
         n=1,
         chunk=1,
         servers=("nginx", *LARGE_FRAMES, "go"),
+        elsewhere=BULK,
+        lives=1,
     ),
     Workload(
         "upload",
@@ -177,6 +200,7 @@ WORKLOADS = [
         paths=["/upload/it"],
         n=1,
         chunk=1,
+        lives=1,
     ),
     Workload(
         "as-ready",
@@ -209,7 +233,7 @@ WORKLOADS = [
     Workload(
         "latency",
         "small GETs through so many ms of latency",
-        [*OURS, "pycurl", "http.client"],
+        [*OURS, "pycurl"],
         points={"0": {"latency": 1e-9}, "20": {"latency": 0.02}, "100": {"latency": 0.1, "n": 1000}},
         axis="ms",
     ),

@@ -41,9 +41,8 @@ CLIENTS: dict[str, tuple[str, str, dict[str, str]]] = {
 }
 # urllib3-future takes urllib3's place, so these two have an environment of their own.
 ELSEWHERE = {"urllib3.future", "niquests"}
-# Those that speak HTTP/1.1 alone, and those that have one request under way at a time.
+# Those that speak HTTP/1.1 alone.
 HTTP1_ONLY = {"http.client", "requests", "aiohttp", "floor-http1"}
-ONE_BY_ONE = {"http.client", "requests", "httpx"}
 
 
 def make(name: str, target: Target) -> Client:
@@ -58,4 +57,4 @@ def make(name: str, target: Target) -> Client:
     return client
 
 
-__all__ = ["CLIENTS", "ELSEWHERE", "HTTP1_ONLY", "ONE_BY_ONE", "Client", "Target", "Unfit", "make"]
+__all__ = ["CLIENTS", "ELSEWHERE", "HTTP1_ONLY", "Client", "Target", "Unfit", "make"]

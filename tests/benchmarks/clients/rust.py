@@ -8,6 +8,7 @@ one HTTP/2 connection.  The CPU time of their own threads is counted, as it belo
 
 import asyncio
 import datetime as dt
+import inspect
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -54,7 +55,7 @@ class Gathered(Client):
     async def _await(self, send: Callable[[], Any], sink: Sink) -> None:
         response = await send()
         body = self.read(response)
-        sink(await body if asyncio.iscoroutine(body) or asyncio.isfuture(body) else body)
+        sink(await body if inspect.isawaitable(body) else body)
         if self.target.headers != "none":
             assert self.header(response, self.target.headers)
 
@@ -183,9 +184,9 @@ class Primp(Gathered):
     def send_post(self, url: str, body: bytes) -> Any:
         return self.client.post(url, content=body, headers=JSON)
 
-    def read(self, response: Any) -> bytes:
+    def read(self, response: Any) -> Any:
         assert response.status_code == 200
-        return response.content
+        return response.aread() if self.many else response.content
 
     def header(self, response: Any, wanted: str) -> Any:
         return response.headers[LOOKED_AT] if wanted == "one" else dict(response.headers)
