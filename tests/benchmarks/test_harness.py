@@ -16,10 +16,10 @@ SMALL_RUN = ["--n", "4", "--chunk", "2", "--rounds", "2"]
 
 
 def test_bench(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    clients = ["--clients", "native,native-many,h2,http.client"]
+    clients = ["--clients", "native,native-many,http.client"]
     main([*clients, "--servers", "embedded", *SMALL_RUN, "--output", str(tmp_path)])
     written = json.loads((tmp_path / "results.json").read_text())
-    names = {"native", "native-many", "h2", "http.client"}
+    names = {"native", "native-many", "http.client"}
     for workload in ("same", "posts"):
         assert {key for key in written["figures"] if key.startswith(f"{workload} /")} == {
             f"{workload} / embedded / {name} / " for name in names
