@@ -54,6 +54,10 @@ class HopTries(NamedTuple):
         return HopTries(self.of_all._replace(doubtful=True), self.counted + 1, self.stale)
 
 
+# The state of the first hop, before it is tried.
+FIRST_HOP = HopTries()
+
+
 @dataclass(frozen=True, slots=True)
 class Retries:
     """Which requests are tried again after a failure, how often, and after what pauses.

@@ -29,7 +29,7 @@ from ..net.proxy import Proxy
 from ..net.timeouts import remaining, soonest
 from . import arguments, decoding, redirects
 from .failures import Stage, named
-from .options import HopTries, Options
+from .options import FIRST_HOP, HopTries, Options
 from .proxy_rules import choose
 from .response import FetchResponse
 
@@ -89,7 +89,7 @@ class Task:
         self.started = 0.0
         self.deadline: float | None = None
         self.proxy: Proxy | None = choose(url, options.proxies)
-        self.tries = HopTries()
+        self.tries = FIRST_HOP
         self._position = None if body is None else _tell(body)
 
     def begin(self) -> None:

@@ -1,6 +1,8 @@
 """A request of fetch_many() while it is under way on HTTP/2."""
 
+import itertools
 import time
+from collections import deque
 from collections.abc import Callable
 
 from ..errors import BodyTooLarge, RequestTimeout
@@ -21,7 +23,8 @@ class Flight:
     """A request on HTTP/2; it waits for its own stream.
 
     Args:
-        touched: called, by any thread, when something has happened to it.
+        touched: where it notes itself, in any thread, when something has happened to it.
+        wake: called then.
         task: what is fetched.
         window: that it is part of.
         lease: the share of a connection that it has.
@@ -34,6 +37,7 @@ class Flight:
         "_body_deadline",
         "_parts",
         "_touched",
+        "_wake",
         "counted",
         "head",
         "http2",
@@ -48,7 +52,8 @@ class Flight:
 
     def __init__(
         self,
-        touched: "Callable[[Flight], None]",
+        touched: "deque[Flight]",
+        wake: Callable[[], None],
         task: Task,
         window: Window,
         lease: Lease,
@@ -57,6 +62,7 @@ class Flight:
         now: float,
     ) -> None:
         self._touched = touched
+        self._wake = wake
         self.task = task
         self.window = window
         self.lease = lease
@@ -81,7 +87,8 @@ class Flight:
         """Take note that something happened. The connection takes this for the lock of a sleeping thread."""
         if not self.noted:
             self.noted = True
-            self._touched(self)
+            self._touched.append(self)
+            self._wake()
 
     @property
     def is_superseded(self) -> bool:
@@ -94,7 +101,7 @@ class Flight:
         """Return how many bytes of the response have come since this was last asked."""
         stream, inbox = self.stream, self.stream.inbox
         if stream.status and not self.head:
-            self.head = sum([len(name) + len(value) for name, value in inbox.fields]) + 1
+            self.head = len(b"".join(itertools.chain.from_iterable(inbox.fields))) + 1
         arrived = self.head + inbox.taken + inbox.size
         fresh, self.counted = arrived - self.counted, arrived
         return fresh
@@ -121,8 +128,7 @@ class Flight:
         if not stream.inbox.complete:
             cut = RequestTimeout("the body was not waited for: another response follows")
             return self._response(), b"", stream.error or cut
-        while not stream.inbox.exhausted:
-            parts.append(self.http2.read(stream, stream.inbox.size))
+        parts.append(self.http2.read_rest(stream))
         return self._response(), parts[0] if len(parts) == 1 else b"".join(parts), None
 
     def _response(self) -> HTTP20Response:

@@ -220,7 +220,7 @@ class Loop:
         connection = leases[0].connection
         http2 = connection.http2
         flights: list[Flight] = []
-        touch, now = self._touch, time.monotonic()
+        touched, wake, now = self._touched, self._poller.wake, time.monotonic()
         try:
             # None: the pool was closed in this very moment.
             while http2 is not None and leases and window.queue and window.queue[0].repeatable:
@@ -233,7 +233,7 @@ class Loop:
                 except Exception as error:
                     self._settle(window, task, None, error)
                     continue
-                flight = Flight(touch, task, window, leases.pop(), http2, stream, now)
+                flight = Flight(touched, wake, task, window, leases.pop(), http2, stream, now)
                 flights.append(flight)
                 window.in_flight += 1
                 self._flights[task.index] = flight  # now: one that is interrupted in submit() is given up
@@ -262,11 +262,6 @@ class Loop:
             self._schedule.put_back(window, flight.task)
         self._give_back(window.origin, [flight.lease for flight in flights])
         self._discard(flights[0].lease)
-
-    def _touch(self, flight: Flight) -> None:
-        """Take note, from any thread, that something happened to a stream."""
-        self._touched.append(flight)
-        self._poller.wake()
 
     # -- waiting ----------------------------------------------------------------------------------
 

@@ -48,8 +48,13 @@ class Source:
             queued: how many were read, and are not under way.
             several: they are for more than one origin.
         """
+        return self._room(queued, several=several) > 0
+
+    def _room(self, queued: int, *, several: bool) -> int:
+        if self.exhausted:
+            return 0
         ahead = AHEAD_OF_MANY if several or self.total is not None else AHEAD_OF_ONE
-        return not self.exhausted and queued < self._concurrency * ahead
+        return self._concurrency * ahead - queued
 
     def take(self, queued: int, *, several: bool) -> Iterator[Task | Failed[Any]]:
         """Yield some tasks; or the outcome, where there is none to be made of a request.
@@ -58,9 +63,7 @@ class Source:
             queued, several: as for `wants`.
         """
         start = time.monotonic()
-        for number in range(PIECE):
-            if not self.wants(queued + number, several=several):
-                return
+        for number in range(min(PIECE, self._room(queued, several=several))):
             if number % 8 == 7 and time.monotonic() - start > TURN:
                 return
             try:

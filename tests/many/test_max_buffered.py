@@ -32,7 +32,7 @@ class Scale:
     def __init__(self, patch: pytest.MonkeyPatch) -> None:
         self.connections: set[HTTP2Connection] = set()
         self.read = self.taken = self.peak = 0
-        pump, read = HTTP2Connection.pump, HTTP2Connection.read
+        pump, read, read_rest = HTTP2Connection.pump, HTTP2Connection.read, HTTP2Connection.read_rest
 
         def weighed_pump(connection: HTTP2Connection, **options: Any) -> None:
             pump(connection, **options)
@@ -44,8 +44,14 @@ class Scale:
             self.read += len(data)
             return data
 
+        def weighed_read_rest(connection: HTTP2Connection, *args: Any) -> bytes:
+            data = read_rest(connection, *args)
+            self.read += len(data)
+            return data
+
         patch.setattr(HTTP2Connection, "pump", weighed_pump)
         patch.setattr(HTTP2Connection, "read", weighed_read)
+        patch.setattr(HTTP2Connection, "read_rest", weighed_read_rest)
 
     @property
     def held(self) -> int:
