@@ -1,15 +1,13 @@
 """HPACK that remembers: a server says the same things over and over (RFC 7541).
 
 Three things are remembered, all of one connection: the last block as a whole, for a program that fetches one
-file again and again; what blocks have in common (`hpack_templates`); and strings that came twice.  What
-a block does to the dynamic table is still done each time, so the table is always that of a decoder without a
-memory.
+file again and again; what blocks have in common (`hpack_templates`); and names, and values that came twice.
+What a block does to the dynamic table is still done each time, so the table is always that of a decoder
+without a memory.
 
 Rules: a memory is one connection's, is bounded in bytes, and holds nothing secret: `SECRET` fields and fields
 that the peer marked as never to be indexed are decoded anew each time.
 """
-
-from collections.abc import Iterable
 
 import hpack
 
@@ -25,19 +23,22 @@ from .hpack_entry import (
 )
 from .hpack_huffman import decode_huffman
 from .hpack_table import ENTRY_OVERHEAD, TABLE_SIZE
-from .hpack_templates import Hole, Run, Templates
+from .hpack_templates import LESSONS, MAX_VALUE, Hole, Run, Templates
 
-# Bytes of strings that one connection remembers: names, and values such as policies, of up to 2 KiB each.
+# Bytes of values that one connection remembers: policies, for example, of up to 2 KiB each.
 MEMORY = 64 << 10
-# What a string costs besides its bytes, about.
+# What a value costs besides its bytes, about.
 OVERHEAD = 200
-# Bytes of a Huffman code from which on a look at the memory costs less than it saves: of a name, of a value,
-# and of a value that is in all likelihood new.
-NAME, VALUE, NEW_VALUE = 4, 12, 64
+# Bytes of a Huffman code from which on a look at the memory costs less than it saves: of any value, and of a
+# value that is in all likelihood new.
+VALUE, NEW_VALUE = 12, 64
 # More bytes than a string has.
 NEVER = 1 << 62
-# Strings of which it is known that they came once.
+# Values of which it is known that they came once.
 SEEN = 256
+# Names that one connection remembers, and bytes of their codes.
+NAMES = 256
+NAME_LENGTH = 64
 MOST_ENTRIES = TABLE_SIZE // ENTRY_OVERHEAD
 # Insertions that may be late.
 LATE = 1024
@@ -49,64 +50,47 @@ _FULL = 0x7F
 
 
 class Strings:
-    """Strings that came at least twice; those that have not come for the longest time are dropped."""
+    """Values that came at least twice; those that have not come for the longest time are dropped.
+
+    Attributes:
+        young: values by their codes, with BAD_MARK if a response may not have them, or 0.
+    """
 
     def __init__(self) -> None:
-        self._young: dict[bytes, bytes] = {}
-        self._old: dict[bytes, bytes] = {}  # which is dropped when the other is full, and takes its place
+        self.young: dict[bytes, tuple[bytes, int]] = {}
+        # It is dropped when the other is full, and takes its place.
+        self._old: dict[bytes, tuple[bytes, int]] = {}
         self._size = 0
         self._seen: set[int] = set()
 
-    def decode(self, code: bytes, start: int) -> bytes:
-        """Return what a string says: its length, and from `start` on its Huffman code."""
-        text = self._young.get(code)
-        if text is None:
-            text = self._old.get(code)
-            if text is None:
-                text = decode_huffman(code[start:])
-                key = hash(code)
-                if key not in self._seen:
-                    if len(self._seen) >= SEEN:
-                        self._seen.clear()
-                    self._seen.add(key)
-                    return text
-            self._remember(code, text)
-        return text
+    def decode(self, code: bytes, start: int) -> tuple[bytes, int]:
+        """Return what is known of a code that is not among the young ones.
 
-    def _remember(self, code: bytes, text: bytes) -> None:
-        self._size += len(code) + len(text) + OVERHEAD
+        Args:
+            code: a string as it stands in a block.
+            start: how many bytes of that are its length.
+        """
+        known = self._old.get(code)
+        if known is None:
+            text = decode_huffman(code[start:])
+            known = text, 0 if is_response_value(text) else BAD_MARK
+            key = hash(code)
+            if key not in self._seen:
+                if len(self._seen) >= SEEN:
+                    self._seen.clear()
+                self._seen.add(key)
+                return known
+        self._size += len(code) + len(known[0]) + OVERHEAD
         if self._size > MEMORY // 2:
-            self._old, self._young = self._young, {}
+            self._old, self.young = self.young, {}
             self._size = 0
-        self._young[code] = text
+        self.young[code] = known
+        return known
 
 
-class _Block:
-    """A block that was decoded.
-
-    Attributes:
-        inserted: what it put into the table.
-        refers: it is valid only for this `version` of the table.
-        regular: see `MemoDecoder`.
-    """
-
-    __slots__ = ("block", "fields", "inserted", "refers", "regular", "version")
-
-    def __init__(
-        self,
-        block: bytes,
-        fields: list[Field],
-        inserted: list[Entry],
-        refers: bool,
-        version: int,
-        regular: bool,
-    ) -> None:
-        self.block = block
-        self.fields = fields
-        self.inserted = inserted
-        self.refers = refers
-        self.version = version
-        self.regular = regular
+# A block that was decoded: its bytes, its fields, what it puts into the table, whether it refers to the table
+# and is valid for this version of it alone, and whether its fields are regular: see `MemoDecoder`.
+_Block = tuple[bytes, list[Field], list[Entry], bool, int, bool]
 
 
 class MemoDecoder:
@@ -130,8 +114,9 @@ class MemoDecoder:
         self._max_size = TABLE_SIZE
         self._version = 0  # of the table: how often it was changed
         # -- what is remembered --
-        self._last = _Block(b"", [], [], False, 0, True)
+        self._last: _Block = b"", [], [], False, 0, True
         self._templates = Templates()
+        self._names: dict[bytes, tuple[bytes, int]] = {}  # by their codes, with their marks
         self._strings = Strings()
         # -- of the block that is being decoded --
         self._room = 0  # bytes that its header list may still have
@@ -145,12 +130,14 @@ class MemoDecoder:
             hpack.OversizedHeaderListError: they are more than `max_header_list` bytes.
             hpack.HPACKDecodingError: the block is no HPACK; the connection is of no further use.
         """
-        last = self._last
-        if block == last.block and not (last.refers and (self._inserted or last.version != self._version)):
-            self._wait(last.inserted, 0)
-            self.regular = last.regular
-            return last.fields
-        fields: list[Field] = []
+        last, fields, inserted, refers, version, regular = self._last
+        if block == last and not (refers and (self._inserted or version != self._version)):
+            self._inserted += inserted
+            if len(self._inserted) > LATE:
+                self._insert()
+            self.regular = regular
+            return fields
+        fields = []
         before = len(self._inserted)
         self._room = self._max_header_list
         self._marks = 0
@@ -158,21 +145,20 @@ class MemoDecoder:
         try:
             at, run = self._follow(block, fields)
             adds = len(self._inserted) > before
-            if run is None:
-                self._templates.followed()
-            else:
+            if run is not None:
                 known = len(fields)
                 adds |= self._decode_rest(block, at, fields)
                 if not self._refers:
                     self._templates.learn(run, block, at, fields[known:])
         except IndexError:
             raise _truncated() from None
-        self.regular = not self._marks & BAD_MARK
+        self.regular = regular = not self._marks & BAD_MARK
         if not (self._marks & SECRET_MARK or (adds and self._refers)) and len(block) <= MAX_BLOCK:
             inserted = self._inserted[before:] if adds else []
-            self._last = _Block(block, fields, inserted, self._refers, self._version, self.regular)
-        if adds:
-            self._wait((), self._max_header_list - self._room)
+            self._last = block, fields, inserted, self._refers, self._version, regular
+        # Entries wait for their insertion, but not too many, and none of a header list of great size.
+        if adds and (len(self._inserted) > LATE or self._max_header_list - self._room > TABLE_SIZE):
+            self._insert()
         return fields
 
     def _follow(self, block: bytes, fields: list[Field]) -> tuple[int, Run | None]:
@@ -192,6 +178,8 @@ class MemoDecoder:
                 raise _oversized(self._max_header_list)
             if at >= end:
                 self._room = room
+                if self._templates.lessons < LESSONS:
+                    self._templates.lessons += 1
                 return at, None
             hole = run.usual
             if hole is None or not block.startswith(hole.head, at):
@@ -217,10 +205,11 @@ class MemoDecoder:
 
     def _fill(self, hole: Hole, block: bytes, start: int) -> tuple[Entry, int]:
         """Decode a value that follows the head of a field; returns the field, and where it ends."""
-        value, at = self._string(block, start, NEVER if hole.mark & SECRET_MARK else NEW_VALUE)
-        mark = hole.mark if is_response_value(value) else hole.mark | BAD_MARK
-        entry = (hole.name, value), hole.size + len(value), mark
-        hole.remember(block[start:at], entry)
+        secret = hole.mark & SECRET_MARK
+        value, bad, at = self._value(block, start, NEVER if secret else NEW_VALUE)
+        entry = (hole.name, value), hole.size + len(value), hole.mark | bad
+        if not secret and at - start <= MAX_VALUE:
+            hole.code, hole.entry = block[start:at], entry
         return entry, at
 
     def _decode_rest(self, block: bytes, at: int, fields: list[Field]) -> bool:
@@ -264,23 +253,35 @@ class MemoDecoder:
             raise hpack.HPACKDecodingError("Table size update not at the start of the block")
         if index:
             name = self._entry(index)[0][0]
+            mark = mark_of(name)
         else:
-            name, at = self._string(block, at, NAME)
-        mark = mark_of(name)
+            stop = at + 1 + (block[at] & _FULL)
+            known = self._names.get(block[at:stop])
+            if known is None:
+                known, stop = self._name(block, at)
+            (name, mark), at = known, stop
         if first & 0xF0 == 0x10:
             mark |= SECRET_MARK
-        value, at = self._string(block, at, NEVER if mark & SECRET_MARK else VALUE)
-        if not is_response_value(value):
-            mark |= BAD_MARK
-        return ((name, value), len(name) + len(value) + ENTRY_OVERHEAD, mark), at
+        value, bad, at = self._value(block, at, NEVER if mark & SECRET_MARK else VALUE)
+        return ((name, value), len(name) + len(value) + ENTRY_OVERHEAD, mark | bad), at
 
-    def _string(self, block: bytes, start: int, worth: int) -> tuple[bytes, int]:
-        """Return a string (section 5.2), and where it ends.
+    def _name(self, block: bytes, start: int) -> tuple[tuple[bytes, int], int]:
+        """Return a name that is spelt out, with its marks, and where it ends."""
+        name, _, at = self._value(block, start, NEVER)
+        known = name, mark_of(name)
+        if at - start <= NAME_LENGTH:
+            if len(self._names) >= NAMES:
+                self._names.clear()
+            self._names[block[start:at]] = known
+        return known, at
+
+    def _value(self, block: bytes, start: int, worth: int) -> tuple[bytes, int, int]:
+        """Return a string (section 5.2), BAD_MARK if it may be no value, or 0, and where it ends.
 
         Args:
             block: the block.
             start: where the string begins.
-            worth: bytes from which on it is looked for in the memory.
+            worth: bytes of a Huffman code from which on it is looked for in the memory.
         """
         first = block[start]
         length, at = (first & _FULL, start + 1) if first & _FULL != _FULL else integer(block, start, 7)
@@ -288,18 +289,16 @@ class MemoDecoder:
         if stop > len(block):
             raise _truncated()
         if first < 0x80:
-            return block[at:stop], stop
-        if length < worth:
-            return decode_huffman(block[at:stop]), stop
-        return self._strings.decode(block[start:stop], at - start), stop
+            text = block[at:stop]
+        elif length < worth:
+            text = decode_huffman(block[at:stop])
+        else:
+            code = block[start:stop]
+            text, bad = self._strings.young.get(code) or self._strings.decode(code, at - start)
+            return text, bad, stop
+        return text, 0 if is_response_value(text) else BAD_MARK, stop
 
     # -- the table --------------------------------------------------------------------------------
-
-    def _wait(self, more: "Iterable[Entry]", size: int) -> None:
-        """Have entries wait for their insertion: not too many, and none of a header list of great size."""
-        self._inserted += more
-        if len(self._inserted) > LATE or size > TABLE_SIZE:
-            self._insert()
 
     def _insert(self) -> None:
         """Bring the table up to date: the oldest entries make room for new ones (section 4.4).

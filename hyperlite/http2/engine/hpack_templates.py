@@ -135,8 +135,8 @@ class Hole:
         size: of the field in a header list, without the value.
         mark: what is to be said of each such field.
         indexed: it enters the dynamic table.
-        code, entry: the last value, and the field that it makes; None: it is not remembered. A field of the
-            static table has nothing behind its head.
+        code, entry: the last value, and the field that it makes; None: it is not remembered, for it is a
+            secret or long. A field of the static table has nothing behind its head.
         run: what follows.
     """
 
@@ -152,27 +152,24 @@ class Hole:
         self.run = run
         self.code = b""
         self.entry: Entry | None = None
-        self.remember(piece.code, piece.entry)
-
-    def remember(self, code: bytes, entry: Entry) -> None:
-        """Remember the last value, unless it is a secret, or long."""
-        if len(code) <= MAX_VALUE and not self.mark & SECRET_MARK:
-            self.code, self.entry = code, entry
+        if len(piece.code) <= MAX_VALUE and not self.mark & SECRET_MARK:
+            self.code, self.entry = piece.code, piece.entry
 
 
 class Templates:
-    """The templates of one connection: a tree, of which `root` is the beginning of all."""
+    """The templates of one connection: a tree.
+
+    Attributes:
+        root: where all of them begin.
+        lessons: how many blocks may be learnt from, one after the other. Each block that follows a template
+            to its end makes up for one.
+    """
 
     def __init__(self) -> None:
-        self._lessons = LESSONS
+        self.lessons = LESSONS
         self._missed = 0
         self.root = Run([], {}, None)
         self._holes = self._bytes = 0
-
-    def followed(self) -> None:
-        """Take note that a block followed a template to its end."""
-        if self._lessons < LESSONS:
-            self._lessons += 1
 
     def learn(self, run: Run, block: bytes, at: int, fields: Sequence[Field]) -> None:
         """Learn from a block that no template describes, if it is not too soon.
@@ -183,13 +180,13 @@ class Templates:
             at: where in it that run would be, or what follows it.
             fields: what the block says from there on.
         """
-        if not self._lessons:
+        if not self.lessons:
             self._missed += 1
             if self._missed < LESSONS:
                 return
             self._missed = 0
         else:
-            self._lessons -= 1
+            self.lessons -= 1
         if self._holes > MAX_HOLES or self._bytes > MAX_BYTES:
             self.root = Run([], {}, None)
             self._holes = self._bytes = 0
@@ -258,5 +255,6 @@ def _pieces(block: bytes, at: int, fields: Sequence[Field]) -> "list[Piece]":
         secret = entry[2] & SECRET_MARK or 0x10 <= first < 0x20
         if at - start > MAX_CODE or (secret and first >= 0x80):
             break
-        pieces.append(Piece(head, block[start:at], entry, fixed=not (secret or entry[2])))
+        is_first = not pieces and start == len(head)  # :status, which is no regular field
+        pieces.append(Piece(head, block[start:at], entry, fixed=not secret and (is_first or not entry[2])))
     return pieces

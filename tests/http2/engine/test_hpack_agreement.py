@@ -226,17 +226,21 @@ def test_recorded_with_something_changed(name: str) -> None:
 # -- defects that the comparison must find -------------------------------------------------------------
 
 MUTANTS = {
-    "a block that came before enters no table": ("self._wait(last.inserted, 0)", "pass"),
-    "a block that came before is valid for any table": ("last.version != self._version", "False"),
+    "a block that came before enters no table": ("self._inserted += inserted", "pass"),
+    "a block that came before is valid for any table": ("version != self._version", "False"),
     "a run enters no table": ("inserted += run.entries", "pass"),
     "a run costs nothing": ("room -= run.size", "pass"),
     "what fills a hole enters no table": ("if hole.indexed:", "if False:"),
-    "what fills a hole is not checked": (
-        "hole.mark if is_response_value(value) else",
-        "hole.mark if True else",
-    ),
     "what fills a hole costs its name alone": ("hole.size + len(value)", "hole.size"),
-    "a literal is not checked": ("if not is_response_value(value):", "if False:"),
+    "a value is not checked": (
+        "return text, 0 if is_response_value(text) else BAD_MARK, stop",
+        "return text, 0, stop",
+    ),
+    "a value that is remembered is not checked": (
+        "known = text, 0 if is_response_value(text) else BAD_MARK",
+        "known = text, 0",
+    ),
+    "what fills a hole is not marked": ("hole.mark | bad", "hole.mark"),
     "a literal without indexing enters the table": (
         "if first >= 0x40:\n                    adds",
         "if True:\n                    adds",
