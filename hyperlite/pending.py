@@ -159,6 +159,7 @@ class Pending:
         try:
             outcome = self._transports.upgrade(stream, by)
             if outcome is not stream and remaining(by) == 0:
+                give_up(outcome)
                 self._transports.retire()
                 raise RequestTimeout("not sent again in time", stream_id=stream.stream_id)
         except BaseException:

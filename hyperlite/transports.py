@@ -462,7 +462,7 @@ class Transports:
 
     def abandon(self) -> None:
         """Let go of the sockets in HTTP/1.1, from a finalizer."""
-        for transport in (self.current, self._beside):
+        for transport in (self.current, self._beside, *self.draining):
             if transport is not None:
                 transport.abandon_all()
 

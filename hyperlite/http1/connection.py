@@ -34,6 +34,7 @@ from .response import QueuedResponse
 from .timed_socket import Paused
 
 T = TypeVar("T")
+Work = Callable[[HTTP1Exchange, float | None], None]
 
 
 class HTTP1Connection:
@@ -77,7 +78,7 @@ class HTTP1Connection:
         self._socket = KeptSocket(sock)
         self._queue: deque[HTTP1Exchange] = deque()
         self._current: HTTP1Exchange | None = None
-        self._closed = False
+        self.closed = self._draining = False
         self._kept: weakref.WeakSet[HTTP1Body] = weakref.WeakSet()  # unread bodies
         watch(self)  # last: `after_fork()` needs the attributes above
 
@@ -86,19 +87,14 @@ class HTTP1Connection:
         """How many requests are on the wire, and how many wait for their turn."""
         return int(self._current is not None), len(self._queue)
 
-    @property
-    def closed(self) -> bool:
-        """Whether no further requests can be made."""
-        return self._closed
-
     def check(self) -> bool:
         """Tell whether further requests may be submitted: if the socket has ended, they open a new one."""
-        return not self._closed
+        return not (self.closed or self._draining)
 
     def submit(self, exchanges: Sequence[HTTP1Exchange], *, gather: bool = False) -> bool:
-        """Queue requests, which `settle` sends; false if the connection is closed."""
+        """Queue requests, which `settle` sends; false if the connection takes no more."""
         with self._lock:
-            if self._closed:
+            if self.closed or self._draining:
                 return False
             for exchange in exchanges:
                 exchange.transport = self
@@ -119,8 +115,6 @@ class HTTP1Connection:
 
     def write(self, exchange: HTTP1Exchange, data: Any) -> bool:
         """Send a piece of the body of a request that is open, when its turn has come.
-
-        Another thread may wait for the response at the same time, or read it.
 
         Returns:
             False if the response has come before the request's end: the server needs no more of it.
@@ -200,6 +194,7 @@ class HTTP1Connection:
                 self._hang_up_locked()
             error = error or StreamReset("the request was cancelled", stream_id=exchange.stream_id)
             self._fail_locked(exchange, error)
+            self._close_if_over_locked()
         if exchange.outgoing is not None:
             exchange.outgoing.response.close()  # no caller has taken it
 
@@ -208,21 +203,25 @@ class HTTP1Connection:
         with self._lock:
             sock = self._socket.take()
             self._current = None
-            self._closed = True
+            self.closed = True
         assert sock is not None
         return sock
 
     def close(self) -> None:
         """Close the connection. A response that was handed out can still be read."""
         with self._lock:
-            self._closed = True
+            self.closed = True
             current = self._current
             self._fail_unanswered_locked("the connection was closed")
             self._hang_up_locked()
         if current is not None:
             current.drop()
 
-    drain = close
+    def drain(self) -> None:
+        """Take no further requests, and close when those under way are over."""
+        with self._lock:
+            self._draining = True
+            self._close_if_over_locked()
 
     def prioritize(self, _stream_id: int, _value: bytes) -> None:
         """Do nothing: HTTP/1.1 has no priorities."""
@@ -238,7 +237,7 @@ class HTTP1Connection:
         """From a finalizer, break reference cycles; if a thread has the lock, leave them to the collector."""
         if not self._lock.locked():
             with self._lock:
-                self._closed, self._current, self._socket.sock = True, None, None
+                self.closed, self._current, self._socket.sock = True, None, None
                 self._queue.clear()
 
     def after_fork(self) -> None:
@@ -270,7 +269,7 @@ class HTTP1Connection:
         return self._leadership.wait(exchange, attempt, step, patience, complaint)
 
     def _step_until(self, dial_by: float | None) -> Callable[[bool], Job | None]:
-        """Return a function that chooses the work of a waiting thread: any job, or none."""
+        """Return a function that chooses the job of a waiting thread, or none."""
         return lambda holding: self._next_job_locked(dial_by) if holding else None
 
     def _take_turn(self, timeout: float | None) -> None:
@@ -302,12 +301,7 @@ class HTTP1Connection:
 
     # -- at work, with the lead ------------------------------------------------------------------
 
-    def _work(
-        self,
-        job: Callable[[HTTP1Exchange, float | None], None],
-        exchange: HTTP1Exchange,
-        timeout: float | None,
-    ) -> None:
+    def _work(self, job: Work, exchange: HTTP1Exchange, timeout: float | None) -> None:
         """Do a job outside the lock; then close the sockets that other threads have doomed meanwhile.
 
         Any failure in the job ends its exchange here, unless the request is sent again.
@@ -324,6 +318,7 @@ class HTTP1Connection:
         finally:
             with self._lock:
                 self._socket.stop_work()
+                self._close_if_over_locked()
 
     def _send(self, exchange: HTTP1Exchange, until: float | None, *, dial_by: float | None) -> None:
         if exchange.outgoing is None:
@@ -359,7 +354,7 @@ class HTTP1Connection:
             raise
         with self._lock:
             self._socket.replace(fresh)
-            if self._closed:
+            if self.closed:
                 self._socket.doom(fresh)
                 raise ConnectionLost("the connection was closed")
         return fresh
@@ -468,6 +463,7 @@ class HTTP1Connection:
                 self._written.notify_all()
                 if not (usable and finished):
                     self._hang_up_locked()
+            self._close_if_over_locked()
             # Only a thread that waits for a response may open a connection, not one that has read its own.
             ready = bool(self._queue) and self._socket.alive() is not None
         if ready:
@@ -489,6 +485,11 @@ class HTTP1Connection:
             unanswered.append(self._current)
         for exchange in unanswered:
             self._fail_locked(exchange, ConnectionLost(reason, stream_id=exchange.stream_id))
+
+    def _close_if_over_locked(self) -> None:
+        if self._draining and self._current is None and not self._queue:
+            self.closed = True
+            self._hang_up_locked()
 
     def _hang_up_locked(self) -> None:
         """Let go of the connection; a response that reads from the socket keeps it open."""

@@ -35,7 +35,7 @@ class TestTheIdsThatAreGiven:
             assert conn.getresponse(wanted[0]).read() == b"hello"
             conn.cancel(wanted[1])
             yield from sorted(conn.as_ready(wanted[2:], timeout=10))
-            conn.connect()  # an HTTP/1.1 connection gives up what was not taken: a failure is ready too
+            conn.connect()  # the former connection finishes what was not taken
 
         assert sorted(in_time(lambda: list(conn.as_ready(ids(), timeout=10)))) == wanted[2:]
 

@@ -198,11 +198,13 @@ def test_connect_leaves_what_is_queued_to_the_connection_that_has_it(serve: Serv
     assert server.connections == 2
 
 
-def test_connect_gives_up_what_was_not_taken(serve: Serve, connect: Connect) -> None:
-    conn = connect(serve(alpn=("http/1.1",)))
-    untaken = [conn.request("GET", "/") for _ in range(2)]
+def test_connect_leaves_the_queue_of_http_1_1_to_the_former_connection(
+    serve: Serve, connect: Connect
+) -> None:
+    server = serve(alpn=("http/1.1",))
+    conn = connect(server)
+    ids = [conn.request("GET", f"/sized?n={n}") for n in (1, 2)]
     conn.connect()
-    for stream_id in untaken:
-        with pytest.raises(hyperlite.ConnectionLost):
-            conn.getresponse(stream_id)
-    assert conn.getresponse(conn.request("GET", "/")).read() == b"hello"
+    ids.append(conn.request("GET", "/sized?n=3"))
+    assert [conn.getresponse(stream_id).read() for stream_id in ids] == [b"x", b"xx", b"xxx"]
+    assert server.connections == 2

@@ -83,6 +83,25 @@ class TestTransports:
         assert (owner.transports.current, owner.sock) == (None, None)
         assert len(response.read()) == 10_000
 
+    def test_a_retired_one_finishes_what_was_not_answered(self, owner: Owner) -> None:
+        """On HTTP/1.1 too, where requests wait in a queue; then it closes."""
+        pending = Pending(owner.transports)
+        before = pending.begin([owner.request(f"/sized?n={n}") for n in (1, 2, 3)])
+        retired = owner.transports.current
+        assert retired is not None
+        owner.transports.retire()
+        assert (retired.check(), retired.closed) == (False, False)
+        after = pending.begin([owner.request("/sized?n=4")])
+        taken = [pending.answered(pending.take(one)).make_response(HTTP20Response) for one in before + after]
+        assert [response.read() for response in taken] == [b"x", b"xx", b"xxx", b"xxxx"]
+        assert retired.closed
+        assert owner.server.connections == 2
+
+    def test_a_retired_one_with_nothing_to_finish_closes(self, owner: Owner) -> None:
+        idle = owner.transports.usable(None)
+        owner.transports.retire()
+        assert idle.closed
+
     def test_a_socket_that_the_program_brings(self, owner: Owner) -> None:
         """It is what connect() would have opened."""
         owner.sock, protocol = owner._dial(("h2", "http/1.1"), None, None)

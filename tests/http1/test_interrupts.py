@@ -92,7 +92,7 @@ def test_an_interrupt_is_that_of_its_own_thread(serve: Serve, connect: Connect) 
     def interrupted(self: HTTP1Connection, exchange: HTTP1Exchange, until: float | None) -> None:
         if exchange.stream_id == theirs:
             raise KeyboardInterrupt
-        receive(exchange, until)
+        receive(self, exchange, until)
 
     lane._receive = functools.partial(interrupted, lane)  # type: ignore[method-assign]
     with pytest.raises(KeyboardInterrupt):
