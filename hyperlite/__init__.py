@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from .pool import ConnectionPool, fetch, fetch_many
     from .messages.response import HTTP20Response
     from .http2.push import HTTP20Push
-    from .fetching.options import Retries
+    from .fetching.retries import Retries
     from .net.trust import create_context
 
 __version__ = "0.1.0"
@@ -96,7 +96,7 @@ _ELSEWHERE = {
     "HTTP20Push": "http2.push",
     "HTTP20Response": "messages.response",
     "Outcome": "fetching.outcome",
-    "Retries": "fetching.options",
+    "Retries": "fetching.retries",
     "create_context": "net.trust",
     "fetch": "pool",
     "fetch_many": "pool",

@@ -15,30 +15,32 @@ import ssl
 import sys
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, TypeVar, Unpack
+from typing import TYPE_CHECKING, Any, TypeVar, Unpack
 
 from .fetching.arguments import (
     Body,
     Changes,
     FetchArguments,
-    Headers,
     ManyArguments,
     ManyChanges,
     Params,
     Progress,
+    as_pairs,
     checked,
     checked_context,
     no_option,
-    pairs,
     tls_context,
 )
 from .fetching.checks import kind, seconds, truth, whole
+from .fetching.defaults import Auth, defaults
+from .fetching.headers import Headers, pairs
 from .fetching.hop import Fetcher
-from .fetching.options import Options, Retries
+from .fetching.options import Options
 from .fetching.outcome import Outcome
 from .fetching.proxy_rules import Proxies
 from .fetching.request import FetchRequest
 from .fetching.response import FetchResponse
+from .fetching.retries import Retries
 from .fetching.task import make_task
 from .http2.liveness import KEEPALIVE_IDLE, PING_TIMEOUT
 from .messages.fields import Header
@@ -46,6 +48,9 @@ from .net.trust import Cert, MadeContexts, Verify
 from .origins.origin import Settings
 from .origins.registry import Registry
 from .transports import TransportOptions
+
+if TYPE_CHECKING:
+    from http.cookiejar import CookieJar
 
 Item = TypeVar("Item", bound=str | FetchRequest | Mapping[str, Any])
 
@@ -73,6 +78,13 @@ class ConnectionPool:
             or a mapping from "https", "http" or "all", also with "://host" behind it, to URLs or None,
             whose "no_proxy" lists hosts to be asked directly; ValueError for any other key.
         headers: header fields that are sent unless a request has its own.
+        base_url: what URLs begin with that have no scheme: "users" and "/users" are paths below it.
+        params: what is added to the query of each URL, unless the request has it; with `base_url`, to URLs of
+            its origin alone.
+        auth: (name, password) for Basic authentication; or a function that is called with a FetchRequest for
+            each request, in the thread that sends it, and returns header fields for that: a mapping, or
+            pairs.  For the origin of `base_url` alone; a request's own Authorization goes before.
+        cookies: an http.cookiejar.CookieJar, from which cookies are sent, and in which they are kept.
         max_body: bytes of a decoded body to hold in memory.
         allow_downgrade: follow redirects from https to http.
         source_address: (host, port) to connect from.
@@ -96,6 +108,10 @@ class ConnectionPool:
         context: ssl.SSLContext | None = None,
         proxies: Proxies = None,
         headers: Headers | None = None,
+        base_url: str | None = None,
+        params: Params | None = None,
+        auth: Auth | None = None,
+        cookies: "CookieJar | None" = None,
         max_body: int = 64 << 20,
         allow_downgrade: bool = False,
         source_address: tuple[str, int] | None = None,
@@ -103,8 +119,6 @@ class ConnectionPool:
         ping_timeout: float = PING_TIMEOUT,
         protocols: Sequence[str] | None = None,
     ) -> None:
-        if context is not None:
-            checked_context(context)
         settings = Settings(
             whole(max_connections_per_origin, "max_connections_per_origin", least=1),
             _most_on_http1(max_http1_connections_per_origin, max_connections_per_origin),
@@ -119,6 +133,7 @@ class ConnectionPool:
             decode=True,
             context=None,
             headers=_default_headers(headers),
+            defaults=defaults(base_url, as_pairs(params), auth, cookies),
             **checked(
                 {
                     "timeout": timeout,

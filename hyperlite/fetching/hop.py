@@ -125,10 +125,11 @@ class Fetcher:
         """
         self._counters.requests += 1
         options = task.options
+        task.keep_cookies(raw)
         last = raw.status < 300 or not task.goes_on(raw)
         response = FetchResponse(
             raw,
-            asked=(task.method, task.headers, task.body),
+            asked=(task.method, task.sent, task.body),
             url=task.url,
             history=task.history,
             decode=options.decode,
@@ -174,9 +175,10 @@ def _wrap(task: Task, raw: HTTP20Response, lease: Lease) -> FetchResponse:
     if isinstance(raw, QueuedResponse):  # when the caller has read `raw` to its end, the connection is free
         raw.when_over = weakref.WeakMethod(lease.end)
     options = task.options
+    task.keep_cookies(raw)
     return FetchResponse(
         raw,
-        asked=(task.method, task.headers, task.body),
+        asked=(task.method, task.sent, task.body),
         url=task.url,
         history=task.history,
         decode=options.decode,

@@ -27,9 +27,14 @@ class Head(NamedTuple):
     stream_id: int | None
 
     @classmethod
-    def of(cls, raw: HTTP20Response, headers: http_client.HTTPMessage) -> "Head":
-        """Take the head of a response; `headers` has the names as the server has sent them."""
-        method: str = raw._method  # type: ignore[attr-defined]
+    def of(cls, raw: HTTP20Response, method: str, headers: http_client.HTTPMessage) -> "Head":
+        """Take the head of a response.
+
+        Args:
+            raw: the response.
+            method: of its request.
+            headers: its header fields, their names as the server has sent them.
+        """
         informational = [(status, message.items()) for status, message in raw.informational]
         return cls(
             method,

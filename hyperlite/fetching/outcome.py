@@ -21,10 +21,13 @@ class AnyOutcome(Generic[Item]):
         response: the FetchResponse, with its body; None if there is an error.
         error: the exception; None if there is a response.
         ok: whether there is a response, of whatever status.
+        attempts: how often the request was tried, on all hops together: 1 if nothing was tried again, 0 if no
+            request could be made of the item. Redirects do not count.
     """
 
     request: Item
     index: int
+    attempts: int = field(default=0, kw_only=True)
 
 
 @dataclass(slots=True, eq=False)

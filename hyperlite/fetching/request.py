@@ -3,7 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from .arguments import Body, Headers, Params
+from .arguments import Body, Params
+from .headers import Headers
 
 
 @dataclass(slots=True)

@@ -342,7 +342,7 @@ class FetchResponse:
 
     def _named(self, error: Exception) -> Exception:
         """Return an error of reading the body as a `FetchError`."""
-        return named(error, self.raw._method, self._url, Stage.READING)  # type: ignore[attr-defined]
+        return named(error, self._asked[0], self._url, Stage.READING)
 
     def _is_empty(self) -> bool:
         """Tell whether an unread body is empty."""
@@ -370,7 +370,7 @@ class FetchResponse:
         left_out = {"raw", "_asked", "_headers", "_lease", "_unpacked", "_url"}
         state = {name: value for name, value in vars(self).items() if name not in left_out}
         state["_asked"] = asked
-        return _restored, (Head.of(self.raw, self.headers), self._url._replace(user=None), state)
+        return _restored, (Head.of(self.raw, method, self.headers), self._url._replace(user=None), state)
 
     def __enter__(self) -> "FetchResponse":
         return self

@@ -28,10 +28,14 @@ from ..messages.urls import URL, parse
 from ..net.proxy import Proxy
 from ..net.timeouts import remaining, soonest
 from . import arguments, decoding, redirects
+from .defaults import NONE
 from .failures import Stage, named
-from .options import FIRST_HOP, HopTries, Options
+from .headers import header_pairs
+from .options import Options
 from .proxy_rules import choose
+from .request import FetchRequest
 from .response import FetchResponse
+from .retries import FIRST_HOP, HopTries, between
 
 # Schemes that authenticate a connection.
 _SPELT = {"ntlm": "NTLM", "negotiate": "Negotiate", "credssp": "CredSSP"}
@@ -46,10 +50,13 @@ class Task:
         deadline: the monotonic time by which the whole fetch must be over, or None.
         upgrades: it asks to go on in another protocol.
         tries: what is known of the tries of this hop.
+        attempts: how often a request was made: once, and once more for each further try, on all hops.
+        sent: the header fields of the latest request.
     """
 
     __slots__ = (
         "_position",
+        "attempts",
         "body",
         "deadline",
         "headers",
@@ -59,6 +66,7 @@ class Task:
         "method",
         "options",
         "proxy",
+        "sent",
         "started",
         "tries",
         "upgrades",
@@ -82,7 +90,7 @@ class Task:
         self.method = method
         self.body = body
         self.options = options
-        self.headers = headers
+        self.headers = self.sent = headers
         self.history: list[FetchResponse] = []
         self.item = item
         self.index = index
@@ -90,12 +98,14 @@ class Task:
         self.deadline: float | None = None
         self.proxy: Proxy | None = choose(url, options.proxies)
         self.tries = FIRST_HOP
+        self.attempts = 0
         self._position = None if body is None else _tell(body)
 
     def begin(self) -> None:
         """Start the clock, if it does not run yet."""
         if not self.started:
             self.started = time.monotonic()
+            self.attempts = 1
             if self.options.deadline is not None:
                 self.deadline = self.started + self.options.deadline
 
@@ -117,11 +127,48 @@ class Task:
             raise RequestTimeout(f"not fetched within the deadline of {self.options.deadline:g} s")
         return soonest(left, self.options.timeout)
 
-    def fields(self, *, forwarded: bool) -> list[Header]:
-        """Return the header fields to be sent on this hop."""
+    def fields(self, *, forwarded: bool = False) -> list[Header]:
+        """Return the header fields to be sent on this hop.
+
+        Raises:
+            Exception: the pool's function has raised it. ValueError, TypeError: its fields may not be sent.
+        """
+        headers = self.headers
+        defaults = self.options.defaults
+        if defaults.auth is not None or defaults.cookies is not None:
+            headers = self._with_own_fields(headers)
+        self.sent = headers
         if forwarded and self.proxy is not None and self.proxy.authorization:
-            return [*self.headers, ("Proxy-Authorization", self.proxy.authorization)]
-        return self.headers
+            return [*headers, ("Proxy-Authorization", self.proxy.authorization)]
+        return headers
+
+    def _with_own_fields(self, headers: list[Header]) -> list[Header]:
+        """Return header fields with those that the pool has for this request alone."""
+        defaults = self.options.defaults
+        if defaults.auth is not None:
+            asked = FetchRequest(str(self.url), self.method, headers=list(headers), body=self.body)
+            added = defaults.own_fields(asked)
+            _refuse_credentials_of_connection(added)
+            names = {name.lower() for name, _ in added}
+            headers = [field for field in headers if field[0].lower() not in names] + added
+        if defaults.cookies is not None and not any(name.lower() == "cookie" for name, _ in headers):
+            from .cookies import cookie_header  # noqa: PLC0415  it takes long, and most pools have no jar
+
+            value = cookie_header(defaults.cookies, self.url, self._first)
+            headers = [*headers, ("Cookie", value)] if value else headers
+        return headers
+
+    @property
+    def _first(self) -> URL:
+        """The URL that the program has asked for."""
+        return self.history[0]._url if self.history else self.url
+
+    def keep_cookies(self, raw: HTTP20Response) -> None:
+        """Put the cookies of a response into the pool's jar, if it has one."""
+        if (jar := self.options.defaults.cookies) is not None:
+            from .cookies import keep_cookies  # noqa: PLC0415
+
+            keep_cookies(jar, self.url, self._first, raw.headers)
 
     # -- an answer --------------------------------------------------------------------------------
 
@@ -133,9 +180,10 @@ class Task:
         Raises:
             RedirectError: the redirect may not be followed.
         """
-        if (pause := self._later(response.raw)) is not None:
+        if (pauses := self._later(response.raw)) is not None:
             self.tries = self.tries.after_answer()
-            return pause
+            self.attempts += 1
+            return between(*pauses)
         places = response.raw.headers.get_all("location") if response.status in redirects.FOLLOWED else None
         if not places or not any(places) or self.options.redirects <= 0:
             return None
@@ -152,17 +200,17 @@ class Task:
             return bool(raw.getheader("location"))
         return self._later(raw) is not None
 
-    def _later(self, raw: HTTP20Response) -> float | None:
+    def _later(self, raw: HTTP20Response) -> tuple[float, float] | None:
+        """Return between which seconds an answer is asked for again; None: it is the outcome."""
         retries = self.options.retries
-        if raw.status not in retries.statuses or not retries.allows(self.method, self.tries):
+        if not retries.covers(raw.status):
             return None
-        pause = _retry_after(raw.getheader("retry-after"))
-        if pause is None or (retries.longest is not None and pause > retries.longest):
+        said = _retry_after(raw.getheader("retry-after"))
+        pauses = retries.later(raw.status, said, self.method, self.tries)
+        if pauses is None:
             return None
         left = remaining(self.deadline)
-        if (left is not None and pause >= left) or not self._rewind():
-            return None
-        return pause
+        return None if (left is not None and pauses[1] >= left) or not self._rewind() else pauses
 
     def _redirect(self, response: FetchResponse, location: str) -> None:
         if len(self.history) >= self.options.redirects:
@@ -176,6 +224,8 @@ class Task:
         if not body:
             self.body = None
             self.method = "HEAD" if self.method == "HEAD" else "GET"
+        if following.origin != before.origin or following.user is not None:
+            self.options = self.options.without_auth()
         if following.user is not None:
             self.headers = [field for field in self.headers if field[0].lower() != "authorization"]
             self.headers.append(("Authorization", basic(following.user)))
@@ -201,6 +251,7 @@ class Task:
             for_all_tries(error, doubtful=self.tries.of_all.doubtful)
             return None
         pause, self.tries = following
+        self.attempts += 1
         return pause
 
     def named(self, error: Exception, stage: Stage) -> Exception:
@@ -238,14 +289,22 @@ def make_task(
         http.client.InvalidURL, ValueError, TypeError: the arguments are invalid.
     """
     arguments.check_target(url, method)
-    pairs = arguments.header_pairs(headers)
+    pairs = header_pairs(headers)
     body = arguments.payload(body, json)
+    query = arguments.query(params)
+    defaults = options.defaults
     if json is not None and not any(name.lower() == "content-type" for name, _ in pairs):
         pairs.append(("Content-Type", "application/json"))
-    parsed = parse(url, arguments.query(params))
-    pairs = with_defaults(pairs, parsed, options)
-    upgrades = asks_for_upgrade(pairs)
-    return Task(parsed, method, pairs, body, options, item=item, index=index, upgrades=upgrades)
+    if defaults is not NONE:
+        url = defaults.with_params(defaults.resolve(url), query)
+    parsed = parse(url, query)
+    made = with_defaults(pairs, parsed, options)
+    if defaults.auth is not None:
+        own = parsed.user is not None or any(name.lower() == "authorization" for name, _ in pairs)
+        if own or not defaults.belongs(parsed):
+            options = options.without_auth()
+    upgrades = asks_for_upgrade(made)
+    return Task(parsed, method, made, body, options, item=item, index=index, upgrades=upgrades)
 
 
 def with_defaults(headers: list[Header], url: URL, options: Options) -> list[Header]:
@@ -255,19 +314,33 @@ def with_defaults(headers: list[Header], url: URL, options: Options) -> list[Hea
         ValueError: credentials among them authenticate a connection, and those of a pool are shared.
     """
     names = {name.lower() for name, _ in headers} if headers else ()
-    added = [field for field in options.headers if field[0] not in names]
+    credentials: str | None = None
+    if "authorization" not in names:
+        if url.user is not None:
+            credentials = basic(url.user)
+        elif options.defaults.belongs(url):
+            credentials = options.defaults.authorization
+    added = [
+        field
+        for field in options.headers
+        if field[0] not in names and (credentials is None or field[0] != "authorization")
+    ]
     if options.decode and "accept-encoding" not in names:
         added.append(("accept-encoding", decoding.accept_encoding()))
-    if url.user is not None and "authorization" not in names:
-        added.append(("Authorization", basic(url.user)))
+    if credentials is not None:
+        added.append(("Authorization", credentials))
     made = added + headers
-    for credentials in credentials_of_connection(made):
+    _refuse_credentials_of_connection(made)
+    return made
+
+
+def _refuse_credentials_of_connection(headers: list[Header]) -> None:
+    for credentials in credentials_of_connection(headers):
         scheme = scheme_of(credentials).decode("latin-1")
         raise ValueError(
             f"{_SPELT.get(scheme, scheme)} authenticates a connection, and fetch(), fetch_many() and "
             "ConnectionPool.request() share theirs: use HTTP20Connection, or requests with HTTP20Adapter"
         )
-    return made
 
 
 def _tell(body: Any) -> int | None:

@@ -150,7 +150,7 @@ class Loop:
             try:
                 outcome.response.load()
             except Exception as error:
-                outcome = Failed(outcome.request, outcome.index, error)
+                outcome = Failed(outcome.request, outcome.index, error, attempts=outcome.attempts)
         if window is not None:
             window.busy -= 1
             self._schedule.note(window)
@@ -166,7 +166,7 @@ class Loop:
         try:
             self._schedule.add(task, self._fetcher.origin, first=first)
         except Exception as error:  # the pool was closed meanwhile
-            self._deliver(None, Failed(task.item, task.index, error))
+            self._deliver(None, Failed(task.item, task.index, error, attempts=task.attempts))
 
     # -- starting ---------------------------------------------------------------------------------
 
@@ -228,7 +228,7 @@ class Loop:
                 try:
                     if task.deadline is not None:
                         task.patience()
-                    request = connection.make_request(task.method, task.url.target, task.body, task.headers)
+                    request = connection.make_request(task.method, task.url.target, task.body, task.fields())
                     stream = Stream(0, request)
                 except Exception as error:
                     self._settle(window, task, None, error)
@@ -420,17 +420,13 @@ class Loop:
         if pause is None:
             if response is not None:
                 response.elapsed = time.monotonic() - task.started
-                self._deliver(window, Fetched(task.item, task.index, response))
+                self._deliver(window, Fetched(task.item, task.index, response, attempts=task.attempts))
                 return
             assert error is not None
             if not isinstance(error, RedirectError):  # which holds the redirects
                 self._budget.free(task.index)
-            self._deliver(
-                window,
-                Failed(
-                    task.item, task.index, task.named(error, Stage.ASKING if tried.sent else Stage.CONNECTING)
-                ),
-            )
+            failure = task.named(error, Stage.ASKING if tried.sent else Stage.CONNECTING)
+            self._deliver(window, Failed(task.item, task.index, failure, attempts=task.attempts))
             return
         window.busy -= 1
         self._schedule.note(window)

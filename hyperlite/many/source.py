@@ -34,6 +34,8 @@ class Source:
     def __init__(self, requests: Iterable[Any], concurrency: int, options: Options) -> None:
         self._items = iter(requests)
         self._options = options
+        defaults = options.defaults
+        self._completes = defaults.base is not None or defaults.params is not None  # each URL is completed
         self._concurrency = concurrency
         self.total = len(requests) if isinstance(requests, Sequence) else None
         self.exhausted = False
@@ -90,13 +92,15 @@ class Source:
 
     def _make_task(self, item: Any, index: int) -> Task:
         options = self._options
-        if isinstance(item, str):
+        if isinstance(item, str) and not self._completes:
             url = parse(item)
             if self._headers is None:
                 self._headers = with_defaults([], url._replace(user=None), options)
             headers = self._headers if url.user is None else with_defaults([], url, options)
             return Task(url, "GET", headers, None, options, item=item, index=index)
         request = _from_mapping(item) if isinstance(item, Mapping) else item
+        if isinstance(request, str):
+            request = FetchRequest(request)
         if not isinstance(request, FetchRequest):
             raise TypeError(f"a request is a URL, a FetchRequest or a mapping, not {kind(item)}")
         own = {name: getattr(request, name) for name in ("timeout", "deadline", "redirects")}

@@ -80,7 +80,7 @@ def parse(url: str, params: Any = None) -> URL:
         http.client.InvalidURL: it is invalid, or parsers may read it in different ways.
     """
     if params is not None:
-        url = _with_query(url, params)
+        url = with_query(url, params)
     if match := _plain(url):
         scheme, host, port, target = match.groups()
         if len(host) <= LONGEST_LABEL and (not port or int(port) < 65536):
@@ -203,7 +203,8 @@ def _remove_dot_segments(path: str) -> str:
     return "/" + "/".join(segments)
 
 
-def _with_query(url: str, params: Any) -> str:
+def with_query(url: str, params: Any) -> str:
+    """Return a URL with more in its query; for the arguments see `parse()`."""
     if isinstance(params, (str, bytes)):
         query = params.decode() if isinstance(params, bytes) else params
     else:

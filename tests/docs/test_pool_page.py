@@ -17,12 +17,13 @@ def test_examples(serve: Serve, monkeypatch: pytest.MonkeyPatch, capsys: pytest.
     routes = {
         "/": lambda _: hello,
         "/book": lambda _: hello,
+        "/v1/report": ROUTES["/report"],
         "/large": lambda _: Response(body=bytes(200_000)),
     }
     server = serve(routes=ROUTES | routes)
     monkeypatch.setenv("SSL_CERT_FILE", server.ca_file)
     examples = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
-    assert len(examples) == 7
+    assert len(examples) == 10
     names: dict[str, object] = {}
     try:
         for example in examples:
@@ -31,6 +32,9 @@ def test_examples(serve: Serve, monkeypatch: pytest.MonkeyPatch, capsys: pytest.
         default_pool().close()
     printed = capsys.readouterr().out
     assert "200 HTTP/2 text/plain hello" in printed
+    assert "/v1/report?lang=en\n" in printed
+    assert f"{server.url('/v1/report')}?lang=de\n" in printed
+    assert f"GET {server.url('/report')}?n=2\n" in printed
     assert "<ConnectionPool, 1 origins, 1 connections, 0 requests under way>" in printed
-    assert len(server.log) == 1 + 1 + 1 + 1 + 1000 + 10 + 1
-    assert server.connections == 3, "the shared pool's, and one of each other pool"
+    assert len(server.log) == 1 + 1 + 1 + 1 + 1 + 1000 + 10 + 2 + 2 + 1
+    assert server.connections == 5, "the shared pool's, and one of each other pool"

@@ -10,7 +10,9 @@ import time
 import pytest
 
 from hyperlite import ConnectionPool, Retries
+from hyperlite.fetching.retries import HopTries
 from hyperlite.fetching.task import _retry_after
+from hyperlite.messages.replay import Tried
 from hyperlite.testing.server import Request, Response, Server
 from tests.conftest import MakePool, Serve
 
@@ -166,3 +168,85 @@ def test_more_retries_than_a_float_can_double(make_pool: MakePool) -> None:
 
 def test_the_year_9999_is_no_further_away_than_a_thread_can_sleep() -> None:
     assert _retry_after("Fri, 31 Dec 9999 23:59:59 GMT") == threading.TIMEOUT_MAX
+
+
+# -- statuses that the program names --------------------------------------------------------------
+
+
+@pytest.mark.parametrize("value", [None, "soon"])
+def test_a_status_that_is_named_needs_no_retry_after(make_pool: MakePool, serve: Serve, value: str | None):
+    headers = [] if value is None else [("retry-after", value)]
+    for status in (503, 500):
+        flaky = Flaky(Response(status, headers=headers), Response(status, headers=headers))
+        url = serve(routes={"/": flaky}).url("/")
+        pool = make_pool(retries=Retries(total=3, backoff=0.05, statuses=[500, 503]))
+        assert pool.fetch(url).body == b"at last"
+        first, second, third = flaky.times
+        assert second - first >= 0.025
+        assert third - second >= 0.05
+        flaky.answers = [Response(status, headers=headers)] * 2
+        (outcome,) = pool.fetch_many([url])
+        assert outcome.result().body == b"at last"
+        assert outcome.attempts == 3
+
+
+def test_a_status_that_is_named_and_stays(make_pool: MakePool, serve: Serve):
+    later = Response(502, body=b"later")
+    flaky = Flaky(*[later] * 10)
+    url = serve(routes={"/": flaky}).url("/")
+    pool = make_pool(retries=Retries(total=2, backoff=0, statuses={502}))
+    response = pool.fetch(url)
+    assert (response.status, response.body) == (502, b"later")
+    assert len(flaky.times) == 3
+    assert pool.fetch(url, "POST").status == 502
+    assert len(flaky.times) == 4
+    assert pool.fetch(url, retries=0).status == 502
+    assert len(flaky.times) == 5
+
+
+def test_a_retry_after_goes_before_the_back_off():
+    retries = Retries(backoff=10, statuses=[500], longest=30)
+    first, second = HopTries(), HopTries(counted=1)
+    assert retries.later(500, 3.0, "GET", first) == (3.0, 3.0)
+    assert retries.later(500, 31.0, "GET", first) is None
+    assert retries.later(500, None, "GET", first) == (5.0, 10.0)
+    assert retries.later(500, None, "GET", second) == (10.0, 20.0)
+    assert Retries(total=9, backoff=10, statuses=[500]).later(500, None, "GET", HopTries(counted=5)) == (
+        15,
+        30,
+    )
+    assert retries.later(503, 3.0, "GET", first) is None
+    assert retries.later(500, None, "POST", first) is None
+    assert Retries().later(503, None, "GET", first) is None
+    assert Retries().later(503, 0.0, "GET", first) == (0, 0)
+
+
+def test_pauses_differ_and_have_a_bound():
+    error = ConnectionResetError()
+    pauses = set()
+    for _ in range(50):
+        following = Retries(backoff=0.1).again(error, HopTries(counted=1), "GET", Tried())
+        assert following is not None
+        assert 0.1 <= following[0] <= 0.2
+        pauses.add(following[0])
+    assert len(pauses) > 10
+
+
+@pytest.mark.parametrize("statuses", [503, "503", ["503"], [True]])
+def test_statuses_that_are_none(statuses: object):
+    with pytest.raises(TypeError, match="statuses"):
+        Retries(statuses=statuses)  # type: ignore[arg-type]
+
+
+# -- attempts -------------------------------------------------------------------------------------
+
+
+def test_attempts(make_pool: MakePool, serve: Serve):
+    flaky = Flaky(Response(503, headers=[("retry-after", "0")]), Response(302, headers=[("location", "/")]))
+    server = serve(routes={"/": flaky, "/once": lambda _: Response()})
+    pool = make_pool(retries=Retries(total=2, backoff=0.01))
+    with Abrupt(5) as abrupt:
+        urls = [server.url("/once"), server.url("/"), "nonsense", abrupt.url, "http://127.0.0.1:1/"]
+        outcomes = list(pool.fetch_many(urls, ordered=True))
+    assert [outcome.attempts for outcome in outcomes] == [1, 2, 0, 3, 3]
+    assert [outcome.ok for outcome in outcomes] == [True, True, False, False, False]

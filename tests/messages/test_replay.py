@@ -5,7 +5,7 @@ import http.client as http_client
 import pytest
 
 from hyperlite import ConnectionLost, HTTP2Error, Retries
-from hyperlite.fetching.options import HopTries
+from hyperlite.fetching.retries import HopTries
 from hyperlite.messages.replay import BACKOFF, FIRST, MAX_TRIES, Tried, Tries, for_all_tries, is_unprocessed
 
 REFUSED = ConnectionLost("refused", retry_safe=True)
@@ -55,6 +55,10 @@ def test_the_error_of_all_tries(doubtful: bool) -> None:
 
 class TestRetries:
     """`Retries.again()`: the same for fetch(), fetch_many() and HTTP20Adapter."""
+
+    @pytest.fixture(autouse=True)
+    def _longest_pauses(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("hyperlite.fetching.retries.between", lambda _, most: most)
 
     def again(
         self,

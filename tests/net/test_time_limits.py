@@ -323,5 +323,5 @@ def test_the_pause_before_another_try_can_be_slept(pools: Any, server: Server) -
     options = pools(server).options(retries=hyperlite.Retries(total=100, backoff=1e9))
     task = make_task(server.url(), "GET", options)
     pauses = [task.retry(ConnectionRefusedError(), UNSENT) for _ in range(100)]
-    assert pauses[0] == 1e9
-    assert max(pauses) == threading.TIMEOUT_MAX
+    assert 5e8 <= pauses[0] <= 1e9
+    assert threading.TIMEOUT_MAX / 2 <= max(pauses) <= threading.TIMEOUT_MAX

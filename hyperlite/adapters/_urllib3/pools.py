@@ -25,7 +25,8 @@ from requests.structures import CaseInsensitiveDict
 from urllib3 import PoolManager, Retry, Timeout, connectionpool
 from urllib3.util import ssl_
 
-from ...fetching.options import Options, Retries
+from ...fetching.options import Options
+from ...fetching.retries import Retries
 from ...messages.fields import Header
 from ...messages.urls import URL
 from ...net.contexts import is_stock

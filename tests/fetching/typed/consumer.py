@@ -1,6 +1,7 @@
 # ruff: noqa: B018, SIM115
 """A program that uses the pool as its users do; a comment marks each line that a type checker must refuse."""
 
+import http.cookiejar
 import ssl
 from collections.abc import Iterator
 from pathlib import Path
@@ -79,6 +80,31 @@ with hyperlite.ConnectionPool(timeout=3, context=ssl.create_default_context(), h
     pool.request("GET", url, redirects=3)  # error
     pool.request("GET", url, timeout="5")  # error
     pool.fetch_many([url], ordered="yes")  # error
+
+
+def sign(request: hyperlite.FetchRequest) -> dict[str, str]:
+    return {"Authorization": request.url}
+
+
+with hyperlite.ConnectionPool(
+    base_url=url, params={"a": 1}, auth=("me", "secret"), cookies=http.cookiejar.CookieJar()
+) as api:
+    assert_type(api.fetch("/a").raise_for_status(), hyperlite.FetchResponse)
+    assert_type(api.fetch("/a").links["next"]["url"], str)
+    assert_type(api.fetch("/a").request, hyperlite.FetchRequest)
+    assert_type(api.fetch("/a").ok, bool)
+hyperlite.ConnectionPool(base_url=url, auth=sign, retries=hyperlite.Retries(statuses=[500], backoff=1))
+hyperlite.ConnectionPool(base_url=url, auth="me")  # error
+hyperlite.ConnectionPool(base_url=url, auth=len)  # error
+hyperlite.ConnectionPool(cookies={"a": "b"})  # error
+hyperlite.ConnectionPool(base_url=5)  # error
+try:
+    hyperlite.fetch(url)
+except hyperlite.HTTPStatusError as status_error:
+    print(status_error.response)
+except hyperlite.FetchError as failure:
+    assert_type(failure.url, str)
+    assert_type(failure.port, int)
 hyperlite.ConnectionPool(tiemout=5)  # error
 hyperlite.ConnectionPool(timeout="5")  # error
 hyperlite.ConnectionPool(headers=5)  # error
