@@ -205,10 +205,15 @@ class MemoDecoder:
 
     def _fill(self, hole: Hole, block: bytes, start: int) -> tuple[Entry, int]:
         """Decode a value that follows the head of a field; returns the field, and where it ends."""
-        secret = hole.mark & SECRET_MARK
-        value, bad, at = self._value(block, start, NEVER if secret else NEW_VALUE)
+        first = block[start]
+        at = start + 1 + (first & _FULL)
+        if 0x80 <= first < 0x80 | NEW_VALUE and at <= len(block):  # nearly always
+            value = decode_huffman(block[start + 1 : at])
+            bad = 0 if is_response_value(value) else BAD_MARK
+        else:
+            value, bad, at = self._value(block, start, NEVER if hole.mark & SECRET_MARK else NEW_VALUE)
         entry = (hole.name, value), hole.size + len(value), hole.mark | bad
-        if not secret and at - start <= MAX_VALUE:
+        if at - start <= MAX_VALUE and not hole.mark & SECRET_MARK:
             hole.code, hole.entry = block[start:at], entry
         return entry, at
 

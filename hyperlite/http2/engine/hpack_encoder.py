@@ -101,8 +101,10 @@ class MemoEncoder:
 
     def encode(self, fields: Iterable[Field]) -> bytes:
         """Return the header block of a field list."""
-        codes = [_number(0x20, 5, size) for size in self._size_updates]
-        self._size_updates.clear()
+        codes = []
+        if self._size_updates:
+            codes = [_number(0x20, 5, size) for size in self._size_updates]
+            self._size_updates.clear()
         memory = self._memory
         for field in fields:
             code = memory.get(field)

@@ -4,7 +4,6 @@ The code is canonical: codes of one length stand in the order of their bytes, an
 ones.  So the lengths say all of it.
 """
 
-import functools
 from typing import Any
 
 import hpack
@@ -133,15 +132,19 @@ class _Tree:
         return step
 
 
-@functools.cache
-def _tree() -> _Tree:
-    """Return the tree, which is made when the first string comes: the import stays light."""
-    return _Tree()
+_tree: _Tree | None = None
+
+
+def _grown() -> _Tree:
+    """Make the tree, when the first string comes: the import stays light."""
+    global _tree  # noqa: PLW0603  the same for all threads, whichever of them makes it
+    _tree = tree = _Tree()
+    return tree
 
 
 def decode_huffman(data: bytes) -> bytes:
     """Return what a Huffman code stands for; HPACKDecodingError if it is none."""
-    tree = _tree()
+    tree = _tree or _grown()
     row = tree.root
     out = []
     for byte in data:

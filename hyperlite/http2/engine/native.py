@@ -270,10 +270,10 @@ class NativeEngine:
             start = at + HEADER_SIZE
             stop = start + length
             stream = streams.get(wire_id)
-            # Nearly all frames are of these two kinds, and nothing is wrong with their headers.
+            # Nearly all frames are of these kinds, and nothing is wrong with their headers.
             if (
                 stream is not None
-                and kind <= HEADERS
+                and (kind <= HEADERS or (kind == WINDOW_UPDATE and length == _WORD.size))
                 and not flags & _UNUSUAL
                 and length <= MAX_FRAME
                 and peer.greeted
@@ -289,6 +289,11 @@ class NativeEngine:
                 if kind == DATA:
                     at = stop
                     self._data(wire_id, stream, data[start:stop], length, flags & END_STREAM != 0, events)
+                    continue
+                if kind == WINDOW_UPDATE:  # a server sends one for each small body
+                    at = stop
+                    guard.spend(1)
+                    self._widen(wire_id, stream, increment_of(data[start:stop]), events)
                     continue
                 if flags & END_HEADERS:
                     at = stop
