@@ -129,6 +129,7 @@ class Flight:
             cut = RequestTimeout("the body was not waited for: another response follows")
             return self._response(), b"", stream.error or cut
         parts.append(self.http2.read_rest(stream))
+        stream.waiters = ()
         return self._response(), parts[0] if len(parts) == 1 else b"".join(parts), None
 
     def _response(self) -> HTTP20Response:

@@ -389,8 +389,9 @@ class Loop:
                 response = self._fetcher.received(task, *flight.finish())
         except Exception as failure:
             error = error or failure
-        with contextlib.suppress(Exception):  # where its connection fails now, what came before that counts
-            flight.end()
+        if flight.stream.waiters:  # not all of it was taken
+            with contextlib.suppress(Exception):  # where its connection fails now, what came before counts
+                flight.end()
         if error is not None and flight.stream.status:
             error = task.named(error, Stage.READING)
         self._settle(window, task, response, error, UNSENT if response is not None else flight.tried)

@@ -51,8 +51,8 @@ class Schedule:
 
     def add(self, task: Task, origin_of: Callable[[Task], Origin], *, first: bool) -> None:
         """Put a request where it waits for its origin, `first` or last; raises what `origin_of` raises."""
-        scheme, host, port, *_ = task.url
-        route = scheme, host, port, task.proxy, task.upgrades
+        url = task.url
+        route = url.scheme, url.host, url.port, task.proxy, task.upgrades
         window = self._windows.get(route)
         if window is None:
             window = self._windows[route] = Window(route, origin_of(task))
@@ -63,7 +63,7 @@ class Schedule:
         else:
             window.queue.append(task)
         self.queued += 1
-        self.note(window)
+        self._startable[window] = None
 
     def take(self, window: Window) -> Task:
         """Take the first request of a window, and start its clock."""

@@ -167,18 +167,17 @@ class Origin:
         """
         unused: list[PooledConnection] = []
         with self._lock:
-            now = time.monotonic()
-            for lease in leases:
-                if lease.over:
-                    continue
+            ended = {lease for lease in leases if not lease.over}
+            for lease in ended:
                 lease.over = True
-                connection, bond = lease.connection, lease.connection.bond
-                connection.leased -= 1
-                connection.used = True
-                connection.idle_since = now
+                lease.connection.leased -= 1
                 if lease.bond is not None:  # no answer has come
                     lease.bond.settle(goes_on=False)
-                idle = not connection.leased
+            now = time.monotonic()
+            for connection in {lease.connection for lease in ended}:
+                connection.used = True
+                connection.idle_since = now
+                idle, bond = not connection.leased, connection.bond
                 # Where a response is still to come, there may be bytes to be read.
                 spent = connection.http2 is None and not (reusable and (not idle or connection.healthy))
                 spent |= idle and bond is not None and bond.is_spent
