@@ -1,4 +1,4 @@
-"""What `make bench-count` counts: five workloads on a tape of bytes, in one thread, without a server or TLS.
+"""What `make bench-count` counts: seven workloads on a tape of bytes, in one thread, without a server or TLS.
 
 It runs as a file under callgrind, with one commit's hyperlite on PYTHONPATH.  The server is a tape: its
 responses lie ready before anything is counted, and a socket hands out the next one while the client sends
@@ -12,9 +12,12 @@ import os
 import socket
 import struct
 from collections.abc import Callable, Iterator
+from random import Random
 from typing import Any, NamedTuple
 
 import hpack
+from hpack.huffman import HuffmanEncoder
+from hpack.huffman_constants import REQUEST_CODES, REQUEST_CODES_LENGTH
 
 import hyperlite
 
@@ -26,6 +29,8 @@ PIECE = 16384
 MOST = 2**31 - 1
 # What a request is answered with; tests/benchmarks/sites.py has the same size.
 SMALL, LARGE = 1024, 16 * PIECE
+# The lengths of ten values, as those of ids, dates and timings are.
+FRESH_LENGTHS = range(8, 37, 3)
 
 # -- the tape -------------------------------------------------------------------------------------
 
@@ -71,6 +76,31 @@ def _http2_tape(count: int, size: int) -> list[bytes]:
     return tape
 
 
+def _fresh_tape(count: int, size: int) -> list[bytes]:
+    """Return responses with ten values more that no response before has had, as nginx sends them."""
+    huffman = HuffmanEncoder(REQUEST_CODES, REQUEST_CODES_LENGTH)
+    dice = Random(10)
+
+    def literal(name: str, value: str) -> bytes:
+        """Return a field that is not indexed, its name neither (RFC 7541 section 6.2.2)."""
+        strings = [huffman.encode(text.encode()) for text in (name, value)]
+        return b"\0" + b"".join(bytes([0x80 | len(string)]) + string for string in strings)
+
+    encoder = hpack.Encoder()
+    tape = []
+    for number in range(count):
+        stream_id = 2 * number + 1
+        block = encoder.encode([(":status", "200"), *_fields(0, size)])
+        for length in FRESH_LENGTHS:
+            block += literal(f"x-fresh-{length}", f"{dice.getrandbits(4 * length):0{length}x}")
+        frames = [
+            _frame(HEADERS, END_HEADERS, stream_id, block),
+            _frame(DATA, END_STREAM, stream_id, bytes(size)),
+        ]
+        tape.append(b"".join(frames))
+    return tape
+
+
 def _http1_tape(count: int, size: int) -> list[bytes]:
     """Return the responses of one HTTP/1.1 connection."""
     heads = ("".join(f"{name}: {value}\r\n" for name, value in _fields(n, size)) for n in range(count))
@@ -82,6 +112,8 @@ class TapeSocket(socket.socket):
 
     tape: list[bytes]
     """The responses that the next connections bring."""
+    record: int
+    """The bytes that one call brings, at the most: what a record of TLS would."""
     _listener: socket.socket
     _server = -1
     """The other end's file descriptor; a socket that never connects, such as one of a pair, has no tape."""
@@ -138,12 +170,12 @@ class TapeSocket(socket.socket):
     def recv(self, size: int, flags: int = 0) -> bytes:
         """Receive from the tape."""
         self._hand_out()
-        return super().recv(size, flags)
+        return super().recv(min(size, self.record), flags)
 
     def recv_into(self, buffer, nbytes: int = 0, flags: int = 0) -> int:
         """Receive from the tape."""
         self._hand_out()
-        return super().recv_into(buffer, nbytes, flags)
+        return super().recv_into(buffer, min(nbytes or len(buffer), self.record), flags)
 
     def _take_frames(self) -> None:
         assert self._responses is not None
@@ -203,6 +235,18 @@ def large_bodies(conn: hyperlite.HTTP20Connection, count: int) -> None:
         assert size == LARGE
 
 
+def downloads(conn: hyperlite.HTTP20Connection, count: int) -> None:
+    """Receive a body of a quarter of a megabyte, in records and frames that end at different places."""
+    buffer = bytearray(4 * PIECE)
+    for _ in range(count):
+        conn.request("GET", f"/file/{next(NUMBERS)}")
+        response = conn.getresponse()
+        size = 0
+        while length := response.readinto(buffer):
+            size += length
+        assert size == LARGE
+
+
 def fetch_many(pool: hyperlite.ConnectionPool, count: int) -> None:
     """Give the pool all URLs at once."""
     urls = [f"http://127.0.0.1/file/{next(NUMBERS)}" for _ in range(count)]
@@ -237,6 +281,7 @@ class Workload(NamedTuple):
         size: bytes of each response's body.
         warm_up: requests that are not counted.
         requests: those that are.
+        record: bytes that one call of recv brings, at the most.
     """
 
     name: str
@@ -246,6 +291,7 @@ class Workload(NamedTuple):
     size: int
     warm_up: int
     requests: int
+    record: int = 1 << 20
 
 
 WORKLOADS = (
@@ -254,6 +300,8 @@ WORKLOADS = (
     Workload("fetch_many() over HTTP/2", _pool, fetch_many, _http2_tape, SMALL, 100, 400),
     Workload("HTTP/1.1, one at a time", _http1, one_at_a_time, _http1_tape, SMALL, 50, 300),
     Workload("HTTP/2, bodies of 256 KiB", _http2, large_bodies, _http2_tape, LARGE, 2, 20),
+    Workload("HTTP/2, ten new values each", _http2, a_hundred_at_once, _fresh_tape, SMALL, 100, 200),
+    Workload("HTTP/2, downloads of 256 KiB", _http2, downloads, _http2_tape, LARGE, 2, 20, record=PIECE),
 )
 
 
@@ -262,6 +310,7 @@ def main() -> None:
     TapeSocket.install()
     for workload in WORKLOADS:
         TapeSocket.tape = workload.tape(workload.warm_up + workload.requests, workload.size)
+        TapeSocket.record = workload.record
         with workload.client() as client:
             workload.work(client, workload.warm_up)
             gc.collect()
