@@ -300,7 +300,7 @@ WORKLOADS = (
     Workload("fetch_many() over HTTP/2", _pool, fetch_many, _http2_tape, SMALL, 100, 400),
     Workload("HTTP/1.1, one at a time", _http1, one_at_a_time, _http1_tape, SMALL, 50, 300),
     Workload("HTTP/2, bodies of 256 KiB", _http2, large_bodies, _http2_tape, LARGE, 2, 20),
-    Workload("HTTP/2, ten new values each", _http2, a_hundred_at_once, _fresh_tape, SMALL, 100, 200),
+    Workload("HTTP/2, ten new values each", _http2, a_hundred_at_once, _fresh_tape, SMALL, 100, 100),
     Workload("HTTP/2, downloads of 256 KiB", _http2, downloads, _http2_tape, LARGE, 2, 20, record=PIECE),
 )
 
