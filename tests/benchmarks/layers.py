@@ -21,13 +21,19 @@ from hyperlite.http2.engine import events, make_engine
 from hyperlite.messages.request import NO_HEADERS, Request
 from tests.real.servers import Site
 
-from .sites import Missing, serve
+from .field_sets import SETS, SITES
+from .sites import SERVERS, Missing, serve
 from .sizes import FILES
 from .tape import Chunk, TapeSocket, call, fetch, floor, play, record
 
 Figures = dict[str, float]
 
-PATHS = {"same": "/small?id={}", "different": "/file/{}"}
+PATHS: dict[str, Sequence[str]] = {
+    "same": ["/small?id={}"],
+    "different": ["/file/{}"],
+    **{name: [f"/fields/{name}?{{}}"] for name in SETS},
+    "mixed": [f"/fields/{name}?{{}}" for name in SITES],
+}
 # In the order of the table: what is measured, and what it is part of.
 ROWS = [
     ("whole", "the whole, against the server"),
@@ -48,9 +54,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         prog="make profile", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--server", default="nginx", help="nginx, nghttpd or h2o (nginx)")
+    parser.add_argument("--server", default="nginx", choices=SERVERS, help="(nginx)")
     parser.add_argument("--engine", help="HYPERLITE_ENGINE for this run")
-    parser.add_argument("--files", default="same", choices=PATHS, help="one file, or 3,000 (same)")
+    parser.add_argument(
+        "--files", default="same", choices=PATHS, help="one file, 3,000, or header fields (same)"
+    )
     parser.add_argument("--n", type=int, default=5000, help="requests (5000)")
     parser.add_argument("--chunk", type=int, default=100, help="of them under way at once (100)")
     parser.add_argument("--rounds", type=int, default=3, help="whose median is shown (3)")
@@ -60,7 +68,8 @@ def main() -> None:
         parser.error("the embedded server would run in the process that is measured")
     if options.engine:
         os.environ["HYPERLITE_ENGINE"] = options.engine
-    paths = [PATHS[options.files].format(k % FILES) for k in range(options.n)]
+    templates = PATHS[options.files]
+    paths = [templates[k % len(templates)].format(k % FILES) for k in range(options.n)]
     try:
         with serve(options.server) as site:
             columns = {
@@ -71,7 +80,7 @@ def main() -> None:
     except Missing as error:
         parser.error(str(error))
     engine = os.environ.get("HYPERLITE_ENGINE", "default")
-    print(f"\nmicroseconds of CPU a request: {options.server}, {options.files} file, {engine} engine\n")
+    print(f"\nmicroseconds of CPU a request: {options.server}, {options.files}, {engine} engine\n")
     print(f"{'':46}{'request()':>12}{'request_many()':>16}")
     for key, label in ROWS:
         print(f"{label:46}" + "".join(f"{columns[way][key]:{width}.1f}" for way, width in WIDTHS))

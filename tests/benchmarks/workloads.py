@@ -117,7 +117,7 @@ WORKLOADS = [
     ),
     Workload(
         "fields",
-        "the fields of ten kinds of real sites, each alone on a connection, and all in turn",
+        "the fields of ten kinds of real sites",
         [*FAST, "pycurl"],
         n=1000,
         servers=("nginx", "node"),
