@@ -21,7 +21,7 @@ from tests.real.servers import Site
 
 from .children import HERE, Child, measure_import
 from .clients import CLIENTS, ELSEWHERE, HTTP1_ONLY
-from .report import write
+from .report import load, write
 from .results import Place, Results
 from .servers import Origins
 from .sites import SERVERS, Missing, serve
@@ -37,7 +37,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     chosen = [workload.scaled(options.n, options.chunk) for workload in options.workloads]
     results = Results()
     try:
-        measure_all(chosen, options, results)
+        if options.join:
+            for file in options.join:
+                load(file, results)
+        else:
+            measure_all(chosen, options, results)
     except KeyboardInterrupt:
         results.left_out["the rest: the run was interrupted"] = []
     print(write(results, chosen, options))
@@ -64,6 +68,13 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         help=f"{QUICK_ROUNDS} rounds of {QUICK_REQUESTS} requests, at the most",
     )
     parser.add_argument("--output", type=Path, help="a directory for the table, the figures and the plots")
+    parser.add_argument(
+        "--join",
+        type=Path,
+        nargs="+",
+        metavar="RESULTS",
+        help="measure nothing, but report what the results.json of earlier runs, each of other workloads, have",
+    )
     parser.add_argument(
         "--niquests-python",
         type=Path,

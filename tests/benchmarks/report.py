@@ -3,6 +3,7 @@
 import argparse
 import json
 from collections.abc import Sequence
+from pathlib import Path
 
 from .about import about
 from .bars import ITSELF, ROUND_TRIPS
@@ -63,12 +64,7 @@ def draw(
 
 
 def as_json(results: Results, verdicts: Sequence[Verdict]) -> str:
-    """Return the medians, with the quartiles of the CPU time, and the bars."""
-    figures = {}
-    for place in results.rounds:
-        figures[str(place)] = {key: round(value, 2) for key, value in results.medians(place).items()}
-        if "cpu" in figures[str(place)]:
-            figures[str(place)]["cpu quartiles"] = [round(value, 2) for value in results.spread(place)]
+    """Return what the bars say, and all figures: their medians, and round by round, which `load` reads."""
     judged = [
         {
             "workload": one.bar.workload,
@@ -82,9 +78,24 @@ def as_json(results: Results, verdicts: Sequence[Verdict]) -> str:
         }
         for one in verdicts
     ]
+    figures = {
+        str(place): {
+            **{key: round(value, 1) for key, value in results.medians(place).items()},
+            "rounds": {key: [round(one[key], 1) for one in taken] for key in taken[0]},
+        }
+        for place, taken in results.rounds.items()
+    }
     rows = ",\n".join(f"  {json.dumps(name)}: {json.dumps(value)}" for name, value in figures.items())
     bar_rows = ",\n".join(f"  {json.dumps(one)}" for one in judged)
     return f'{{\n "bars": [\n{bar_rows}\n ],\n "figures": {{\n{rows}\n }}\n}}\n'
+
+
+def load(file: Path, results: Results) -> None:
+    """Add the figures of an earlier run."""
+    for name, figures in json.loads(file.read_text())["figures"].items():
+        rounds = figures["rounds"]
+        for values in zip(*rounds.values(), strict=True):
+            results.add(Place(*name.split(" / ")), dict(zip(rounds, values, strict=True)))
 
 
 # -- the bars ---------------------------------------------------------------------------------------

@@ -46,14 +46,6 @@ class Results:
         taken = self.rounds.get(place, [])
         return {key: statistics.median(one[key] for one in taken) for key in taken[0]} if taken else {}
 
-    def spread(self, place: Place, figure: str = "cpu") -> tuple[float, float]:
-        """Return the quartiles of the rounds."""
-        values = [one[figure] for one in self.rounds[place]]
-        if len(values) < 2:
-            return values[0], values[0]
-        low, _, high = statistics.quantiles(values, n=4, method="inclusive")
-        return low, high
-
     def ratio(self, own: Place, peer: Place, figure: str = "cpu") -> float | None:
         """Return the median of the rounds' ratios: what was measured at about the same time is divided.
 
