@@ -73,7 +73,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         type=Path,
         nargs="+",
         metavar="RESULTS",
-        help="measure nothing, but report what the results.json of earlier runs, each of other workloads, have",
+        help="measure nothing, but report what earlier runs, each of other workloads, have written",
     )
     parser.add_argument(
         "--niquests-python",

@@ -30,6 +30,9 @@ def write(results: Results, workloads: Sequence[Workload], options: argparse.Nam
     """Return the report; with `--output` it is written as well, with the figures and the plots."""
     by_name = {workload.name: workload for workload in workloads}
     verdicts = judge(results, by_name, options.servers)
+    if options.output:
+        options.output.mkdir(parents=True, exist_ok=True)
+        (options.output / "results.json").write_text(as_json(results, verdicts))
     plots, complaint = draw(results, workloads, options)
     lines = ["# Results", "", *about(options), "", *bars(verdicts, by_name)]
     for workload in workloads:
@@ -45,7 +48,6 @@ def write(results: Results, workloads: Sequence[Workload], options: argparse.Nam
     text = "\n".join(lines) + "\n"
     if options.output:
         (options.output / "results.md").write_text(text)
-        (options.output / "results.json").write_text(as_json(results, verdicts))
     return text
 
 
@@ -55,7 +57,7 @@ def draw(
     """Draw the plots, if there is an output; returns which workloads have one, and what was missing."""
     if not options.output:
         return set(), ""
-    (options.output / PLOTS).mkdir(parents=True, exist_ok=True)
+    (options.output / PLOTS).mkdir(exist_ok=True)
     try:
         from . import plot  # noqa: PLC0415  needs matplotlib
     except ImportError as error:
