@@ -178,7 +178,7 @@ class HTTP1Connection:
         return exchange.request.deadline
 
     def expire(self, exchange: HTTP1Exchange, _since: float) -> bool:
-        """Fail a request whose deadline is over; tell whether it is."""
+        """Fail a request if its deadline is over; tell whether it is over."""
         late = remaining(exchange.request.deadline) == 0
         if late:
             complaint = "no response came before the deadline"

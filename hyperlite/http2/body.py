@@ -36,16 +36,16 @@ class HTTP2Body(BodyFile):
         return self._stream.inbox.size
 
     def close(self) -> None:
-        """End the stream, if it has not ended: it is reset, and what lies unread is dropped."""
+        """Reset the stream if it has not ended, and drop the unread bytes."""
         if not self.closed:
             super().close()
             inbox = self._stream.inbox
-            # All that was announced is read: its end, and trailers perhaps, are only on their way.
+            # If all announced bytes are read, only the end or trailers are still to come: no reset.
             if not inbox.exhausted and (inbox.length is None or inbox.taken < inbox.length):
                 self._transport.drop(self._stream)
 
     def __del__(self) -> None:
-        """Have the next thread that uses the connection reset the stream: a finalizer may not wait."""
+        """Leave the reset to the next thread that uses the connection: a finalizer must not wait."""
         stream: Stream | None = getattr(self, "_stream", None)  # None: __init__ was interrupted
         if stream is not None and not self.closed and not stream.inbox.exhausted:
             self._transport.abandon(stream)
@@ -62,7 +62,7 @@ class HTTP2Body(BodyFile):
         self._transport.put_back(self._stream, data)
 
     def _give_back(self, data: bytes, wanted: int, error: BaseException) -> None:
-        """Let the error carry the bytes if all that there is was wanted, and the stream has ended."""
+        """Put the bytes of a failed read back; or into the error, if the read wanted the whole body."""
         stream = self._stream
         length, came = stream.inbox.length, stream.inbox.taken
         to_the_end = wanted == ALL or (length is not None and came - len(data) + wanted >= length)
@@ -83,7 +83,7 @@ class HTTP2Body(BodyFile):
         ) from error
 
     def _nothing(self) -> bytes:
-        """Return nothing; where that is the whole body, not before the stream's end has confirmed it."""
+        """Return b""; if the whole body is empty, wait for the stream's end, which confirms it."""
         if self._stream.inbox.length == 0:
             self._take(1)
         return b""

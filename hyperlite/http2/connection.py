@@ -1,6 +1,6 @@
 """One HTTP/2 connection as the connection object and the responses see it: requests in, responses out.
 
-It owns its parts, each of which imports only those below it:
+It owns its parts. Each part imports only parts that stand below it in this list:
 
 - `uploads`, `downloads`: bodies of requests and of responses;
 - `waiting`: how long a thread waits for a stream, and what becomes of the stream then;
@@ -45,10 +45,11 @@ class HTTP2Connection:
         sock: connected; no other code uses it from now on.
         engine: fresh; its preface is sent with the first request.
         timeout: seconds that each wait may last, or None.
-        max_buffered: bytes of unread data to take beyond the stream windows where progress needs it.
+        max_buffered: bytes of unread bodies to accept beyond the stream windows, where another response
+            could not come otherwise.
         keepalive_idle: seconds of silence after which a request brings a PING along; None: never.
-        ping_timeout: seconds of waiting in which the peer must then say something.
-        protocols: are told if the peer requires HTTP/1.1; None: nothing is.
+        ping_timeout: seconds of waiting within which the peer must then send something.
+        protocols: learns it if the peer requires HTTP/1.1; or None.
     """
 
     protocol = H2
@@ -74,7 +75,7 @@ class HTTP2Connection:
         self._waiting = Waiting(self._io)
         self._uploads = Uploads(self._io, self._waiting)
         self._downloads = Downloads(self._io, self._waiting)
-        watch(self)  # the last: in a child that is forked before this there is nothing to be closed
+        watch(self)  # last: `after_fork()` needs the attributes above
 
     def after_fork(self) -> None:
         """In the child: let go of the parent's socket; see net/forking.py."""
@@ -137,9 +138,9 @@ class HTTP2Connection:
         return f"<HTTP2Connection {state}, {under_way} streams, {queued} queued>"
 
     def check(self) -> bool:
-        """Look, before an idle connection is used again, whether the peer has closed it meanwhile.
+        """Tell whether further requests may be submitted; on an idle connection, look whether it has ended.
 
-        Whatever else has come (TLS session tickets, PING, SETTINGS) is dealt with and is no end.
+        Other bytes that have come (TLS session tickets, PING, SETTINGS) are processed.
         """
         io, table = self._io, self.table
         if not table.open:  # or else a thread reads, and sees it
@@ -153,7 +154,7 @@ class HTTP2Connection:
         return table.usable
 
     def ask(self, question: Callable[[Any], T]) -> T:
-        """Ask the socket something, or what remains of it, while no other thread is inside it."""
+        """Ask the socket, or its `Remains`, a question under the lock, so that no other thread uses it."""
         io = self._io
         with io.aftermath, io.lock:
             return question(io.remains or io.sock)
@@ -165,10 +166,9 @@ class HTTP2Connection:
         return self._io.sock.fileno()
 
     def attach(self) -> int | None:
-        """Return the descriptor for a selector; it stays open, and so no other socket's, until `detach()`.
+        """Return the descriptor for a selector, or None if the connection is closed.
 
-        Returns:
-            None if the connection is closed.
+        The descriptor stays open until `detach()`, so no other socket gets its number meanwhile.
         """
         io = self._io
         with io.aftermath, io.lock:
@@ -178,29 +178,29 @@ class HTTP2Connection:
             return io.sock.fileno()
 
     def detach(self) -> None:
-        """End what `attach()` began. A finalizer may call: this does not wait."""
+        """Undo `attach()`. This does not wait, so a finalizer may call it."""
         self._io.detached.append(None)
         self._io.settle()
 
     @property
     def wants_write(self) -> bool:
-        """Whether something waits for the socket to take it."""
+        """Whether bytes wait until the socket takes them."""
         return bool(self.table.writer.out)
 
     @property
     def grace(self) -> float | None:
-        """Seconds of polling in which the peer must say something, where a sign of life is waited for."""
+        """Seconds of polling within which the peer must send something; None: no PING asked it to."""
         return self.table.liveness.grace
 
     def unheard(self, seconds: float) -> None:
-        """Take note that the socket was polled for so long from outside, and nothing came."""
+        """Take note that a selector has polled the socket for `seconds`, and nothing came."""
         io = self._io
         with io.aftermath, io.lock:
             if self.table.closed is None and self.table.liveness.unheard(seconds):
                 io.shut_unresponsive()
 
     def pump(self, *, receive: bool = True) -> None:
-        """Receive what has come, unless that is to wait, and send what can be sent; waits for nothing."""
+        """Send what the socket takes, and, if `receive`, receive what has come; never wait."""
         self._waiting.pump(receive=receive)
 
     # -- requests ---------------------------------------------------------------------------------
@@ -208,11 +208,12 @@ class HTTP2Connection:
     def submit(self, streams: Sequence[Stream], *, gather: bool = False) -> bool:
         """Send requests, or queue those for which no slot is free; false if the connection takes no more.
 
-        What the socket does not take at once waits for `settle`.
+        Bytes that the socket does not take at once are sent in `settle`.
 
         Args:
             streams: the requests.
-            gather: more of them may follow at once: the kernel may wait for those, until a thread waits.
+            gather: more requests may follow at once. The kernel may hold these back to send all together,
+                until a thread waits.
         """
         io, table = self._io, self.table
         try:
@@ -222,7 +223,7 @@ class HTTP2Connection:
                 for stream in streams:
                     stream.transport, stream.answered_before = self, table.answered
                 if gather and table.open and not table.writer.corked and not io.leadership.held:
-                    table.writer.cork(True)  # it is not the first, and no thread waits yet
+                    table.writer.cork(True)  # other requests are under way, and no thread waits yet
                 table.queue.extend(streams)
                 table.start_queued()
                 io.push()
@@ -232,7 +233,7 @@ class HTTP2Connection:
                 io.settle()
 
     def adopt(self, stream: Stream) -> None:
-        """Take over the request on stream 1, which was made on HTTP/1.1 (RFC 7540 section 3.2)."""
+        """Take over, as stream 1, the request that was sent on HTTP/1.1 (RFC 7540 section 3.2)."""
         io, table = self._io, self.table
         with io.aftermath, io.lock:
             stream.transport, stream.answered_before = self, table.answered
@@ -242,10 +243,10 @@ class HTTP2Connection:
             io.push()
 
     def settle(self, stream: Stream) -> None:
-        """Wait until a submitted request is written, its body included, if it was started.
+        """Wait until a submitted request and its body are written; a queued request is not waited for.
 
-        A body that is a file or an iterable, or that the peer is to ask for by 100 Continue, is sent here,
-        until the peer has enough of it.
+        This sends a body that is a file or an iterable, or that waits for 100 Continue. It stops when the
+        peer needs no more of the body.
 
         Raises:
             RequestTimeout: the peer did not let it be written in time; the stream was reset.
@@ -264,11 +265,11 @@ class HTTP2Connection:
     def write(self, stream: Stream, data: bytes | memoryview, *, last: bool = False) -> bool:
         """Send a piece of a request's body; false if the peer needs no more of it.
 
-        That is where the response is complete, or a refusal has come in the place of 100 Continue. Returns
-        when the piece is written: this waits for the peer's window, and for a slot.
+        The peer needs no more when the response is complete, or when a refusal has come instead of 100
+        Continue. This waits for a slot and for the peer's window, and returns when the piece is written.
 
         Args:
-            stream: which.
+            stream: the request.
             data: the piece. An empty one is sent only if it is the last.
             last: the piece ends the body.
 
@@ -284,7 +285,7 @@ class HTTP2Connection:
         """Wait for a response's header block; false if the stream was moved to another connection.
 
         Raises:
-            HTTP2Error: what became of the stream instead; RequestTimeout if nothing did.
+            HTTP2Error: the stream failed. RequestTimeout: nothing came in time.
         """
         return bool(stream.status) or self._waiting.wait_head(stream)
 
@@ -299,20 +300,20 @@ class HTTP2Connection:
         return HTTP2Body(self, stream)
 
     def promises(self, stream: Stream, response: Any) -> list[Promise]:
-        """Return the responses that the peer pushes, for the caller that has this response."""
+        """Return the pushed responses that were promised with this one and that no caller has taken."""
         pushes = stream.inbox.pushes or []
         return [HTTP20Push(promised, response, pushes) for promised in pushes]
 
     def read(self, stream: Stream, limit: int) -> bytes:
-        """Take up to `limit` bytes of a body, as soon as any are there; b"" at its end.
+        """Take up to `limit` bytes of a body, as soon as there are any; b"" at its end.
 
         Raises:
-            HTTP2Error: the stream failed, and what had arrived before was read.
+            HTTP2Error: the stream failed. The bytes that came before the failure are returned first.
         """
         return self._downloads.read(stream, limit)
 
     def read_rest(self, stream: Stream) -> bytes:
-        """Take what is left of a complete body: there is nothing to wait for.
+        """Take the rest of a body that has come completely, without waiting.
 
         Raises:
             HTTP2Error: another thread has given the response up.
@@ -320,37 +321,37 @@ class HTTP2Connection:
         return self._downloads.read_rest(stream)
 
     def read_into(self, stream: Stream, view: memoryview) -> int:
-        """Take as much of a body as is there and fits; 0 at its end. For the rest see `read`."""
+        """Read into a buffer the bytes of a body that have come; returns their number. Else as `read`."""
         return self._downloads.read_into(stream, view)
 
     def put_back(self, stream: Stream, data: bytes) -> None:
-        """Undo a read: the bytes are the next to be read again. Their credit stays given."""
+        """Undo a read: the next read returns these bytes again. The peer keeps the credit for them."""
         self._downloads.put_back(stream, data)
 
     def cancel(self, stream: Stream, error: HTTP2Error | None = None) -> bool:
-        """End a stream before its time: it is reset and fails, and its slot is free.
+        """Reset an open stream: it fails, and its slot is free.
 
-        A stream is open, complete or failed, and nothing but one that is open can be cancelled: what another
-        thread has just completed stays whole.  What had come before can still be read, and then the error.
+        A stream that is complete or has failed already stays as it is. A reader gets the bytes that came
+        before, and then the error.
 
         Args:
-            stream: which.
-            error: with which it fails; by default a `StreamReset`.
+            stream: the stream.
+            error: the stream's error; by default a `StreamReset`.
 
         Returns:
-            Whether it was open.
+            Whether the stream was open.
         """
         return self._waiting.cancel(stream, error)
 
     def drop(self, stream: Stream, error: HTTP2Error | None = None) -> None:
-        """Give a stream up, which nothing will read any more, nor send again.
+        """Give a stream up: no thread will read it or send it again.
 
-        One that is open is cancelled. What lies unread is thrown away, with the promises that were not taken;
-        a complete stream that loses bytes so has failed: reading on would not show that they are missing.
+        An open stream is cancelled. Unread bytes and promises that no caller has taken are thrown away. If
+        a complete stream loses bytes by this, it counts as failed, so that no read hides the loss.
 
         Args:
-            stream: which.
-            error: what a further read of the body raises, whatever the stream's state was before.
+            stream: the stream.
+            error: a further read of the body raises this, even if the stream was complete.
         """
         io = self._io
         with io.aftermath, io.lock:
@@ -363,31 +364,31 @@ class HTTP2Connection:
             io.linger()
 
     def abandon(self, stream: Stream) -> None:
-        """Drop a stream from a finalizer, which may run in the middle of anything and may not wait.
+        """Drop a stream from a finalizer, which may run at any moment and must not wait.
 
-        Where the lock is taken, the thread that holds it, perhaps this very one, does it when it lets go.
+        If the lock is taken, the thread that holds it (perhaps this thread) drops the stream afterwards.
         """
         self.table.abandoned.append(stream)
         self._io.settle()
 
     def abandon_all(self) -> None:
-        """Do nothing: the streams that are under way keep their connection, and it closes with the last."""
+        """Do nothing: open streams keep the connection alive, and it closes with the last of them."""
 
     def due(self, stream: Stream, since: float) -> float | None:
-        """Return the monotonic time at which `expire` is to be called; None: never. For `since` see there."""
+        """Return the monotonic time at which to call `expire`; None: never. For `since` see `expire`."""
         return self._waiting.due(stream, since)
 
     def expire(self, stream: Stream, since: float) -> bool:
-        """Fail a request whose time is over, unless it was answered by then; tell whether it is.
+        """Fail a request if its time is over and it has no answer; tell whether it is settled now.
 
         Args:
-            stream: its header block is waited for.
-            since: the monotonic time from which its timeout counts; infinity: that does not count.
+            stream: the request, whose response has no header block yet.
+            since: the monotonic time from which its timeout counts; infinity: only its deadline counts.
         """
         return self._waiting.expire(stream, since)
 
     def distrust(self, timeout: float) -> None:
-        """After a timeout: a silent connection takes no further requests, and finishes what is under way."""
+        """After a timeout, drain the connection if it is silent: other requests then use another one."""
         self._waiting.distrust(timeout)
 
     def timeout_of(self, stream: Stream) -> float | None:
@@ -423,7 +424,7 @@ class HTTP2Connection:
                 pings.pop(payload, None)
 
     def rouse(self) -> None:
-        """Have the leader look again at what it waits for, when the peer answers a PING."""
+        """Send a PING whose answer wakes the leader, so that it looks again at its own exchange."""
         io = self._io
         with io.aftermath, io.lock:
             if io.leadership.held and io.check():
@@ -433,7 +434,7 @@ class HTTP2Connection:
             io.linger()
 
     def prioritize(self, stream_id: int, value: bytes) -> None:
-        """Change the priority of a request that is under way here, or that waits for a slot."""
+        """Change the priority of a request that is queued or under way on this connection."""
         io, table = self._io, self.table
         with io.aftermath, io.lock:
             for stream in table.queue:
@@ -456,7 +457,7 @@ class HTTP2Connection:
     # -- the end ----------------------------------------------------------------------------------
 
     def close(self) -> None:
-        """Give up what was not answered yet, and close when the last response was read."""
+        """Fail the requests that have no answer yet, and close when the last response was read."""
         self._end("the connection was closed", answered=False)
 
     def drain(self) -> None:
@@ -467,17 +468,17 @@ class HTTP2Connection:
             self._io.close_if_over()
 
     def leave(self) -> None:
-        """Close at once, without a word about what is under way: the server may go on with it."""
+        """Close at once and reset no stream, so the server may finish the requests under way."""
         with self._io.aftermath, self._io.lock:
             self._io.check()
             self._io.shut(ConnectionLost("the connection was closed"))
 
     def shut_down(self) -> None:
-        """Break the connection off: what is under way on it fails, and is not sent again."""
+        """Close at once: every request under way fails and is not sent again."""
         self._end("the socket was shut down", answered=True)
 
     def _end(self, reason: str, *, answered: bool) -> None:
-        """Take no further requests, and fail those that are under way: the answered ones too, or not."""
+        """Take no further requests, and fail those under way; `answered`: also those that have an answer."""
         io, table = self._io, self.table
         with io.aftermath, io.lock:
             io.check()

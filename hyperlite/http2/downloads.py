@@ -1,7 +1,7 @@
-"""Response bodies: taken from the streams' inboxes, and credit for what was taken.
+"""Response bodies: bytes are taken from the streams' inboxes, and the peer gets credit for them.
 
-A read of what has come already takes few calls: it is the hottest path there is. Any thread may call; each
-call takes the connection's lock.
+Any thread may call; each call takes the connection's lock. A read of bytes that have already come is the
+hottest path of the library, so it makes few calls.
 """
 
 import functools
@@ -32,7 +32,7 @@ class Downloads:
             if not readable:
                 return b""
             size = min(limit, readable)
-            self._took(stream, size)  # first: an interrupt between the two shows that bytes are lost
+            self._took(stream, size)  # first: if an interrupt comes between, the loss of bytes shows
             return stream.inbox.take(size)
 
         data = self._read(stream, take)
@@ -41,7 +41,7 @@ class Downloads:
         return data
 
     def read_rest(self, stream: Stream) -> bytes:
-        """Take what is left of a complete body; see `HTTP2Connection.read_rest`."""
+        """Take the rest of a complete body; see `HTTP2Connection.read_rest`."""
         io, table = self._io, self._table
         with io.lock:
             if stream.error is not None:
@@ -56,7 +56,7 @@ class Downloads:
         return data
 
     def read_into(self, stream: Stream, view: memoryview) -> int:
-        """Take as much as is there and fits; see `HTTP2Connection.read_into`."""
+        """Read into a buffer; see `HTTP2Connection.read_into`."""
 
         def take(readable: int) -> int:
             size = min(len(view), readable)
@@ -69,12 +69,12 @@ class Downloads:
         return size
 
     def _took(self, stream: Stream, size: int) -> None:
-        """Under the lock: have the credit sent for what was read."""
+        """Under the lock: send the credit for bytes that were read."""
         if self._table.took(stream, size):
             self._io.push()
 
     def _linger_after(self, stream: Stream, taken: bytes | memoryview) -> None:
-        """Stay until the credit for a read is written; where that is interrupted, the read is undone."""
+        """Stay until the credit for a read is written; if that is interrupted, undo the read."""
         try:
             self._io.linger()
         except BaseException:
@@ -82,14 +82,14 @@ class Downloads:
             raise
 
     def _read(self, stream: Stream, take: Callable[[int], Taken]) -> Taken:
-        """Take something of a body as soon as any is there, or at its end, when that is nothing."""
+        """Call `take` as soon as bytes of the body are there, or at its end with none."""
         if not stream.inbox.complete and stream.error is None and is_late(stream):
-            self._waiting.pump()  # what has come in time counts
+            self._waiting.pump()  # bytes that came in time count
             late = overdue(stream, "the body did not end")
             if self._waiting.cancel(stream, late):
                 raise late
         io = self._io
-        with io.aftermath, io.lock:  # mostly it is there already
+        with io.aftermath, io.lock:  # mostly the bytes are there already
             taken = self._read_locked(stream, take)
         if taken is None:
             attempt = functools.partial(self._read_locked, stream, take)
@@ -99,7 +99,7 @@ class Downloads:
     def _read_locked(self, stream: Stream, take: Callable[[int], Taken]) -> Taken | None:
         if (readable := stream.inbox.readable) or stream.inbox.complete:
             return take(readable)
-        if stream.error is not None:  # what had come before it was read
+        if stream.error is not None:  # the bytes that came before it have been read
             raise stream.error
         self._table.engine.grow(stream.wire_id)
         self._io.push()
@@ -109,7 +109,7 @@ class Downloads:
         """Undo a read; see `HTTP2Connection.put_back`."""
         io = self._io
         with io.aftermath, io.lock:
-            if stream.given_up:  # by another thread meanwhile: these bytes are lost with the rest
+            if stream.given_up:  # another thread gave it up meanwhile: these bytes are lost too
                 if data:
                     self._table.lose(stream)
                 return

@@ -19,8 +19,8 @@ class HTTP20Push:
     def __init__(self, stream: Stream, parent: HTTP20Response, untaken: list[Stream]) -> None:
         pseudo = {name: value.decode("latin-1") for name, value in stream.request.fields[:4]}
         self._stream = stream
-        self._parent = parent  # which would otherwise refuse it when it is dropped
-        self._untaken = untaken  # the pushes of the parent's stream, of which this is one until it is taken
+        self._parent = parent  # kept alive: a parent that is dropped refuses its pushes
+        self._untaken = untaken  # the pushes of the parent's stream that no caller has taken
         self.method = pseudo[b":method"]
         self.scheme = pseudo[b":scheme"]
         self.authority = pseudo[b":authority"]
@@ -32,8 +32,8 @@ class HTTP20Push:
 
         Raises:
             http.client.ResponseNotReady: it was taken, or cancelled.
-            RequestTimeout: nothing came within the timeout. HTTP2Error: the stream or the connection
-                failed.
+            RequestTimeout: nothing came within the timeout.
+            HTTP2Error: the stream or the connection failed.
         """
         stream, transport = self._stream, self._transport()
         try:

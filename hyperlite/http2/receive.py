@@ -1,6 +1,6 @@
-"""What the peer of an HTTP/2 connection does to its streams: from the engine's events to their inboxes.
+"""From the engine's events to the streams and their inboxes.
 
-All of it is done under the connection's lock, in the order in which it came.
+All of this runs under the connection's lock. Events are applied in the order in which they came.
 """
 
 import struct
@@ -39,42 +39,43 @@ from .engine.events import (
 from .stream import Stream
 from .streams import StreamTable
 
-# What of a GOAWAY's debug data goes into an error message.
+# Bytes of a GOAWAY's debug data that an error message shows.
 DEBUG_SHOWN = 200
-# Promised responses to one request that wait to be taken: those that are complete take no stream any more.
+# Promised responses to one request that no caller has taken, at most. SETTINGS_MAX_CONCURRENT_STREAMS does
+# not bound them: a complete one holds no stream.
 MAX_UNTAKEN = 100
-# Requests that are refused one after the other, without an answer to any, after which a connection takes no
-# more of them. One or two are no more than bad luck: the server was restarted, or has lowered its limit.
-# Node refuses every further stream of a connection on which 40 downloads were given up, until it is closed.
+# After so many refusals in a row, with no answer between them, a connection takes no further requests. One
+# or two may be chance: the server was restarted, or has lowered its limit. Node refuses every further stream
+# of a connection on which 40 downloads were given up.
 MAX_REFUSED = 3
 _REFUSALS = frozenset({ErrorCode.REFUSED_STREAM, ErrorCode.ENHANCE_YOUR_CALM})
 
 
 class Ping:
-    """A PING whose acknowledgement is waited for."""
+    """A PING that a thread waits for."""
 
     stream_id: int | None = None
 
     def __init__(self) -> None:
-        self.answered: float | None = None  # when
+        self.answered: float | None = None  # the monotonic time
         self.waiters: tuple[Waiter, ...] = ()
 
 
 class Refusals:
-    """Counts the requests that a server refuses one after the other. The connection's lock guards it.
+    """Counts the requests that a server refuses in a row. The connection's lock guards it.
 
-    Requests that were sent side by side count once.
+    Requests that were sent together count once.
     """
 
     __slots__ = ("_answered", "_count", "_written")
 
     def __init__(self) -> None:
         self._count = 0
-        self._answered = 0  # how many responses had come by then
-        self._written = 0  # how many bytes were written by then
+        self._answered = 0  # how many responses had come at the last refusal
+        self._written = 0  # how many bytes were written at the last refusal
 
     def note(self, written_at: int, written: int, answered: int) -> bool:
-        """Take note of a refusal; tell whether there were so many that the connection is of no use.
+        """Take note of a refusal; tell whether the connection is to take no further requests.
 
         Args:
             written_at: how many bytes were written before the request.
@@ -90,14 +91,14 @@ class Refusals:
 
 
 class Receiver:
-    """Applies what the peer says to the streams. The connection's lock guards it.
+    """Applies the engine's events to the streams. The connection's lock guards it.
 
     Args:
         table: the streams.
-        protocols: are told if the peer requires HTTP/1.1; None: nothing is.
+        protocols: learns it if the peer requires HTTP/1.1; or None.
 
     Attributes:
-        pings: the PINGs that were not acknowledged yet, by payload.
+        pings: the PINGs that the peer has not acknowledged, by payload.
     """
 
     __slots__ = ("_going_away", "_greeted", "_pinged", "_protocols", "_refusals", "_table", "pings")
@@ -113,16 +114,16 @@ class Receiver:
 
     @property
     def is_idle(self) -> bool:
-        """Whether nothing is expected of the peer."""
+        """Whether no stream is open and no PING waits for its acknowledgement."""
         return not self._table.open and not self.pings
 
     def next_ping(self) -> bytes:
-        """Return the payload of a PING that is unlike all others."""
+        """Return a payload that no other PING of the connection has."""
         self._pinged += 1
         return struct.pack(">Q", self._pinged)
 
     def receive(self, data: bytes) -> HTTP2Error | None:
-        """Take what came from the socket; returns why the connection has failed, if it has."""
+        """Apply bytes that came from the socket; return why the connection has failed, or None."""
         table = self._table
         events = table.engine.receive(data)
         if not events:
@@ -131,16 +132,16 @@ class Receiver:
         failure = None
         if isinstance(events[-1], ConnectionFailed):
             failure = _failure(events[-1])
-            table.drain(failure)  # nothing may be started by what came before it
+            table.drain(failure)  # first: events before the failure must not start queued requests
         for event in events:
             _HANDLERS[type(event)](self, event)
         return failure
 
     def ended(self, cause: OSError | None) -> tuple[HTTP2Error, Container[str]]:
-        """Return what the end of the socket means for the streams.
+        """Return what the streams fail with when the socket has ended.
 
         Returns:
-            Their error, and the methods that may be repeated although the server may have processed them.
+            The error, and the methods that may be repeated although the server may have processed them.
         """
         reason, code = "the server closed the connection", None
         if not (self._greeted or self._table.writer.secure):
@@ -153,7 +154,7 @@ class Receiver:
         elif cause is not None:
             reason += f": {cause}"
         required = code == ErrorCode.HTTP_1_1_REQUIRED and self._require_http1()
-        # Of several requests the server may have processed all but the one that needs HTTP/1.1.
+        # If there are several, the server may have processed all but the one that needs HTTP/1.1.
         alone = sum(wire_id % 2 and not stream.answered for wire_id, stream in self._table.open.items()) == 1
         error = ConnectionLost(reason, error_code=code, retry_safe=required and alone)
         error.__cause__ = cause
@@ -168,7 +169,7 @@ class Receiver:
         if stream := self._table.open.get(event.wire_id):
             stream.inbox.fields = event.fields
             stream.inbox.length = event.length
-            stream.status = event.status  # the last: `settled` is asked without the lock
+            stream.status = event.status  # last: `settled` is read without the lock
             self._table.answered += 1
             if event.end_stream:
                 self._table.complete(stream)
@@ -196,7 +197,7 @@ class Receiver:
         authority = dict(event.fields)[b":authority"]
         too_much = parent and (len(parent.inbox.pushes or ()) >= MAX_UNTAKEN or table.unread.is_full)
         if parent is None or too_much or authority != dict(parent.request.fields)[b":authority"]:
-            # Nothing wants it any more; or it is not the server's to answer (RFC 9113 section 8.4).
+            # No caller will take it; or the server has no authority for it (RFC 9113 section 8.4).
             table.engine.reset(event.promised_id, ErrorCode.REFUSED_STREAM)
             return
         pushed = Stream(event.promised_id, Request.promised(event.fields))
@@ -208,7 +209,7 @@ class Receiver:
         self._table.start_queued()
 
     def _on_window(self, _event: WindowOpened) -> None:
-        """Do nothing: bodies are fed whenever something is sent, and that follows."""
+        """Do nothing: `push()` follows, and each time it sends pieces of the bodies that have credit."""
 
     def _on_ping(self, event: PingAcknowledged) -> None:
         if ping := self.pings.get(event.payload):
@@ -239,10 +240,10 @@ class Receiver:
         self._table.fail(stream)
 
     def _refused(self, stream: Stream) -> None:
-        """Take note of a refusal: a connection on which everything is refused takes no further requests.
+        """Take note of a refusal; drain the connection if the server refuses every request on it.
 
-        A server that takes a few requests at a time, and refuses the rest, has one under way that was sent
-        before.
+        If an earlier request is still under way, the server only takes few at a time, and the connection
+        goes on.
         """
         table = self._table
         if not self._refusals.note(stream.written_at, table.writer.written, table.answered) or table.draining:
@@ -253,10 +254,10 @@ class Receiver:
         table.drain(ConnectionGoingAway(reason, retry_safe=True))
 
     def _require_http1(self) -> bool:
-        """Take note that the peer requires HTTP/1.1; tell whether that may be spoken.
+        """Take note that the peer requires HTTP/1.1; tell whether the caller's protocols allow it.
 
-        Then a request that it refuses so counts as not processed, whatever its method, as it does for curl
-        and for browsers, and this connection takes no further ones.
+        If so, this connection takes no further requests. A request that was refused with this code counts as
+        not processed, whatever its method, as in curl and in browsers.
         """
         if self._protocols is None or not self._protocols.require_http1():
             return False
@@ -275,11 +276,11 @@ class Receiver:
             error_code=event.error_code,
             retry_safe=True,
         )
-        table.refuse_queue(error)  # first: each slot that is given back would have one of them started
+        table.refuse_queue(error)  # first: each slot that gets free would start a queued request
         for wire_id, stream in list(table.open.items()):
-            if wire_id % 2 and wire_id > event.last_wire_id:  # those that the server has opened go on
+            if wire_id % 2 and wire_id > event.last_wire_id:  # pushed streams go on
                 table.engine.reset(wire_id, ErrorCode.CANCEL)
-                # Where an answer has begun to come, that disproves what the peer says here.
+                # The peer says that it did not process these. An answer that has begun disproves it.
                 safe = not (stream.answered or excluded)
                 stream.error = error.for_stream(stream.stream_id, retry_safe=safe)
                 if required:
@@ -304,18 +305,16 @@ _HANDLERS: dict[type[Event], Callable[[Receiver, Any], None]] = {
 
 
 def _in_vain(stream: Stream, *, excluded: bool) -> str:
-    """Return why a request that the server wants in HTTP/1.1 is not sent again so; nothing if it may be.
+    """Return the reason why a request that the server wants in HTTP/1.1 is not sent again; or "".
 
     Args:
         stream: the request.
-        excluded: HTTP/1.1 may not be spoken.
+        excluded: the caller's protocols exclude HTTP/1.1.
     """
     if excluded:
         return ": the server requires HTTP/1.1, which the choice of protocols excludes"
     if not stream.request.repeatable:
-        return (
-            ": the server requires HTTP/1.1, and the body cannot be sent again; the next request is so sent"
-        )
+        return ": the server requires HTTP/1.1, and the body cannot be sent again; the next request uses it"
     return ""
 
 

@@ -1,8 +1,8 @@
 """What `conn.sock` is on HTTP/2: a stand-in for a socket that many streams share.
 
-Rule: what may be asked of the socket is asked under the connection's lock, because another thread may be
-inside its TLS object.  What would take bytes from the streams, or put bytes between them, is an error that
-says what to do instead.
+Rule: a call that only asks the socket something runs under the connection's lock, because another thread may
+be inside its TLS object.  A call that would read or write bytes of the streams raises an error, which says
+what to do instead.
 """
 
 import errno
@@ -18,7 +18,7 @@ from ..net.timeouts import checked_seconds
 from ..net.tls import context_of
 from .stream import Stream, StreamTransport
 
-# What may be asked of the socket without disturbing the streams on it.
+# Calls that do not disturb the streams on the socket.
 _ATTRIBUTES = frozenset(
     {"family", "proto", "server_hostname", "server_side", "session", "session_reused", "type"}
 )
@@ -47,7 +47,7 @@ READ = "read the response that getresponse() returns"
 _SEND = "send by request() or send()"
 _OWN = "a connection in HTTP/1.1 has a socket of its own: HYPERLITE_PROTOCOLS=http/1.1"
 _CLOSE = "close() ends the connection"
-# What a socket has, and one that is shared has not; and what there is instead.
+# Calls of a socket that a shared one refuses, and what a program does instead.
 _REFUSED = {
     **dict.fromkeys(("makefile", "read", "recv", "recv_into", "recvfrom", "recvfrom_into"), READ),
     **dict.fromkeys(("recvmsg", "recvmsg_into"), READ),
@@ -63,8 +63,8 @@ _REFUSED = {
 class SharedSocket:
     """The socket of an HTTP/2 connection, for programs that ask it about its peer.
 
-    It cannot be read or written (io.UnsupportedOperation, an OSError): the bytes belong to the streams.
-    `close()` lets the responses that are under way be read to their end, as closing a socket does while a
+    Reading or writing it raises io.UnsupportedOperation (an OSError): the bytes belong to the streams.
+    After `close()`, responses under way can be read to their end, as after a socket's `close()` while a
     `makefile()` is open.
     """
 
@@ -86,25 +86,25 @@ class SharedSocket:
         return self.gettimeout()
 
     def setblocking(self, flag: bool) -> None:
-        """Set no limit, or none of the time that a step may last: what is not there at once is a time-out."""
+        """Remove the limit of the time that a step may last; false: a step that would wait times out."""
         self.settimeout(None if flag else 0.0)
 
     def getblocking(self) -> bool:
-        """Tell whether a step may take time."""
+        """Tell whether a step may wait."""
         return self.gettimeout() != 0
 
     @property
     def context(self) -> Any:
-        """The context that the connection was made with, or one like it where that is shared."""
+        """The context that the connection was made with; a copy of it, if other connections share it."""
         if self._context is None:
             self._context = context_of(self._transport.sock)
         return self._context
 
     def shutdown(self, how: int, /) -> None:
-        """Break the connection off, for all of its streams: what waits for a response, or reads one, fails.
+        """Close the connection at once: all threads that wait for a response, or read one, get an error.
 
         Args:
-            how: as for a socket. SHUT_WR lets what is under way go on, and then ends the connection.
+            how: as for a socket. SHUT_WR closes the connection when the requests under way are over.
 
         Raises:
             OSError: EINVAL, for another number.
@@ -115,7 +115,7 @@ class SharedSocket:
             self._transport.shut_down()
 
     def close(self) -> None:
-        """Close the connection when the last response is read."""
+        """Close the connection when the last response was read."""
         self._transport.drain()
 
     def __enter__(self) -> Any:
@@ -141,7 +141,7 @@ class SharedSocket:
 
 
 class ResponseSocket(SharedSocket):
-    """The socket as `response.fp.raw._sock`: what it sets, or ends, is that response."""
+    """The socket as `response.fp.raw._sock`: its timeout and its end are those of that response."""
 
     def __init__(self, transport: StreamTransport, stream: Stream) -> None:
         super().__init__(transport)
@@ -167,7 +167,7 @@ class ResponseSocket(SharedSocket):
             self._transport.rouse()
 
     def close(self) -> None:
-        """Do nothing: as in http.client, what is under way goes on until the response is closed."""
+        """Do nothing: as in http.client, the response goes on until it is closed itself."""
 
 
 class RawBody(io.RawIOBase):
@@ -209,11 +209,11 @@ class RawBody(io.RawIOBase):
                 self._transport.drop(self._stream)
 
     def __del__(self) -> None:
-        """Leave the stream to the response: closing here could wait, in the middle of anything."""
+        """Leave the stream to the response: closing here could wait, and a finalizer must not wait."""
 
 
 def only_writing(how: int) -> bool:
-    """Tell what a number for `shutdown()` says; OSError (EINVAL) where that is nothing."""
+    """Tell whether a number for `shutdown()` is SHUT_WR; OSError (EINVAL): it is no such number."""
     if how not in {socket.SHUT_RD, socket.SHUT_WR, socket.SHUT_RDWR}:
         raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
     return how == socket.SHUT_WR
@@ -224,7 +224,7 @@ def _refuse(name: str, *_: object, **__: object) -> NoReturn:
 
 
 def unsupported(name: str, instead: str) -> io.UnsupportedOperation:
-    """Return the error for what a socket can do and one that is shared by streams cannot."""
+    """Return the error for a call that a shared socket refuses; `instead` says what to do."""
     return io.UnsupportedOperation(
         f"{name}: on HTTP/2 the socket is shared by the connection's streams; {instead}"
     )

@@ -2,21 +2,19 @@
 
 The rules:
 
-- The socket does not block, and every call on it is made under `lock`; every wait happens outside.
-  So no two threads are ever inside one SSL object, and no thread holds the lock while the peer takes
-  its time.
-- There is no background thread: a thread that waits reads for all.  One thread at a time leads (see
-  net/leader.py) and receives; the others sleep until something happened on their stream, or the lead is
-  free.
-- Only the leader receives: bytes taken by another thread could be the ones the leader is waiting for.
-- What could not be written stays in the `Writer`, and a thread that waits watches the socket for writing
-  too.  A thread that leaves something behind while another, which does not know of it, polls, stays until
-  it is gone.
-- A finalizer may run in the middle of anything, and never waits for the lock. Where it finds that taken, it
-  leaves a note, and the thread that has the lock deals with it when it has let go (`Aftermath`): before it
-  sleeps, polls or returns.
-- A thread that is interrupted between two states leaves `busy` behind: the next one closes the
-  connection instead of going on with half a frame.
+- The socket does not block. Every call on it runs under `lock`, and every wait runs without it.  So no two
+  threads are ever inside one SSL object, and no thread holds the lock while it waits for the peer.
+- There is no background thread.  One waiting thread leads (see net/leader.py) and receives for all; the
+  others sleep until something happens on their stream, or the lead is free.
+- Only the leader receives: another thread could take the bytes that the leader polls for.
+- Bytes that the socket does not take stay in the `Writer`, and a waiting thread also polls for writing.  If
+  another thread polls already, without knowing of these bytes, the thread that left them stays until they
+  are written (`linger`).
+- A finalizer may run at any moment and never waits for the lock.  If the lock is taken, it leaves a note.
+  The thread that holds the lock acts on the note after it has let go (`Aftermath`), before it sleeps, polls
+  or returns.
+- A thread that is interrupted while the engine works leaves `busy` set.  The next thread then closes the
+  connection, because half a frame may have been made or read.
 """
 
 import contextlib
@@ -45,27 +43,27 @@ from .writer import WOULD_BLOCK
 
 T = TypeVar("T")
 
-# What is dealt with together. One TLS record at the most comes out of one SSL_read; a plain socket may have
-# more. Larger pieces would not stay in the processor's cache between being received and being looked at.
+# Bytes that are received before they are processed. One SSL_read returns at most one TLS record; a plain
+# socket may return more. Larger pieces would leave the processor's cache before they are processed.
 RECEIVE_SIZE = 65536
-# How many pieces of what is there one call takes that may not wait.
+# How many pieces a call that must not wait receives at most.
 LOOKS = 16
-# Seconds without a word that tell a peer that has nothing to say from one that never stops.
+# Seconds of silence after which the engine's guard counts a pause: a flood has none.
 PAUSE = 0.01
-# What may lie unwritten in answer to a peer (PING, SETTINGS) that does not read. Go: 10,000 frames.
+# Bytes of answers (to PING, SETTINGS) that may lie unwritten when a peer does not read. Go: 10,000 frames.
 MAX_UNWRITTEN = 8 << 20
 
 
 class Aftermath:
-    """What follows each use of a connection's lock: dealing with what finalizers have left meanwhile.
+    """Acts on the notes of finalizers after each use of a connection's lock.
 
-    It is entered before the lock is taken, so that it is left when the lock is free again::
+    A thread enters it before the lock, and so leaves it after the lock::
 
         with io.aftermath, io.lock:
             ...
 
-    A finalizer leaves its note and then looks at the lock; here the lock is let go, and then the notes are
-    looked at. So one of the two sees the other, and no note lies there while every thread sleeps.
+    A finalizer leaves its note first and then looks at the lock. The thread lets go of the lock first and
+    then looks for notes. So one of the two sees the other, and no note lies there while all threads sleep.
     """
 
     __slots__ = ("_abandoned", "_detached", "_io")
@@ -85,23 +83,23 @@ class Aftermath:
 class SocketIO:
     """A non-blocking socket, its lock, and its waiting threads.
 
-    Everything but `lock`, `aftermath` and `timeout` is guarded by `lock`, the one lock of a connection. Lock
-    order: the lock of the connection object, then this one.
+    `lock`, the one lock of a connection, guards everything but `lock`, `aftermath` and `timeout`. Lock order:
+    the lock of the connection object, then this one.
 
     Args:
         sock: connected; no other code uses it from now on.
         table: the streams.
-        receiver: applies what the peer says to them.
+        receiver: applies the engine's events to them.
         timeout: seconds that each wait may last, or None.
 
     Attributes:
-        aftermath: entered with the lock: see there.
+        aftermath: see `Aftermath`.
         leadership: which thread works, and which sleep.
-        detached: selectors that polled and have ended since, until `settle`.
+        detached: one entry for each selector that has stopped polling, until `settle` counts it.
         pollers: how many threads and selectors poll the socket: the last of them closes it.
-        session: the TLS session, once the connection drains, or is closed.
-        remains: what can be asked of the socket once it is closed.
-        watch: of the leader, or of the thread that has the lock while none leads.
+        session: the TLS session, once the connection drains or is closed.
+        remains: answers for the socket once it is closed.
+        watch: polls for reading; the leader uses it, or the holder of the lock while no thread leads.
     """
 
     __slots__ = (
@@ -137,8 +135,8 @@ class SocketIO:
         self.aftermath = Aftermath(self)
         self.leadership = Leadership(self.lock, self.aftermath)
         self.pollers = 0
-        self._watched = False  # a thread that polls watches for writing
-        self._dry = False  # there was nothing to receive: a thread that wants more polls first
+        self._watched = False  # a thread polls for writing
+        self._dry = False  # the last recv found nothing: poll before the next
 
     def after_fork(self) -> None:
         """In the child: the connection is the parent's. See net/forking.py."""
@@ -157,18 +155,18 @@ class SocketIO:
     # -- without the lock -------------------------------------------------------------------------
 
     def settle(self) -> None:
-        """Deal with what finalizers have left; where the lock is taken, its holder does it afterwards."""
+        """Act on the notes of finalizers; if the lock is taken, its holder does this afterwards."""
         while (self.table.abandoned or self.detached) and not self.lock.locked():
-            # Not acquire(): an interrupt between that and a `try` would leave the lock taken for ever. A
-            # thread that takes it in this very moment soon lets go: it waits for no lock that it finds taken.
+            # Not acquire(): an interrupt between it and a `try` would leave the lock taken for ever. A thread
+            # that takes the lock at this moment soon lets go, because it waits for no other lock.
             with self.lock:
                 self.push()
                 self._close_descriptor()
                 if self.table.writer.out and self.leadership.held and not self._watched:
-                    self.leadership.call()  # the leader does not know that there is something to write
+                    self.leadership.call()  # the leader polls only for reading
 
     def linger(self) -> None:
-        """Stay until what this thread left behind is written, if the leader does not know of it."""
+        """Write what this thread has left in the writer, if the leader polls only for reading."""
         with self.aftermath:
             with self.lock:
                 alone = not self.table.writer.out or not self.leadership.held or self._watched
@@ -183,17 +181,17 @@ class SocketIO:
         timeout: float | None,
         complaint: str,
     ) -> T:
-        """Try `attempt`, under the lock, until it returns something, reading for all threads in between.
+        """Call `attempt` under the lock until it returns something; in between, lead or sleep.
 
         Args:
-            awaited: whose change may make it succeed.
-            streams: the streams of which one must go on for that; none: it needs none.
+            awaited: its change may make the attempt succeed.
+            streams: the attempt needs one of these to go on; empty: it needs none.
             attempt: returns None if it is too early.
             timeout: seconds, or None.
-            complaint: what to say when they are over.
+            complaint: the beginning of the error's text.
 
         Raises:
-            RequestTimeout: they are. And whatever `attempt` raises.
+            RequestTimeout: the time is over. And whatever `attempt` raises.
         """
         table = self.table
         writer = table.writer
@@ -218,18 +216,18 @@ class SocketIO:
                 self.settle()
 
     def _poll(self, read: bool, silence: float | None, timeout: float | None) -> None:
-        """Wait, no longer than either number of seconds says; then receive what has come, and write."""
+        """Poll for at most `silence` and `timeout` seconds; then receive, if `read`, and write."""
         table, liveness = self.table, self.table.liveness
         polling, write, grace, ready, start = False, False, None, True, 0.0
         try:
             with self.lock:
                 if table.closed is not None or not (read or table.writer.out):
                     return
-                write = bool(table.writer.out)  # now, not before: a finalizer may have had more to be sent
+                write = bool(table.writer.out)  # not earlier: a finalizer may have added bytes meanwhile
                 polling = True
                 self.pollers += 1
                 self._watched |= write
-            if table.abandoned or self.detached:  # see Aftermath; the rest is followed by one
+            if table.abandoned or self.detached:  # see Aftermath; later uses of the lock are followed by one
                 self.settle()
             grace = liveness.grace if read else None
             timeout = soonest(soonest(timeout, silence), grace)
@@ -243,7 +241,7 @@ class SocketIO:
                 self.pollers -= polling
                 if polling and read:
                     self._polled(start, ready, challenged=grace is not None)
-                    if write and ready:  # what was sent may be taken only now
+                    if write and ready:  # the peer may have taken these bytes only now
                         liveness.stir(time.monotonic())
                 if write:
                     self._watched = False
@@ -259,7 +257,7 @@ class SocketIO:
     # -- under the lock ---------------------------------------------------------------------------
 
     def _polled(self, start: float, ready: bool, *, challenged: bool) -> None:
-        """Take note of a poll: when it began, whether anything came, whether a PING was under way."""
+        """Take note of a poll; `challenged`: it was one for the answer to a PING."""
         now = time.monotonic()
         self._dry = not ready
         if self.table.liveness.polled(start, now, came=ready, challenged=challenged):
@@ -274,10 +272,10 @@ class SocketIO:
         return self.table.closed is None
 
     def push(self) -> None:
-        """Do what must be done before the lock is let go.
+        """Do what must be done before a thread lets go of the lock.
 
-        What finalizers have given up is dropped, a connection that is over is closed, and the socket gets
-        what it takes of what there is to send. A thread that waits watches for the rest, or `linger` does.
+        Drop the streams that finalizers have given up, close a connection that is over, and send what the
+        socket takes. A waiting thread, or `linger`, sends the rest.
         """
         table = self.table
         if table.abandoned:
@@ -296,11 +294,11 @@ class SocketIO:
             writer.backlog = True
         elif writer.backlog:
             writer.backlog = False
-            self.leadership.wake_all()  # some of the threads may have waited for just that
+            self.leadership.wake_all()  # some threads wait until their bytes are written
         table.busy = False
 
     def _receive_all(self) -> bool:
-        """Take what has come, and no more than `LOOKS` pieces: a peer may never stop talking."""
+        """Receive up to `LOOKS` pieces, since a peer may never stop sending; tell whether any came."""
         looks = LOOKS
         while looks > 0 and (came := self._receive(self.table.expected(looks))):
             looks -= came
@@ -320,23 +318,23 @@ class SocketIO:
         return looks < LOOKS
 
     def receive_unless_led(self) -> None:
-        """Take what has come, unless the leader is to do it."""
+        """Receive what has come, unless a thread leads: then it receives."""
         if not self.leadership.held:
             self._receive_all()
 
     def look(self) -> None:
-        """Take what has come unasked for to an idle connection, while no thread leads."""
+        """Receive what has come on an idle connection, while no thread leads."""
         if self.leadership.held:
             return
-        for _ in range(LOOKS):  # over TLS one brings one record: GOAWAY may lie behind another
+        for _ in range(LOOKS):  # over TLS each takes one record: GOAWAY may lie behind another
             self._dry = self.table.closed is not None or not self.watch.wait(0)
             if self._dry or not self._receive_all():
                 return
 
     def _receive(self, looks: int) -> int:
-        """Take what the socket has, looking so often; returns how many pieces that was.
+        """Receive with up to `looks` calls of recv; return how many pieces came.
 
-        They are dealt with together: much of what that costs is the same for one as for many.
+        The pieces are processed together, which costs less than one by one.
         """
         table = self.table
         if (table.busy or table.closed is not None) and not self.check():
@@ -359,7 +357,7 @@ class SocketIO:
         if pieces:
             table.liveness.received(time.monotonic())
             failure = self.receiver.receive(pieces[0] if len(pieces) == 1 else b"".join(pieces))
-        table.busy = False  # the engine is whole again, and may have GOAWAY to send
+        table.busy = False  # the engine is consistent again, and may have GOAWAY to send
         if failure is not None:
             self.shut(failure)
         elif table.draining:
@@ -371,20 +369,20 @@ class SocketIO:
     # -- under the lock: the end ------------------------------------------------------------------
 
     def close_if_over(self) -> None:
-        """Close a connection that takes no further requests, when the last stream is over."""
+        """Close a draining connection if the last stream is over."""
         if self.table.is_over:
             self.shut(ConnectionLost("the connection was closed"))
 
     def shut_unresponsive(self) -> None:
-        """Close, because the peer gave no sign of life."""
+        """Close, because the peer did not answer a PING."""
         reason = f"no answer to a PING within {self.table.liveness.ping_timeout:g} s"
         self.shut(ConnectionLost(reason), repeat=SAFE_TO_REPEAT)
 
     def shut(self, error: HTTP2Error, repeat: Container[str] = ()) -> None:
-        """Close, and fail what is under way; nothing if that was done before.
+        """Close, and fail the streams under way; do nothing on a closed connection.
 
         Args:
-            error: with which it fails.
+            error: the error of these streams.
             repeat: methods that may be repeated although the server may have processed them.
         """
         table = self.table
@@ -404,24 +402,24 @@ class SocketIO:
         self.session = session_of(self.sock) or self.session
 
     def _close_socket(self) -> None:
-        """Close; a thread that polls is woken, and the last one closes the descriptor."""
+        """Close the socket and wake the threads that poll it; the last of them closes the descriptor."""
         writer = self.table.writer
         writer.out.clear()
         self.table.busy = False
         if writer.is_foreign:
-            return  # it is the parent's; `after_fork()` is about to close the descriptor
+            return  # the socket is the parent's; `after_fork()` is about to close the descriptor
         self.keep_session()
         self.remains = Remains(self.sock, self.session and self.session.session)
         with contextlib.suppress(OSError, ValueError):
             if isinstance(self.sock, ssl.SSLSocket):
-                self.sock.unwrap()  # close_notify; it would also wait for the peer's, and does not
+                self.sock.unwrap()  # sends close_notify; the socket does not block, so no wait for the peer's
         with contextlib.suppress(OSError):
             self.sock.shutdown(socket.SHUT_RDWR)
         self.leadership.wake_all()
         self._close_descriptor()
 
     def _close_descriptor(self) -> None:
-        """Close the descriptor, if the connection is closed and nothing polls it any more."""
+        """Close the descriptor if the connection is closed and no thread or selector polls it."""
         while self.detached:
             self.detached.pop()
             self.pollers -= 1

@@ -3,8 +3,8 @@
 The connection object makes a `Stream`, its `transport` drives it, and the response reads it.  A stream
 outlives a socket: a request that the server did not process is submitted again, to another transport.
 
-Rule: only the modules of this package change a stream, and only under the connection's lock.  What is read
-without the lock is read after `complete` or `error` was set, when nothing changes any more.
+Rule: only the modules of this package change a stream, and only under the connection's lock.  A reader
+without the lock reads only after `complete` or `error` is set, when no field changes any more.
 """
 
 import socket
@@ -33,7 +33,7 @@ class StreamTransport(AnswerTransport["Stream"], Protocol):
 
     @property
     def sock(self) -> socket.socket:
-        """The socket: what may be asked of it without the lock does not change."""
+        """The socket. Without the lock, ask it only for what never changes."""
         ...
 
     def fileno(self) -> int:
@@ -41,7 +41,7 @@ class StreamTransport(AnswerTransport["Stream"], Protocol):
         ...
 
     def ask(self, question: Callable[[Any], T], /) -> T:
-        """Ask the socket something, while no other thread is inside it."""
+        """Ask the socket a question under the lock, so that no other thread uses it."""
         ...
 
     def timeout_of(self, stream: "Stream", /) -> float | None:
@@ -49,23 +49,23 @@ class StreamTransport(AnswerTransport["Stream"], Protocol):
         ...
 
     def read(self, stream: "Stream", limit: int, /) -> bytes:
-        """Take up to `limit` bytes of a body, as soon as any are there; b"" at its end."""
+        """Take up to `limit` bytes of a body, as soon as there are any; b"" at its end."""
         ...
 
     def read_into(self, stream: "Stream", view: memoryview, /) -> int:
-        """Take as much of a body as is there and fits; 0 at its end."""
+        """Read into a buffer the bytes of a body that have come; returns their number, 0 at the end."""
         ...
 
     def put_back(self, stream: "Stream", data: bytes, /) -> None:
-        """Undo a read: the bytes are the next to be read again."""
+        """Undo a read: the next read returns these bytes again."""
         ...
 
     def rouse(self) -> None:
-        """Have the thread that polls look again at what it waits for."""
+        """Wake the leader, so that it looks again at its own exchange."""
         ...
 
     def shut_down(self) -> None:
-        """Break the connection off."""
+        """Close the connection at once, and fail every request under way."""
         ...
 
 
@@ -80,9 +80,9 @@ class Inbox(Buffer):
         pushes: pushed streams that no caller has taken; None: the server has promised nothing.
         complete: the whole response has come.
         taken: bytes of the body that were read.
-        advanced: credit given for unread bytes: see `unread`.
+        advanced: unread bytes for which the peer has credit already: see `unread`.
         wanted: a thread waits for the response.
-        told: seconds of silence that were a timeout of its own already.
+        told: seconds of silence that this response was already charged with, in a timeout of its own.
     """
 
     __slots__ = (
@@ -100,7 +100,7 @@ class Inbox(Buffer):
 
     def __init__(self) -> None:
         super().__init__()
-        # -- of what few responses have there is no list before it is needed --
+        # -- most responses need no list of these, so it is made late --
         self.fields: Sequence[Field] = ()
         self.length: int | None = None
         self.informational: tuple[tuple[int, list[Field]], ...] = ()
@@ -114,8 +114,8 @@ class Inbox(Buffer):
     def readable(self) -> int:
         """How many bytes may be read now.
 
-        Those that complete the announced length are held back until the stream's end has arrived
-        too: a body is not complete before, whatever its length.
+        The last announced byte is held back until the stream's end has come, because the body is not
+        complete before that.
         """
         size = self.size
         if self.complete or self.length is None or self.taken + size < self.length:
@@ -129,10 +129,10 @@ class Inbox(Buffer):
 
 
 class Upload:
-    """What of a request is not sent yet, behind its header block.
+    """The part of a request behind its header block that is not sent yet.
 
     Attributes:
-        piece: of the body, to be sent when the stream has its turn; None: the next is yet to be given.
+        piece: of the body, to be sent when the stream has its turn; None: there is no piece at the moment.
         last: END_STREAM follows it.
     """
 
@@ -174,18 +174,18 @@ class Stream:
         # -- set once --
         self.stream_id = stream_id
         self.request = request
-        self.thread = threading.get_ident()  # whose request it is
+        self.thread = threading.get_ident()  # that made the request
         # -- owned by the connection --
-        self.tries = FIRST  # what is known of those before
-        self.answered_before = 0  # what its transport had had answered when it was submitted
-        self.given_up = False  # it is unwanted, and not sent again
+        self.tries = FIRST  # what is known of earlier tries
+        self.answered_before = 0  # how many responses its transport had had when it was submitted
+        self.given_up = False  # no thread wants the response: it is not sent again
         self.heir: Exchange | None = None  # the same request, where it goes on over HTTP/1.1
         # -- guarded by the transport's lock --
-        self.waiters: tuple[Waiter, ...] = ()  # mostly there is none, or one
+        self.waiters: tuple[Waiter, ...] = ()  # mostly none or one
         self.reset()
 
     def reset(self) -> None:
-        """Forget what happened on the last connection: the request is to be sent on another."""
+        """Forget the last connection, so that the request can be sent on another."""
         self.transport: StreamTransport | None = None
         self.wire_id = 0  # 0: not started
         self.written_at = 0  # how many bytes went into the transport before the header block
@@ -197,7 +197,7 @@ class Stream:
 
     @property
     def table(self) -> object:
-        """The table of its transport: a stream that was moved elsewhere has another, or none."""
+        """The stream table of its transport; None: it has no transport."""
         return self.transport and self.transport.table
 
     @property
@@ -212,11 +212,11 @@ class Stream:
 
     @property
     def answered(self) -> bool:
-        """Whether anything of an answer has come: the peer has then processed the request.
+        """Whether an answer has begun to come: then the peer has processed the request.
 
-        A 1xx response counts: a server that sends 103 has looked at the request. A promise does not: it
-        answers another request. Whatever the peer says afterwards (GOAWAY with a lower number,
-        REFUSED_STREAM), an answered request is not sent again.
+        A 1xx response counts, because a server that sends 103 has looked at the request. A promise does not
+        count, because it answers another request. An answered request is not sent again, even if the peer
+        claims afterwards that it was not processed (GOAWAY with a lower number, REFUSED_STREAM).
         """
         return bool(self.status or self.inbox.informational)
 
@@ -226,7 +226,7 @@ class Stream:
         return self.upload is not None and self.upload.piece is not None
 
     def make_response(self, kind: Any) -> Any:
-        """Return the response, whose header block has arrived, as one of the caller's `response_class`."""
+        """Return the response, whose header block has come; `kind` is the caller's `response_class`."""
         return kind.from_stream(self, self.request.method)
 
     def __repr__(self) -> str:

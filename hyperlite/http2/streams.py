@@ -1,7 +1,7 @@
 """The streams of one HTTP/2 connection: slots, queue, credit.
 
-Nothing here does I/O or waits: the table changes streams and tells the engine, and `socket_io` sends what the
-engine has to say. All of it is done under the connection's lock.
+Nothing here does I/O or waits: the table changes streams and calls the engine, and `socket_io` sends the
+engine's frames. All of this runs under the connection's lock.
 
 - A request takes a *slot* when its header block is sent, and gives it back when both sides are done with the
   stream, or one side resets it. The peer says how many slots there are (SETTINGS_MAX_CONCURRENT_STREAMS);
@@ -31,32 +31,32 @@ from .turns import WRITE_AHEAD, Turns
 from .unread import Unread
 from .writer import Writer
 
-# The most that one piece from a TLS connection brings (RFC 8446 section 5.1).
+# The most bytes that one recv on a TLS connection returns: one record (RFC 8446 section 5.1).
 RECORD = 16 << 10
-# The payload of the PING that asks for a sign of life; those of `ping()` are numbers.
+# The payload of the PING that checks whether the peer is alive; the payloads of `ping()` are numbers.
 _SIGN_OF_LIFE = b"alive?\0\0"
 
 
 class StreamTable:
-    """The streams that are open on a connection, and those that wait to be.
+    """The open streams of a connection, and the requests that wait for a slot.
 
     Args:
         engine: fresh.
         writer: takes the frames.
-        liveness: is told when something is sent.
-        unread: counts the bytes that lie unread.
+        liveness: learns when something is sent.
+        unread: counts the unread bytes.
 
     Attributes:
-        engine: may be replaced by one that traces, or the other way round.
+        engine: `HTTP2Connection.trace` replaces it by one that prints frames, and back.
         turns: the streams with a body still to be sent.
-        open: by wire id, the streams that hold a slot.
-        queue: the streams that wait for one.
+        open: the streams that hold a slot, by wire id.
+        queue: the streams that wait for a slot.
         abandoned: streams that finalizers have given up: see `tidy`.
         answered: how many responses have come.
-        draining: no further requests are taken, and the connection closes with the last stream.
+        draining: the connection takes no further requests and closes with the last stream.
         closed: why the connection is closed; None: it is open.
-        busy: the engine is at work. A thread that is interrupted meanwhile leaves this behind: then half a
-            frame may have been made or read, and the connection is of no use.
+        busy: the engine is at work. If a thread is interrupted meanwhile, this stays true: half a frame may
+            have been made or read, and the connection cannot be used again.
     """
 
     __slots__ = (
@@ -103,10 +103,10 @@ class StreamTable:
     # -- from the queue to a slot -----------------------------------------------------------------
 
     def want(self, streams: Collection[Stream]) -> bool:
-        """Take note that a thread waits for these responses: they start though much lies unread.
+        """Take note that a thread waits for these responses, so they start even if much lies unread.
 
         Returns:
-            Whether one was queued: it may have been started.
+            Whether one was queued, and may have started now.
         """
         queued = [stream for stream in streams if not stream.wire_id and not stream.inbox.wanted]
         for stream in queued:
@@ -116,13 +116,13 @@ class StreamTable:
         return bool(queued)
 
     def start_queued(self) -> None:
-        """Start queued requests while slots are free, and while not too much lies unread already."""
+        """Start queued requests while slots are free; if too much lies unread, only those waited for."""
         engine, queue = self.engine, self.queue
         if not queue or self.closed is not None:
             return
         free = engine.peer.max_concurrent_streams - len(self.open) + self._pushed
         now = time.monotonic()
-        if free > 0 and self.liveness.is_doubtful(now):  # a PING goes with it: no round trip of its own
+        if free > 0 and self.liveness.is_doubtful(now):  # the PING costs no round trip of its own
             self.ping(_SIGN_OF_LIFE)
             self.liveness.challenge()
         while queue and free > 0 and not engine.exhausted:
@@ -143,7 +143,7 @@ class StreamTable:
         self.liveness.request(now)
         writer, request, engine = self.writer, stream.request, self.engine
         stream.written_at = writer.written
-        busy, self.busy = self.busy, True  # an interrupt here would leave HPACK in no known state
+        busy, self.busy = self.busy, True  # an interrupt here would leave HPACK's table in doubt
         wire_id = stream.wire_id = engine.open(request.fields, end_stream=request.bare)
         self.open[wire_id] = stream
         if stream.upload is not None:
@@ -151,7 +151,7 @@ class StreamTable:
         self.busy = busy
 
     def add_pushed(self, parent: Stream, pushed: Stream) -> None:
-        """Take a stream that the server has opened, to answer what was not asked (RFC 9113 section 8.4)."""
+        """Add a stream that the server has opened for a pushed response (RFC 9113 section 8.4)."""
         pushed.transport, pushed.thread, pushed.upload = parent.transport, parent.thread, None
         self.open[pushed.wire_id] = pushed
         self._pushed += 1
@@ -162,14 +162,14 @@ class StreamTable:
     # -- the end of a stream ----------------------------------------------------------------------
 
     def complete(self, stream: Stream) -> None:
-        """End a stream whose response is whole: the rest of its request is of no use (RFC 9113, 8.1)."""
+        """End a stream whose response is complete; the rest of its request is not sent (RFC 9113, 8.1)."""
         stream.inbox.complete = True
         if stream.upload is not None:
             self.engine.reset(stream.wire_id, ErrorCode.NO_ERROR)
         self.finish(stream)
 
     def finish(self, stream: Stream) -> None:
-        """Free the slot of a stream that is over on the wire."""
+        """Free the slot of a stream that has ended on the wire."""
         wire_id = stream.wire_id
         del self.open[wire_id]
         if not wire_id % 2:
@@ -182,13 +182,13 @@ class StreamTable:
             self.start_queued()
 
     def fail(self, stream: Stream) -> None:
-        """Free the slot of a stream that has failed; without a response nothing can take its promises."""
+        """Free the slot of a failed stream, and drop its pushes if no response is there to take them from."""
         self.finish(stream)
         if not stream.status:
             self.abandoned += stream.inbox.pushes or ()
 
     def cancel(self, stream: Stream, error: HTTP2Error | None = None) -> bool:
-        """Fail a stream that is open; tell whether it was. One that is complete, or has failed, stays so."""
+        """Fail a stream if it is open, and tell whether it was; see `HTTP2Connection.cancel`."""
         if stream.table is not self or stream.inbox.complete or stream.error is not None:
             return False
         stream.error = error or _cancelled(stream)
@@ -202,11 +202,11 @@ class StreamTable:
                 self.queue.remove(stream)
             wake(stream)
         if not stream.status:
-            self.abandoned += stream.inbox.pushes or ()  # there is no response from which they could be taken
+            self.abandoned += stream.inbox.pushes or ()  # no caller can take them: there is no response
         return True
 
     def drop(self, stream: Stream) -> None:
-        """Forget a stream that nothing reads any more, and its unread bytes; see `HTTP2Connection.drop`."""
+        """Forget a stream that no thread reads any more; see `HTTP2Connection.drop`."""
         if stream.table is not self:
             return
         stream.given_up = True
@@ -217,7 +217,7 @@ class StreamTable:
         for pushed in stream.inbox.pushes or ():
             self.drop(pushed)
         stream.inbox.pushes = None
-        if self.queue:  # what lay unread may have held it up
+        if self.queue:  # unread bytes may have held it up
             self.start_queued()
 
     def tidy(self) -> None:
@@ -226,19 +226,19 @@ class StreamTable:
             self.drop(self.abandoned.popleft())
 
     def lose(self, stream: Stream) -> None:
-        """Take note that bytes of a body are lost: a stream that was complete is not without them."""
+        """Take note that bytes of a body are lost: a complete stream counts as failed from now on."""
         if stream.inbox.complete:
             stream.inbox.complete, stream.error = False, _cancelled(stream)
 
     def refuse_queue(self, error: HTTP2Error) -> None:
-        """Fail what waits for a slot: it can be started no more here, but on another connection."""
+        """Fail the queued requests, which never started here and can be sent on another connection."""
         while self.queue:
             stream = self.queue.popleft()
             stream.error = error.for_stream(stream.stream_id, retry_safe=True)
             wake(stream)
 
     def drain(self, error: HTTP2Error) -> None:
-        """Take no further requests; what waits for a slot fails with this error."""
+        """Take no further requests, and fail the queued ones with this error."""
         self.draining = True
         self.refuse_queue(error)
 
@@ -246,15 +246,15 @@ class StreamTable:
         """Fail every stream.
 
         Args:
-            error: what is to be raised.
-            gone: how many of the bytes written may have left this machine.
+            error: the error.
+            gone: how many of the bytes written may have left this machine; None: that does not matter.
             repeat: methods that may be repeated although the server may have processed them.
         """
         streams = list(self.open.values())
         self.open.clear()
         self.turns.senders.clear()
         for stream in streams:
-            # What never left this machine cannot have been processed.
+            # The server cannot have processed a request that never left this machine.
             unsent = gone is not None and stream.written_at >= gone
             safe = not stream.answered and (error.retry_safe or unsent)
             if not stream.answered and stream.request.method in repeat:
@@ -267,7 +267,7 @@ class StreamTable:
     # -- credit -----------------------------------------------------------------------------------
 
     def took(self, stream: Stream, size: int) -> bool:
-        """Take note that so much of a body was read; tell whether there is something to be sent now."""
+        """Take note that `size` bytes of a body were read; tell whether there are frames to send now."""
         due = self.unread.take(stream, size)
         credited = bool(due) and not stream.inbox.complete and stream.wire_id in self.open
         if credited:
@@ -279,16 +279,16 @@ class StreamTable:
 
     def _credit(self, stream: Stream, size: int) -> None:
         if self.engine.window_left(stream.wire_id) < STREAM_WINDOW // 2:
-            self.liveness.stir(time.monotonic())  # or else the peer could have sent without it, and did not
+            self.liveness.stir(time.monotonic())  # the peer may have waited for this credit
         busy, self.busy = self.busy, True
         self.engine.credit(stream.wire_id, size)
         self.busy = busy
 
     def relieve(self, waiting: Collection[Stream]) -> float | None:
-        """Give credit for unread bytes where a wait depends on it: see `unread`.
+        """Give credit for unread bytes if a wait depends on it: see `unread`.
 
         Returns:
-            The seconds of silence that are missing for that; 0 if credit was given; None: there is no need.
+            0: credit was given. Otherwise the seconds of silence to wait before it is given; None: no need.
         """
         unread, streams = self.unread, self.open.values()
         patience = unread.patience(
@@ -301,7 +301,7 @@ class StreamTable:
         return patience
 
     def check_progress(self, waiting: Collection[Stream]) -> None:
-        """Raise BufferLimitExceeded if a wait cannot end, after all credit that there is was given."""
+        """Raise BufferLimitExceeded if a wait cannot end although `relieve` gave all the credit it could."""
         unread, streams = self.unread, self.open.values()
         if unread.is_deadlocked(waiting, streams, self.engine.window_left, threading.get_ident()):
             raise BufferLimitExceeded(
@@ -318,7 +318,7 @@ class StreamTable:
         self.busy = busy
 
     def produce(self) -> bool:
-        """Hand what there is to be sent to the writer; tell whether there may be more when it is written."""
+        """Hand the frames to send to the writer; tell whether there may be more once they are written."""
         writer = self.writer
         more = bool(self.turns.senders) and len(writer.out) < WRITE_AHEAD
         if more:
@@ -330,9 +330,9 @@ class StreamTable:
         return more
 
     def expected(self, most: int) -> int:
-        """Return how many pieces the peer is to send at the least, 1 to `most`.
+        """Return how many pieces the peer has to send at least, from 1 to `most`.
 
-        Each response takes a piece at the least, and a long body many.
+        Each response takes at least one piece, and a long body takes many.
         """
         under_way = len(self.open)
         if under_way == 1:

@@ -4,11 +4,11 @@ from ..messages.waiters import wake
 from .engine import Engine
 from .stream import Stream
 
-# How many bytes of frames wait for the socket before no more are made of bodies.
+# Once so many bytes of frames wait for the socket, no more frames of bodies are made.
 WRITE_AHEAD = 256 << 10
-# A body up to this size goes out with its header block; there are no more of them than slots.
+# A body up to this size goes out with its header block. The slots limit how many do.
 SMALL_BODY = 16 << 10
-# What one stream writes before the next one has its turn.
+# Bytes that one stream writes in a turn.
 BODY_TURN = 64 << 10
 
 
@@ -25,15 +25,15 @@ class Turns:
         self.senders: dict[int, Stream] = {}
 
     def begin(self, stream: Stream, engine: Engine, ahead: int) -> None:
-        """Send what there is of a body behind its header block: at once if it is small and in memory.
+        """Send a body behind its header block: at once if it is small and in memory, otherwise by turns.
 
         Args:
-            stream: its header block was sent.
-            engine: that sends.
+            stream: the stream; its header block was sent.
+            engine: makes the frames.
             ahead: how many bytes wait for the socket.
         """
         request = stream.request
-        if stream.sending:  # the first piece of a body, which has waited for the header block
+        if stream.sending:  # its first piece was given before the stream had a slot
             self.senders[stream.wire_id] = stream
             return
         if request.bare or request.pieces is not None or (request.expects and not stream.tries.repeats):
@@ -48,14 +48,14 @@ class Turns:
         self.put(stream, body, last=True)
 
     def put(self, stream: Stream, data: bytes | memoryview, *, last: bool) -> None:
-        """Have a piece of a body sent: when the stream has its turn, and not before its header block."""
+        """Take a piece of a body, to be sent when the stream has its turn, after its header block."""
         assert stream.upload is not None
         stream.upload.piece, stream.upload.last = memoryview(data), last
         if stream.wire_id:
             self.senders[stream.wire_id] = stream
 
     def forget(self, stream: Stream) -> None:
-        """Send no more of a body."""
+        """Send no further bytes of a body."""
         self.senders.pop(stream.wire_id, None)
         stream.upload = None
 
@@ -73,7 +73,7 @@ class Turns:
             ahead += sent
             if sent < len(upload.piece):
                 upload.piece = upload.piece[sent:]
-                if sent:  # the others have their turn first
+                if sent:  # the other streams have their turn first
                     self.senders[wire_id] = self.senders.pop(wire_id)
                 continue
             if last and trailers:

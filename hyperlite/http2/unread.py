@@ -1,16 +1,16 @@
-"""How much lies unread on all streams of a connection, and when that is given credit before it is read.
+"""How many bytes lie unread on a connection, and when the peer gets credit for them before they are read.
 
-A body that has come lies in its stream's inbox, and its credit is returned as it is read. So a stream whose
-reader is slow fills its window and stops; its siblings go on. But a response may depend on siblings that no
-thread reads:
+Bytes of a body lie in the stream's inbox, and the peer gets new credit as they are read. So a stream with a
+slow reader fills its window and stops, while the other streams go on. But a response may depend on other
+streams that no thread reads:
 
-- A request that is queued waits for the siblings that hold the slots to end.
-- A request whose body is under way may wait for the server to get rid of another answer.
-- A server may hold back an answer until the others are read. Apache begins with six workers for a connection,
-  and each of them waits for the window of what it sends. Only silence shows that.
+- A queued request waits until one of the streams that hold the slots ends.
+- A request whose body is being sent may wait until the server has sent another answer.
+- A server may hold an answer back until others are read. Apache begins with six workers for a connection, and
+  each of them waits for the window of its answer. Only silence shows this.
 
-The stalled siblings then get credit beyond their windows, `max_buffered` bytes in all. Where the waiting
-thread is the one that should have read, it would wait for itself for ever, and that is an error.
+The stalled streams then get credit beyond their windows, `max_buffered` bytes in all. If the waiting thread
+is the one that should have read them, it would wait for itself for ever; that is an error.
 
 There is no clock, lock or engine here; the connection's lock guards the object.
 """
@@ -20,10 +20,10 @@ from collections.abc import Callable, Collection
 from .engine.windows import STREAM_WINDOW
 from .stream import Stream
 
-# Unread bytes to be taken beyond the stream windows, where progress needs it.
+# Unread bytes to accept beyond the stream windows, where a wait depends on it.
 MAX_BUFFERED = 64 << 20
-# Seconds of polling, in which nothing comes, after which an answer may be one that the server holds back
-# until others are read. Most answers take less: slowness need not cost memory.
+# After so many seconds of polling without a byte, the server may be holding an answer back until others are
+# read. Most answers take less time, so a slow server costs no memory.
 STALLED = 0.5
 
 # Returns how many bytes the peer may still send on a stream, by its wire id.
@@ -38,7 +38,7 @@ class Unread:
 
     Attributes:
         total: bytes in all inboxes.
-        advanced: of these, the bytes that were credited before they are read.
+        advanced: bytes among them for which the peer has credit already.
     """
 
     __slots__ = ("_stalled", "advanced", "max_buffered", "total")
@@ -51,11 +51,11 @@ class Unread:
 
     @property
     def is_full(self) -> bool:
-        """Whether so much lies unread that no request is started unless a thread waits for its response."""
+        """Whether so much lies unread that only requests that a thread waits for are started."""
         return self.total > self.max_buffered
 
     def take(self, stream: Stream, size: int) -> int:
-        """Take note that so much of a body was read; returns for how many bytes credit is due."""
+        """Take note that `size` bytes of a body were read; return for how many of them credit is due."""
         stream.inbox.taken += size
         self.total -= size
         if stream.inbox.advanced:
@@ -66,14 +66,14 @@ class Unread:
         return size
 
     def put_back(self, stream: Stream, size: int) -> None:
-        """Take note that a read was undone. The credit for it stays given."""
+        """Take note that a read was undone. The peer keeps the credit for it."""
         stream.inbox.taken -= size
         self.total += size
         stream.inbox.advanced += size
         self.advanced += size
 
     def discard(self, stream: Stream) -> None:
-        """Throw away what lies unread of a stream."""
+        """Throw away the unread bytes of a stream."""
         self.total -= stream.inbox.size
         self.advanced -= stream.inbox.advanced
         stream.inbox.advanced = 0
@@ -90,16 +90,16 @@ class Unread:
         """Return when a wait needs credit for unread bytes.
 
         Args:
-            waiting: streams, for any of which the thread waits; none: it waits for something else.
-            streams: all that are open.
-            window_left: asked for each of them.
+            waiting: the thread waits for any of these streams; empty: it waits for something else.
+            streams: all open streams.
+            window_left: see `WindowLeft`.
             answered: how many responses have come on the connection.
             quiet: seconds of polling in which nothing came.
 
         Returns:
-            Seconds of silence that are missing; 0: it needs it now; None: it does not.
+            0: it needs credit now. Otherwise the seconds of silence to wait first; None: it needs none.
         """
-        # What lies unread of a window that is full: all but what was read and is not credited yet.
+        # A full window lies unread but for the bytes that were read and whose credit was not sent yet.
         much = self.total - self.advanced >= STREAM_WINDOW // 2
         started = next((one for one in waiting if one.wire_id and not one.sending), None)
         if not waiting or (started is not None and (started.status or not much)):
@@ -114,12 +114,12 @@ class Unread:
         return 0.0
 
     def _room(self, stream: Stream) -> int:
-        """Return how many unread bytes of a stream, which no thread waits for, can be credited."""
+        """Return for how many unread bytes of a stream credit may be given; 0 if a thread waits for it."""
         held = stream.inbox.size - stream.inbox.advanced
         return 0 if stream.waiters or self.advanced + held > self.max_buffered else held
 
     def advance(self, stream: Stream) -> int:
-        """Take note that a stream gets all the credit that it can; returns for how many bytes."""
+        """Take note that a stream gets all the credit that it may have; return for how many bytes."""
         size = self._room(stream)
         stream.inbox.advanced += size
         self.advanced += size
@@ -128,13 +128,13 @@ class Unread:
     def is_deadlocked(
         self, waiting: Collection[Stream], streams: Collection[Stream], window_left: WindowLeft, thread: int
     ) -> bool:
-        """Tell whether a thread waits for itself: no stream can go on before this thread has read one.
+        """Tell whether a thread waits for itself: no stream can go on until this thread reads one.
 
         Args:
-            waiting: the streams that it waits for.
-            streams: all that are open.
-            window_left: asked for each of them, after they got what credit there is.
-            thread: its identifier.
+            waiting: the streams that the thread waits for.
+            streams: all open streams, after they have got the credit that they may have.
+            window_left: see `WindowLeft`.
+            thread: the thread's identifier.
         """
         return (
             bool(streams)

@@ -32,7 +32,7 @@ class Uploads:
 
     def _send_body(self, stream: Stream) -> None:
         request = stream.request
-        if stream.table is not self._table or stream.tries.repeats:  # another thread sends it again
+        if stream.table is not self._table or stream.tries.repeats:  # another thread is sending it again
             return
         try:
             if request.expects and self._wait_continue(stream):
@@ -44,7 +44,7 @@ class Uploads:
                     return
             self.end(stream)
         except HTTP2Error as error:
-            # Or else the thread that waits for the response sends the request again.
+            # Otherwise the thread that waits for the response sends the request again.
             if stream.error is not error or not may_repeat(stream):
                 raise
 
@@ -68,7 +68,7 @@ class Uploads:
                 raise stream.error
             if stream.upload is None:
                 return False
-            if stream.sending:  # another thread's piece, which goes first
+            if stream.sending:  # another thread's piece goes first
                 self._waiting.want((stream,))
                 return None
             if table.writer.corked:
@@ -77,7 +77,7 @@ class Uploads:
             io.push()
             return True
 
-        with io.aftermath, io.lock:  # mostly there is no other piece
+        with io.aftermath, io.lock:  # mostly no other piece waits
             begun = attempt()
         if begun is None:
             begun = self._waiting.wait(stream, attempt, _COMPLAINT)
@@ -87,13 +87,13 @@ class Uploads:
         return last or stream.upload is not None
 
     def _wait_written(self, stream: Stream, *, queued: bool) -> None:
-        """Wait until what there is to send on a stream is written; a `queued` one need not be."""
+        """Wait until the bytes given for a stream are written; `queued`: or until it waits for a slot."""
         writer = self._table.writer
         mark: int | None = None
 
         def attempt() -> bool | None:
             nonlocal mark
-            if stream.table is not self._table:  # another thread has sent it again, elsewhere
+            if stream.table is not self._table:  # another thread has sent it again, on another connection
                 return True
             if stream.error is not None and not queued:
                 raise stream.error
@@ -112,14 +112,14 @@ class Uploads:
             self._waiting.wait(stream, attempt, _COMPLAINT)
         except BaseException as error:
             self._waiting.cancel(stream, error if isinstance(error, HTTP2Error) else None)
-            # Or else it was answered just then.
+            # Otherwise the response has become complete at that moment.
             if not (stream.inbox.complete and isinstance(error, RequestTimeout)):
                 raise
 
     def _wait_continue(self, stream: Stream) -> bool:
-        """Wait until the peer wants the body of a request that expects 100 Continue; false if it does not.
+        """Wait for 100 Continue; false if the peer refuses the body.
 
-        It need not say so: after a while the body is sent unasked (RFC 9110 section 10.1.1).
+        If the peer says nothing, this returns true after a while (RFC 9110 section 10.1.1).
         """
 
         def attempt() -> bool | None:
@@ -141,5 +141,5 @@ class Uploads:
 
 
 def _is_refused(stream: Stream) -> bool:
-    """Tell whether a refusal has come where 100 Continue was waited for."""
+    """Tell whether a refusal has come instead of 100 Continue."""
     return stream.request.expects and stream.status >= 300

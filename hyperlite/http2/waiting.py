@@ -1,7 +1,8 @@
 """How long a thread waits for a stream, and what becomes of the stream when the time is over.
 
-A wait ends with what it waits for, with the stream's failure, or with a RequestTimeout. Where the deadline of
-the request is over, the stream is reset; after a timeout of one step alone the caller may try again.
+A wait ends in one of three ways: its condition is met, the stream fails, or it raises RequestTimeout. If the
+deadline of the request is over, the stream is reset. If only the timeout of one step is over, the stream goes
+on, and the caller may wait again.
 """
 
 import time
@@ -19,7 +20,7 @@ T = TypeVar("T")
 
 
 class Waiting:
-    """Waits on one connection. It has no state of its own: any thread may call it, without the lock."""
+    """The waits of one connection. It has no state of its own. Callers do not hold the lock."""
 
     __slots__ = ("_io", "_table")
 
@@ -33,16 +34,21 @@ class Waiting:
         return self._io.timeout if timeout is UNSET else timeout
 
     def due(self, stream: Stream, since: float) -> float | None:
-        """Return the monotonic time at which `expire` is to be called; None: never. For `since` see there."""
+        """Return the monotonic time at which to call `expire`; None: never. For `since` see `expire`."""
         timeout, deadline = self.timeout_of(stream), stream.request.deadline
         return deadline if timeout is None else soonest(since + timeout, deadline)
 
     def expire(self, stream: Stream, since: float) -> bool:
-        """Fail a request whose time is over, unless it was answered by then; tell whether it is.
+        """Fail a request if its time is over and it has no answer; tell whether it is settled now.
+
+        Bytes that lie in the socket are received first, so an answer that came in time counts.
 
         Args:
-            stream: its header block is waited for.
-            since: the monotonic time from which its timeout counts; infinity: that does not count.
+            stream: the request, whose response has no header block yet.
+            since: the monotonic time from which its timeout counts; infinity: only its deadline counts.
+
+        Returns:
+            Whether the request is answered or has failed; false: its time is not over.
         """
         late, timeout = is_late(stream), self.timeout_of(stream)
         if not late and (timeout is None or time.monotonic() - since < timeout):
@@ -60,7 +66,11 @@ class Waiting:
         return True
 
     def pump(self, *, receive: bool = True) -> None:
-        """Receive what has come, unless that is to wait, and send what can be sent; waits for nothing."""
+        """Send what the socket takes, and receive what has come; never wait.
+
+        Args:
+            receive: false: only send.
+        """
         io, writer = self._io, self._table.writer
         with io.aftermath, io.lock:
             if writer.corked:
@@ -70,10 +80,10 @@ class Waiting:
             io.push()
 
     def cancel(self, stream: Stream, error: HTTP2Error | None = None) -> bool:
-        """Reset a stream that is open, which fails; see `HTTP2Connection.cancel`."""
+        """Reset an open stream and fail it; see `HTTP2Connection.cancel`."""
         io = self._io
         with io.aftermath, io.lock:
-            io.check()  # a frame that an interrupt has torn is not to be followed by another
+            io.check()  # no frame may follow one that an interrupt has torn
             was_open = self._table.cancel(stream, error)
             io.push()
         if self._table.writer.out:
@@ -81,7 +91,7 @@ class Waiting:
         return was_open
 
     def distrust(self, timeout: float) -> None:
-        """After a timeout: a silent connection takes no further requests, and finishes what is under way."""
+        """After a timeout, drain the connection if it is silent: other requests then use another one."""
         io, table = self._io, self._table
         with io.aftermath, io.lock:
             silent = table.liveness.is_silent(time.monotonic(), timeout)
@@ -97,14 +107,14 @@ class Waiting:
         *,
         shared: bool = False,
     ) -> T:
-        """Wait for something to happen on one stream, for as long as its request allows, and `limit`.
+        """Wait until `attempt` returns something, for as long as the request's times and `limit` allow.
 
         Args:
-            stream: that must change.
+            stream: the stream that has to change.
             attempt: called under the lock; returns None if it is too early.
-            complaint: what to say when the time is over.
+            complaint: the beginning of the error's text.
             limit: seconds, or None.
-            shared: what other threads have polled in vain counts too: see `liveness`.
+            shared: the silence that other threads have already waited through counts too: see `liveness`.
 
         Raises:
             RequestTimeout: the time is over. And whatever `attempt` raises.
@@ -123,7 +133,7 @@ class Waiting:
                 self.distrust(timeout)
             if is_late(stream):
                 late = overdue(stream, complaint)
-                self.cancel(stream, late)  # all of it has taken too long, not only this step
+                self.cancel(stream, late)  # the whole exchange is late, not only this step
                 raise late from error
             if patience != timeout:
                 complaint = f"{complaint}: nothing has moved on the connection for {timeout:g} s"
@@ -159,7 +169,7 @@ class Waiting:
             return
 
     def want(self, streams: Collection[Stream]) -> None:
-        """Under the lock: have these requests started, though much lies unread."""
+        """Under the lock: start these requests even if much lies unread."""
         if self._table.want(streams):
             self._io.push()
 
