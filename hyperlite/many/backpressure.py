@@ -1,7 +1,7 @@
-"""Which requests go on while a run of fetch_many() holds as much as it may.
+"""Which requests go on while a run of fetch_many() holds as many bytes as it may.
 
-Without one that goes on nothing would be taken, and the run would stand still.  So one is favoured: the one
-that all others wait for, where there is an order; otherwise one that is under way, until it is done.
+If no request went on, no outcome would come and the run would stand still.  So one request is favoured.  With
+an order, it is the request whose outcome comes next; otherwise one that is under way, until it is done.
 """
 
 from collections.abc import Mapping
@@ -19,11 +19,11 @@ class Backpressure:
     """Favours requests, and holds the others back.
 
     Args:
-        budget: what is held.
-        outcomes: on their way to the caller.
-        poller: of the connections, on which bytes may wait to be received.
-        flights: what is under way on HTTP/2, by index.
-        jobs: what is under way on threads, by index.
+        budget: counts the bytes held.
+        outcomes: knows which outcome comes next.
+        poller: is told on which connections to receive.
+        flights: the requests under way on HTTP/2, by index.
+        jobs: the requests under way on threads, by index.
     """
 
     def __init__(
@@ -40,15 +40,15 @@ class Backpressure:
         self._flights = flights
         self._jobs = jobs
         self._chosen: int | None = None
-        self._holds_back = False  # some are held back
-        self._stalled: dict[int, Flight] = {}  # of these, those of which much lies unread
+        self._holds_back = False  # the run was full at the last look
+        self._stalled: dict[int, Flight] = {}  # held back, with unread bytes
 
     def stall(self, flight: Flight) -> None:
-        """Leave what has come for a request unread, so that its peer has to wait."""
+        """Leave the bytes that have come for a request unread, so that its window fills."""
         self._stalled[flight.task.index] = flight
 
     def look(self) -> list[Flight]:
-        """Choose anew what goes on; return what was left unread before, and may be read now."""
+        """Choose again which requests go on; return the stalled ones that may be read now."""
         budget = self._budget
         if not (budget.full or self._holds_back or self._stalled):
             return []
@@ -63,7 +63,7 @@ class Backpressure:
 
     @property
     def hurries(self) -> bool:
-        """Whether there is something to look at before anything is waited for."""
+        """Whether `look()` has something to decide before the loop waits."""
         return self._budget.has_new_waiter or self._budget.full != self._holds_back
 
     def _favourites(self) -> set[int]:
@@ -83,14 +83,14 @@ class Backpressure:
             self._chosen = self._choose(window)
             if self._chosen is not None:
                 favoured.add(self._chosen)
-        if self._budget.waiting >= MAX_THREADS and self._jobs:  # what is awaited may need a thread
+        if self._budget.waiting >= MAX_THREADS and self._jobs:  # the awaited request may need a thread
             favoured.add(next(iter(self._jobs)))
         return favoured
 
     def _choose(self, window: Window | None) -> int | None:
-        """Choose one that is under way, of this window if there is one: the same as before, or the oldest.
+        """Choose a request under way, from `window` if that is given: the last choice, or the oldest.
 
-        One that has a stream, or a connection, already: what has none may wait for those of the others.
+        It must have a stream or a connection already. One without may be waiting for those of the others.
         """
         chosen = self._chosen
         if chosen is not None:

@@ -33,13 +33,13 @@ class Settle(Protocol):
 
 
 class BlockingWork:
-    """The threads, and what they have under way.
+    """The dials and requests of a run that threads do.
 
     Args:
-        fetcher: by whose connections.
+        fetcher: does a hop.
         schedule, budget: of the run.
-        settle: called in the loop with what came of a request.
-        wake: called by a thread that has done something.
+        settle: called in the loop with the result of a request.
+        wake: called by a thread that has finished something.
 
     Attributes:
         jobs: the requests under way, by index.
@@ -63,16 +63,16 @@ class BlockingWork:
 
     @property
     def busy(self) -> bool:
-        """Whether a thread has something to do."""
+        """Whether a request or a dial is under way."""
         return bool(self.jobs or self._dials)
 
     @property
     def hurries(self) -> bool:
-        """Whether a thread has done something."""
+        """Whether results wait for `settle()`."""
         return bool(self._workers.posts)
 
     def settle(self) -> None:
-        """Deal with what the threads have done.
+        """In the loop: process the results of the threads.
 
         Raises:
             As `Workers.settle()`.
@@ -80,7 +80,7 @@ class BlockingWork:
         self._workers.settle()
 
     def fetch(self, window: Window) -> None:
-        """Have the first request of a window done."""
+        """Take the first request of a window, and have a thread fetch it."""
         task = self._schedule.take(window)
         window.jobs += 1
         attempt = Attempt()
@@ -91,7 +91,7 @@ class BlockingWork:
         )
 
     def _fetch(self, task: Task, attempt: Attempt) -> FetchResponse:
-        """Do it, on a thread."""
+        """On a thread: fetch one hop."""
         meter = self._budget.meter(task.index, task.deadline)
         response = self._fetcher.hop(task, attempt, stream=False, meter=meter)
         self._budget.charge(task.index, weight(response, body=False))
@@ -110,7 +110,7 @@ class BlockingWork:
         self._settle(window, task, response, error, attempt.tried)
 
     def dial(self, window: Window, wanted: int, timeout: float | None) -> None:
-        """Have as many further connections dialled as would be filled: one while nothing is known."""
+        """Dial as many connections as the wanted requests would fill; one if the protocol is unknown."""
         window.dial_refused = False
         needed = 1 if window.origin.protocol is None else math.ceil(wanted / 100)
         for _ in range(min(needed - window.dialling, window.origin.vacancies)):
@@ -127,14 +127,14 @@ class BlockingWork:
         if error is not None and (window.in_flight or window.jobs or window.dialling):
             window.dial_refused = True
         elif error is not None:
-            # If it failed for want of time, a request with more time tries again.
+            # After a timeout, requests that have more time stay in the queue, and the next dial is theirs.
             limit = timeout if isinstance(error, TimeoutError) else None
             for task in self._schedule.take_late(window, limit):
                 self._settle(window, task, None, again(error))
         self._schedule.note(window)
 
     def close(self) -> None:
-        """Break off what is under way. A finalizer may call: this waits for nothing."""
+        """Break off the requests under way. A finalizer may call this, so it does not wait."""
         self._workers.close()
         for attempt, _ in self.jobs.values():
             with contextlib.suppress(Exception):

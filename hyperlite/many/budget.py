@@ -1,8 +1,8 @@
-"""How many bytes of responses a run of fetch_many() holds, and which requests go on when that is too many.
+"""How many bytes of responses a run of fetch_many() holds.
 
-It counts the bytes that have arrived and that the caller has not taken: of responses under way, of outcomes,
-and of the redirects that led to them.  A run that holds its limit is *full*: only the *favoured* requests go
-on, and their bytes count beyond the limit.
+The budget counts the bytes that have come and that the caller has not taken: those of responses under way, of
+outcomes, and of the redirects that led to them.  A run that holds its limit is *full*.  Then only the
+*favoured* requests go on, and their bytes may exceed the limit.
 """
 
 import threading
@@ -14,7 +14,7 @@ from ..fetching.response import FetchResponse
 from ..net.forking import watch
 from ..net.timeouts import remaining, soonest
 
-# Seconds after which a thread that waits looks by itself: a finalizer may not be able to wake it.
+# Seconds after which a waiting thread looks again: a finalizer may have been unable to wake it.
 LOOK = 0.5
 
 
@@ -22,12 +22,12 @@ class Budget:
     """The bytes that a run holds, by the index of the request.
 
     Args:
-        limit: bytes from which on it is full.
-        wake: called by a thread that begins to wait, so that the loop chooses anew what is favoured.
+        limit: bytes at which the run is full.
+        wake: called by a thread that begins to wait, so that the loop chooses the favoured requests again.
 
     Attributes:
-        waiting: threads that read no further.
-        has_new_waiter: one has begun to wait since the loop last looked.
+        waiting: how many threads wait until their requests may go on.
+        has_new_waiter: a thread has begun to wait since the loop last looked.
     """
 
     def __init__(self, limit: int, wake: Callable[[], None]) -> None:
@@ -41,8 +41,8 @@ class Budget:
         # -- guarded by _lock --
         self.waiting = 0
         self._held = 0
-        self._arrived: dict[int, int] = {}  # of the hop that is under way, or that was the last
-        self._kept: dict[int, int] = {}  # of the hops before it
+        self._arrived: dict[int, int] = {}  # bytes of the current or last hop
+        self._kept: dict[int, int] = {}  # bytes of the earlier hops
         watch(self)
 
     def after_fork(self) -> None:
@@ -52,15 +52,15 @@ class Budget:
 
     @property
     def full(self) -> bool:
-        """Whether as much is held as may be."""
+        """Whether the run holds its limit."""
         return self._held >= self._limit
 
     def allows(self, index: int) -> bool:
-        """Tell whether more may come for a request."""
+        """Tell whether a request may receive more."""
         return self._held < self._limit or index in self._favoured
 
     def has_begun(self, index: int) -> bool:
-        """Tell whether something has come for a request: what comes by a thread has a connection then."""
+        """Tell whether bytes have come for a request: if a thread does it, it has a connection then."""
         return index in self._arrived
 
     def charge(self, index: int, size: int) -> None:
@@ -69,35 +69,35 @@ class Budget:
             self._charge_locked(index, size)
 
     def end_hop(self, index: int, keep: int) -> None:
-        """Take note that another hop, or another try, follows, and that so many bytes are kept."""
+        """Take note that another hop or try follows; `keep` bytes of this one stay in memory."""
         with self._lock:
             if keep:
                 self._kept[index] = self._kept.get(index, 0) + keep
             self._free_locked(self._arrived.pop(index, 0) - keep)
 
     def free(self, index: int) -> None:
-        """Take note that the caller has taken what came of a request."""
+        """Take note that the caller has the outcome of a request: its bytes no longer count."""
         with self._lock:
             self._free_locked(self._arrived.pop(index, 0) + self._kept.pop(index, 0))
 
     def favour(self, indices: Collection[int]) -> None:
-        """Have these requests go on, and no others, while it is full."""
+        """While the run is full, let only these requests go on."""
         if self._favoured != indices:
             self._favoured = frozenset(indices)
             with self._lock:
                 self._changed.notify_all()
 
     def meter(self, index: int, deadline: float | None) -> Callable[[int], None]:
-        """Return what a thread calls for each piece that it has read; the call waits while it is full.
+        """Return a function that a thread calls with the size of each piece; it waits while the run is full.
 
         Args:
             index: of the request.
-            deadline: the monotonic time at which the wait ends in any case.
+            deadline: the monotonic time at which that wait ends at the latest; or None.
         """
         return partial(self._charge_and_wait, index, deadline)
 
     def close(self) -> None:
-        """Have the threads that wait give up. A finalizer may call: this does not wait."""
+        """Make the waiting threads give up. A finalizer may call this, so it does not wait."""
         self._closed = True
         if self._changed.acquire(blocking=False):
             self._changed.notify_all()
@@ -109,7 +109,7 @@ class Budget:
             while not (self._closed or self.allows(index)):
                 left = remaining(deadline)
                 if left is not None and not left:
-                    return  # the next read says so
+                    return  # the next read raises the timeout
                 self.waiting += 1
                 self.has_new_waiter = True
                 self._wake()
@@ -131,6 +131,6 @@ class Budget:
 
 
 def weight(response: FetchResponse, *, body: bool = True) -> int:
-    """Return how many bytes of a response are held: its header fields, and its body."""
+    """Return how many bytes of a response are in memory: its header fields and, if `body`, its body."""
     fields = sum(len(name) + len(value) for name, value in response.headers.items())
     return fields + (response.buffered if body else 0)

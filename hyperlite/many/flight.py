@@ -15,21 +15,21 @@ from ..messages.response import HTTP20Response
 from ..origins.lease import Lease
 from .window import Window
 
-# Unread bytes of a stream from which on they are taken, and its window opened: an eighth of the window.
+# Once so many bytes of a stream lie unread, they are read, which opens its window: an eighth of that.
 DRAIN = 128 << 10
 
 
 class Flight:
-    """A request on HTTP/2; it waits for its own stream.
+    """A request under way on HTTP/2. It is the waiter of its own stream.
 
     Args:
-        touched: where it notes itself, in any thread, when something has happened to it.
-        wake: called then.
+        touched: the flight appends itself here, in any thread, when its stream has changed.
+        wake: called after that.
         task: what is fetched.
-        window: that it is part of.
-        lease: the share of a connection that it has.
-        http2: the HTTP/2 connection, which lets go of it when that is closed.
-        stream: its own, not submitted yet.
+        window: counts the request.
+        lease: its share of the connection.
+        http2: the HTTP/2 connection. `lease.connection` forgets it when it is closed; the flight does not.
+        stream: not submitted yet.
         now: the monotonic time.
     """
 
@@ -69,22 +69,22 @@ class Flight:
         self.http2 = http2
         self.stream = stream
         self.reused = lease.connection.used
-        self._parts: list[bytes] = []  # of a body that exceeds DRAIN
+        self._parts: list[bytes] = []  # of a body longer than DRAIN
         self.head = 0  # bytes in the header fields of its response
-        self.counted = 0  # bytes of its response that the budget knows of
-        self.since = now  # when something happened last
+        self.counted = 0  # bytes of its response that the budget has counted
+        self.since = now  # when the stream last changed
         self.noted = False
-        # -- of an answer that is not the last --
+        # -- for a response that a redirect or another try follows --
         self._body_deadline: float | None = None
         stream.waiters += (self,)
 
     @property
     def tried(self) -> Tried:
-        """What the connection has to do with the failure, if this has failed."""
+        """What a failure of the request says about the connection."""
         return Tried(self.reused, self.http2.answered > self.stream.answered_before)
 
     def release(self) -> None:
-        """Take note that something happened. The connection takes this for the lock of a sleeping thread."""
+        """Take note that the stream has changed: what a waiter is told (see `Waiter`)."""
         if not self.noted:
             self.noted = True
             self._touched.append(self)
@@ -92,13 +92,13 @@ class Flight:
 
     @property
     def is_superseded(self) -> bool:
-        """Whether an answer has come that another one follows, whatever becomes of its body."""
+        """Whether the response is one that another hop follows, even if its body fails."""
         if self._body_deadline is None and self.stream.status >= 300 and self.task.goes_on(self._response()):
             self._body_deadline = time.monotonic() + REDIRECT_TIME
         return self._body_deadline is not None
 
     def count(self) -> int:
-        """Return how many bytes of the response have come since this was last asked."""
+        """Return how many bytes of the response have come since the last call."""
         stream, inbox = self.stream, self.stream.inbox
         if stream.status and not self.head:
             self.head = len(b"".join(itertools.chain.from_iterable(inbox.fields))) + 1
@@ -107,7 +107,7 @@ class Flight:
         return fresh
 
     def drain(self) -> None:
-        """Take much that has come, so that more can; a body that is too large ends the stream."""
+        """Read the body if much of it lies unread; cancel the stream if the body is too long."""
         stream, inbox = self.stream, self.stream.inbox
         if not self.is_superseded:
             if inbox.size < DRAIN:
@@ -118,7 +118,7 @@ class Flight:
         if inbox.taken + inbox.readable <= limit:
             while readable := inbox.readable:
                 self._parts.append(self.http2.read(stream, readable))
-        else:  # it is not read first: that would give credit to a stream that is reset
+        else:  # not read first: a read would send credit for a stream that is reset
             complaint = f"the body is longer than {limit} bytes (max_body=)"
             self.http2.cancel(stream, BodyTooLarge(complaint))
 
@@ -139,7 +139,7 @@ class Flight:
         return response
 
     def check_timeouts(self, now: float) -> None:
-        """End the stream if nothing has come for too long, or if the time for all of it is over."""
+        """Cancel the stream if nothing has come within the timeout, or if a deadline is over."""
         task, timeout = self.task, self.task.options.timeout
         if task.deadline is not None and now >= task.deadline:
             complaint = f"not fetched within the deadline of {task.options.deadline:g} s"
@@ -156,7 +156,7 @@ class Flight:
         self.http2.distrust(now - self.since)
 
     def end(self) -> None:
-        """Give the stream up, unless all of it was taken, without waiting: a finalizer may call."""
+        """Give the stream up unless its body was read. A finalizer may call this, so it does not wait."""
         self.stream.waiters = ()
         if not self.stream.inbox.exhausted:
             self.http2.abandon(self.stream)

@@ -5,15 +5,15 @@
     requests ──> queued ──> under way ──> held ──> taken by the caller
                (per origin) ╰───── a window of `concurrency` ─────╯
 
-- Each origin has a window (schedule.py).  What is under way and what waits to be taken fill it together,
-  so nothing is fetched that is not taken; it slides with each outcome that is taken.
-- HTTP/2 streams are driven here: when one of the sockets has something, its connection is pumped, and each
-  stream to which something happened notes itself in `_touched` (it is its own waiter, see net/leader.py).
+- Each origin has a window (schedule.py).  Requests under way and outcomes that the caller has not taken fill
+  it together, so the run does not fetch far ahead of its caller.  Each outcome that is taken frees a place.
+- The loop drives HTTP/2 streams: when a socket is ready, the loop pumps its connection, and each flight whose
+  stream has changed appends itself to `_touched` (a flight is a waiter, see net/leader.py).
 - Dialling, HTTP/1.1 and bodies that are files would block.  They run on threads, which post their results
   and ring the bell.
 - All this goes on only while the caller waits for the next outcome.
 
-Rule: threads touch nothing here but `Workers.posts` and the bell.
+Rule: the threads touch nothing here but `Workers.posts` and the bell.
 
 Rule: each request that was read has exactly one outcome.  An exception in the work for one request, of
 whatever class, is that request's outcome (`_settle`).  An exception in the work for a connection fails the
@@ -53,9 +53,9 @@ from .source import Source
 from .timers import Timers
 from .window import Window
 
-# Outcomes that are taken between two looks at what can be begun.
+# Outcomes that the caller takes before the loop begins further requests.
 OFTEN = 8
-# Seconds after which to look whether others have given a connection back: they do not ring.
+# Seconds between two looks whether other callers of the pool have given a connection back: they do not ring.
 STUCK_TICK = 0.05
 
 
@@ -91,9 +91,9 @@ class Loop:
         self._source = Source(requests, concurrency, options)
         self._outcomes = OutcomeQueue(ordered)
         self._schedule = Schedule(concurrency, self._outcomes, self._is_busy)
-        # -- what goes on --
+        # -- under way --
         self._unfinished = 0
-        self._stuck: dict[Window, float] = {}  # where others have all connections; since when
+        self._stuck: dict[Window, float] = {}  # since when other callers have all connections of these
         self._flights: dict[int, Flight] = {}  # on HTTP/2, by index
         self._ended: dict[Lessor, list[Lease]] = {}  # leases to be given back, all at once
         # -- waiting --
@@ -131,7 +131,7 @@ class Loop:
             self._close()
 
     def _take_in(self) -> None:
-        """Read requests, as far ahead as there is use for it."""
+        """Read requests from the source, as far ahead as `Source` allows."""
         for item in self._source.take(self._schedule.queued, several=self._schedule.several):
             self._unfinished += 1
             if isinstance(item, Failed):
@@ -140,9 +140,9 @@ class Loop:
                 self._enqueue(item)
 
     def _hand_over(self) -> tuple[Outcome[Any], Exception | None]:
-        """Take the next outcome, and the error of `progress`, which comes after it.
+        """Take the next outcome, and the error that `progress` has raised, which is raised after it.
 
-        The coding of its body is undone now: of one body at a time.
+        The body is decoded only now, so that only one decoded body is held at a time.
         """
         outcome, window = self._outcomes.take()
         self._budget.free(outcome.index)
@@ -162,7 +162,7 @@ class Loop:
         return outcome, None
 
     def _enqueue(self, task: Task, *, first: bool = False) -> None:
-        """Put a task where it waits for its origin."""
+        """Put a task into the queue of its origin's window."""
         try:
             self._schedule.add(task, self._fetcher.origin, first=first)
         except Exception as error:  # the pool was closed meanwhile
@@ -171,7 +171,7 @@ class Loop:
     # -- starting ---------------------------------------------------------------------------------
 
     def _start(self) -> None:
-        """Begin what can be begun; if the run is full, only what cannot wait."""
+        """Begin the requests that have room; if the run is full, only one that the caller waits for."""
         if self._budget.full:
             if (urgent := self._schedule.urgent()) is not None:
                 self._try_to_begin(urgent, 1)
@@ -189,13 +189,13 @@ class Loop:
             return True
 
     def _is_busy(self) -> bool:
-        """Tell whether anything goes on."""
+        """Tell whether any request or dial is under way."""
         return bool(self._flights) or self._blocking.busy
 
     def _begin(self, window: Window, room: int) -> bool:
-        """Begin the first request of a window, and more that go the same way; false if that must wait.
+        """Begin the first request of a window, and more on the same connection; false if it must wait.
 
-        An exception is the failure of the first request, which still waits to be begun.
+        An exception is the failure of the first request, which is still in the queue.
         """
         task = window.queue[0]
         origin = window.origin = self._fetcher.origin(task)  # as the TLS context is now
@@ -222,7 +222,7 @@ class Loop:
         flights: list[Flight] = []
         touched, wake, now = self._touched, self._poller.wake, time.monotonic()
         try:
-            # None: the pool was closed in this very moment.
+            # None: the pool was closed at this moment.
             while http2 is not None and leases and window.queue and window.queue[0].repeatable:
                 task = self._schedule.take(window)
                 try:
@@ -236,7 +236,7 @@ class Loop:
                 flight = Flight(touched, wake, task, window, leases.pop(), http2, stream, now)
                 flights.append(flight)
                 window.in_flight += 1
-                self._flights[task.index] = flight  # now: one that is interrupted in submit() is given up
+                self._flights[task.index] = flight  # first: submit() may be interrupted
         finally:
             self._give_back(window.origin, leases)
         if http2 is None or not flights:
@@ -255,7 +255,7 @@ class Loop:
             self._put_back(window, flights)
 
     def _put_back(self, window: Window, flights: list[Flight]) -> None:
-        """Have requests wait again, as their connection takes no more."""
+        """Put requests back into the queue, since their connection takes no more."""
         for flight in reversed(flights):
             del self._flights[flight.task.index]
             window.in_flight -= 1
@@ -266,7 +266,7 @@ class Loop:
     # -- waiting ----------------------------------------------------------------------------------
 
     def _turn(self) -> None:
-        """Wait for something to happen, and deal with it."""
+        """Wait until something happens, and act on it."""
         self._apply_backpressure()
         for http2, error in self._poller.poll(self._poll_timeout(), self._is_hurried):
             self._pump(http2, error)
@@ -284,11 +284,11 @@ class Loop:
             self._check_timeouts(now)
 
     def _is_hurried(self) -> bool:
-        """Tell whether something has happened already."""
+        """Tell whether there is work to do before the next poll waits."""
         return bool(self._touched) or self._blocking.hurries or self._backpressure.hurries
 
     def _poll_timeout(self) -> float | None:
-        """Return how long to wait at most."""
+        """Return the seconds that the next poll may last; None: no limit."""
         if self._source.wants(self._schedule.queued, several=self._schedule.several):
             return 0
         timeout = self._timers.timeout(time.monotonic(), looks=bool(self._flights))
@@ -306,7 +306,7 @@ class Loop:
                 self._settle(window, task, None, RequestTimeout(complaint))
         for flight in list(self._flights.values()):
             if not self._budget.allows(flight.task.index):
-                flight.since = now  # its peer has to wait for us
+                flight.since = now  # the run is full: the peer waits for us, not we for the peer
             try:
                 flight.check_timeouts(now)
             except Exception as error:
@@ -315,7 +315,7 @@ class Loop:
     # -- connections ------------------------------------------------------------------------------
 
     def _pump(self, http2: HTTP2Connection, error: Exception | None) -> None:
-        """Receive what has come on a connection, and send what can be sent."""
+        """Send and receive on a connection, without waiting."""
         try:
             if error is not None:
                 raise error
@@ -324,7 +324,7 @@ class Loop:
             self._fail_connection(http2, failure)
 
     def _fail_connection(self, http2: HTTP2Connection, error: Exception) -> None:
-        """Fail the requests on a connection that has failed in a way of its own."""
+        """Fail the requests on a connection after an unforeseen error."""
         self._poller.forget(http2)
         lost = ConnectionLost(f"the connection cannot be used any more: {error!r}")
         lost.__cause__ = error
@@ -334,31 +334,31 @@ class Loop:
             self._end(flight, again(lost))
 
     def _discard(self, lease: Lease) -> None:
-        """Have nothing further sent on a connection."""
-        with contextlib.suppress(Exception):  # it is given up, and what is under way has its own failure
+        """Send no further requests on a connection."""
+        with contextlib.suppress(Exception):  # the requests under way on it have failures of their own
             lease.origin.discard(lease.connection)
 
     def _give_back(self, origin: Lessor, leases: list[Lease]) -> None:
-        """End leases. An error in closing a connection is no request's failure."""
+        """End leases. An error of closing a connection fails no request."""
         with contextlib.suppress(Exception):
             origin.release(leases)
 
-    # -- what came of it --------------------------------------------------------------------------
+    # -- results ----------------------------------------------------------------------------------
 
     def _apply_backpressure(self) -> None:
-        """While the run is full, receive only what is needed to go on."""
+        """Choose which requests go on while the run is full; attend those that may be read again."""
         for flight in self._backpressure.look():
             self._attend(flight, time.monotonic())
 
     def _attend_all(self) -> float:
-        """See what has happened to streams; returns when."""
+        """Attend all flights whose streams have changed; return the time."""
         now = time.monotonic()
         while self._touched:
             self._attend(self._touched.popleft(), now)
         return now
 
     def _attend(self, flight: Flight, now: float) -> None:
-        """See what has happened to a stream."""
+        """Act on a change of a flight's stream: count, read or end it."""
         flight.noted = False
         flight.since = now
         index, stream = flight.task.index, flight.stream
@@ -378,7 +378,7 @@ class Loop:
                 self._end(flight, error)
 
     def _end(self, flight: Flight, error: Exception | None) -> None:
-        """Make a response of a stream that is over, or that is given up for an error."""
+        """End a flight whose stream is complete, or has failed with `error`, and settle its request."""
         window, task = flight.window, flight.task
         del self._flights[task.index]
         window.in_flight -= 1
@@ -389,8 +389,8 @@ class Loop:
                 response = self._fetcher.received(task, *flight.finish())
         except Exception as failure:
             error = error or failure
-        if flight.stream.waiters:  # not all of it was taken
-            with contextlib.suppress(Exception):  # where its connection fails now, what came before counts
+        if flight.stream.waiters:  # its response was not read to the end
+            with contextlib.suppress(Exception):  # if the connection fails now, the result counts
                 flight.end()
         if error is not None and flight.stream.status:
             error = task.named(error, Stage.READING)
@@ -404,7 +404,7 @@ class Loop:
         error: Exception | None,
         tried: Tried = UNSENT,
     ) -> None:
-        """Decide whether that was all: an outcome, or another hop, or another try."""
+        """Decide what follows a response or an error: another try, another hop, or the outcome."""
         pause: float | None = None
         try:
             if response is None:
@@ -424,7 +424,7 @@ class Loop:
                 self._deliver(window, Fetched(task.item, task.index, response, attempts=task.attempts))
                 return
             assert error is not None
-            if not isinstance(error, RedirectError):  # which holds the redirects
+            if not isinstance(error, RedirectError):  # this error holds the redirects' responses
                 self._budget.free(task.index)
             failure = task.named(error, Stage.ASKING if tried.sent else Stage.CONNECTING)
             self._deliver(window, Failed(task.item, task.index, failure, attempts=task.attempts))
@@ -447,9 +447,9 @@ class Loop:
     # -- the end ----------------------------------------------------------------------------------
 
     def _close(self) -> None:
-        """Give up what is under way. It may be a finalizer that calls: nothing here waits."""
+        """Give up the requests under way. A finalizer may call this, so nothing here waits."""
         for flight in self._flights.values():
-            with contextlib.suppress(Exception):  # its connection has failed: the others are given up as well
+            with contextlib.suppress(Exception):  # an error of one connection must not keep the others
                 flight.end()
             flight.lease.abandon()
         self._flights.clear()

@@ -1,7 +1,7 @@
-"""The order in which fetch_many() yields what is done: that of the requests, or as it comes.
+"""The order in which fetch_many() yields outcomes: the order of the requests, or as they come.
 
-In order, an outcome that is done before its turn is held, and takes up room in the window of its origin.  So
-the one request that all others wait for has room in any window.
+In order, an outcome that comes before its turn is held, and keeps its place in the window of its origin.  So
+a window may be full of held outcomes, and the request whose outcome comes next begins beyond it.
 """
 
 from collections import deque
@@ -11,19 +11,19 @@ from ..fetching.outcome import Outcome
 from ..fetching.task import Task
 from .window import Window
 
-# With the window in which it takes up room, if it has got so far.
+# An outcome, and the window in which it has a place; None: it has none.
 Done = tuple[Outcome[Any], Window | None]
 
 
 class OutcomeQueue:
-    """Outcomes on their way to the caller; true if there is one to be taken.
+    """Outcomes on their way to the caller; true if one is ready.
 
     Args:
-        kept: the requests' own order is.
+        kept: yield outcomes in the order of the requests.
 
     Attributes:
         taken: how many outcomes the caller has taken.
-        ready: those that can be taken.
+        ready: the outcomes that can be taken now.
     """
 
     def __init__(self, kept: bool) -> None:
@@ -31,38 +31,38 @@ class OutcomeQueue:
         self._kept = kept
         self.ready: deque[Done] = deque()
         self._early: dict[int, Done] = {}
-        self._queued: dict[int, Window] = {}  # where a request waits to be begun
+        self._queued: dict[int, Window] = {}  # the window of each request not begun yet
         self._next = 0
 
     def __bool__(self) -> bool:
         return bool(self.ready)
 
     def note_queued(self, task: Task, window: Window) -> None:
-        """Take note of where a request waits to be begun."""
+        """Take note of the window in which a request is queued."""
         if self._kept:
             self._queued[task.index] = window
 
     def note_begun(self, task: Task) -> None:
-        """Take note that it waits no more."""
+        """Take note that a request has begun."""
         if self._kept:
             self._queued.pop(task.index, None)
 
     @property
     def awaited(self) -> int | None:
-        """The index of the request before which nothing can be taken; None if there is no order."""
+        """The index of the request whose outcome comes next; None if there is no order."""
         return self._next if self._kept else None
 
     @property
     def awaited_window(self) -> Window | None:
-        """Where the request that is awaited waits to be begun, if it does."""
+        """The window in which the awaited request is queued; None if it has begun."""
         return self._queued.get(self._next)
 
     def waits_for(self, task: Task) -> bool:
-        """Tell whether nothing can be taken before this request is done."""
+        """Tell whether this request's outcome is the next one in the order."""
         return self._kept and task.index == self._next
 
     def put(self, outcome: Outcome[Any], window: Window | None) -> Window | None:
-        """Add an outcome; returns where the request waits to be begun that is wanted next, if it does."""
+        """Add an outcome; return the window in which the request awaited next is queued, or None."""
         if not self._kept:
             self.ready.append((outcome, window))
             return None
@@ -73,6 +73,6 @@ class OutcomeQueue:
         return self._queued.get(self._next)
 
     def take(self) -> Done:
-        """Take the first of those that are ready."""
+        """Take the first outcome that is ready."""
         self.taken += 1
         return self.ready.popleft()

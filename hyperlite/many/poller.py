@@ -11,22 +11,22 @@ from ..net.bell import Bell
 from ..net.forking import watch
 from ..net.timeouts import pollable, soonest
 
-# A connection to which something happened; or which cannot be polled, and why.
+# A connection that is ready, or a connection that cannot be polled and the reason.
 Event = tuple[HTTP2Connection, Exception | None]
 
 
 class Poller:
     """Waits for many connections at once.
 
-    A watched connection keeps its descriptor open until it is forgotten here, even if another thread closes
-    it.  So the number cannot become another socket's meanwhile.
+    A watched connection keeps its descriptor open until `forget()`, even if another thread closes the
+    connection.  So no other socket gets the number meanwhile.
     """
 
     def __init__(self) -> None:
         self._polling = False
-        self._foreign = False  # this is the child of the process that polls
+        self._foreign = False  # this process is a child of the one that polls
         self._only: Collection[HTTP2Connection] | None = None
-        self._watched: dict[HTTP2Connection, tuple[int, int]] = {}  # the descriptor, and what is waited for
+        self._watched: dict[HTTP2Connection, tuple[int, int]] = {}  # the descriptor, and the events
         self._bell = Bell()
         try:
             self._selector = selectors.DefaultSelector()
@@ -40,7 +40,7 @@ class Poller:
         """Poll this connection from now on, until it is closed.
 
         Raises:
-            OSError, ValueError, KeyError: the selector does not take it.
+            OSError, ValueError, KeyError: the selector refuses it.
         """
         if connection in self._watched or (number := connection.attach()) is None:
             return
@@ -52,7 +52,7 @@ class Poller:
             raise
 
     def read_only(self, connections: Collection[HTTP2Connection] | None) -> None:
-        """Receive on these connections alone from now on; on all with None. All go on sending."""
+        """Receive only on these connections from now on; None: on all. All of them go on sending."""
         self._only = connections
 
     def reads(self, connection: HTTP2Connection) -> bool:
@@ -60,10 +60,10 @@ class Poller:
         return self._only is None or connection in self._only
 
     def poll(self, timeout: float | None, hurry: Callable[[], bool]) -> list[Event]:
-        """Wait until something happens, at most `timeout` seconds; not at all if there is reason to hurry.
+        """Wait until a connection is ready, for `timeout` seconds at most; not at all if `hurry()`.
 
         Returns:
-            The connections that have something to receive, or can send on.
+            The connections that can receive or send.
 
         Raises:
             ConnectionLost: this process is a child of the one in which the poller was made.
@@ -74,7 +74,7 @@ class Poller:
         for connection in asked:
             timeout = soonest(timeout, connection.grace)
         start = time.monotonic()
-        self._polling = True  # before it is asked whether to hurry: a thread that comes later than that rings
+        self._polling = True  # before `hurry()`: a thread that posts after that rings the bell
         try:
             ready = self._selector.select(0 if hurry() or events else pollable(timeout))
         finally:
@@ -94,7 +94,7 @@ class Poller:
         return events
 
     def _look(self) -> tuple[list[Event], set[HTTP2Connection]]:
-        """Adjust the selector; return what it cannot watch, and what waits for a sign of life."""
+        """Adjust the selector; return connections that it cannot watch, and those that a PING challenges."""
         broken: list[Event] = []
         asked: set[HTTP2Connection] = set()
         for connection in list(self._watched):
@@ -109,7 +109,7 @@ class Poller:
         return broken, asked
 
     def _adjust(self, connection: HTTP2Connection) -> None:
-        """Watch a connection for what it waits for now; not at all if it is closed."""
+        """Register the events that a connection needs now; forget it if it is closed."""
         if connection.closed:
             self.forget(connection)
             return
@@ -128,7 +128,7 @@ class Poller:
         self._watched[connection] = number, wanted
 
     def forget(self, connection: HTTP2Connection) -> None:
-        """Poll this connection no more, if it is polled."""
+        """Stop polling this connection, if it is polled."""
         if connection in self._watched:
             number, known = self._watched.pop(connection)
             if known:
@@ -137,19 +137,19 @@ class Poller:
             connection.detach()
 
     def wake(self) -> None:
-        """End a poll that is under way; any thread may, at any time."""
+        """End a poll that is under way; any thread may call this at any time."""
         if self._polling:
             self._bell.ring()
 
     def close(self) -> None:
-        """Close what was opened here; the connections stay. A finalizer may call: this waits for nothing."""
+        """Close the selector and the bell, not the connections. A finalizer may call this."""
         self._selector.close()
         while self._watched:
             self._watched.popitem()[0].detach()
         self._bell.close()
 
     def after_fork(self) -> None:
-        """In the child: what it changed in the selector would be changed in its parent's too."""
+        """In the child: forget everything, since the kernel's poll set is shared with the parent."""
         self._foreign = True
         self._watched.clear()
         self._selector.close()

@@ -9,9 +9,9 @@ from ..origins.origin import Origin
 from .outcomes import OutcomeQueue
 from .window import Route, Window
 
-# Origins that are talked to at once: each has a connection open.
+# Origins with requests under way at a time: each has a connection open.
 MAX_ORIGINS = 200
-# A window is refilled, while outcomes wait to be taken, when such a part of it is free: one write for many.
+# While outcomes wait to be taken, a window is refilled when 1/BATCH of it is free: one write for many.
 BATCH = 2
 
 
@@ -20,11 +20,11 @@ class Schedule:
 
     Args:
         concurrency: how wide a window is.
-        outcomes: on their way to the caller.
+        outcomes: knows which outcome comes next.
         is_busy: tells whether anything is under way.
 
     Attributes:
-        queued: how many requests wait to be begun.
+        queued: how many requests have not begun yet.
     """
 
     def __init__(self, concurrency: int, outcomes: OutcomeQueue, is_busy: Callable[[], bool]) -> None:
@@ -33,8 +33,8 @@ class Schedule:
         self._outcomes = outcomes
         self._is_busy = is_busy
         self._windows: dict[Route, Window] = {}
-        self._startable: dict[Window, None] = {}  # in which something can perhaps be started
-        self._inactive: deque[Window] = deque()  # which wait to be among the MAX_ORIGINS
+        self._startable: dict[Window, None] = {}  # in which a request may be able to begin
+        self._inactive: deque[Window] = deque()  # which wait until one of MAX_ORIGINS is done
         self._active = 0
         self._seen = 0  # origins, ever
 
@@ -45,12 +45,12 @@ class Schedule:
 
     @property
     def worth_it(self) -> bool:
-        """Whether enough can be begun to do so while there are outcomes to be taken."""
+        """Whether enough requests can begin to do it before the caller takes the ready outcomes."""
         batch = max(1, self._concurrency // BATCH)
         return any(self._concurrency - window.busy >= batch for window in self._startable)
 
     def add(self, task: Task, origin_of: Callable[[Task], Origin], *, first: bool) -> None:
-        """Put a request where it waits for its origin, `first` or last; raises what `origin_of` raises."""
+        """Queue a request in its origin's window, `first` or last; raises what `origin_of` raises."""
         url = task.url
         route = url.scheme, url.host, url.port, task.proxy, task.upgrades
         window = self._windows.get(route)
@@ -75,7 +75,7 @@ class Schedule:
         return task
 
     def take_late(self, window: Window, waited: float | None) -> list[Task]:
-        """Take those requests of a window that have no time left after so many seconds; all with None."""
+        """Take the requests whose timeout is not above `waited` seconds, or is over; None: all of them."""
         taken: list[Task] = []
         for _ in range(len(window.queue)):
             if waited is None or _is_over(window.queue[0], waited):
@@ -92,7 +92,7 @@ class Schedule:
         window.queue.appendleft(task)
 
     def note(self, window: Window) -> None:
-        """Have a look at a window soon; or forget it, if nothing is left of it."""
+        """Mark a window for `next()`; forget it if it has no requests left."""
         if window.queue:
             self._startable[window] = None
         elif not window.busy and not window.dialling:
@@ -104,9 +104,9 @@ class Schedule:
                 self._admit()
 
     def next(self) -> Window | None:
-        """Return a window in which something can perhaps be begun now; None if there is none."""
+        """Return a window in which a request may be able to begin; None if there is none."""
         if not self._startable and self._inactive and not self._is_busy():
-            self._admit()  # all wait for one that comes before them in the order
+            self._admit()  # the active windows hold outcomes that wait for one of these
         while self._startable:
             window, _ = self._startable.popitem()
             if window.queue and (window.active or self._activate(window)):
@@ -114,9 +114,9 @@ class Schedule:
         return None
 
     def urgent(self) -> Window | None:
-        """Return the window in which a request is to be begun though the run is full, if there is one.
+        """Return a window whose first request has to begin although the run is full; or None.
 
-        The request is the first there: in order, the awaited one; otherwise any, if nothing goes on.
+        In order, that is the awaited request; otherwise any request, if nothing is under way.
         """
         if self._outcomes.awaited is None:
             return (
@@ -130,18 +130,18 @@ class Schedule:
         return window
 
     def room(self, window: Window) -> int:
-        """Return how many requests of a window may be begun now."""
+        """Return how many requests of a window may begin now."""
         if not window.queue:
             return 0
         room = min(self._concurrency - window.busy, len(window.queue))
         if room > 0:
             return room
         first = window.queue[0]
-        # It had its place before, or all others wait for it.
+        # A request that has begun before keeps its place; for the awaited one there is always room.
         return int(bool(first.started) or self._outcomes.waits_for(first))
 
     def _activate(self, window: Window) -> bool:
-        """Count an origin among those that are talked to, or have it wait until another one is done."""
+        """Count a window among MAX_ORIGINS; false: it has to wait until another one is done."""
         if self._active >= MAX_ORIGINS and self._is_busy():
             if not window.waiting:
                 window.waiting = True
@@ -152,7 +152,7 @@ class Schedule:
         return True
 
     def _admit(self) -> None:
-        """Have the next of those that wait to be talked to started."""
+        """Let the next waiting window begin."""
         if self._inactive:
             window = self._inactive.popleft()
             window.waiting = False
@@ -160,7 +160,7 @@ class Schedule:
 
 
 def _is_over(task: Task, waited: float) -> bool:
-    """Tell whether a request has no time left, after so many seconds of a wait."""
+    """Tell whether a request has no time left after it has waited for `waited` seconds."""
     timeout = task.options.timeout
     late = task.deadline is not None and time.monotonic() >= task.deadline
     return late or (timeout is not None and timeout <= waited)

@@ -1,4 +1,4 @@
-"""What fetch_many() is given: read lazily, and made into tasks."""
+"""The requests that fetch_many() is given: read lazily, and made into tasks."""
 
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -13,8 +13,8 @@ from ..fetching.task import Task, make_task, with_defaults
 from ..messages.fields import Header
 from ..messages.urls import parse
 
-# How far to read ahead of what is under way, in units of `concurrency`: little while all requests are
-# for one origin, more where others may be behind those in the way. What has a length is in memory anyhow.
+# How many requests to read ahead, in units of `concurrency`: few while all are for one origin, more if
+# requests for other origins may follow. A source that has a length is in memory anyhow.
 AHEAD_OF_ONE = 5
 AHEAD_OF_MANY = 100
 # How many requests are read before they are sent, and how many seconds that may take: the iterable may be
@@ -24,11 +24,11 @@ TURN = 0.005
 
 
 class Source:
-    """The requests that are still to be begun.
+    """The requests of a run that were not read yet.
 
     Attributes:
         exhausted: there are no more.
-        total: how many there are in all, or None.
+        total: how many requests the run has in all, or None if the source has no length.
     """
 
     def __init__(self, requests: Iterable[Any], concurrency: int, options: Options) -> None:
@@ -44,11 +44,11 @@ class Source:
         self._headers: list[Header] | None = None  # of a request of which only the URL is given
 
     def wants(self, queued: int, *, several: bool) -> bool:
-        """Tell whether to read on, while so many are waiting.
+        """Tell whether to read further requests.
 
         Args:
-            queued: how many were read, and are not under way.
-            several: they are for more than one origin.
+            queued: how many were read and have not begun.
+            several: the run has more than one origin.
         """
         return self._room(queued, several=several) > 0
 
@@ -86,7 +86,7 @@ class Source:
                 yield task
 
     def finish(self) -> None:
-        """Raise what the source has raised, now that all that it gave before is done."""
+        """Raise the error of the source, once all requests before it have their outcomes."""
         if self._failure is not None:
             raise self._failure
 

@@ -1,11 +1,11 @@
-"""When a run of fetch_many() has to go on by itself: tries that are to be made later, and time limits."""
+"""When a run of fetch_many() has to act without an event: later tries, and time limits."""
 
 import heapq
 from collections.abc import Iterator
 
 from ..fetching.task import Task
 
-# Seconds between two looks at time limits: at most, and as a part of the shortest limit.
+# Seconds between two looks at time limits: a tenth of the shortest limit, within these bounds.
 LONGEST_TICK = 1.0
 SHORTEST_TICK = 0.02
 
@@ -23,7 +23,7 @@ class Timers:
         self._tick = LONGEST_TICK
 
     def put_to_sleep(self, task: Task, until: float) -> None:
-        """Have a task tried again at a later time."""
+        """Keep a task that is to be tried again at the time `until`."""
         heapq.heappush(self._asleep, (until, task.index, task))
 
     def awake(self, now: float) -> Iterator[Task]:
@@ -32,7 +32,7 @@ class Timers:
             yield heapq.heappop(self._asleep)[2]
 
     def quicken(self, *limits: float | None) -> None:
-        """Look at time limits as often as these seconds need; None is no limit."""
+        """Look at time limits often enough for these seconds; None: no limit."""
         for seconds in limits:
             if seconds is not None:
                 self._tick = max(SHORTEST_TICK, min(self._tick, seconds / 10))

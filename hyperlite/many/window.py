@@ -6,28 +6,28 @@ from ..fetching.task import Task
 from ..net.proxy import Proxy
 from ..origins.origin import Origin
 
-# What requests of one window have in common: scheme, host, port and proxy; and that they are to go on in
-# another protocol, or not.
+# Scheme, host, port and proxy of a window's requests, and whether they ask for another protocol by Upgrade.
 Route = tuple[str, str, int, Proxy | None, bool]
 
 
 class Window:
-    """What there is to fetch from one origin, by one route.
+    """The requests of one route: at most `concurrency` of them are under way or wait to be taken.
 
     Args:
-        origin: the connections, as of now: other ones serve once the TLS context is set to trust others.
+        route: what its requests have in common.
+        origin: the connections for these requests at the moment.
 
     Attributes:
-        origin: of the requests that were begun last.
-        route: what its requests have in common.
-        queue: what is not under way yet.
-        busy: what is under way, or was not taken yet; at most `concurrency`.
-        in_flight: what of it is on HTTP/2, in the loop's hands.
-        jobs: what of it is on a thread.
-        dialling: connections that are being dialled.
-        dial_refused: a further connection could not be dialled; those that are there must do.
-        active: it is among the MAX_ORIGINS.
-        waiting: it waits to be among them.
+        route: the same.
+        origin: of the requests that began last. It changes if the TLS context is changed during the run.
+        queue: the requests that have not begun.
+        busy: how many requests are under way, or have outcomes that the caller has not taken.
+        in_flight: how many of these are under way on HTTP/2, in the loop.
+        jobs: how many of these are under way on threads.
+        dialling: how many connections are being dialled.
+        dial_refused: the last dial of a further connection failed, so the existing ones have to do.
+        active: the window is one of MAX_ORIGINS that may have requests under way.
+        waiting: the window waits to become active.
     """
 
     __slots__ = (

@@ -1,4 +1,4 @@
-"""Threads for what would block, and what comes of it for the thread that has asked."""
+"""Threads for work that would block, and the results for the thread that has asked for it."""
 
 import threading
 from collections import deque
@@ -8,26 +8,26 @@ from typing import Any
 
 from ..net.forking import watch
 
-# Threads at most: for dialling, and for as many HTTP/1.1 requests at once.
+# The most threads: for dials and HTTP/1.1 requests together.
 MAX_THREADS = 128
 # Seconds after which a thread that has nothing to do ends.
 IDLE = 10.0
 
-# What the thread that has asked does with what came of the work, or with what it has raised.
+# What the asking thread does with the result of the work, or with its error.
 Done = Callable[[Any, Exception | None], None]
 
 
 class Workers:
     """At most `limit` daemon threads, started when there is work for them.
 
-    Daemons, because a peer that never answers must not keep the program from ending.
+    They are daemons, because a peer that never answers must not keep the program from ending.
 
     Args:
-        limit: how many threads at most.
-        wake: called by a thread that has done something, when `posts` has word of it.
+        limit: the most threads.
+        wake: called by a thread after it has added a result to `posts`.
 
     Attributes:
-        posts: what came of the work; for the thread that has asked, by `settle()`.
+        posts: the results, which the asking thread processes in `settle()`.
     """
 
     def __init__(self, limit: int, wake: Callable[[], None]) -> None:
@@ -48,7 +48,7 @@ class Workers:
         self._threads = self._idle = 0
 
     def run(self, work: Callable[[], Any], done: Done) -> None:
-        """Have a thread do something; `settle()` then calls `done`, also if no thread can be started."""
+        """Have a thread do some work; `settle()` then calls `done`, also if no thread could be started."""
         job = partial(self._do, work, done)
         with self._changed:
             self._jobs.append(job)
@@ -69,16 +69,16 @@ class Workers:
             self.posts.append(partial(done, None, error))
 
     def settle(self) -> None:
-        """Deal with what came of the work, in the thread that has asked for it.
+        """In the asking thread: process the results.
 
         Raises:
-            BaseException: work was interrupted, or has ended the program: so is what it was for.
+            BaseException: the work has raised one that is no Exception (KeyboardInterrupt, SystemExit).
         """
         while self.posts:
             self.posts.popleft()()
 
     def close(self) -> None:
-        """Forget what was not begun, and let the threads end; from a finalizer too: it does not wait."""
+        """Forget the work not begun, and let the threads end. A finalizer may call this: it does not wait."""
         self._closed = True
         self._jobs.clear()
         if self._changed.acquire(blocking=False):
@@ -86,7 +86,7 @@ class Workers:
             self._changed.release()
 
     def _do(self, work: Callable[[], Any], done: Done) -> None:
-        """Do something, and leave word of it."""
+        """Do the work, and post its result."""
         result: Any = None
         failure: BaseException | None = None
         try:
