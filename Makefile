@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: all demo test throughput hostile check fmt cov compat-stdlib compat-callers compat-requests bench bench-adapter bench-count profile clean
+.PHONY: all demo test throughput hostile check fmt cov speedups no-speedups fuzz-speedups compat-stdlib compat-callers compat-requests bench bench-adapter bench-count profile clean
 .DELETE_ON_ERROR:
 
 all: check test
@@ -48,6 +48,24 @@ cov: $(VENV)/.dev
 	$(BIN)/python -m coverage run -m pytest $(ARGS)
 	$(BIN)/python -m coverage combine --quiet
 	$(BIN)/python -m coverage report
+
+# The compiled decoder, into the environment of the tests: needs a C compiler and Python's headers.
+speedups: $(VENV)/.dev
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --force-reinstall --no-deps ./speedups
+
+no-speedups: $(VENV)/.dev
+	$(BIN)/python -m pip uninstall --quiet --disable-pip-version-check --yes hyperlite-http-speedups
+
+# Built with sanitizers, tested, and fed blocks for a minute; ARGS="--seconds 600".
+SANITIZED := $(CURDIR)/$(VENV)/sanitized
+SANITIZERS := env LD_PRELOAD=$(shell $(CC) -print-file-name=libasan.so) PYTHONMALLOC=malloc \
+	ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=halt_on_error=1 PYTHONPATH=$(SANITIZED) HYPERLITE_SPEEDUPS=1
+fuzz-speedups: $(VENV)/.dev
+	CFLAGS="-g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all" $(BIN)/python -m pip install --quiet \
+		--disable-pip-version-check --no-deps --no-cache-dir --upgrade --target $(SANITIZED) ./speedups
+	$(SANITIZERS) $(BIN)/python -m pytest -k "compiled or Finding" tests/http2/engine/test_speedups.py \
+		tests/http2/engine/test_hpack_decoder.py tests/http2/engine/test_hpack_agreement.py
+	$(SANITIZERS) $(BIN)/python -m tests.http2.engine.fuzz_speedups $(ARGS)
 
 # Python's own tests with hyperlite in http.client's place, on every Python found; ARGS=--only-default for one.
 compat-stdlib: $(VENV)/.dev

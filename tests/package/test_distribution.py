@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from hyperlite.http2.engine.speedups import INTERFACE
+
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 EXTRAS = set(PROJECT["optional-dependencies"])
@@ -50,6 +52,21 @@ def test_the_development_extra_is_this_project() -> None:
     """Under another name an installer would look for it on the index."""
     own = [one for one in PROJECT["optional-dependencies"]["dev"] if one.startswith("hyperlite")]
     assert own == [f"{PROJECT['name']}[{','.join(OURS.search(own[0])[1].split(','))}]"]
+
+
+def test_the_compiled_decoder_is_a_distribution_of_its_own() -> None:
+    """The core needs no compiler: its wheel is pure, and nothing but the extra asks for the other one."""
+    other = tomllib.loads((ROOT / "speedups/pyproject.toml").read_text())
+    assert PROJECT["optional-dependencies"]["speedups"] == [other["project"]["name"]]
+    assert other["project"]["name"] not in " ".join(PROJECT["dependencies"])
+    kinds = {path.suffix for path in (ROOT / "hyperlite").rglob("*") if "__pycache__" not in path.parts}
+    assert kinds & {".c", ".h", ".pyx", ".so"} == set()
+
+
+def test_the_compiled_decoder_is_for_this_hyperlite() -> None:
+    source = (ROOT / "speedups/hyperlite_speedups.c").read_text()
+    assert re.findall(r"^#define INTERFACE (\d+)", source, re.MULTILINE) == [str(INTERFACE)]
+    assert len(source.splitlines()) < 500
 
 
 @pytest.mark.parametrize("extra", sorted(EXTRAS - {"dev"}))

@@ -30,6 +30,7 @@ LATER = {
     "h2",
     "hpack",
     "hyperframe",
+    "hyperlite_speedups",
     "idna",
     "requests",
     "trustme",

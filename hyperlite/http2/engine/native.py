@@ -70,6 +70,7 @@ from .h2_client import h2_client
 from .hpack_decoder import MemoDecoder
 from .hpack_encoder import MemoEncoder
 from .limits import Limits, PeerSettings
+from .speedups import Decoder, compiled_decoder
 from .windows import CONNECTION_WINDOW, DEFAULT_WINDOW, InboundWindow
 
 _WORD = struct.Struct(">L")
@@ -101,7 +102,7 @@ class NativeEngine:
         self.pending = b""  # what came of a frame that is not complete
         self._failed = False
         self._guard = Guard(limits.max_header_list)
-        self._decoder = MemoDecoder(limits.max_header_list)
+        self._decoder: Decoder = (compiled_decoder or MemoDecoder)(limits.max_header_list)
         self._encoder = MemoEncoder()
         self._inbound = CONNECTION_WINDOW  # how many bytes of DATA the peer may still send on all streams
         self._h2 = h2_client(limits)

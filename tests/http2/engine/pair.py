@@ -25,6 +25,7 @@ from hyperlite.http2.engine.native import NativeEngine
 from hyperlite.http2.engine.reference import H2Engine
 from hyperlite.http2.engine.windows import DEFAULT_WINDOW
 from tests.frames import FrameFactory
+from tests.http2.engine.decoders import table_of
 from tests.peer import EnginePeer
 
 # Small windows, so that a few frames fill them.
@@ -147,13 +148,12 @@ class Pair:
         if peer is self.judge:
             left, largest = h2.inbound_flow_control_window, h2.max_outbound_frame_size
             rooms = {number: h2.local_flow_control_window(number) for number in self.open_streams}
-            table = [*h2.decoder.header_table.dynamic_entries], h2.decoder.header_table_size
+            table = [*h2.decoder.header_table.dynamic_entries]
         else:
             left, largest = engine._inbound, engine.peer.max_frame
             room = h2.outbound_flow_control_window
             rooms = {number: min(stream.outbound, room) for number, stream in engine._streams.items()}
-            engine._decoder._insert()
-            table = [entry[0] for entry in reversed(engine._decoder._entries)], engine._decoder._max_size
+            table = table_of(engine._decoder)
         assert left >= native_module.CONNECTION_WINDOW // 2, "the connection is not credited"
         came = DEFAULT_WINDOW + self._credited[peer] - left
         return sorted(rooms.items()), h2.outbound_flow_control_window, largest, came, table

@@ -464,7 +464,7 @@ def mutant(module: ModuleType, old: str, new: str) -> type:
     engine.__package__ = native.__package__
     exec(compile(inspect.getsource(native), native.__file__ or "", "exec"), vars(engine))
     engine.CONNECTION_WINDOW = native.CONNECTION_WINDOW
-    engine.MemoDecoder = changed.MemoDecoder
+    engine.MemoDecoder, engine.compiled_decoder = changed.MemoDecoder, None
     return engine.NativeEngine
 
 

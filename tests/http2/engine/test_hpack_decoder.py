@@ -15,7 +15,9 @@ from hyperlite.http2.engine.hpack_decoder import MemoDecoder
 from hyperlite.http2.engine.hpack_encoder import MemoEncoder
 from hyperlite.http2.engine.hpack_huffman import decode_huffman, encode_huffman
 from hyperlite.http2.engine.hpack_table import STATIC_TABLE
+from hyperlite.http2.engine.speedups import Decoder
 from hyperlite.messages.fields import SECRET
+from tests.http2.engine.decoders import DECODERS, Kind
 
 LIMIT = 1 << 16
 
@@ -48,7 +50,7 @@ class Plain:
         return [(bytes(name), bytes(value)) for name, value in self._decoder.decode(block, raw=True)]
 
 
-def outcome(decoder: Plain | MemoDecoder, block: bytes) -> object:
+def outcome(decoder: Plain | Decoder, block: bytes) -> object:
     """Return what a decoder makes of a block: the fields, or the kind of error."""
     try:
         return decoder.decode(block)
@@ -60,23 +62,24 @@ def outcome(decoder: Plain | MemoDecoder, block: bytes) -> object:
         return "no HPACK"
 
 
-def agree(blocks: list[bytes], limit: int = LIMIT) -> None:
+def agree(kind: Kind, blocks: list[bytes], limit: int = LIMIT) -> None:
     """Check that both decoders make the same of a sequence of blocks, up to the first error."""
-    plain, memo = Plain(limit), MemoDecoder(limit)
+    plain, ours = Plain(limit), kind(limit)
     for block in blocks:
         expected = outcome(plain, block)
-        assert outcome(memo, block) == expected
+        assert outcome(ours, block) == expected
         if isinstance(expected, str):
             return
 
 
+@pytest.mark.parametrize("kind", DECODERS)
 class TestDecoder:
     @settings(max_examples=400)
     @given(
         st.lists(FIELDS, max_size=8), st.booleans(), st.lists(st.sampled_from([0, 60, 500, 4096]), max_size=8)
     )
     def test_what_hpack_encodes(
-        self, lists: list[list[tuple[bytes, bytes]]], huffman: bool, sizes: list[int]
+        self, kind: Kind, lists: list[list[tuple[bytes, bytes]]], huffman: bool, sizes: list[int]
     ) -> None:
         encoder = hpack.Encoder()
         blocks = []
@@ -85,49 +88,55 @@ class TestDecoder:
                 encoder.header_table_size = sizes[number]
             mixed = [(name, value, name == b"authorization") for name, value in fields]
             blocks.append(encoder.encode(mixed, huffman=huffman))
-        agree(blocks)
+        agree(kind, blocks)
 
     @settings(max_examples=1500)
     @given(st.lists(st.binary(max_size=40), max_size=6))
-    def test_any_bytes(self, blocks: list[bytes]) -> None:
-        agree(blocks)
+    def test_any_bytes(self, kind: Kind, blocks: list[bytes]) -> None:
+        agree(kind, blocks)
 
     @settings(max_examples=600)
     @given(st.lists(FIELDS, min_size=1, max_size=4), st.data())
     def test_blocks_with_a_byte_changed(
-        self, lists: list[list[tuple[bytes, bytes]]], data: st.DataObject
+        self, kind: Kind, lists: list[list[tuple[bytes, bytes]]], data: st.DataObject
     ) -> None:
         encoder = hpack.Encoder()
         blocks = [bytearray(encoder.encode(fields)) for fields in lists] * 2
         for block in blocks:
             if block and data.draw(st.booleans()):
                 block[data.draw(st.integers(0, len(block) - 1))] = data.draw(st.integers(0, 255))
-        agree([bytes(block) for block in blocks])
+        agree(kind, [bytes(block) for block in blocks])
 
     @given(st.lists(FIELDS, max_size=5), st.integers(0, 400))
-    def test_the_limit_of_the_list(self, lists: list[list[tuple[bytes, bytes]]], limit: int) -> None:
+    def test_the_limit_of_the_list(
+        self, kind: Kind, lists: list[list[tuple[bytes, bytes]]], limit: int
+    ) -> None:
         encoder = hpack.Encoder()
-        agree([encoder.encode(fields) for fields in lists], limit)
+        agree(kind, [encoder.encode(fields) for fields in lists], limit)
 
-    def test_literals_as_servers_send_them(self) -> None:
+    def test_literals_as_servers_send_them(self, kind: Kind) -> None:
         """nginx repeats its literals with indexing, and never refers to them."""
         encoder = hpack.Encoder()
         literals = [
             encoder._encode_indexed_literal(index, value, b"\x40", True)
             for index, value in [(54, b"nginx"), (33, b"Sat, 21 Nov 2026"), (31, b"text/html"), (28, b"600")]
         ]
-        agree([b"\x88" + b"".join(literals)] * 50)
+        agree(kind, [b"\x88" + b"".join(literals)] * 50)
 
-    def test_literals_that_are_not_indexed_with_a_long_index(self) -> None:
-        agree([b"\x88\x0f\x12\x03abc\x1f\x12\x03abc\x0f\x2e\x01x\x0f\x2f\x01x"] * 3)
-        agree([b"\x40\x01a\x01b\x0f\x2f\x01x"] * 3)  # 62 is of the dynamic table, and moves
+    def test_literals_that_are_not_indexed_with_a_long_index(self, kind: Kind) -> None:
+        agree(kind, [b"\x88\x0f\x12\x03abc\x1f\x12\x03abc\x0f\x2e\x01x\x0f\x2f\x01x"] * 3)
+        agree(kind, [b"\x40\x01a\x01b\x0f\x2f\x01x"] * 3)  # 62 is of the dynamic table, and moves
 
-    def test_a_block_that_refers_to_a_table_that_has_changed(self) -> None:
+    def test_a_block_that_refers_to_a_table_that_has_changed(self, kind: Kind) -> None:
         """The same byte, 62, is the youngest entry whatever that is."""
         one, two = b"\x40\x01x\x011", b"\x40\x01y\x012"
-        agree([one, b"\xbe", b"\xbe", two, b"\xbe", one, b"\xbe", two + b"\xbe", two + b"\xbe", b"\xbf"])
-        agree([one, two, b"\xbf", b"\xbf", b"\x20", b"\xbf"])
+        agree(
+            kind, [one, b"\xbe", b"\xbe", two, b"\xbe", one, b"\xbe", two + b"\xbe", two + b"\xbe", b"\xbf"]
+        )
+        agree(kind, [one, two, b"\xbf", b"\xbf", b"\x20", b"\xbf"])
 
+
+class TestWhatIsRemembered:
     def test_what_comes_twice_is_remembered(self, monkeypatch: pytest.MonkeyPatch) -> None:
         decoder, encoder = MemoDecoder(LIMIT), hpack.Encoder()
         policy = (b"content-security-policy", b"default-src 'none'; " * 20)
@@ -185,6 +194,12 @@ class TestDecoder:
         assert secret not in strings_within(decoder)
         assert encode_huffman(secret) not in b"".join(strings_within(decoder))
 
+    def test_a_block_that_comes_for_ever_is_not_kept_for_ever(self) -> None:
+        decoder = MemoDecoder(LIMIT)
+        for _ in range(3 * hpack_decoder.LATE):
+            assert decoder.decode(b"\x88\x76\x05nginx\x5f\x04text")[1] == (b"server", b"nginx")
+            assert len(decoder._inserted) <= hpack_decoder.LATE + 2
+
 
 def strings_within(thing: object) -> set[bytes]:
     """Return the bytes that an object holds, and all that it refers to."""
@@ -202,10 +217,11 @@ def strings_within(thing: object) -> set[bytes]:
     return found
 
 
+@pytest.mark.parametrize("kind", DECODERS)
 class TestMemory:
-    def test_fields_too_large_for_the_table_are_not_held(self) -> None:
+    def test_fields_too_large_for_the_table_are_not_held(self, kind: Kind) -> None:
         """A server may send them for ever, to be indexed and never referred to."""
-        decoder, encoder = MemoDecoder(LIMIT), hpack.Encoder()
+        decoder, encoder = kind(LIMIT), hpack.Encoder()
         blocks = [
             encoder.encode([(b"x", b"%d" % number * 1000)], huffman=False)
             for number in range(10**4, 10**4 + 300)
@@ -218,8 +234,8 @@ class TestMemory:
         assert held < 100_000
 
     @pytest.mark.parametrize("way", ["names", "values", "policies", "mixtures", "fields"])
-    def test_what_a_peer_varies_for_ever_does_not_add_up(self, way: str) -> None:
-        decoder, dice = MemoDecoder(LIMIT), random.Random(1)
+    def test_what_a_peer_varies_for_ever_does_not_add_up(self, way: str, kind: Kind) -> None:
+        decoder, dice = kind(LIMIT), random.Random(1)
 
         def literal(name: bytes, value: bytes) -> bytes:
             return (
@@ -256,15 +272,9 @@ class TestMemory:
         tracemalloc.stop()
         assert held < 1_000_000
 
-    def test_a_block_that_comes_for_ever_is_not_kept_for_ever(self) -> None:
-        decoder = MemoDecoder(LIMIT)
-        for _ in range(3 * hpack_decoder.LATE):
-            assert decoder.decode(b"\x88\x76\x05nginx\x5f\x04text")[1] == (b"server", b"nginx")
-            assert len(decoder._inserted) <= hpack_decoder.LATE + 2
-
-    def test_an_entry_too_large_empties_the_table(self) -> None:
+    def test_an_entry_too_large_empties_the_table(self, kind: Kind) -> None:
         large = b"\x40\x01x\x7f\xa1\x1f" + b"v" * 4128
-        agree([b"\x40\x01a\x01b", b"\xbe", large, b"\x40\x01c\x01d", b"\xbe", b"\xbf"])
+        agree(kind, [b"\x40\x01a\x01b", b"\xbe", large, b"\x40\x01c\x01d", b"\xbe", b"\xbf"])
 
 
 def test_the_static_table_is_hpack_s() -> None:
