@@ -218,7 +218,7 @@ class SocketIO:
     def _poll(self, read: bool, silence: float | None, timeout: float | None) -> None:
         """Poll for at most `silence` and `timeout` seconds; then receive, if `read`, and write."""
         table, liveness = self.table, self.table.liveness
-        polling, write, grace, ready, start = False, False, None, True, 0.0
+        polling, polled, write, grace, ready, start = False, False, False, None, True, 0.0
         try:
             with self.lock:
                 if table.closed is not None or not (read or table.writer.out):
@@ -230,12 +230,14 @@ class SocketIO:
             if table.abandoned or self.detached:  # see Aftermath; later uses of the lock are followed by one
                 self.settle()
             grace = liveness.grace if read else None
-            timeout = soonest(soonest(timeout, silence), grace)
+            if silence is not None or grace is not None:
+                timeout = soonest(soonest(timeout, silence), grace)
             start = time.monotonic()
             if read and not write:
                 ready = self.watch.wait(timeout)
             else:
                 ready = wait_for(self.sock, read=read, write=write, timeout=timeout)
+            polled = True
         finally:
             with self.lock:
                 self.pollers -= polling
@@ -247,12 +249,11 @@ class SocketIO:
                     self._watched = False
                 if table.closed is not None or self.detached:
                     self._close_descriptor()
-        if read and ready:
-            with self.lock:
-                self._receive_all()
-        if table.writer.out:
-            with self.lock:
-                self.push()
+                if polled:  # or else the thread is interrupted, and does no more than it must
+                    if read and ready:
+                        self._receive_all()
+                    if table.writer.out:
+                        self.push()
 
     # -- under the lock ---------------------------------------------------------------------------
 

@@ -101,10 +101,14 @@ class Unread:
         """
         # A full window lies unread but for the bytes that were read and whose credit was not sent yet.
         much = self.total - self.advanced >= STREAM_WINDOW // 2
-        started = next((one for one in waiting if one.wire_id and not one.sending), None)
-        if not waiting or (started is not None and (started.status or not much)):
-            return None
-        if started is None or self._stalled == answered:
+        for one in waiting:
+            if one.wire_id and not one.sending:
+                if one.status or not much:
+                    return None
+                break
+        else:
+            return 0.0 if waiting else None
+        if self._stalled == answered:
             return 0.0
         if not any(self._room(stream) and window_left(stream.wire_id) <= 0 for stream in streams):
             return None

@@ -12,7 +12,7 @@ from typing import TypeVar
 from ..errors import ConnectionLost, HTTP2Error, RequestTimeout
 from ..messages.request import UNSET
 from ..messages.waiters import Arrivals
-from ..net.timeouts import remaining, soonest
+from ..net.timeouts import soonest
 from .socket_io import SocketIO
 from .stream import Stream
 
@@ -119,17 +119,21 @@ class Waiting:
         Raises:
             RequestTimeout: the time is over. And whatever `attempt` raises.
         """
-        timeout = patience = soonest(self.timeout_of(stream), limit)
-        if shared and timeout is not None and stream.wire_id:
-            patience = max(0.0, timeout - self._table.liveness.silence(stream.inbox.told))
-        left = remaining(stream.request.deadline)
-        if left is not None and (patience is None or left < patience):
-            timeout = patience = left
+        timeout, liveness, deadline = self.timeout_of(stream), self._table.liveness, stream.request.deadline
+        if limit is not None:
+            timeout = soonest(timeout, limit)
+        patience = timeout
+        if shared and timeout is not None and liveness.waited and stream.wire_id:
+            patience = max(0.0, timeout - liveness.silence(stream.inbox.told))
+        if deadline is not None:
+            left = max(0.0, deadline - time.monotonic())
+            if patience is None or left < patience:
+                timeout = patience = left
         try:
             return self._io.wait(stream, (stream,), attempt, patience, complaint)
         except RequestTimeout as error:
             if limit is None and timeout is not None:
-                stream.inbox.told = self._table.liveness.waited
+                stream.inbox.told = liveness.waited
                 self.distrust(timeout)
             if is_late(stream):
                 late = overdue(stream, complaint)
@@ -150,7 +154,8 @@ class Waiting:
                 return False
             if stream.error is not None:
                 raise stream.error
-            self.want((stream,))
+            if not stream.wire_id:
+                self.want((stream,))
             return None
 
         return self.wait(stream, attempt, "no response came", shared=True)

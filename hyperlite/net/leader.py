@@ -72,40 +72,55 @@ class Leadership:
         """
         deadline = None if timeout is None else time.monotonic() + timeout
         sleeper: threading.Lock | None = None
-        first, holding = True, False
+        first, holding, left = True, False, False
         try:
             while True:
                 with self._lock:
                     if sleeper is not None:
                         self._get_up(sleeper, awaited)
                         sleeper = None
-                    if (result := attempt()) is not None:
-                        return result
-                    if not first and deadline is not None and time.monotonic() >= deadline:
-                        raise _timeout(awaited, f"{complaint} within {timeout:g} s")
-                    first = False
-                    if not self.held:
-                        holding = self.held = True
-                    job = step(holding)
-                    if job is TRY_AGAIN and (result := attempt()) is not None:
+                    job = None
+                    if (result := attempt()) is None:
+                        if not first and deadline is not None and time.monotonic() >= deadline:
+                            raise _timeout(awaited, f"{complaint} within {timeout:g} s")
+                        first = False
+                        if not self.held:
+                            holding = self.held = True
+                        job = step(holding)
+                        if job is TRY_AGAIN:
+                            result = attempt()
+                    if result is not None:  # leave, while the lock is held anyway
+                        if self._sleepers and (holding or not self.held):
+                            self._pass_on()
+                        # One line, as an interrupt in the middle would have a second thread lead.
+                        self.held, holding, left = self.held and not holding, False, True
                         return result
                     if job is None:
                         sleeper = threading.Lock()
                         self._lie_down(sleeper, awaited)
                 if sleeper is not None:
-                    with self._around:
-                        left = remaining(deadline)
-                    sleeper.acquire(timeout=-1 if left is None else min(left, threading.TIMEOUT_MAX))
+                    self._sleep(sleeper, deadline)
                 elif job is not None:
                     job(remaining(deadline))
         finally:
-            try:
+            if not left:
                 self._leave(sleeper, awaited, holding)
-            except BaseException:  # interrupted: the other threads must still be able to go on
-                self._leave(sleeper, awaited, holding)
-                raise
+
+    def _sleep(self, sleeper: threading.Lock, deadline: float | None) -> None:
+        """Sleep until another thread releases the lock, or to the deadline."""
+        with self._around:
+            patience = remaining(deadline)
+        sleeper.acquire(timeout=-1 if patience is None else min(patience, threading.TIMEOUT_MAX))
 
     def _leave(self, sleeper: "threading.Lock | None", awaited: Awaited | None, holding: bool) -> None:
+        """Undo what a wait has done, also where this is interrupted: the others must be able to go on."""
+        try:
+            self._undo(sleeper, awaited, holding)
+        except BaseException:
+            self._undo(sleeper, awaited, holding)
+            raise
+
+    def _undo(self, sleeper: "threading.Lock | None", awaited: Awaited | None, holding: bool) -> None:
         """Undo what a wait has done. A second call does nothing."""
         with self._lock:
             if sleeper is not None:

@@ -82,7 +82,7 @@ class Watch:
         if make is not self._made_by:
             self._poller, self._made_by = make(), make
             self._poller.register(self._sock, select.POLLIN)
-        return bool(self._poller.poll(_milliseconds(timeout)))
+        return bool(self._poller.poll(timeout and _milliseconds(timeout)))
 
 
 def is_stale(sock: socket.socket) -> bool:
