@@ -4,7 +4,7 @@ import contextlib
 import math
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
 from ..errors import again
 from ..fetching.hop import Fetcher
@@ -17,19 +17,8 @@ from .schedule import Schedule
 from .window import Window
 from .workers import MAX_THREADS, Workers
 
-
-class Settle(Protocol):
-    """Decides what follows a response or an error: see `Loop._settle()`."""
-
-    def __call__(
-        self,
-        window: Window,
-        task: Task,
-        response: FetchResponse | None,
-        error: Exception | None,
-        tried: Tried = UNSENT,
-    ) -> None:
-        """Do so."""
+# Decides what follows a response or an error: see `Loop._settle()`.
+Settle = Callable[[Window, Task, FetchResponse | None, Exception | None, Tried], None]
 
 
 class BlockingWork:
@@ -130,7 +119,7 @@ class BlockingWork:
             # After a timeout, requests that have more time stay in the queue, and the next dial is theirs.
             limit = timeout if isinstance(error, TimeoutError) else None
             for task in self._schedule.take_late(window, limit):
-                self._settle(window, task, None, again(error))
+                self._settle(window, task, None, again(error), UNSENT)
         self._schedule.note(window)
 
     def close(self) -> None:

@@ -185,7 +185,7 @@ class Loop:
         try:
             return self._begin(window, room)
         except Exception as error:  # its deadline passed while the caller was busy; the pool is closed; …
-            self._settle(window, self._schedule.take(window), None, error)
+            self._settle(window, self._schedule.take(window), None, error, UNSENT)
             return True
 
     def _is_busy(self) -> bool:
@@ -231,7 +231,7 @@ class Loop:
                     request = connection.make_request(task.method, task.url.target, task.body, task.fields())
                     stream = Stream(0, request)
                 except Exception as error:
-                    self._settle(window, task, None, error)
+                    self._settle(window, task, None, error, UNSENT)
                     continue
                 flight = Flight(touched, wake, task, window, leases.pop(), http2, stream, now)
                 flights.append(flight)
@@ -303,7 +303,7 @@ class Loop:
             if (timeout is not None and now - since >= timeout) or (deadline is not None and now >= deadline):
                 complaint = f"no connection to {window.origin.key} was free for {now - since:.3g} s"
                 task = self._schedule.take(window)
-                self._settle(window, task, None, RequestTimeout(complaint))
+                self._settle(window, task, None, RequestTimeout(complaint), UNSENT)
         for flight in list(self._flights.values()):
             if not self._budget.allows(flight.task.index):
                 flight.since = now  # the run is full: the peer waits for us, not we for the peer
@@ -402,7 +402,7 @@ class Loop:
         task: Task,
         response: FetchResponse | None,
         error: Exception | None,
-        tried: Tried = UNSENT,
+        tried: Tried,
     ) -> None:
         """Decide what follows a response or an error: another try, another hop, or the outcome."""
         pause: float | None = None

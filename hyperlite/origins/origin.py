@@ -13,6 +13,7 @@ leaseholder asks the pool for another instead.
 Rule: `_lock` guards everything here, and nothing is waited for while it is held.
 """
 
+import operator
 import threading
 import time
 from collections import deque
@@ -210,11 +211,9 @@ class Origin:
         with self._lock:
             if connection in self._connections:
                 self._connections.remove(connection)
+            self._dismissed.append(connection)
             self._changed.notify()
-        if connection.http2 is None:
-            connection.close()
-        else:
-            connection.http2.drain()
+        self._dismiss()
 
     def _dismiss(self) -> None:
         """Have connections that get no further requests close when they have finished those under way."""
@@ -231,47 +230,29 @@ class Origin:
         """Choose a connection and lease it; None if another must be dialled, or waited for."""
         if self._closed:
             raise _closed()
+        self._forget_unusable_locked()
         if claim is not None and (claim.carried or self.has_bonds):
-            own = self._pick_own_locked(claim)
+            own = own_of(self._connections, claim)
             if own is not None or claim.carried:
                 return None if own is None else Lease(self, own, claim)
-        best: PooledConnection | None = None
-        over, http1_alone = False, self._protocols.http1_alone
-        for connection in self._connections:
-            http2 = connection.http2
-            if http2 is None and shared:
-                continue
-            if http2 is not None and (http1_alone or not http2.usable):
-                over = True
-            elif (
-                connection.bond is None
-                and connection.room > 0
-                and (best is None or connection.leased > best.leased)
-            ):
-                best = connection  # the fullest: the others become idle and are closed
-        if over:  # what takes no more requests finishes what it has, and its place is free
-            if http1_alone:
-                self._dismissed += [one for one in self._connections if one.http2 is not None]
-            self._connections = [
-                one
-                for one in self._connections
-                if one.http2 is None or (one.http2.usable and not http1_alone)
-            ]
+        free = [one for one in self._connections if one.bond is None and not (shared and one.http2 is None)]
+        # The fullest that has room: the others become idle and are closed.
+        best = max((one for one in free if one.room > 0), key=_leased, default=None)
         if best is None and queue and not self._dials.under_way and not self._may_dial_locked(eager=True):
             # All are full and there may be no more: the shortest queue.
-            best = min(
-                (one for one in self._connections if one.http2 is not None and one.bond is None),
-                key=lambda one: one.leased,
-                default=None,
-            )
+            best = min((one for one in free if one.http2 is not None), key=_leased, default=None)
         return None if best is None else Lease(self, best)
 
-    def _pick_own_locked(self, claim: Claim) -> PooledConnection | None:
+    def _forget_unusable_locked(self) -> None:
+        """Give up connections that take no more requests: they finish what they have; their place is free."""
         http1_alone = self._protocols.http1_alone
-        return own_of(
-            (one for one in self._connections if one.http2 is None or (one.http2.usable and not http1_alone)),
-            claim,
-        )
+        kept = [
+            one for one in self._connections if one.http2 is None or (one.http2.usable and not http1_alone)
+        ]
+        if len(kept) < len(self._connections):
+            if http1_alone:
+                self._dismissed += [one for one in self._connections if one.http2 is not None]
+            self._connections = kept
 
     def _make_room_locked(self, *, alone: bool = False) -> None:
         """Give up bound connections that are of no more use, or too many, or in the way of others."""
@@ -454,6 +435,9 @@ class Origin:
                 "dialling": self._dials.under_way,
                 "waiting": self._waiting,
             }
+
+
+_leased = operator.attrgetter("leased")
 
 
 def _closed() -> ValueError:

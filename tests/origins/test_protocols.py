@@ -74,7 +74,7 @@ def test_http2_alone_that_the_server_does_not_choose_is_an_error(
     serve: Serve, make_pool: MakePool, many: bool
 ) -> None:
     server, pool = serve(alpn=HTTP11), make_pool(protocols=H2)
-    with pytest.raises(NotHTTP2, match="did not choose HTTP/2"):
+    with pytest.raises(NotHTTP2, match="does not choose HTTP/2"):
         if many:
             next(pool.fetch_many([server.url()])).result()
         else:

@@ -226,7 +226,7 @@ class LeasedConnection:
             self._task = self._new_task()  # which takes note of where a file stands
         if upgrades:
             self._end(reusable=True)  # of the connection that `connect()` has leased, which may speak HTTP/2
-        elif self._leased is not None and self._leased.bond is None and self._carries():
+        elif self._leased is not None and self._leased.bond is None and credentials_of_connection(fields):
             self._end(reusable=True)  # other requests may use that connection
         if self._leased is None:
             self._connect_timeout = self._seconds()
@@ -381,10 +381,6 @@ class LeasedConnection:
         if auth is None and not credentials_of_connection(fields):
             return None
         return Claim(auth, fields)
-
-    def _carries(self) -> bool:
-        """Tell whether there are credentials in the request that authenticate its connection."""
-        return bool(credentials_of_connection(self._asked.fields))
 
     def _shown(self) -> Any:
         """Return what urllib3's errors show for a connection: one of its own, which was never opened."""
