@@ -99,7 +99,7 @@ class HTTPResponse(HTTP20Response):
             raise http_client.HTTPException(f"got more than {most} headers")
         del self.fp  # it is open now
         self._fill(self._stream)
-        self.will_close = self._sock.closes  # getresponse() then leaves the connection to the response
+        self.will_close: bool = self._sock.closes  # getresponse() then leaves the connection to the response
         if self.debuglevel > 0:
             stock.say("reply:", repr(f"HTTP/2 {self.status} {self.reason}"))
             for name, value in self.headers.items():

@@ -77,7 +77,8 @@ class HTTP20Connection(PutRequest):
             HTTP/1.1 as many as http.client accepts, which is 100.
     """
 
-    response_class = HTTP20Response
+    response_class: type[HTTP20Response] = HTTP20Response
+    sock: Any
 
     def __init__(
         self,
@@ -107,7 +108,7 @@ class HTTP20Connection(PutRequest):
         stock.HTTPConnection.__init__(self, host, port, timeout, source_address, blocksize)
         self.source_address = source_address
         self.max_response_headers = max_response_headers
-        self.deadline = checked_seconds(deadline, "deadline")
+        self.deadline: float | None = checked_seconds(deadline, "deadline")
         self._context = context
         self._scheme = b"https" if secure else b"http"
         self._named = self.host, self.port, authority(self.host, self.port, self.default_port)

@@ -168,7 +168,7 @@ class StreamReset(HTTP2Error, ConnectionResetError):
 class MalformedResponse(StreamReset):
     """The response broke a rule of HTTP (RFC 9113 section 8.1.1), and its stream was reset."""
 
-    errno = None  # another try would fail in the same way
+    errno: int | None = None  # another try would fail in the same way
 
 
 class IncompleteBody(HTTP2Error, http_client.IncompleteRead):
@@ -200,7 +200,8 @@ class IncompleteBody(HTTP2Error, http_client.IncompleteRead):
     def __repr__(self) -> str:
         return f"{type(self).__name__}({str(self)!r}, {len(self.partial)} bytes read)"
 
-    __str__ = HTTP2Error.__str__
+    def __str__(self) -> str:
+        return HTTP2Error.__str__(self)
 
 
 class BodyReset(IncompleteBody, StreamReset):

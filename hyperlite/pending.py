@@ -52,8 +52,8 @@ class Pending:
 
     def __init__(self, transports: Transports) -> None:
         self._transports = transports
-        self.next_id = 1
-        self.lock = threading.Lock()
+        self.next_id: int = 1
+        self.lock: threading.Lock = threading.Lock()
         self.requests: dict[int, Exchange] = {}
         self.sending: weakref.WeakValueDictionary[int, Exchange] = weakref.WeakValueDictionary()
 

@@ -67,7 +67,7 @@ class StrictSocket(SharedSocket):
         self._authority = authority
         self._next_id = 1
         self._head = b""  # of the latest request, as http.client has written it
-        self.closes = False
+        self.closes: bool = False
         self._begin()
 
     def _begin(self) -> None:

@@ -197,12 +197,12 @@ class Transports:
         self._options = options
         self.protocols = protocols
         self._upgrade = upgrade
-        self.dialling = threading.RLock()
+        self.dialling: threading.RLock = threading.RLock()
         self.current: Transport[Any] | None = None
         self.draining: list[Transport[Any]] = []
         self._beside: Transport[Any] | None = None  # in HTTP/1.1, while the current one speaks HTTP/2
         self.switched: socket.socket | None = None
-        self.asks = False
+        self.asks: bool = False
         self._session: Session | None = None
         self._by: float | None = None  # when the exchange for which a thread dials must be over
         self._dialled: list[socket.socket] | None = None  # while `connect()` is only to open a further socket

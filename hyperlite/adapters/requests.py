@@ -55,7 +55,7 @@ class HTTP20Adapter(HTTPAdapter):
         ValueError: `protocols` is something else.
     """
 
-    __attrs__ = [*HTTPAdapter.__attrs__, "_protocols"]  # noqa: RUF012  what is pickled
+    __attrs__: list[str] = [*HTTPAdapter.__attrs__, "_protocols"]  # noqa: RUF012  what is pickled
     _protocols: tuple[str, ...] | None = None
 
     def __init__(self, *args: Any, protocols: Sequence[str] | None = None, **options: Any) -> None:

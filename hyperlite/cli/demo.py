@@ -68,7 +68,7 @@ class Connects:
     """Counts the connections that this process opens, by the audit event that http.client raises too."""
 
     def __init__(self) -> None:
-        self.count = 0
+        self.count: int = 0
         sys.addaudithook(self._hear)
 
     def _hear(self, event: str, _arguments: object) -> None:

@@ -52,7 +52,7 @@ class FetchResponse:
     """
 
     # Defaults that nearly all responses keep, and that are not set in each.
-    elapsed = 0.0
+    elapsed: float = 0.0
     _headers: http_client.HTTPMessage | None = None
     _begun = False  # a part of the body was handed out by read()
     _ended = False  # the rest was handed out as well

@@ -85,20 +85,21 @@ class Task:
         index: int = 0,
         upgrades: bool = False,
     ) -> None:
-        self.upgrades = upgrades
-        self.url = url
-        self.method = method
-        self.body = body
-        self.options = options
-        self.headers = self.sent = headers
+        self.upgrades: bool = upgrades
+        self.url: URL = url
+        self.method: str = method
+        self.body: Any = body
+        self.options: Options = options
+        self.headers: list[Header] = headers
+        self.sent: list[Header] = headers
         self.history: list[FetchResponse] = []
-        self.item = item
-        self.index = index
-        self.started = 0.0
+        self.item: Any = item
+        self.index: int = index
+        self.started: float = 0.0
         self.deadline: float | None = None
         self.proxy: Proxy | None = choose(url, options.proxies)
-        self.tries = FIRST_HOP
-        self.attempts = 0
+        self.tries: HopTries = FIRST_HOP
+        self.attempts: int = 0
         self._position = None if body is None else _tell(body)
 
     def begin(self) -> None:

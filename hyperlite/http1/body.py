@@ -104,9 +104,9 @@ class HTTP1Body(BodyFile):
         self._taken = 0  # from the wire
         self._ahead = Buffer()
         self._error: Exception | None = None
-        self.complete = self._length == 0
-        self.stalled = False
-        self.clean = False
+        self.complete: bool = self._length == 0
+        self.stalled: bool = False
+        self.clean: bool = False
 
     # -- the file ---------------------------------------------------------------------------------
 

@@ -78,7 +78,8 @@ class HTTP1Connection:
         self._socket = KeptSocket(sock)
         self._queue: deque[HTTP1Exchange] = deque()
         self._current: HTTP1Exchange | None = None
-        self.closed = self._draining = False
+        self.closed: bool = False
+        self._draining = False
         self._kept: weakref.WeakSet[HTTP1Body] = weakref.WeakSet()  # unread bodies
         watch(self)  # last: `after_fork()` needs the attributes above
 

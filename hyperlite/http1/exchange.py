@@ -46,10 +46,10 @@ class HTTP1Exchange:
     )
 
     def __init__(self, stream_id: int, request: Request) -> None:
-        self.stream_id = stream_id
-        self.request = request
-        self.thread = threading.get_ident()
-        self.given_up = False
+        self.stream_id: int = stream_id
+        self.request: Request = request
+        self.thread: int = threading.get_ident()
+        self.given_up: bool = False
         self.heir: Exchange | None = None
         self.waiters: tuple[Waiter, ...] = ()
         # -- owned by the transport --

@@ -27,7 +27,7 @@ class KeptSocket:
     def __init__(self, sock: socket.socket) -> None:
         self.sock: socket.socket | None = sock
         self.proven: socket.socket | None = None
-        self.working = False
+        self.working: bool = False
         self._doomed: list[socket.socket] = []
 
     def alive(self) -> socket.socket | None:

@@ -46,7 +46,9 @@ class Outgoing:
         self, connection: http_client.HTTPConnection, wire: Wire, request: Request, response: QueuedResponse
     ) -> None:
         self.response = response
-        self.head_sent = self.done = self.stopped = False
+        self.head_sent: bool = False
+        self.done: bool = False
+        self.stopped: bool = False
         self._connection = connection
         self._wire = wire
         self._request = request

@@ -2,6 +2,7 @@
 
 import contextlib
 import http.client as http_client
+import socket
 import threading
 import time
 import weakref
@@ -58,7 +59,7 @@ class QueuedResponse(HTTP20Response):
         max_headers: int | None = None,
     ) -> None:
         super().__init__(wire, debuglevel, method)  # type: ignore[arg-type]  # http.client wants a socket
-        self.stream_id = stream_id
+        self.stream_id: int | None = stream_id
         self._guard = OwnLock(threading.RLock)
         self._wire = wire
         self._require_close_notify = require_close_notify
@@ -88,15 +89,17 @@ class QueuedResponse(HTTP20Response):
             if not protocol.startswith("HTTP/1.") and protocol != "HTTP/0.9":
                 raise http_client.UnknownProtocol(protocol)
             self.version = 10 if protocol in ("HTTP/1.0", "HTTP/0.9") else 11
-            self.code = self.status = status
+            self.status: int = status
+            self.code = status
             self.reason = reason[0].strip() if reason else ""
             if self.debuglevel > 0:
                 self._print(line)
             framing = Framing(status, self.version, fields, self._method)  # type: ignore[attr-defined]
             self.chunked = False
             if status == HTTPStatus.SWITCHING_PROTOCOLS and self._wire.exact:
-                self.length, self.will_close = 0, False  # as http.client has it
-                self.sock = self._wire.hand_over()
+                self.length = 0
+                self.will_close: bool = False  # as http.client has it
+                self.sock: socket.socket | None = self._wire.hand_over()
                 self.fp = self.sock.makefile("rb")
                 return
             self.length = framing.length

@@ -65,10 +65,10 @@ class TimedSocket:
     def __init__(
         self, sock: socket.socket, *, timeout: Any, deadline: float | None, stream_id: int, duplex: bool
     ) -> None:
-        self.sock = sock
+        self.sock: socket.socket = sock
         self._timeout = timeout
         self._before = None if timeout is UNSET else sock.gettimeout()  # changed later: by the program
-        self.deadline = deadline
+        self.deadline: float | None = deadline
         self._stream_id = stream_id
         self._duplex = duplex
         self._pid = os.getpid()

@@ -62,12 +62,12 @@ class Wire:
         self._stopped = False
         self._filling = False
         self._failure: BaseException | None = None
-        self.ragged = False
-        self.heard = False
+        self.ragged: bool = False
+        self.heard: bool = False
         self.read_until: float | None = None
         self.exact = exact
         size = 1 if exact else io.DEFAULT_BUFFER_SIZE
-        self.file = cast("io.BufferedReader", io.BufferedReader(_Reader(self, sock), size))
+        self.file: io.BufferedReader = cast("io.BufferedReader", io.BufferedReader(_Reader(self, sock), size))
 
     # -- for http.client --------------------------------------------------------------------------
 

@@ -69,7 +69,7 @@ class HTTP2Connection:
     ) -> None:
         sock.setblocking(False)
         liveness = Liveness(time.monotonic(), keepalive_idle, ping_timeout)
-        self.table = StreamTable(engine, Writer(sock), liveness, Unread(max_buffered))
+        self.table: StreamTable = StreamTable(engine, Writer(sock), liveness, Unread(max_buffered))
         self._receiver = Receiver(self.table, protocols)
         self._io = SocketIO(sock, self.table, self._receiver, timeout)
         self._waiting = Waiting(self._io)

@@ -53,10 +53,13 @@ class Liveness:
     )
 
     def __init__(self, now: float, keepalive_idle: float | None, ping_timeout: float) -> None:
-        self.keepalive_idle = math.inf if keepalive_idle is None else keepalive_idle
-        self.ping_timeout = ping_timeout
-        self.heard = self.moved = now
-        self.quiet = self.waited = self.asked = 0.0
+        self.keepalive_idle: float = math.inf if keepalive_idle is None else keepalive_idle
+        self.ping_timeout: float = ping_timeout
+        self.heard: float = now
+        self.moved: float = now
+        self.quiet: float = 0.0
+        self.waited: float = 0.0
+        self.asked: float = 0.0
         self.grace: float | None = None
         self._stirred = now
 

@@ -76,18 +76,18 @@ class StreamTable:
     )
 
     def __init__(self, engine: Engine, writer: Writer, liveness: Liveness, unread: Unread) -> None:
-        self.engine = engine
-        self.writer = writer
-        self.liveness = liveness
-        self.unread = unread
-        self.turns = Turns()
+        self.engine: Engine = engine
+        self.writer: Writer = writer
+        self.liveness: Liveness = liveness
+        self.unread: Unread = unread
+        self.turns: Turns = Turns()
         self.open: dict[int, Stream] = {}
         self.queue: deque[Stream] = deque()
         self.abandoned: deque[Stream] = deque()
-        self.answered = 0
-        self.draining = False
+        self.answered: int = 0
+        self.draining: bool = False
         self.closed: HTTP2Error | None = None
-        self.busy = False
+        self.busy: bool = False
         self._pushed = 0  # streams in `open` that the server has opened: they take no slot
 
     @property

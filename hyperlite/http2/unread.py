@@ -44,9 +44,9 @@ class Unread:
     __slots__ = ("_stalled", "advanced", "max_buffered", "total")
 
     def __init__(self, max_buffered: int) -> None:
-        self.max_buffered = max_buffered
-        self.total = 0
-        self.advanced = 0
+        self.max_buffered: int = max_buffered
+        self.total: int = 0
+        self.advanced: int = 0
         self._stalled = -1  # how many responses had come when the server last held one back
 
     @property

@@ -45,11 +45,14 @@ class Writer:
     def __init__(self, sock: socket.socket) -> None:
         self._sock = sock
         self._pid = os.getpid()
-        self.secure = isinstance(sock, ssl.SSLSocket)
-        self.out = bytearray()
-        self.written = self.flushed = self.gone = 0
+        self.secure: bool = isinstance(sock, ssl.SSLSocket)
+        self.out: bytearray = bytearray()
+        self.written: int = 0
+        self.flushed: int = 0
+        self.gone: int = 0
         self.error: OSError | None = None
-        self.corked = self.backlog = False
+        self.corked: bool = False
+        self.backlog: bool = False
 
     @property
     def is_foreign(self) -> bool:

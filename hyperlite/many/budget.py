@@ -37,9 +37,9 @@ class Budget:
         self._changed = threading.Condition(self._lock)
         self._favoured: frozenset[int] = frozenset()
         self._closed = False
-        self.has_new_waiter = False
+        self.has_new_waiter: bool = False
         # -- guarded by _lock --
-        self.waiting = 0
+        self.waiting: int = 0
         self._held = 0
         self._arrived: dict[int, int] = {}  # bytes of the current or last hop
         self._kept: dict[int, int] = {}  # bytes of the earlier hops

@@ -27,7 +27,7 @@ class OutcomeQueue:
     """
 
     def __init__(self, kept: bool) -> None:
-        self.taken = 0
+        self.taken: int = 0
         self._kept = kept
         self.ready: deque[Done] = deque()
         self._early: dict[int, Done] = {}

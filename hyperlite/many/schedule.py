@@ -28,7 +28,7 @@ class Schedule:
     """
 
     def __init__(self, concurrency: int, outcomes: OutcomeQueue, is_busy: Callable[[], bool]) -> None:
-        self.queued = 0
+        self.queued: int = 0
         self._concurrency = concurrency
         self._outcomes = outcomes
         self._is_busy = is_busy

@@ -37,8 +37,8 @@ class Source:
         defaults = options.defaults
         self._completes = defaults.base is not None or defaults.params is not None  # each URL is completed
         self._concurrency = concurrency
-        self.total = len(requests) if isinstance(requests, Sequence) else None
-        self.exhausted = False
+        self.total: int | None = len(requests) if isinstance(requests, Sequence) else None
+        self.exhausted: bool = False
         self._failure: Exception | None = None  # of the source
         self._taken = 0
         self._headers: list[Header] | None = None  # of a request of which only the URL is given

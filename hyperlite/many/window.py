@@ -44,8 +44,13 @@ class Window:
     )
 
     def __init__(self, route: Route, origin: Origin) -> None:
-        self.route = route
-        self.origin = origin
+        self.route: Route = route
+        self.origin: Origin = origin
         self.queue: deque[Task] = deque()
-        self.busy = self.in_flight = self.jobs = self.dialling = 0
-        self.dial_refused = self.active = self.waiting = False
+        self.busy: int = 0
+        self.in_flight: int = 0
+        self.jobs: int = 0
+        self.dialling: int = 0
+        self.dial_refused: bool = False
+        self.active: bool = False
+        self.waiting: bool = False

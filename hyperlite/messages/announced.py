@@ -28,7 +28,7 @@ class Announced:
     def __init__(self, length: int | None = None, *, chunked: bool = False) -> None:
         self.left = length
         self._chunks = Dechunker() if chunked else None
-        self.ends = chunked or length is not None
+        self.ends: bool = chunked or length is not None
         self.trailers: list[Field] = [] if self._chunks is None else self._chunks.trailers
 
     def check_fits(self, size: int) -> None:

@@ -24,7 +24,7 @@ class Buffer:
     def __init__(self) -> None:
         self._pieces: deque[bytes | bytearray] = deque()
         self._start = 0  # how much of the first piece was taken
-        self.size = 0
+        self.size: int = 0
 
     def put(self, data: bytes) -> None:
         """Add a piece at the end."""

@@ -29,8 +29,8 @@ class ChunkLines:
     __slots__ = ("behind", "last")
 
     def __init__(self) -> None:
-        self.behind = False
-        self.last = False
+        self.behind: bool = False
+        self.last: bool = False
 
     def take(self, line: bytes) -> int:
         """Take the next line, and return how many bytes of a chunk follow it.
@@ -63,7 +63,7 @@ class Dechunker:
     """
 
     def __init__(self) -> None:
-        self.done = False
+        self.done: bool = False
         self.trailers: list[Field] = []
         self._pending = bytearray()  # bytes that are not a whole line yet
         self._missing = 0  # bytes of the current chunk

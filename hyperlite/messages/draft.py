@@ -9,6 +9,7 @@ Rule: a part is checked when it comes.  If it is wrong, the draft stays as it wa
 
 import http.client as http_client
 import threading
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from .announced import NOTHING, Announced
@@ -131,17 +132,20 @@ class PutRequest(Request):
         encode_chunked: bool,
         deadline: float | None,
     ) -> None:
-        self.method, self.url = method, url or "/"
-        self.headers = [(name, value) for name, (_, value) in put]
-        self.checked = [field for _, field in put]
-        self.trailers = []
-        self.timeout, self.deadline = UNSET, deadline
+        self.method: str = method
+        self.url: str = url or "/"
+        self.headers: Sequence[tuple[str | bytes, HeaderValue]] = [(name, value) for name, (_, value) in put]
+        self.checked: list[Field] = [field for _, field in put]
+        self.trailers: list[Field] = []
+        self.timeout: Any = UNSET
+        self.deadline: float | None = deadline
         given, length, chunked = framed(self.checked)
         self.expects = False
-        self.upgrades = asks_for_upgrade(self.checked)
+        self.upgrades: bool = asks_for_upgrade(self.checked)
         by_hand = chunked and not (encode_chunked and body is not None)
-        self.body, self.pieces = split_body(body, blocksize)
-        self.open = by_hand or (length is not None and self.pieces is not None)
+        self.body, pieces = split_body(body, blocksize)
+        self.pieces: Iterator[bytes | memoryview] | None = pieces
+        self.open: bool = by_hand or (length is not None and self.pieces is not None)
         if by_hand:
             self._take_chunks()
         elif length is not None and self.pieces is None:
@@ -150,11 +154,11 @@ class PutRequest(Request):
                 self._announce(length)
         elif self.body is not None and not chunked:
             given = [*given, (b"content-length", b"%d" % len(self.body))]
-        self.announced = Announced(length, chunked=by_hand) if self.open else NOTHING
+        self.announced: Announced = Announced(length, chunked=by_hand) if self.open else NOTHING
         if self.open:
             self.body, self.pieces, self.trailers = None, iter(()), self.announced.trailers
         self._look_ahead(given, dict(given))
-        self.fields = request_fields(method, url, scheme, authority, given)
+        self.fields: list[Field] = request_fields(method, url, scheme, authority, given)
 
     def _take_chunks(self) -> None:
         """Unwrap a body in chunks if it is whole and in memory; otherwise pass it to `send()`."""

@@ -9,7 +9,7 @@ field do no harm on this hop.  But the next hop may be HTTP/1.1, where they can 
 import base64
 import functools
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from http.client import HTTPMessage, InvalidURL
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
@@ -55,7 +55,7 @@ class Pairs:
 # RFC 9110 section 5.6.2.
 _is_token = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+").fullmatch
 # RFC 9113 section 8.2.1: what a peer may send as a name (and no upper case).
-is_field_name = re.compile(rb"[!#$%&'*+\-.^_`|~0-9a-z]+").fullmatch
+is_field_name: Callable[[bytes], re.Match[bytes] | None] = re.compile(rb"[!#$%&'*+\-.^_`|~0-9a-z]+").fullmatch
 # RFC 9110 section 5.5: visible characters, obs-text, and SP or HTAB between them.
 _is_value = re.compile(rb"[\t\x20-\x7e\x80-\xff]*").fullmatch
 # http.client lets a value go on in a further line; RFC 9110 says to read that as a space.

@@ -129,7 +129,7 @@ class BlockReader:
         self._what = what
         self._bare_lf = bare_lf
         self.fields: list[Field] = []  # that have come so far
-        self.size = 0
+        self.size: int = 0
 
     def read(self, max_size: int | None = None) -> list[Field]:
         """Return the fields, folded lines unfolded (RFC 9112 section 5.2); to be called again if paused.
@@ -191,7 +191,8 @@ class HeadReader:
         if self._line is None:
             plain = self._lines.read_plain_head()
             if plain is not None:
-                line, fields, self.size = plain
+                line, fields, size = plain
+                self.size: int = size
                 return status_code(line), line, fields
             line = self._lines.read("status line", b"HTTP/")
             if not line:
@@ -251,7 +252,7 @@ class Framing:
     def __init__(self, status: int, version: int, fields: Sequence[Field], method: str | None) -> None:
         lower = [(low, value) for name, value in fields if (low := name.lower()) in _FRAMING]
         codings = [value.lower() for name, value in lower if name == b"transfer-encoding"]
-        self.chunked = codings == [b"chunked"]
+        self.chunked: bool = codings == [b"chunked"]
         if codings and not self.chunked:
             raise malformed(f"transfer-encoding {b', '.join(codings)[:100]!r}, which was not asked for")
         announced = None if self.chunked else content_length(lower)
@@ -264,7 +265,7 @@ class Framing:
         elif method == "CONNECT" and status < 300:
             self.length, self.chunked = None, False  # RFC 9112 section 6.3: a tunnel, whatever the fields say
         endless = self.length is None and not self.chunked
-        self.last = doubtful or endless or status == 101 or not _persists(version, lower)
+        self.last: bool = doubtful or endless or status == 101 or not _persists(version, lower)
 
 
 def _persists(version: int, fields: Sequence[Field]) -> bool:

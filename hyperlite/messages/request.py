@@ -104,14 +104,17 @@ class Request:
         timeout: Any = UNSET,
         deadline: float | None = None,
     ) -> None:
-        self.method = method
-        self.url = url or "/"
-        self.trailers = _NONE
-        self.open = self.expects = self.upgrades = False
-        self.timeout = timeout
-        self.deadline = deadline
+        self.method: str = method
+        self.url: str = url or "/"
+        self.trailers: list[Field] = _NONE
+        self.expects: bool = False
+        self.open: bool = False
+        self.upgrades: bool = False
+        self.timeout: Any = timeout
+        self.deadline: float | None = deadline
         self.headers: Sequence[tuple[str | bytes, HeaderValue]] = _NONE
-        given = self.checked = _NONE
+        self.checked: list[Field] = _NONE
+        given = self.checked
         if headers is not NO_HEADERS:
             self.headers = items = header_items(headers)
             given = self.checked = header_fields(items)
@@ -119,8 +122,8 @@ class Request:
             given = [*given, (b"priority", priority_value(priority))]
         self.body: bytes | None = None
         self.pieces: Iterator[bytes | memoryview] | None = None
-        self.announced = NOTHING
-        self.bare = body is None and end_stream and trailers is None
+        self.announced: Announced = NOTHING
+        self.bare: bool = body is None and end_stream and trailers is None
         if self.bare and method == "GET" and not given:
             given = _USUAL
         else:
@@ -137,7 +140,7 @@ class Request:
             if length is not None:
                 self._announce(length)
             given = self._added(names) + given
-        self.fields = request_fields(method, url, scheme, authority, given)
+        self.fields: list[Field] = request_fields(method, url, scheme, authority, given)
 
     def _add_body(
         self, body: Any, given: list[Field], names: Container[bytes], blocksize: int, *, by_hand: bool

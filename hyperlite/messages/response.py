@@ -100,7 +100,7 @@ class HTTP20Response(stock.HTTPResponse):
         """Set the attributes that the header block gives, as http.client's `begin()` does."""
         self._stream = stream
         self.stream_id = stream.stream_id
-        self.status = stream.status
+        self.status: int = stream.status
         self.length = stream.inbox.length
 
     @Lazy

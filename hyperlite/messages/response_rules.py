@@ -85,7 +85,7 @@ class Message:
     def __init__(
         self, head: bool = False, max_fields: int = MAX_FIELDS, promise: Sequence[Field] | None = None
     ) -> None:
-        self.status = 0
+        self.status: int = 0
         self._head = head
         self._max_fields = max_fields
         self._state = _WAITING
@@ -95,7 +95,7 @@ class Message:
         )  # bytes of 1xx fields; of a push, of all fields
         self._pushed = promise is not None
         self._received = 0
-        self.complete = False
+        self.complete: bool = False
         self.length: int | None = None
 
     def check_block(self, *, end_stream: bool) -> None:

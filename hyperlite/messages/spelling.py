@@ -82,7 +82,7 @@ class _Spellings(dict[bytes, str]):
         return made
 
 
-spellings = _Spellings(_REGISTERED)
+spellings: _Spellings = _Spellings(_REGISTERED)
 
 
 def spelled_message(fields: Iterable[Field]) -> HTTPMessage:

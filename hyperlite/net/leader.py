@@ -46,7 +46,7 @@ class Leadership:
     ) -> None:
         self._lock = lock
         self._around = around
-        self.held = False
+        self.held: bool = False
         self._sleepers: dict[threading.Lock, None] = {}
 
     def wait(

@@ -79,8 +79,8 @@ class Protocols:
     def __init__(self, allowed: tuple[str, ...] | None, *, secure: bool) -> None:
         if allowed is None and secure:
             allowed = environment()
-        self.allowed = allowed or BOTH
-        self.secure = secure
+        self.allowed: tuple[str, ...] = allowed or BOTH
+        self.secure: bool = secure
         self._http1_until = 0.0
         self._spoken: str | None = None  # on the latest connection
         self._spoken_until = 0.0

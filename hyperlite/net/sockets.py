@@ -142,7 +142,8 @@ class Remains:
                 with contextlib.suppress(OSError):
                     self._answers[name] = getattr(sock, name)()
         if isinstance(sock, ssl.SSLSocket):
-            self.session, self.session_reused = session, sock.session_reused
+            self.session: ssl.SSLSession | None = session
+            self.session_reused: bool | None = sock.session_reused
             # There was no handshake; or the caller has shut it down, which ends TLS (AttributeError).
             with contextlib.suppress(OSError, ValueError, AttributeError):
                 self._answers["getpeercert"] = sock.getpeercert()

@@ -52,10 +52,10 @@ class Claim:
     __slots__ = ("auth", "begins", "carried", "mark")
 
     def __init__(self, auth: Any, fields: Any) -> None:
-        self.auth = auth
-        self.carried = credentials_of_connection(fields)
-        self.begins = any(_is_first(one) for one in self.carried)
-        self.mark = _mark()
+        self.auth: Any = auth
+        self.carried: tuple[bytes, ...] = credentials_of_connection(fields)
+        self.begins: bool = any(_is_first(one) for one in self.carried)
+        self.mark: object = _mark()
 
 
 class Bond:
@@ -76,7 +76,7 @@ class Bond:
         self._mark: object | None = claim.mark
         self._begins = claim.begins
         self._carried = claim.carried if self._auth is None else ()  # else it need not be remembered
-        self.since = time.monotonic()
+        self.since: float = time.monotonic()
 
     def settle(self, *, goes_on: bool) -> None:
         """Take note of what came of it: whether the server wants a further message."""

@@ -50,14 +50,14 @@ class PooledConnection:
     """
 
     def __init__(self, key: Key, sock: Any, transport: Transport[Any]) -> None:
-        self.sock = sock
+        self.sock: Any = sock
         self._transport = transport
-        self.http2 = transport if isinstance(transport, HTTP2Connection) else None
+        self.http2: HTTP2Connection | None = transport if isinstance(transport, HTTP2Connection) else None
         self.leased = 0
         self.used = False
         self.bond: Bond | None = None
-        self.idle_since = time.monotonic()
-        self.forwarded = key.is_forwarded
+        self.idle_since: float = time.monotonic()
+        self.forwarded: bool = key.is_forwarded
         self._scheme = key.scheme.encode()
         self._authority = authority(key.host, key.port, key.default_port)
         # The latest plain GET, and the headers that it was made of; one object, as threads take turns here.

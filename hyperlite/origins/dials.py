@@ -17,8 +17,8 @@ class Dials:
     __slots__ = ("_failure", "_full_until", "ended", "under_way")
 
     def __init__(self) -> None:
-        self.under_way = 0
-        self.ended = 0
+        self.under_way: int = 0
+        self.ended: int = 0
         self._failure: Exception | None = None
         self._full_until = 0.0
 

@@ -50,9 +50,9 @@ class Lease:
     __slots__ = ("__weakref__", "attempt", "bond", "connection", "origin", "over")
 
     def __init__(self, origin: Lessor, connection: PooledConnection, claim: Claim | None = None) -> None:
-        self.over = True  # as long as it does not count
-        self.origin = origin
-        self.connection = connection
+        self.over: bool = True  # as long as it does not count
+        self.origin: Lessor = origin
+        self.connection: PooledConnection = connection
         self.attempt: Attempt | None = None
         self.bond: Bond | None = None
         if claim is not None and claim.carried:
@@ -93,8 +93,8 @@ class Attempt:
     __slots__ = ("_answered", "_connection", "_http2", "_lock", "_over", "begun", "reused")
 
     def __init__(self) -> None:
-        self.begun = False  # whether there is, or was, a connection
-        self.reused = False  # whether the connection had been used before
+        self.begun: bool = False  # whether there is, or was, a connection
+        self.reused: bool = False  # whether the connection had been used before
         self._http2: HTTP2Connection | None = None
         self._answered = 0
         self._lock = OwnLock()

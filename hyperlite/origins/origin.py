@@ -76,7 +76,7 @@ class Origin:
         ] = []  # which get no further requests: to be drained, or closed
         self.has_bonds = False  # there is, or was, a connection with a bond
         self.abandoned: deque[Lease] = deque()  # by finalizers, which may not take the lock
-        self.last_used = time.monotonic()
+        self.last_used: float = time.monotonic()
         watch(self)
 
     # -- leasing ----------------------------------------------------------------------------------

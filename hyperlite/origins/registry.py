@@ -28,13 +28,13 @@ class Registry:
     """
 
     def __init__(self, settings: Settings) -> None:
-        self.counters = Counters()
+        self.counters: Counters = Counters()
         self._settings = settings
         self._lock = threading.Lock()
         # -- guarded by _lock --
         self._origins: dict[Key, Origin] = {}
         self._swept = time.monotonic()
-        self.closed = False
+        self.closed: bool = False
         watch(self)
 
     def get(self, key: Key) -> Origin:

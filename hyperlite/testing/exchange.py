@@ -27,11 +27,11 @@ class Exchange(ABC):
         self._delay = delay
         self._continue = request.expects_continue
         self._silent = False
-        self.started = False
+        self.started: bool = False
         """Whether the response has been started."""
-        self.ended = False
+        self.ended: bool = False
         """Whether it has been ended, or the exchange broken off."""
-        self.dead = False
+        self.dead: bool = False
         """Whether the stream or its connection is known to be gone."""
 
     def read(self, n: int = 65536) -> bytes:

@@ -83,7 +83,7 @@ class Server:
         Raises OSError when the port is taken and ImportError when TLS is wanted and trustme is not installed.
         """
         self._secure = secure
-        self.tls = certificates().server_context(alpn) if secure else None
+        self.tls: ssl.SSLContext | None = certificates().server_context(alpn) if secure else None
         """The context of the server's side, or None without TLS; a change holds for later connections."""
         self._service = Service(
             routes, settings=settings or {}, delay=delay, requests_per_connection=requests_per_connection

@@ -38,7 +38,7 @@ class Service:
         self.delay = delay
         self.requests_per_connection = requests_per_connection
         self.log: list[tuple[Protocol, int, str, str]] = []
-        self.closed = threading.Event()
+        self.closed: threading.Event = threading.Event()
         self._threads: list[threading.Thread] = []
         self._lock = threading.Lock()
 

@@ -3,6 +3,7 @@
 import socket
 import ssl
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from select import POLLIN, POLLOUT, poll
 
@@ -49,12 +50,12 @@ class Channel:
         sock.setblocking(False)
         self._socket = sock
         self._bell = Bell()
-        self.ring = self._bell.ring
+        self.ring: Callable[[], None] = self._bell.ring
         self._unsent = bytearray()
         self._poll = poll()
         self._poll.register(sock, POLLIN)
         self._poll.register(self._bell, POLLIN)
-        self.blocked = False
+        self.blocked: bool = False
         """Whether the socket has refused bytes and may not have room yet."""
 
     @property

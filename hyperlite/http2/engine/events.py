@@ -6,6 +6,8 @@ Callers know another id, because that one outlives the socket.
 These are no dataclasses: the dataclasses module takes longer to import than all of hyperlite.
 """
 
+from typing import ClassVar
+
 from ...messages.fields import Field
 
 
@@ -17,7 +19,7 @@ class Event:
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Event) and type(self) is type(other) and self._values() == other._values()
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__: ClassVar[None] = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
         values = ", ".join(
@@ -35,9 +37,9 @@ class InformationalReceived(Event):
     __slots__ = ("fields", "status", "wire_id")
 
     def __init__(self, wire_id: int, status: int, fields: list[Field]) -> None:
-        self.wire_id = wire_id
-        self.status = status
-        self.fields = fields
+        self.wire_id: int = wire_id
+        self.status: int = status
+        self.fields: list[Field] = fields
 
 
 class ResponseReceived(Event):
@@ -51,11 +53,11 @@ class ResponseReceived(Event):
     def __init__(
         self, wire_id: int, status: int, fields: list[Field], length: int | None, end_stream: bool
     ) -> None:
-        self.wire_id = wire_id
-        self.status = status
-        self.fields = fields
-        self.length = length
-        self.end_stream = end_stream
+        self.wire_id: int = wire_id
+        self.status: int = status
+        self.fields: list[Field] = fields
+        self.length: int | None = length
+        self.end_stream: bool = end_stream
 
 
 class DataReceived(Event):
@@ -64,9 +66,9 @@ class DataReceived(Event):
     __slots__ = ("data", "end_stream", "wire_id")
 
     def __init__(self, wire_id: int, data: bytes, end_stream: bool) -> None:
-        self.wire_id = wire_id
-        self.data = data
-        self.end_stream = end_stream
+        self.wire_id: int = wire_id
+        self.data: bytes = data
+        self.end_stream: bool = end_stream
 
 
 class TrailersReceived(Event):
@@ -75,8 +77,8 @@ class TrailersReceived(Event):
     __slots__ = ("fields", "wire_id")
 
     def __init__(self, wire_id: int, fields: list[Field]) -> None:
-        self.wire_id = wire_id
-        self.fields = fields
+        self.wire_id: int = wire_id
+        self.fields: list[Field] = fields
 
 
 class PushPromised(Event):
@@ -85,9 +87,9 @@ class PushPromised(Event):
     __slots__ = ("fields", "promised_id", "wire_id")
 
     def __init__(self, wire_id: int, promised_id: int, fields: list[Field]) -> None:
-        self.wire_id = wire_id
-        self.promised_id = promised_id
-        self.fields = fields
+        self.wire_id: int = wire_id
+        self.promised_id: int = promised_id
+        self.fields: list[Field] = fields
 
 
 class StreamFailed(Event):
@@ -101,10 +103,10 @@ class StreamFailed(Event):
     __slots__ = ("error_code", "reason", "remote", "wire_id")
 
     def __init__(self, wire_id: int, error_code: int, reason: str, remote: bool) -> None:
-        self.wire_id = wire_id
-        self.error_code = error_code
-        self.reason = reason
-        self.remote = remote
+        self.wire_id: int = wire_id
+        self.error_code: int = error_code
+        self.reason: str = reason
+        self.remote: bool = remote
 
 
 class SettingsReceived(Event):
@@ -119,7 +121,7 @@ class WindowOpened(Event):
     __slots__ = ("wire_id",)
 
     def __init__(self, wire_id: int) -> None:
-        self.wire_id = wire_id
+        self.wire_id: int = wire_id
 
 
 class PingAcknowledged(Event):
@@ -128,7 +130,7 @@ class PingAcknowledged(Event):
     __slots__ = ("payload",)
 
     def __init__(self, payload: bytes) -> None:
-        self.payload = payload
+        self.payload: bytes = payload
 
 
 class GoAwayReceived(Event):
@@ -137,9 +139,9 @@ class GoAwayReceived(Event):
     __slots__ = ("debug", "error_code", "last_wire_id")
 
     def __init__(self, last_wire_id: int, error_code: int, debug: bytes) -> None:
-        self.last_wire_id = last_wire_id
-        self.error_code = error_code
-        self.debug = debug
+        self.last_wire_id: int = last_wire_id
+        self.error_code: int = error_code
+        self.debug: bytes = debug
 
 
 class ConnectionFailed(Event):
@@ -148,6 +150,6 @@ class ConnectionFailed(Event):
     __slots__ = ("error_code", "not_http2", "reason")
 
     def __init__(self, error_code: int, reason: str, not_http2: bool = False) -> None:
-        self.error_code = error_code
-        self.reason = reason
-        self.not_http2 = not_http2
+        self.error_code: int = error_code
+        self.reason: str = reason
+        self.not_http2: bool = not_http2

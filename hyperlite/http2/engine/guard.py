@@ -118,14 +118,14 @@ class Guard:
         self._max_block = max_header_list
         self._max_block_frames = max(MAX_BLOCK_FRAMES, max_header_list // SMALL_FRAGMENT)
         self._push = push
-        self.last_promised = 0  # the highest number of a promised stream
+        self.last_promised: int = 0  # the highest number of a promised stream
         # -- the header block that is under way, if `block_of` is not 0 --
-        self.block_of = 0
-        self.block_ends_stream = False
+        self.block_of: int = 0
+        self.block_ends_stream: bool = False
         self._fragments: list[bytes] = []
         self._block_size = 0
         # -- frames that brought nothing --
-        self.useless = 0
+        self.useless: int = 0
         # -- streams that ended before their time, and what may still come on them --
         self._cut_short: dict[int, int] = {}
         self._forgotten = 0  # the highest number among those that are not remembered any more

@@ -106,7 +106,7 @@ class MemoDecoder:
 
     def __init__(self, max_header_list: int) -> None:
         self._max_header_list = max_header_list
-        self.regular = False
+        self.regular: bool = False
         # -- the dynamic table, the youngest entry last; sizes are those of section 4.1 --
         self._inserted: list[Entry] = []  # what is still to be inserted, the youngest last
         self._entries: list[Entry] = []

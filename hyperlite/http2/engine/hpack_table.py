@@ -73,5 +73,5 @@ STATIC_TABLE: tuple[Field, ...] = (
 # The number of each field, and that of the first field with each name.
 NUMBERS: dict[Field, int] = {field: number for number, field in enumerate(STATIC_TABLE, 1)}
 NAME_NUMBERS: dict[bytes, int] = {}
-for (_name, _), _number in NUMBERS.items():
-    NAME_NUMBERS.setdefault(_name, _number)
+for _field, _number in NUMBERS.items():
+    NAME_NUMBERS.setdefault(_field[0], _number)

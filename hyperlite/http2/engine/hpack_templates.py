@@ -77,10 +77,10 @@ class Piece:
     __slots__ = ("code", "entry", "fixed", "head")
 
     def __init__(self, head: bytes, code: bytes, entry: Entry, fixed: bool) -> None:
-        self.head = head
-        self.code = code
-        self.entry = entry
-        self.fixed = fixed
+        self.head: bytes = head
+        self.code: bytes = code
+        self.entry: Entry = entry
+        self.fixed: bool = fixed
 
     @property
     def indexed(self) -> bool:
@@ -104,18 +104,18 @@ class Run:
     __slots__ = ("code", "entries", "fields", "holes", "length", "pieces", "size", "usual")
 
     def __init__(self, pieces: "list[Piece]", holes: "dict[bytes, Hole]", usual: "Hole | None") -> None:
-        self.holes = holes
+        self.holes: dict[bytes, Hole] = holes
         self.usual = usual
         self.set_pieces(pieces)
 
     def set_pieces(self, pieces: "list[Piece]") -> None:
         """Have the run consist of these."""
-        self.pieces = pieces
-        self.code = b"".join([piece.head + piece.code for piece in pieces])
-        self.length = len(self.code)
-        self.fields = [piece.entry[0] for piece in pieces]
-        self.entries = [piece.entry for piece in pieces if piece.indexed]
-        self.size = sum(piece.entry[1] for piece in pieces)
+        self.pieces: list[Piece] = pieces
+        self.code: bytes = b"".join([piece.head + piece.code for piece in pieces])
+        self.length: int = len(self.code)
+        self.fields: list[Field] = [piece.entry[0] for piece in pieces]
+        self.entries: list[Entry] = [piece.entry for piece in pieces if piece.indexed]
+        self.size: int = sum(piece.entry[1] for piece in pieces)
 
     def follow(self, block: bytes, at: int) -> "Hole | None":
         """Return the hole that stands here in a block; None if no template knows it."""
@@ -143,14 +143,15 @@ class Hole:
     __slots__ = ("code", "entry", "head", "indexed", "length", "mark", "name", "run", "size")
 
     def __init__(self, piece: Piece, run: Run) -> None:
-        (self.name, value), size, _ = piece.entry
-        self.head = piece.head
-        self.length = len(piece.head)
-        self.size = size - len(value)
-        self.mark = mark_of(self.name) | (SECRET_MARK if 0x10 <= self.head[0] < 0x20 else 0)
-        self.indexed = piece.indexed
-        self.run = run
-        self.code = b""
+        (name, value), size, _ = piece.entry
+        self.name: bytes = name
+        self.head: bytes = piece.head
+        self.length: int = len(piece.head)
+        self.size: int = size - len(value)
+        self.mark: int = mark_of(self.name) | (SECRET_MARK if 0x10 <= self.head[0] < 0x20 else 0)
+        self.indexed: bool = piece.indexed
+        self.run: Run = run
+        self.code: bytes = b""
         self.entry: Entry | None = None
         if len(piece.code) <= MAX_VALUE and not self.mark & SECRET_MARK:
             self.code, self.entry = piece.code, piece.entry
@@ -166,9 +167,9 @@ class Templates:
     """
 
     def __init__(self) -> None:
-        self.lessons = LESSONS
+        self.lessons: int = LESSONS
         self._missed = 0
-        self.root = Run([], {}, None)
+        self.root: Run = Run([], {}, None)
         self._holes = self._bytes = 0
 
     def learn(self, run: Run, block: bytes, at: int, fields: Sequence[Field]) -> None:

@@ -38,10 +38,10 @@ class PeerSettings:
     __slots__ = ("greeted", "max_concurrent_streams", "max_frame", "window")
 
     def __init__(self) -> None:
-        self.greeted = False
-        self.max_concurrent_streams = CONCURRENT_BEFORE_SETTINGS
-        self.window = DEFAULT_WINDOW
-        self.max_frame = DEFAULT_FRAME
+        self.greeted: bool = False
+        self.max_concurrent_streams: int = CONCURRENT_BEFORE_SETTINGS
+        self.window: int = DEFAULT_WINDOW
+        self.max_frame: int = DEFAULT_FRAME
 
     def apply(self, settings: "h2.settings.Settings") -> None:
         """Take what the peer has just said, as h2 has checked it."""

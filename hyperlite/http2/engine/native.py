@@ -95,11 +95,11 @@ class NativeEngine:
 
     def __init__(self, limits: Limits, *, first_wire_id: int = 1) -> None:
         self._limits = limits
-        self.peer = PeerSettings()
+        self.peer: PeerSettings = PeerSettings()
         self._next_wire_id = first_wire_id
-        self.exhausted = first_wire_id > MAX_WIRE_ID
+        self.exhausted: bool = first_wire_id > MAX_WIRE_ID
         self._streams: dict[int, _Stream] = {}
-        self.pending = b""  # what came of a frame that is not complete
+        self.pending: bytes = b""  # what came of a frame that is not complete
         self._failed = False
         self._guard = Guard(limits.max_header_list)
         self._decoder: Decoder = (compiled_decoder or MemoDecoder)(limits.max_header_list)

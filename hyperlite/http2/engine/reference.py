@@ -136,10 +136,10 @@ class H2Engine:
         upgrade: Sequence[Field] | None = None,
     ) -> None:
         self._limits = limits
-        self.peer = PeerSettings()
+        self.peer: PeerSettings = PeerSettings()
         self._next_wire_id = first_wire_id
         self._streams: dict[int, _Stream] = {}
-        self.pending = b""  # what came of a frame that is not complete
+        self.pending: bytes = b""  # what came of a frame that is not complete
         self._out = b""  # what is to be sent before what h2 has to send
         self._credits: dict[int, int] = {}  # by stream, and the last to go out: see NativeEngine
         self._failed = False
@@ -152,7 +152,7 @@ class H2Engine:
         self._h2.decoder = self._tap
         self._h2.encoder = BoundedEncoder()
         # What goes into HTTP2-Settings, where the first request was made on HTTP/1.1 (RFC 7540 section 3.2).
-        self.upgrade_settings = b""
+        self.upgrade_settings: bytes = b""
         if upgrade is None:
             self._h2.initiate_connection()
         else:

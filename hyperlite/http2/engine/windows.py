@@ -31,8 +31,8 @@ class InboundWindow:
     __slots__ = ("_before", "_pending", "left", "size")
 
     def __init__(self, size: int) -> None:
-        self.size = size
-        self.left = size
+        self.size: int = size
+        self.left: int = size
         self._pending = 0
         self._before = size  # what `left` would be if nothing had come since the window last grew
 
