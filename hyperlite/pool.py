@@ -147,7 +147,9 @@ class ConnectionPool:
             ),
         )
         self._contexts = MadeContexts()
-        if context is None and (verify is not True or cert is not None):
+        if context is not None:
+            checked_context(context)
+        elif verify is not True or cert is not None:
             tls_context(self._contexts, verify, cert)  # a wrong argument raises now
         self._origins = Registry(settings)
         self._fetcher = Fetcher(self._origins)

@@ -24,7 +24,7 @@ def run(*command: str) -> str:
         [sys.executable, "-m", *command],
         capture_output=True,
         text=True,
-        timeout=110,
+        timeout=280,
         check=False,
         cwd=ROOT,
         env=environment,
@@ -58,6 +58,8 @@ def test_mypy_refuses_the_lines_that_are_wrong_and_no_others() -> None:
     assert sorted(set(found)) == wrong_lines(), said
 
 
+@pytest.mark.long
+@pytest.mark.timeout(300)
 def test_pyright_refuses_the_lines_that_are_wrong_and_no_others() -> None:
     said = pyright(str(CONSUMER))
     found = {
@@ -68,6 +70,8 @@ def test_pyright_refuses_the_lines_that_are_wrong_and_no_others() -> None:
     assert sorted(found) == wrong_lines(), said
 
 
+@pytest.mark.long
+@pytest.mark.timeout(300)
 def test_the_type_of_each_public_name_is_known() -> None:
     said = pyright("--ignoreexternal", "--verifytypes", "hyperlite")
     found: dict[str, Any] = said["typeCompleteness"]  # type: ignore[assignment]
