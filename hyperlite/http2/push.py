@@ -21,10 +21,10 @@ class HTTP20Push:
         self._stream = stream
         self._parent = parent  # kept alive: a parent that is dropped refuses its pushes
         self._untaken = untaken  # the pushes of the parent's stream that no caller has taken
-        self.method = pseudo[b":method"]
-        self.scheme = pseudo[b":scheme"]
-        self.authority = pseudo[b":authority"]
-        self.path = pseudo[b":path"]
+        self.method: str = pseudo[b":method"]
+        self.scheme: str = pseudo[b":scheme"]
+        self.authority: str = pseudo[b":authority"]
+        self.path: str = pseudo[b":path"]
         self.request_headers: http_client.HTTPMessage = to_message(stream.request.fields)
 
     def getresponse(self) -> HTTP20Response:

@@ -123,18 +123,18 @@ class SocketIO:
     def __init__(
         self, sock: socket.socket, table: StreamTable, receiver: Receiver, timeout: float | None
     ) -> None:
-        self.sock = sock
-        self.table = table
-        self.receiver = receiver
-        self.timeout = timeout
+        self.sock: socket.socket = sock
+        self.table: StreamTable = table
+        self.receiver: Receiver = receiver
+        self.timeout: float | None = timeout
         self.session: Session | None = None
         self.remains: Remains | None = None
-        self.watch = Watch(sock)
-        self.lock = threading.Lock()
+        self.watch: Watch = Watch(sock)
+        self.lock: threading.Lock = threading.Lock()
         self.detached: deque[None] = deque()
-        self.aftermath = Aftermath(self)
-        self.leadership = Leadership(self.lock, self.aftermath)
-        self.pollers = 0
+        self.aftermath: Aftermath = Aftermath(self)
+        self.leadership: Leadership = Leadership(self.lock, self.aftermath)
+        self.pollers: int = 0
         self._watched = False  # a thread polls for writing
         self._dry = False  # the last recv found nothing: poll before the next
 

@@ -16,7 +16,7 @@ from ..errors import HTTP2Error
 from ..messages.buffer import Buffer
 from ..messages.exchange import AnswerTransport, Exchange
 from ..messages.fields import Field
-from ..messages.replay import FIRST
+from ..messages.replay import FIRST, Tries
 from ..messages.request import Request
 from ..messages.waiters import Waiter
 
@@ -106,9 +106,11 @@ class Inbox(Buffer):
         self.informational: tuple[tuple[int, list[Field]], ...] = ()
         self.trailers: Sequence[Field] = ()
         self.pushes: list[Stream] | None = None
-        self.complete = self.wanted = False
-        self.taken = self.advanced = 0
-        self.told = 0.0
+        self.complete: bool = False
+        self.wanted: bool = False
+        self.taken: int = 0
+        self.advanced: int = 0
+        self.told: float = 0.0
 
     @property
     def readable(self) -> int:
@@ -140,7 +142,7 @@ class Upload:
 
     def __init__(self) -> None:
         self.piece: memoryview | None = None
-        self.last = False
+        self.last: bool = False
 
 
 class Stream:
@@ -172,13 +174,13 @@ class Stream:
 
     def __init__(self, stream_id: int, request: Request) -> None:
         # -- set once --
-        self.stream_id = stream_id
-        self.request = request
-        self.thread = threading.get_ident()  # that made the request
+        self.stream_id: int = stream_id
+        self.request: Request = request
+        self.thread: int = threading.get_ident()  # that made the request
         # -- owned by the connection --
-        self.tries = FIRST  # what is known of earlier tries
-        self.answered_before = 0  # how many responses its transport had had when it was submitted
-        self.given_up = False  # no thread wants the response: it is not sent again
+        self.tries: Tries = FIRST  # what is known of earlier tries
+        self.answered_before: int = 0  # how many responses its transport had had when it was submitted
+        self.given_up: bool = False  # no thread wants the response: it is not sent again
         self.heir: Exchange | None = None  # the same request, where it goes on over HTTP/1.1
         # -- guarded by the transport's lock --
         self.waiters: tuple[Waiter, ...] = ()  # mostly none or one
@@ -187,12 +189,12 @@ class Stream:
     def reset(self) -> None:
         """Forget the last connection, so that the request can be sent on another."""
         self.transport: StreamTransport | None = None
-        self.wire_id = 0  # 0: not started
-        self.written_at = 0  # how many bytes went into the transport before the header block
+        self.wire_id: int = 0  # 0: not started
+        self.written_at: int = 0  # how many bytes went into the transport before the header block
         # None: END_STREAM goes with the header block, or is sent, or the peer needs no more.
-        self.upload = None if self.request.bare else Upload()
-        self.status = 0  # 0: no final header block yet
-        self.inbox = Inbox()
+        self.upload: Upload | None = None if self.request.bare else Upload()
+        self.status: int = 0  # 0: no final header block yet
+        self.inbox: Inbox = Inbox()
         self.error: HTTP2Error | None = None
 
     @property

@@ -63,17 +63,17 @@ class Flight:
     ) -> None:
         self._touched = touched
         self._wake = wake
-        self.task = task
-        self.window = window
-        self.lease = lease
-        self.http2 = http2
-        self.stream = stream
-        self.reused = lease.connection.used
+        self.task: Task = task
+        self.window: Window = window
+        self.lease: Lease = lease
+        self.http2: HTTP2Connection = http2
+        self.stream: Stream = stream
+        self.reused: bool = lease.connection.used
         self._parts: list[bytes] = []  # of a body longer than DRAIN
-        self.head = 0  # bytes in the header fields of its response
-        self.counted = 0  # bytes of its response that the budget has counted
-        self.since = now  # when the stream last changed
-        self.noted = False
+        self.head: int = 0  # bytes in the header fields of its response
+        self.counted: int = 0  # bytes of its response that the budget has counted
+        self.since: float = now  # when the stream last changed
+        self.noted: bool = False
         # -- for a response that a redirect or another try follows --
         self._body_deadline: float | None = None
         stream.waiters += (self,)
