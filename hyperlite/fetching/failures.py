@@ -88,7 +88,7 @@ def _obstacle(error: Exception) -> str:
             )
         return f"the TLS handshake failed: {error.reason or error}"
     if isinstance(error, NotHTTP2):
-        return 'the server did not choose HTTP/2, and protocols=("h2",) allows nothing else'
+        return 'the server does not choose HTTP/2, and protocols=("h2",) allows nothing else'
     if isinstance(error, TimeoutError) and "TLS handshake" in str(error):
         return "the TLS handshake timed out (if the port does not speak TLS, use an http:// URL)"
     return _reason(error)

@@ -235,7 +235,7 @@ def test_http2_that_is_not_chosen(pool: ConnectionPool, way: Call, serve: Serve)
     error = failure(hyperlite.NotHTTP2, lambda: way(pool, url, protocols=("h2",)), url)
     assert str(error) == (
         f"cannot connect to localhost:{server.port}: "
-        'the server did not choose HTTP/2, and protocols=("h2",) allows nothing else'
+        'the server does not choose HTTP/2, and protocols=("h2",) allows nothing else'
     )
 
 
