@@ -19,7 +19,7 @@ import weakref
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from .awaited import Awaited
+from .as_ready import ReadyWait
 from .errors import ConnectionGoingAway, HTTP2Error, RequestTimeout
 from .messages.exchange import Exchange, Transport, give_up, standing
 from .messages.fields import Field
@@ -65,7 +65,7 @@ class Pending:
         begun: list[Exchange] = []  # filled before a transport has them: an interrupt must find them
         try:
             self._transports.while_dialling(by, lambda: self._hand_over_all(requests, by, begun))
-            self._settle(begun)
+            self._wait_sent(begun)
             return [one.stream_id for one in begun]
         except BaseException:
             with self.lock:  # `close()` goes through them
@@ -113,11 +113,11 @@ class Pending:
             self._submit(self._transports.usable(by), made, by)
         self._expect(made)
 
-    def _settle(self, pending: Iterable[Exchange]) -> None:
+    def _wait_sent(self, pending: Iterable[Exchange]) -> None:
         """Wait until what has been handed over is sent, or queued."""
         for one in map(standing, pending):
             if one.transport is not None:  # or else another thread is sending it again
-                one.transport.settle(one)
+                one.transport.wait_sent(one)
 
     def _expect(self, pending: Iterable[Exchange]) -> None:
         """Add exchanges to those whose responses can be taken."""
@@ -281,7 +281,7 @@ class Pending:
             # Otherwise the failure is the stream's, for getresponse to raise.
             return not is_early or (own is not None and until is not None and own <= until)
 
-    def _wait_for_one(self, awaited: Awaited, timeout: float | None) -> None:
+    def _wait_for_one(self, awaited: ReadyWait, timeout: float | None) -> None:
         """Wait for one of these requests, `timeout` seconds at most, or until the time of one is over."""
         by = deadline_after(timeout)
         end = soonest(by, awaited.due)
@@ -298,7 +298,7 @@ class Pending:
 
     def as_ready(self, ids: Iterable[int] | None, timeout: float | None) -> Iterator[int]:
         """Yield ids as their responses' heads, or their failures, arrive; see `HTTP20Connection.as_ready`."""
-        awaited = Awaited(self._among(None if ids is None else [*ids]))  # the caller's code: without a lock
+        awaited = ReadyWait(self._among(None if ids is None else [*ids]))  # the caller's code: without a lock
         deadline = deadline_after(timeout)
         # When the wait for the next response began; infinity if the requests' own timeouts do not count.
         since = time.monotonic() if timeout is None else math.inf
@@ -367,7 +367,7 @@ class Pending:
         batch = self._transports.while_dialling(by, lambda: self._send_again(transport, stream, error, by))
         for one in batch or ():
             if until is None and one.transport is not None:  # otherwise its own waiting thread sends it again
-                one.transport.settle(one)
+                one.transport.wait_sent(one)
         return batch is not None
 
     def _send_again(

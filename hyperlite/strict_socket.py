@@ -233,7 +233,7 @@ class StrictSocket(SharedSocket):
                     begin_again(stream)
                     connection = successor.connection
                     if connection.submit([stream]):
-                        connection.settle(stream)
+                        connection.wait_sent(stream)
                     else:
                         stream.transport = connection
                         stream.error = ConnectionGoingAway(
@@ -330,7 +330,7 @@ class StrictSocket(SharedSocket):
             self._stream = None
             raise ConnectionLost("the connection is closed", retry_safe=True)
         self._next_id += 2
-        self.connection.settle(stream)
+        self.connection.wait_sent(stream)
         return stream
 
     def _end(self, body: bytes | None = None) -> None:

@@ -419,7 +419,7 @@ class Transports:
         timeout = resolve_timeout(owner.timeout if request.timeout is UNSET else request.timeout)
         try:
             current.submit([exchange])
-            current.settle(exchange)
+            current.wait_sent(exchange)
             if not switches(owner.sock, soonest(soonest(deadline_after(timeout), request.deadline), by)):
                 return exchange
             self._begin_http2(current.surrender(), engine).adopt(stream)

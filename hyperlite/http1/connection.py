@@ -93,7 +93,7 @@ class HTTP1Connection:
         return not (self.closed or self._draining)
 
     def submit(self, exchanges: Sequence[HTTP1Exchange], *, gather: bool = False) -> bool:
-        """Queue requests, which `settle` sends; false if the connection takes no more."""
+        """Queue requests, which `wait_sent` sends; false if the connection takes no more."""
         with self._lock:
             if self.closed or self._draining:
                 return False
@@ -102,7 +102,7 @@ class HTTP1Connection:
                 self._queue.append(exchange)
             return True
 
-    def settle(self, exchange: HTTP1Exchange) -> None:
+    def wait_sent(self, exchange: HTTP1Exchange) -> None:
         """Send a submitted request if nothing is before it; otherwise it goes when its turn comes.
 
         If its body can be read only once, wait for its turn: the responses before it are read into memory.

@@ -150,7 +150,7 @@ class HTTP2Connection:
                         io.look()
             finally:
                 if table.abandoned or io.detached:  # as Aftermath does, but for two calls: it is hot
-                    io.settle()
+                    io.clean_up()
         return table.usable
 
     def ask(self, question: Callable[[Any], T]) -> T:
@@ -180,7 +180,7 @@ class HTTP2Connection:
     def detach(self) -> None:
         """Undo `attach()`. This does not wait, so a finalizer may call it."""
         self._io.detached.append(None)
-        self._io.settle()
+        self._io.clean_up()
 
     @property
     def wants_write(self) -> bool:
@@ -208,7 +208,7 @@ class HTTP2Connection:
     def submit(self, streams: Sequence[Stream], *, gather: bool = False) -> bool:
         """Send requests, or queue those for which no slot is free; false if the connection takes no more.
 
-        Bytes that the socket does not take at once are sent in `settle`.
+        Bytes that the socket does not take at once are sent in `wait_sent`.
 
         Args:
             streams: the requests.
@@ -230,7 +230,7 @@ class HTTP2Connection:
                 return True
         finally:
             if table.abandoned or io.detached:  # as Aftermath does, but for two calls: it is hot
-                io.settle()
+                io.clean_up()
 
     def adopt(self, stream: Stream) -> None:
         """Take over, as stream 1, the request that was sent on HTTP/1.1 (RFC 7540 section 3.2)."""
@@ -242,7 +242,7 @@ class HTTP2Connection:
             table.open[1] = stream
             io.push()
 
-    def settle(self, stream: Stream) -> None:
+    def wait_sent(self, stream: Stream) -> None:
         """Wait until a submitted request and its body are written; a queued request is not waited for.
 
         This sends a body that is a file or an iterable, or that waits for 100 Continue. It stops when the
@@ -252,7 +252,7 @@ class HTTP2Connection:
             RequestTimeout: the peer did not let it be written in time; the stream was reset.
             HTTP2Error: the stream failed in a way that does not allow the request to be sent again.
         """
-        self._uploads.settle(stream)
+        self._uploads.wait_sent(stream)
 
     def end(self, stream: Stream) -> None:
         """Send the end of a request that is open, and its trailers.
@@ -369,7 +369,7 @@ class HTTP2Connection:
         If the lock is taken, the thread that holds it (perhaps this thread) drops the stream afterwards.
         """
         self.table.abandoned.append(stream)
-        self._io.settle()
+        self._io.clean_up()
 
     def abandon_all(self) -> None:
         """Do nothing: open streams keep the connection alive, and it closes with the last of them."""

@@ -50,7 +50,7 @@ class Downloads:
             self._took(stream, size)
             data = stream.inbox.take(size) if size else b""
         if table.abandoned or io.detached:  # as Aftermath does, where nothing else can go wrong: it is hot
-            io.settle()
+            io.clean_up()
         if table.writer.out:
             self._linger_after(stream, data)
         return data

@@ -77,7 +77,7 @@ class Aftermath:
 
     def __exit__(self, *_: object) -> None:
         if (self._abandoned or self._detached) and (io := self._io()) is not None:
-            io.settle()
+            io.clean_up()
 
 
 class SocketIO:
@@ -95,7 +95,7 @@ class SocketIO:
     Attributes:
         aftermath: see `Aftermath`.
         leadership: which thread works, and which sleep.
-        detached: one entry for each selector that has stopped polling, until `settle` counts it.
+        detached: one entry for each selector that has stopped polling, until `clean_up` counts it.
         pollers: how many threads and selectors poll the socket: the last of them closes it.
         session: the TLS session, once the connection drains or is closed.
         remains: answers for the socket once it is closed.
@@ -154,7 +154,7 @@ class SocketIO:
 
     # -- without the lock -------------------------------------------------------------------------
 
-    def settle(self) -> None:
+    def clean_up(self) -> None:
         """Act on the notes of finalizers; if the lock is taken, its holder does this afterwards."""
         while (self.table.abandoned or self.detached) and not self.lock.locked():
             # Not acquire(): an interrupt between it and a `try` would leave the lock taken for ever. A thread
@@ -201,7 +201,7 @@ class SocketIO:
                 writer.cork(False)
             if leads and not self._dry and self._receive_all():
                 return TRY_AGAIN
-            silence = table.relieve(streams)
+            silence = table.credit_ahead(streams)
             if silence == 0:
                 self.push()
                 table.check_progress(streams)
@@ -213,7 +213,7 @@ class SocketIO:
             return self.leadership.wait(awaited, attempt, step, timeout, complaint)
         finally:
             if table.abandoned or self.detached:
-                self.settle()
+                self.clean_up()
 
     def _poll(self, read: bool, silence: float | None, timeout: float | None) -> None:
         """Poll for at most `silence` and `timeout` seconds; then receive, if `read`, and write."""
@@ -228,7 +228,7 @@ class SocketIO:
                 self.pollers += 1
                 self._watched |= write
             if table.abandoned or self.detached:  # see Aftermath; later uses of the lock are followed by one
-                self.settle()
+                self.clean_up()
             grace = liveness.grace if read else None
             if silence is not None or grace is not None:
                 timeout = soonest(soonest(timeout, silence), grace)

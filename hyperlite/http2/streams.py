@@ -284,7 +284,7 @@ class StreamTable:
         self.engine.credit(stream.wire_id, size)
         self.busy = busy
 
-    def relieve(self, waiting: Collection[Stream]) -> float | None:
+    def credit_ahead(self, waiting: Collection[Stream]) -> float | None:
         """Give credit for unread bytes if a wait depends on it: see `unread`.
 
         Returns:
@@ -301,7 +301,7 @@ class StreamTable:
         return patience
 
     def check_progress(self, waiting: Collection[Stream]) -> None:
-        """Raise BufferLimitExceeded if a wait cannot end although `relieve` gave all the credit it could."""
+        """Raise BufferLimitExceeded if a wait cannot end after `credit_ahead` gave all it may."""
         unread, streams = self.unread, self.open.values()
         if unread.is_deadlocked(waiting, streams, self.engine.window_left, threading.get_ident()):
             raise BufferLimitExceeded(

@@ -23,8 +23,8 @@ class Uploads:
         self._table = io.table
         self._waiting = waiting
 
-    def settle(self, stream: Stream) -> None:
-        """Wait until a submitted request is written; see `HTTP2Connection.settle`."""
+    def wait_sent(self, stream: Stream) -> None:
+        """Wait until a submitted request is written; see `HTTP2Connection.wait_sent`."""
         if self._table.writer.out or self._table.turns.senders:
             self._wait_written(stream, queued=True)
         if stream.request.pieces is not None or stream.request.expects:

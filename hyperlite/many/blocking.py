@@ -57,16 +57,16 @@ class BlockingWork:
 
     @property
     def hurries(self) -> bool:
-        """Whether results wait for `settle()`."""
+        """Whether results wait for `collect()`."""
         return bool(self._workers.posts)
 
-    def settle(self) -> None:
+    def collect(self) -> None:
         """In the loop: process the results of the threads.
 
         Raises:
-            As `Workers.settle()`.
+            As `Workers.collect()`.
         """
-        self._workers.settle()
+        self._workers.collect()
 
     def fetch(self, window: Window) -> None:
         """Take the first request of a window, and have a thread fetch it."""

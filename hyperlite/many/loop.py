@@ -272,7 +272,7 @@ class Loop:
             self._pump(http2, error)
             self._attend_all()
             self._apply_backpressure()
-        self._blocking.settle()
+        self._blocking.collect()
         now = self._attend_all()
         while self._ended:
             self._give_back(*self._ended.popitem())

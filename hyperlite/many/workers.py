@@ -27,7 +27,7 @@ class Workers:
         wake: called by a thread after it has added a result to `posts`.
 
     Attributes:
-        posts: the results, which the asking thread processes in `settle()`.
+        posts: the results, which the asking thread processes in `collect()`.
     """
 
     def __init__(self, limit: int, wake: Callable[[], None]) -> None:
@@ -48,7 +48,7 @@ class Workers:
         self._threads = self._idle = 0
 
     def run(self, work: Callable[[], Any], done: Done) -> None:
-        """Have a thread do some work; `settle()` then calls `done`, also if no thread could be started."""
+        """Have a thread do some work; `collect()` then calls `done`, also if no thread could be started."""
         job = partial(self._do, work, done)
         with self._changed:
             self._jobs.append(job)
@@ -68,7 +68,7 @@ class Workers:
                 self._jobs.remove(job)
             self.posts.append(partial(done, None, error))
 
-    def settle(self) -> None:
+    def collect(self) -> None:
         """In the asking thread: process the results.
 
         Raises:

@@ -133,7 +133,7 @@ class Transport(Protocol[E]):
             gather: more requests may follow at once, so the connection may wait for them before it sends.
         """
 
-    def settle(self, exchange: E, /) -> None:
+    def wait_sent(self, exchange: E, /) -> None:
         """Wait until a submitted request, its body included, is sent or queued."""
 
     def write(self, exchange: E, data: Any, /) -> bool:

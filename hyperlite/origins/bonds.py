@@ -78,7 +78,7 @@ class Bond:
         self._carried = claim.carried if self._auth is None else ()  # else it need not be remembered
         self.since: float = time.monotonic()
 
-    def settle(self, *, goes_on: bool) -> None:
+    def note_answer(self, *, goes_on: bool) -> None:
         """Take note of what came of it: whether the server wants a further message."""
         self.since = time.monotonic()
         if not goes_on:

@@ -132,7 +132,7 @@ class PooledConnection:
         try:
             if not transport.submit((exchange,)):
                 raise ConnectionGoingAway("the connection takes no further requests", retry_safe=True)
-            transport.settle(exchange)
+            transport.wait_sent(exchange)
             transport.wait_head(exchange)
             response: HTTP20Response = exchange.make_response(HTTP20Response)
         except BaseException as error:

@@ -22,7 +22,7 @@ class Lessor(Protocol):
     def release(self, leases: "Collection[Lease]", *, reusable: bool = True) -> None:
         """End leases."""
 
-    def settle(self, lease: "Lease", *, goes_on: bool) -> None:
+    def note_answer(self, lease: "Lease", *, goes_on: bool) -> None:
         """Take note of an answer to a request with credentials."""
 
     def discard(self, connection: PooledConnection) -> None:
@@ -72,9 +72,9 @@ class Lease:
             self.attempt.end()
         self.origin.release((self,), reusable=reusable)
 
-    def settle(self, *, goes_on: bool) -> None:
+    def note_answer(self, *, goes_on: bool) -> None:
         """Take note of an answer to a request with credentials: whether it wants a further message."""
-        self.origin.settle(self, goes_on=goes_on)
+        self.origin.note_answer(self, goes_on=goes_on)
 
     def abandon(self) -> None:
         """End from a finalizer, which may run in the middle of anything and may not wait.

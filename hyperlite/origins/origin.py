@@ -173,7 +173,7 @@ class Origin:
                 lease.over = True
                 lease.connection.leased -= 1
                 if lease.bond is not None:  # no answer has come
-                    lease.bond.settle(goes_on=False)
+                    lease.bond.note_answer(goes_on=False)
             now = time.monotonic()
             for connection in {lease.connection for lease in ended}:
                 connection.used = True
@@ -191,12 +191,12 @@ class Origin:
         for connection in unused:
             connection.close()
 
-    def settle(self, lease: Lease, *, goes_on: bool) -> None:
-        """See `Lease.settle()`."""
+    def note_answer(self, lease: Lease, *, goes_on: bool) -> None:
+        """See `Lease.note_answer()`."""
         with self._lock:
             bond, lease.bond = lease.bond, None
             if bond is not None:
-                bond.settle(goes_on=goes_on)
+                bond.note_answer(goes_on=goes_on)
             if self._waiting:
                 self._changed.notify()
 

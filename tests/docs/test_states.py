@@ -175,12 +175,12 @@ class Queue:
 
     def open(self) -> HTTP1Exchange:
         exchange = self.submit(end_stream=False)
-        self.connection.settle(exchange)
+        self.connection.wait_sent(exchange)
         return exchange
 
     def sent(self) -> HTTP1Exchange:
         exchange = self.submit()
-        self.connection.settle(exchange)
+        self.connection.wait_sent(exchange)
         return exchange
 
     def answered(self) -> HTTP1Exchange:
@@ -207,8 +207,8 @@ def queue() -> Iterator[Queue]:
 
 
 EXCHANGE_STEPS: list[Callable[[Queue, HTTP1Exchange], object]] = [
-    lambda queue, exchange: queue.connection.settle(exchange),
-    lambda queue, exchange: queue.connection.settle(exchange),
+    lambda queue, exchange: queue.connection.wait_sent(exchange),
+    lambda queue, exchange: queue.connection.wait_sent(exchange),
     lambda queue, exchange: queue.connection.drop(exchange),
     lambda queue, exchange: queue.connection.end(exchange),
     lambda queue, exchange: queue.answer(exchange),

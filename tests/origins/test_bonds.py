@@ -59,7 +59,7 @@ def test_a_first_message_is_known(value: str, begins: bool) -> None:
 def test_an_exchange_is_that_of_its_thread_and_credentials() -> None:
     ann = Auth()
     bond = Bond(claim(FIRST, ann))
-    bond.settle(goes_on=True)
+    bond.note_answer(goes_on=True)
     assert bond.is_continued_by(claim(LAST, ann))
     assert bond.is_held
     assert not bond.is_continued_by(claim(FIRST, ann))
@@ -77,7 +77,7 @@ def test_an_exchange_is_that_of_its_thread_and_credentials() -> None:
 def test_after_it_the_connection_is_that_of_the_credentials() -> None:
     ann = Auth()
     bond = Bond(claim(FIRST, ann))
-    bond.settle(goes_on=False)
+    bond.note_answer(goes_on=False)
     assert all(bond.serves(claim(value, ann)) for value in ("", FIRST, LAST))
     assert not any(bond.serves(claim(value, auth)) for value in ("", LAST) for auth in (None, Auth()))
     assert not bond.is_spent
@@ -88,15 +88,15 @@ def test_after_it_the_connection_is_that_of_the_credentials() -> None:
 
 def test_without_an_object_it_is_that_of_the_value() -> None:
     bond = Bond(claim(FIRST))
-    bond.settle(goes_on=True)
+    bond.note_answer(goes_on=True)
     bond.begin(claim(LAST))
-    bond.settle(goes_on=False)
+    bond.note_answer(goes_on=False)
     assert bond.serves(claim(LAST))
     assert not any(bond.serves(claim(value)) for value in ("", FIRST, LAST + "x"))
     assert not bond.serves(claim(LAST, Auth()))
     assert not bond.is_spent
     bond.begin(claim(FIRST))
-    bond.settle(goes_on=False)
+    bond.note_answer(goes_on=False)
     assert bond.is_spent  # no request can show that it has the same credentials
 
 
@@ -106,6 +106,6 @@ def test_an_auth_object_that_cannot_be_referred_to_weakly() -> None:
 
     ann = Slotted()
     bond = Bond(claim(FIRST, ann))
-    bond.settle(goes_on=False)
+    bond.note_answer(goes_on=False)
     assert bond.serves(claim("", ann))
     assert not bond.is_spent

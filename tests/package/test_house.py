@@ -49,7 +49,7 @@ TABLES = {
 # The folder of tests/ for modules that are in no package.
 ROOMS = {
     "client": ("client", "client_classes", "client_names", "installing", "strict_socket"),
-    "connection": ("awaited", "connection", "pending", "putting", "stock", "transports"),
+    "connection": ("as_ready", "connection", "pending", "putting", "stock", "transports"),
     "origins": ("pool",),
 }
 # Private names of other libraries that programs use nevertheless, and tests of hyperlite as they do; those

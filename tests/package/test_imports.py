@@ -13,7 +13,7 @@ print(*sorted(set(sys.modules) - before))
 """
 # Packages, and modules in no package, of hyperlite's own.
 COMMON = {"errors", "http2", "messages", "net", "stock"}
-CONNECTION = COMMON | {"connection", "http1", "pending", "putting", "transports"}
+CONNECTION = COMMON | {"as_ready", "connection", "http1", "pending", "putting", "transports"}
 POOL = COMMON | {"fetching", "http1", "origins", "pool", "transports"}
 LOADED = {
     "import hyperlite": set(),

@@ -314,7 +314,7 @@ class LeasedConnection:
             try:
                 raw = self._raw = self._exchange(connection)
                 if lease.bond is not None:
-                    lease.settle(goes_on=goes_on(raw.status, raw.headers.items()))
+                    lease.note_answer(goes_on=goes_on(raw.status, raw.headers.items()))
                 break
             except BaseException as error:
                 self.close()

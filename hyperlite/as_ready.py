@@ -7,7 +7,7 @@ from .messages.waiters import Arrivals
 from .net.timeouts import remaining
 
 
-class Awaited:
+class ReadyWait:
     """The requests that one `as_ready()` waits for, and which transport carries each.
 
     Those that settle are posted (see `Arrivals`), and looked at. All are looked at only when nothing was
