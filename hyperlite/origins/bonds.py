@@ -6,8 +6,8 @@
       401 with a token         ──> the thread's next request with credentials goes out there
       anything else            ──> the exchange of messages is over; the credentials keep the connection
 
-Rule: a bound connection serves the credentials that it has carried, and nothing else.  While messages are
-exchanged it serves one thread.
+Rule: a bound connection serves only requests with the credentials that it has carried.  While messages are
+exchanged, it serves only one thread.
 """
 
 import re
@@ -19,10 +19,10 @@ from typing import Any, Protocol, TypeVar
 
 from ..messages.fields import credentials_of_connection, is_of_connection
 
-# Seconds for which an exchange of messages keeps its connection between two of them, where others wait for
-# its place: a handler may have to ask a domain controller.
+# Between two messages a connection is kept for so many seconds even if other requests wait for its place: a
+# handler may have to ask a domain controller.
 HELD = 5.0
-# Bound connections of an origin that no request uses, at most.
+# The most idle bound connections of an origin.
 MAX_BOUND = 100
 
 # The first message of NTLM, and the first token of GSSAPI (RFC 2743 section 3.1), in base64.
@@ -32,7 +32,7 @@ _here = threading.local()
 
 
 def _mark() -> object:
-    """Return an object that stands for this thread; another has another one, whenever it runs."""
+    """Return an object that stands for this thread. Unlike thread ids, no later thread gets the same."""
     mark: object = vars(_here).setdefault("mark", object())
     return mark
 
@@ -45,8 +45,9 @@ class Claim:
         fields: the request's header fields.
 
     Attributes:
-        carried: the credentials in it that authenticate a connection; None may be there yet.
-        begins: they begin an exchange of messages.
+        carried: its credentials that authenticate a connection; empty if it has none (yet).
+        begins: these begin an exchange of messages.
+        mark: stands for the thread.
     """
 
     __slots__ = ("auth", "begins", "carried", "mark")
@@ -59,7 +60,7 @@ class Claim:
 
 
 class Bond:
-    """Whose a connection is; the origin's lock guards it.
+    """The credentials, and during an exchange the thread, that a connection serves. Guard: the origin's lock.
 
     Args:
         claim: of the first request with credentials on the connection.
@@ -79,17 +80,17 @@ class Bond:
         self.since: float = time.monotonic()
 
     def note_answer(self, *, goes_on: bool) -> None:
-        """Take note of what came of it: whether the server wants a further message."""
+        """Take note of the answer: whether the server wants a further message."""
         self.since = time.monotonic()
         if not goes_on:
             self._mark = None
 
     def is_continued_by(self, claim: Claim) -> bool:
-        """Tell whether a request carries the next message of the exchange that is under way."""
+        """Tell whether a request carries the next message of the exchange under way."""
         return self._mark is claim.mark and not claim.begins and bool(claim.carried) and self._owns(claim)
 
     def serves(self, claim: Claim) -> bool:
-        """Tell whether a request may have the connection, as far as credentials are concerned."""
+        """Tell whether a request's credentials allow it to use the connection."""
         if self._mark is not None or not self._owns(claim):
             return False
         return self._auth is not None or (self._carried == claim.carried and not claim.begins)
@@ -99,14 +100,14 @@ class Bond:
 
     @property
     def is_spent(self) -> bool:
-        """Whether no request can come that the connection may serve."""
+        """Whether no later request can have the credentials of this connection."""
         if self._auth is not None:
             return self._auth() is None
         return self._mark is None and self._begins
 
     @property
     def is_held(self) -> bool:
-        """Whether messages are being exchanged, so that the connection is not closed to make room."""
+        """Whether an exchange of messages is under way: then the connection is not closed to make room."""
         return self._mark is not None and time.monotonic() - self.since < HELD
 
 
@@ -126,10 +127,10 @@ C = TypeVar("C", bound=Bindable)
 
 
 def own_of(connections: Iterable[C], claim: Claim) -> C | None:
-    """Choose a connection for a request that has credentials, or an object that may make some; or None.
+    """Choose a connection for a request that has credentials, or an auth object that may make some; or None.
 
-    That is the one on which its messages are being exchanged; or one that its credentials have authenticated;
-    or, if it carries some, one that no request uses, and that has carried none.
+    In this order: the connection on which its messages are being exchanged; one that its credentials have
+    authenticated; if it carries credentials, an idle one that is not bound.
 
     Args:
         connections: those that take requests.
@@ -140,7 +141,7 @@ def own_of(connections: Iterable[C], claim: Claim) -> C | None:
     for one in connections:
         bond = one.bond
         if bond is not None and bond.is_continued_by(claim):
-            return one  # also where an earlier response is unread: it is read into memory then
+            return one  # even if an earlier response is unread: that is read into memory
         if one.leased if claim.carried else one.room <= 0:
             continue
         if bond is None:
@@ -151,12 +152,12 @@ def own_of(connections: Iterable[C], claim: Claim) -> C | None:
 
 
 def in_the_way(connections: Sequence[C], has_expired: Callable[[C], bool], *, full: bool) -> list[C]:
-    """Return the bound connections that are to be closed, as another connection is wanted.
+    """Return the bound connections to close when another connection is needed.
 
     Args:
-        connections: all of an origin.
-        has_expired: tells whether one was idle for too long.
-        full: there may be no more than there are.
+        connections: all connections of an origin.
+        has_expired: tells whether a connection was idle for too long.
+        full: no further connection may be opened.
     """
     idle = [(one, one.bond) for one in connections if one.bond is not None and not one.leased]
     idle.sort(key=lambda pair: pair[0].idle_since)
@@ -179,9 +180,7 @@ def _reference(auth: Any) -> Callable[[], Any]:
 
 
 def goes_on(status: int, fields: Any) -> bool:
-    """Tell whether a response wants a further message of those that authenticate its connection.
-
-    That is a challenge with a token (RFC 4559 section 4.1).
+    """Tell whether a response asks for a further message: it has a challenge with a token (RFC 4559, 4.1).
 
     Args:
         status: of the response.

@@ -36,17 +36,17 @@ class PooledConnection:
 
     Args:
         key: what sets it apart.
-        sock: of HTTP/1.1; on HTTP/2 a stand-in, because other requests use it too.
+        sock: on HTTP/1.1 the socket; on HTTP/2 a stand-in, because other requests use the socket too.
         transport: on that socket.
 
     Attributes:
-        sock: the same; None in a child of the process, and where another protocol goes on there.
+        sock: the same; None in a child process, and when another protocol has taken the socket over.
         http2: the HTTP/2 connection, or None on HTTP/1.1.
         leased: how many requests use it now; the origin's lock guards it.
         used: whether a request was sent on it before.
         idle_since: the monotonic time at which it was last given back.
-        bond: whose it is, where it has carried NTLM or Negotiate; the origin's lock guards it.
-        forwarded: requests go to a proxy, which wants the whole URL for a target.
+        bond: the credentials that it serves, once it has carried NTLM or Negotiate; guard: the origin's lock.
+        forwarded: requests go to a proxy, and their target is the whole URL.
     """
 
     def __init__(self, key: Key, sock: Any, transport: Transport[Any]) -> None:
@@ -90,7 +90,7 @@ class PooledConnection:
         """
         plain = body is None and method == "GET"
         template = self._template
-        if plain and template is not None and template[0] is headers:  # as one before it but for the target
+        if plain and template is not None and template[0] is headers:  # only the target differs
             return template[1].like(target)
         request = Request(
             method, target, body, Pairs(headers), self._scheme, self._authority, BLOCKSIZE, chunked
@@ -118,14 +118,14 @@ class PooledConnection:
             deadline: the monotonic time by which all must be over, or None.
 
         Raises:
-            As `make_request()`. HTTP2Error, OSError, http.client.HTTPException: it failed.  What has broken a
-            kept connection under a request comes as it is: the connection is not opened again to repeat it.
+            As `make_request()`. HTTP2Error, OSError, http.client.HTTPException: the request failed.  If a
+            kept connection broke, its own error is raised: the connection is not opened again.
         """
         request = self.make_request(method, target, body, headers, chunked=chunked)
         request.timeout, request.deadline = timeout, deadline
-        # The socket's own timeout: no step needs two system calls to set another and set it back.
+        # Set on the socket itself, so that no step needs two system calls to set it and set it back.
         if self.http2 is None and self.sock is not None and self.sock.gettimeout() != timeout:
-            with contextlib.suppress(OSError):  # the server has announced the end, and the socket is closed
+            with contextlib.suppress(OSError):  # the server has announced the end, so the socket is closed
                 self.sock.settimeout(timeout)
         transport = self._transport
         exchange: Exchange = transport.exchange_class(0, request)
@@ -146,7 +146,7 @@ class PooledConnection:
 
     @property
     def healthy(self) -> bool:
-        """Whether it can take a request, as far as can be seen without asking the server."""
+        """Whether it can take a request, as far as this end can see."""
         if self.http2 is not None:
             return self.http2.check()
         if self.sock is None or not self._transport.check():

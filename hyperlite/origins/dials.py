@@ -1,13 +1,13 @@
-"""The dials of an origin: how many are under way, and what the threads that wait for one are told."""
+"""The dials of an origin: how many are under way, and which error the threads that wait for one get."""
 
 import time
 
-# Seconds for which no further connection is tried after one was refused beside others.
+# Seconds for which no further connection is dialled after a dial has failed while others stand.
 FULL = 5.0
 
 
 class Dials:
-    """Arithmetic of dialling; the origin's lock guards it.
+    """Counts dials and keeps the last failure. The origin's lock guards it.
 
     Attributes:
         under_way: how many dials there are now.
@@ -23,20 +23,20 @@ class Dials:
         self._full_until = 0.0
 
     def end(self, failure: Exception | None) -> None:
-        """Take note that one has ended; `failure` is for the threads that have waited for it."""
+        """Take note that a dial has ended; `failure` is for the threads that waited for it."""
         self.under_way -= 1
         self.ended += 1
         self._failure = failure
 
     def failure_since(self, ended: int | None) -> Exception | None:
-        """Return the failure of the latest dial, if one has ended since so many had; None: never waited."""
+        """Return the last dial's failure if a dial has ended since `ended` was read; None: not waited yet."""
         return self._failure if ended is not None and ended < self.ended else None
 
     def refuse_more(self) -> None:
-        """Take note that the server has refused one beside others, which must do for FULL seconds."""
+        """Dial no further connection for FULL seconds: a dial has failed while others stand."""
         self._full_until = time.monotonic() + FULL
 
     @property
     def are_refused(self) -> bool:
-        """Whether the server has just refused one beside others."""
+        """Whether a dial has failed within the last FULL seconds while others stood."""
         return time.monotonic() < self._full_until

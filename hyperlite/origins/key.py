@@ -1,4 +1,4 @@
-"""What sets the connections to one origin apart from those to another."""
+"""Which requests may share a connection: those with the same key."""
 
 import ssl
 from http.client import HTTP_PORT, HTTPS_PORT
@@ -11,14 +11,14 @@ from ..net.proxy import Proxy
 
 
 class Key(NamedTuple):
-    """All that must be the same for two requests to share a connection."""
+    """Everything that two requests must have in common to share a connection."""
 
     scheme: str
     host: str
     port: int
     proxy: Proxy | None
     context: ssl.SSLContext | None  # by identity
-    verification: tuple[Any, ...]  # what can be changed on a context while connections stand
+    verification: tuple[Any, ...]  # the context's settings, which a program may change later
     protocols: tuple[str, ...] | None = None  # that may be spoken, as the caller says
 
     @classmethod
@@ -43,7 +43,7 @@ class Key(NamedTuple):
 
     @property
     def is_forwarded(self) -> bool:
-        """Whether an HTTP proxy is asked for the whole URL, and no tunnel leads through it."""
+        """Whether requests go to an HTTP proxy with the whole URL, and not through a tunnel."""
         return self.proxy is not None and self.proxy.scheme == self.scheme == "http"
 
     @property

@@ -1,4 +1,4 @@
-"""A request's share of a connection, and the try that is made on it."""
+"""A request's share of a connection, and a thread's attempt to use one."""
 
 from collections import deque
 from collections.abc import Collection
@@ -14,7 +14,7 @@ from .connection import PooledConnection
 
 
 class Lessor(Protocol):
-    """What connections are leased from; see `Origin`."""
+    """Leases connections; see `Origin`."""
 
     has_bonds: bool
     abandoned: "deque[Lease]"
@@ -23,28 +23,28 @@ class Lessor(Protocol):
         """End leases."""
 
     def note_answer(self, lease: "Lease", *, goes_on: bool) -> None:
-        """Take note of an answer to a request with credentials."""
+        """Take note of the answer to a request with credentials."""
 
     def discard(self, connection: PooledConnection) -> None:
-        """Give a connection up: no request gets it again."""
+        """Lease a connection no more."""
 
 
 class Lease:
     """One request's share of a connection: made and ended under the lock of its origin.
 
-    A lease ends once: by `end()`, by `Origin.release()`, or by the garbage collector.  Later ends do nothing,
-    so a connection's number of leases is exact whatever fails, and where.
+    A lease ends once: by `end()`, by `Origin.release()`, or by the garbage collector.  A further end does
+    nothing, so the number of a connection's leases stays exact after any failure.
 
     Args:
-        origin: the connection is its.
+        origin: of the connection.
         connection: the connection.
-        claim: what the request asks of its connection, where credentials may authenticate it; or None.
+        claim: of a request whose credentials may authenticate the connection; or None.
 
     Attributes:
         origin, connection: the same; on HTTP/1.1 no other request has the connection meanwhile.
-        attempt: the attempt of a thread that must let go of the connection before the lease ends, or None.
-        over: it has ended; the origin's lock guards this.
-        bond: of the connection, where the request carries NTLM or Negotiate and has no answer yet; or None.
+        attempt: a thread's attempt, which lets go of the connection before the lease ends; or None.
+        over: the lease has ended; the origin's lock guards this.
+        bond: of the connection, while the request carries NTLM or Negotiate and has no answer; or None.
     """
 
     __slots__ = ("__weakref__", "attempt", "bond", "connection", "origin", "over")
@@ -63,7 +63,7 @@ class Lease:
         self.over = False
 
     def end(self, *, reusable: bool = True) -> None:
-        """Give the connection back; nothing if that was done before.
+        """Give the connection back; do nothing if the lease has ended.
 
         Args:
             reusable: the connection can take another request. An HTTP/2 connection that is open always can.
@@ -77,9 +77,9 @@ class Lease:
         self.origin.note_answer(self, goes_on=goes_on)
 
     def abandon(self) -> None:
-        """End from a finalizer, which may run in the middle of anything and may not wait.
+        """End the lease from a finalizer, which may run at any moment and must not wait.
 
-        Where on HTTP/1.1 the rest of a response is still to come, the connection takes no further request.
+        On HTTP/1.1, if the rest of a response is still to come, the connection takes no further request.
         """
         if not self.over:
             self.origin.abandoned.append(self)
@@ -88,7 +88,7 @@ class Lease:
 
 
 class Attempt:
-    """One request on a connection of its own, by a thread: so that another can end it."""
+    """One request that a thread makes, so that another thread can break it off."""
 
     __slots__ = ("_answered", "_connection", "_http2", "_lock", "_over", "begun", "reused")
 
@@ -119,17 +119,17 @@ class Attempt:
 
     @property
     def tried(self) -> Tried:
-        """What the connection has to do with the failure, if this has failed."""
+        """What a failure of the attempt says about the connection."""
         progress = self._http2 is not None and self._http2.answered > self._answered
         return Tried(self.reused, progress, self.begun)
 
     def end(self) -> None:
-        """Take note that the connection is about to be another's."""
+        """Let go of the connection, which another request may use from now on."""
         with self._lock.own:
             self._connection = None
 
     def break_off(self) -> None:
-        """End it: on HTTP/1.1 at once; from a finalizer too, this does not wait."""
+        """Break the attempt off, on HTTP/1.1 at once. A finalizer may call this, so it does not wait."""
         self._over = True
         if not self._lock.own.locked():
             with self._lock.own:  # not acquire(): see HTTP2Connection.abandon()

@@ -7,10 +7,10 @@
         ├─────> dial another                    one thread at a time while the protocol is unknown
         └─────> wait for one of these
 
-A connection of the pool is one socket for its life: it is not opened again, and sends nothing again.  The
-leaseholder asks the pool for another instead.
+A connection of a pool is one socket for its life: it does not reconnect, and it sends no request again.  The
+leaseholder asks the pool for another connection instead.
 
-Rule: `_lock` guards everything here, and nothing is waited for while it is held.
+Rule: `_lock` guards everything here, and no thread waits for the network while it holds it.
 """
 
 import operator
@@ -31,10 +31,10 @@ from .dials import Dials
 from .key import Key
 from .lease import Lease
 
-# Seconds for which an HTTP/2 connection that was just given back needs no look, which would cost a twentieth
-# of a small request: what its server says then could as well be on its way still. GOAWAY is heeded anyhow.
+# An HTTP/2 connection that was given back so few seconds ago is not checked, which would cost a twentieth of
+# a small request: a close could just as well come right after the check. GOAWAY is heeded anyhow.
 RECENT = 0.001
-# Seconds after which a waiting thread looks for itself: finalizers wake no thread.
+# Seconds after which a waiting thread looks again: finalizers wake no thread.
 LOOK = 0.5
 
 
@@ -50,14 +50,14 @@ class Settings(NamedTuple):
 
 
 class Counters:
-    """What a pool has done so far; approximate, as no lock is taken for it."""
+    """What a pool has done so far; approximate, because no lock guards it."""
 
     def __init__(self) -> None:
         self.dialled = self.failed_dials = self.requests = self.retries = self.redirects = 0
 
 
 class Origin:
-    """The connections to one origin, by one way and with one TLS context."""
+    """The connections of one key: to one origin, through one proxy or none, with one TLS context."""
 
     def __init__(self, key: Key, settings: Settings, counters: Counters) -> None:
         self.key = key
@@ -86,15 +86,15 @@ class Origin:
 
         Args:
             timeout: seconds to wait for it, dialling included; None: no limit.
-            claim: what the request asks of it, where credentials may authenticate it; or None.
+            claim: of a request whose credentials may authenticate the connection; or None.
 
         Raises:
-            OSError, ssl.SSLError: dialling failed. RequestTimeout: none was free in time.
+            OSError, ssl.SSLError: dialling failed. RequestTimeout: no connection was free in time.
         """
         self.last_used = time.monotonic()
         deadline = deadline_after(timeout)
-        joined: int | None = None  # the round of dialling that is waited for
-        alone = claim is not None and bool(claim.carried)  # it can share no connection that another dials
+        joined: int | None = None  # how many dials had ended when this thread began to wait
+        alone = claim is not None and bool(claim.carried)  # no other request may share its connection
         while True:
             if self.abandoned:
                 self.collect()
@@ -122,11 +122,11 @@ class Origin:
                 return lease
 
     def try_lease(self, count: int, *, insist: bool) -> list[Lease] | None:
-        """Lease at once an open HTTP/2 connection, for up to `count` requests; None if there is none.
+        """Lease an open HTTP/2 connection for up to `count` requests, without waiting; None if there is none.
 
         Args:
-            count: how many are wanted.
-            insist: take, if all are full and there may be no more, the one with the shortest queue.
+            count: the most leases to take.
+            insist: if all are full and no more may be opened, take the one with the shortest queue.
         """
         while True:
             if self.abandoned:
@@ -146,7 +146,7 @@ class Origin:
                 return leases
 
     def expand(self, timeout: float | None) -> None:
-        """Dial a further connection, for the next lease; nothing if there are enough.
+        """Dial a further connection for the next lease, if one may be opened.
 
         Raises:
             As `lease`.
@@ -160,7 +160,7 @@ class Origin:
         self._dial(timeout).end()
 
     def release(self, leases: Collection[Lease], *, reusable: bool = True) -> None:
-        """End leases, each of which may have ended before.
+        """End leases; do nothing for one that has ended before.
 
         Args:
             leases: of this origin.
@@ -179,7 +179,7 @@ class Origin:
                 connection.used = True
                 connection.idle_since = now
                 idle, bond = not connection.leased, connection.bond
-                # Where a response is still to come, there may be bytes to be read.
+                # On HTTP/1.1 the rest of an unread response would come before the next one.
                 spent = connection.http2 is None and not (reusable and (not idle or connection.healthy))
                 spent |= idle and bond is not None and bond.is_spent
                 if spent and connection in self._connections:
@@ -201,13 +201,13 @@ class Origin:
                 self._changed.notify()
 
     def collect(self) -> None:
-        """Deal with what finalizers have left."""
+        """End the leases that finalizers have abandoned."""
         while self.abandoned:
             lease = self.abandoned.popleft()
             self.release((lease,), reusable=lease.connection.is_idle)
 
     def discard(self, connection: PooledConnection) -> None:
-        """Give a connection up: no request gets it again; those under way on it go on."""
+        """Lease a connection no more; requests under way on it go on."""
         with self._lock:
             if connection in self._connections:
                 self._connections.remove(connection)
@@ -216,7 +216,7 @@ class Origin:
         self._dismiss()
 
     def _dismiss(self) -> None:
-        """Have connections that get no further requests close when they have finished those under way."""
+        """Drain or close the connections that get no further requests."""
         while self._dismissed:
             connection = self._dismissed.pop()
             if connection.http2 is not None:
@@ -227,7 +227,7 @@ class Origin:
     def _pick_locked(
         self, *, shared: bool = False, queue: bool = True, claim: Claim | None = None
     ) -> Lease | None:
-        """Choose a connection and lease it; None if another must be dialled, or waited for."""
+        """Choose a connection and lease it; None: the caller has to dial one, or to wait."""
         if self._closed:
             raise _closed()
         self._forget_unusable_locked()
@@ -255,7 +255,7 @@ class Origin:
             self._connections = kept
 
     def _make_room_locked(self, *, alone: bool = False) -> None:
-        """Give up bound connections that are of no more use, or too many, or in the way of others."""
+        """Give up bound connections that are useless, surplus, or in the place of one that is needed."""
         now = time.monotonic()
         full = self._places_locked(alone=alone) <= 0
         gone = in_the_way(self._connections, lambda one: self._has_expired(one, now), full=full)
@@ -264,10 +264,10 @@ class Origin:
             self._dismissed += gone
 
     def _is_good(self, leases: Collection[Lease]) -> bool:
-        """Check a connection that was just leased; if it is no good, end the leases and give it up."""
+        """Check a connection that was just leased; if it fails, end the leases and give it up."""
         connection = next(iter(leases)).connection
         try:
-            # What others use needs no check.
+            # A connection that other requests use needs no check.
             good = connection.leased > len(leases) or self._is_fresh(connection)
         except BaseException:  # interrupted: the connection is as good as before
             self.release(leases)
@@ -293,7 +293,7 @@ class Origin:
         return limit is not None and now - connection.idle_since > limit
 
     def _has_enough(self) -> bool:
-        """After a dial that failed: tell whether there are other connections, which must do for a while."""
+        """After a failed dial: dial no further ones for a while; tell whether there are other connections."""
         with self._lock:
             self._dials.refuse_more()
             return any(one.bond is None for one in self._connections)
@@ -309,12 +309,12 @@ class Origin:
 
     @property
     def protocol(self) -> str | None:
-        """What the origin speaks ("h2", "http/1.1"), or None if that is not known, or not any more."""
+        """What the origin speaks ("h2", "http/1.1"); None: it is not known, or has changed."""
         return self._protocols.spoken
 
     @property
     def max_connections(self) -> int:
-        """How many connections there may be, by what is known of the protocol."""
+        """The most connections, which depends on the protocol."""
         settings = self._settings
         return settings.max_http1 if self.protocol == HTTP11 else settings.max_connections
 
@@ -327,7 +327,7 @@ class Origin:
     def _places_locked(self, *, alone: bool = False) -> int:
         """Return how many connections may be dialled.
 
-        Those that are bound are as on HTTP/1.1, also where they speak HTTP/2: for what others may not use.
+        A bound connection serves one request at a time, so the limit of HTTP/1.1 holds, also on HTTP/2.
 
         Args:
             alone: for a request that binds its connection.
@@ -358,7 +358,7 @@ class Origin:
     # -- dialling ---------------------------------------------------------------------------------
 
     def _dial(self, timeout: float | None, claim: Claim | None = None) -> Lease:
-        """Open a connection, leased for one request. `_dials` counts it already."""
+        """Open a connection and lease it for one request. The caller has counted it in `_dials`."""
         connection: PooledConnection | None = None
         lease: Lease | None = None
         failure: BaseException | None = None
@@ -389,10 +389,10 @@ class Origin:
         assert lease is not None
         return lease
 
-    # -- the whole --------------------------------------------------------------------------------
+    # -- all connections --------------------------------------------------------------------------
 
     def sweep(self, now: float, allowance: int) -> int:
-        """Close what was idle for too long, is dead, or is more than `allowance`; return what is left."""
+        """Close connections idle too long, dead, or beyond `allowance`; return how many are left."""
         old: list[PooledConnection] = []
         with self._lock:
             for connection in sorted(self._connections, key=lambda one: one.idle_since):
@@ -408,7 +408,7 @@ class Origin:
         return left
 
     def close(self) -> None:
-        """Close the connections; a response that is being read on HTTP/2 can be read to its end."""
+        """Close the connections; a response on HTTP/2 can still be read to its end."""
         with self._lock:
             self._closed = True
             connections, self._connections = self._connections + self._dismissed, []
@@ -425,7 +425,7 @@ class Origin:
         self._waiting = 0
 
     def state(self) -> dict[str, Any]:
-        """Return what there is, for `ConnectionPool.stats()`."""
+        """Return the state of the origin, for `ConnectionPool.stats()`."""
         self.collect()
         with self._lock:
             return {

@@ -8,16 +8,16 @@ from ..net.forking import watch
 from .key import Key
 from .origin import Counters, Origin, Settings
 
-# Seconds between two looks at what has been idle for too long.
+# Seconds between two sweeps of idle connections.
 SWEEP = 5.0
-# Origins whose connections are all closed are forgotten after so many seconds, and with them what they speak.
+# Seconds after which an origin without connections is forgotten, and with it the protocol that it speaks.
 FORGET = 300.0
 
 
 class Registry:
     """All origins of a pool.
 
-    There is no background thread: `get()` closes what has been idle for too long.
+    There is no background thread: `get()` closes connections that were idle for too long.
 
     Args:
         settings: what the connections have in common.
@@ -59,7 +59,7 @@ class Registry:
         return origin
 
     def _sweep(self, origins: list[Origin], now: float) -> None:
-        """Close what has been idle for too long, and what is too much."""
+        """Close connections that were idle for too long or are beyond `max_idle`."""
         origins.sort(key=lambda one: one.last_used, reverse=True)
         kept = 0
         for origin in origins:
@@ -71,7 +71,7 @@ class Registry:
                     self._origins.pop(origin.key, None)
 
     def states(self) -> dict[str, dict[str, Any]]:
-        """Return the state of each origin, by a name that tells it from the others."""
+        """Return the state of each origin, by a name of its own."""
         with self._lock:
             origins = list(self._origins.values())
         states: dict[str, Any] = {}
@@ -100,5 +100,5 @@ class Registry:
             origin.close()
 
     def after_fork(self) -> None:
-        """In the child: the lock is free; the connections see to themselves."""
+        """In the child: make the lock anew; the connections have an `after_fork()` of their own."""
         self._lock = threading.Lock()
