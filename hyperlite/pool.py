@@ -147,10 +147,7 @@ class ConnectionPool:
             ),
         )
         self._contexts = MadeContexts()
-        if context is not None:
-            checked_context(context)
-        elif verify is not True or cert is not None:
-            tls_context(self._contexts, verify, cert)  # a wrong argument raises now
+        _check_trust(self._contexts, verify, cert, context)
         self._origins = Registry(settings)
         self._fetcher = Fetcher(self._origins)
 
@@ -343,6 +340,14 @@ class ConnectionPool:
 
 def _most_on_http1(own: int | None, general: int) -> int:
     return general if own is None else whole(own, "max_http1_connections_per_origin", least=1)
+
+
+def _check_trust(contexts: MadeContexts, verify: Verify, cert: Cert, context: Any) -> None:
+    """Raise the error of what a pool is given for TLS, where its first fetch would do so."""
+    if context is not None:
+        checked_context(context)
+    elif verify is not True or cert is not None:
+        tls_context(contexts, verify, cert)
 
 
 def _address(source: tuple[str, int] | None) -> tuple[str, int] | None:
