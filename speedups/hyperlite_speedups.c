@@ -19,11 +19,9 @@
 #define Py_END_CRITICAL_SECTION() }
 #endif
 
-#define INTERFACE 1 /* hyperlite takes no module that was built for another */
-
 enum {
-    STATIC_ENTRIES = 61, STATIC_VALUES = 16, SYMBOLS = 256,
-    ENTRY_OVERHEAD = 32, /* RFC 7541 section 4.1 */
+    INTERFACE = 1, /* hyperlite takes no module that was built for another */
+    STATIC_ENTRIES = 61, STATIC_VALUES = 16, SYMBOLS = 256, ENTRY_OVERHEAD = 32, /* RFC 7541 section 4.1 */
     SHORTEST = 5, LONGEST = 30, /* bits of a code */
     TABLE_SIZE = 4096, /* hyperlite never sends SETTINGS_HEADER_TABLE_SIZE */
     MOST_ENTRIES = TABLE_SIZE / ENTRY_OVERHEAD,
@@ -106,9 +104,9 @@ static const Word of_connections[] = {
 
 static int is_one_of(PyObject *name, const Word *word)
 {
-    const char *text = PyBytes_AS_STRING(name);
     for (; word->length; word++)
-        if (PyBytes_GET_SIZE(name) == word->length && !memcmp(text, word->text, word->length))
+        if (PyBytes_GET_SIZE(name) == word->length
+            && !memcmp(PyBytes_AS_STRING(name), word->text, word->length))
             return 1;
     return 0;
 }
@@ -454,11 +452,10 @@ static PyType_Spec decoder_spec = {
 
 static int execute(PyObject *module)
 {
-    const char *in_names = "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz"; /* RFC 9110 section 5.6.2 */
     State *state = PyModule_GetState(module);
     make_steps(state);
-    while (*in_names)
-        state->in_names[(uint8_t)*in_names++] = 1;
+    for (const char *byte = "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz"; *byte; byte++)
+        state->in_names[(uint8_t)*byte] = 1; /* RFC 9110 section 5.6.2 */
     if (!(state->static_table = PyTuple_New(STATIC_ENTRIES)))
         return -1;
     for (int at = 0; at < STATIC_ENTRIES; at++) {
@@ -480,7 +477,10 @@ static void release(void *module)
 
 static PyModuleDef_Slot slots[] = {
     {Py_mod_exec, execute},
-#if PY_VERSION_HEX >= 0x030D0000
+#ifdef Py_mod_multiple_interpreters
+    {Py_mod_multiple_interpreters, Py_MOD_PER_INTERPRETER_GIL_SUPPORTED},
+#endif
+#ifdef Py_mod_gil
     {Py_mod_gil, Py_MOD_GIL_NOT_USED},
 #endif
     {0, NULL},
