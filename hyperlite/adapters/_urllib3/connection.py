@@ -87,10 +87,10 @@ class LeasedConnection:
     timeout: float | None = None
     outcome: HTTP20Raw | Exception | None = None
 
-    # What a request is, and what has become of it so far.
+    # The request, and its state.
     _connect_timeout: float | None = None
     _asked = Asked()
-    _task: Task | None = None  # made when there is something to be decided about it
+    _task: Task | None = None  # made when its failure is to be judged
     _raw: HTTP20Response | None = None
     _leased: Lease | None = None
     _reached = False  # `ask()` has found a connection
@@ -271,7 +271,7 @@ class LeasedConnection:
             lease.abandon()
 
     def shut_down(self, how: int) -> None:
-        """End what another thread is reading: on HTTP/2 this response alone."""
+        """End the response that another thread is reading; on HTTP/2 other responses go on."""
         lease, raw = self._leased, self._raw
         if lease is None or raw is None:
             return
@@ -284,7 +284,7 @@ class LeasedConnection:
     # -- beneath ------------------------------------------------------------------------------------
 
     def _tell(self) -> HTTP20Raw:
-        """Return, or raise, what came of `ask()`."""
+        """Return the response of `ask()`, or raise its error."""
         outcome, self.outcome = self.outcome, None
         if isinstance(outcome, Exception):
             raise outcome
@@ -332,7 +332,7 @@ class LeasedConnection:
         return raw
 
     def _pause(self, error: Exception, tried: Tried) -> float | None:
-        """Return the seconds to wait before another try, or None if there is to be none."""
+        """Return the seconds to wait before another try; None: there is no other try."""
         if self._task is None:
             self._task = self._new_task()
         return self._hyper._fetcher.retry(self._task, error, tried)
@@ -342,7 +342,7 @@ class LeasedConnection:
         return checked_seconds(Timeout.resolve_default_timeout(self.timeout), "timeout")
 
     def _lease(self) -> Lease:
-        """Lease a connection; what prevents it becomes the error that urllib3 has for it."""
+        """Lease a connection; a failure is raised as urllib3's error for it."""
         origin = self.pool.origin(self._hyper, self._via, upgrades=self._asked.upgrades)
         try:
             lease = origin.lease(self._connect_timeout, self._claim())
@@ -372,7 +372,7 @@ class LeasedConnection:
         return lease
 
     def _claim(self) -> Claim | None:
-        """Return what the request asks of its connection, or None."""
+        """Return the request's claim to a connection of its own; None: it has no credentials."""
         request = UNDER_WAY.get()
         auth = None if request is None else _auth_of(request)
         fields = self._asked.fields
@@ -408,7 +408,7 @@ def _auth_of(request: Any) -> Any:
 
 
 def _announces_body(error: HeadCutOff, method: str) -> bool:
-    """Tell whether what came of a header block says that a body follows, and nothing else depends on it."""
+    """Tell whether the part of a header block that has come announces a body, and the status is final."""
     if error.status < HTTPStatus.OK or error.status in HTTP20Raw.REDIRECT_STATUSES:
         return False  # redirects are followed whatever becomes of their bodies
     try:

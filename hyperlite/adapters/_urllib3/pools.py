@@ -61,7 +61,7 @@ def own(module: types.ModuleType, function: Any) -> Any:
     return function if code is not None and code.co_filename == module.__file__ else object()
 
 
-# Tools that look on (tracing, recording) take the place of these.
+# Tools for tracing or recording replace these.
 _URLOPEN = own(connectionpool, urllib3.HTTPConnectionPool.urlopen)
 _MAKE_REQUEST = own(connectionpool, urllib3.HTTPConnectionPool._make_request)
 
@@ -72,11 +72,11 @@ _UNLIMITED = 1 << 30
 
 
 class SharedPool:
-    """What all pools of one adapter stand on.
+    """The hyperlite pool beneath all urllib3 pools of one adapter.
 
     Args:
         maxsize: HTTP/2 connections to one origin, at most.
-        block: have that be true of HTTP/1.1 as well.
+        block: let `maxsize` also limit HTTP/1.1 connections.
         source_address: (host, port) to connect from.
         protocols: which may be spoken, as for `ConnectionPool`.
 
@@ -129,11 +129,7 @@ class SharedPool:
         return pool
 
     def check_urllib3(self) -> None:
-        """Refuse to leave to urllib3 what hyperlite cannot do, where HTTP/2 alone may be spoken.
-
-        Raises:
-            ValueError: that is so.
-        """
+        """Raise ValueError if only HTTP/2 may be spoken: urllib3, which is to take over, speaks HTTP/1.1."""
         if self.protocols == (H2,):
             raise ValueError('protocols=("h2",): this is left to urllib3, which speaks HTTP/1.1')
 
@@ -165,14 +161,14 @@ class Multiplexed(urllib3.HTTPConnectionPool):
         shared: what it stands on.
         socks: the SOCKS proxy on the way, or None.
         verifies: whether certificates are verified.
-        told: what `cert_verify()` was last given, and has looked up.
+        told: the last arguments of `cert_verify()`, whose files were looked up.
     """
 
     shared: SharedPool
     told: Any = None
     socks: Proxy | None = None
     verifies = False
-    # What was worked out last, and what for: each one object, as threads take turns here.
+    # The last results with their arguments: each is one object, because threads replace it without a lock.
     _prepared: tuple[ConnectionPool, Any, Options] | None = None
     _key: tuple[Any, Proxy | None, Key] | None = None
     _headers: tuple[tuple[Header, ...], list[Header]] | None = None
@@ -248,7 +244,7 @@ class Multiplexed(urllib3.HTTPConnectionPool):
         return self.socks is not None or self.ConnectionCls.__module__ == urllib3.connection.__name__
 
     def _log(self, method: str, url: str, response: Any) -> None:
-        """Say what urllib3 says of a request."""
+        """Log what urllib3 logs of a request."""
         where = (self.scheme, self.host, self.port, method, url)
         came = (response.version_string, response.status, response.length_remaining)
         log.debug('%s://%s:%s "%s %s %s" %s %s', *where, *came)

@@ -36,7 +36,7 @@ _OWN = {
 
 
 class HTTP20Raw(HTTPResponse):
-    """A urllib3.HTTPResponse; only how pieces of unknown number arrive is different beneath."""
+    """A urllib3.HTTPResponse that also streams a body of unknown length on HTTP/2 as it arrives."""
 
     # What urllib3's constructor makes of all responses on HTTP/2 alike: see `plain()`.
     _body = None
@@ -147,7 +147,7 @@ class HTTP20Raw(HTTPResponse):
         return self
 
     def summary(self) -> "Summary | HTTP20Raw":
-        """Return what requests is to make its response of: where cookies are set, of all there is."""
+        """Return the object of which requests makes its response: a `Summary`, unless cookies are set."""
         return Summary(self) if _IS_KNOWN and "set-cookie" not in self.headers else self
 
     def stream(
@@ -183,7 +183,7 @@ class HTTP20Raw(HTTPResponse):
             raise
 
     def _rest(self) -> bytes:
-        """Return all that is left, and that has no coding."""
+        """Return the rest of a body that has no content coding."""
         raw = self._fp  # or what others have put around it, as CacheControl does
         if type(raw) is not HTTP20Response or raw._stream is None or not raw._stream.inbox.complete:
             return self.read(decode_content=False)
@@ -215,19 +215,19 @@ class HTTP20Raw(HTTPResponse):
             yield piece
 
     def __del__(self) -> None:
-        """Leave the connection to the next thread that uses the pool: a finalizer may not wait."""
+        """Leave the connection to the next thread that uses the pool: a finalizer must not wait."""
         connection = getattr(self, "_connection", None)
         if connection is not None:
             connection.abandon()
 
 
 class Summary:
-    """What a response is for requests, which has less to do with it than with the response itself.
+    """A response without cookies, in the form from which requests makes its own at the least cost.
 
-    The fields are pairs already; and where requests looks for cookies there is nothing.
+    The fields are pairs already, and requests finds nothing where it looks for cookies.
 
     Args:
-        raw: the response, which sets none.
+        raw: the response, which sets no cookies.
     """
 
     _original_response = None
@@ -274,7 +274,7 @@ class Chunks:
 
 
 class _CutOff(io.RawIOBase):
-    """What is read of a body that the connection ended before."""
+    """A body whose every read raises the error: the connection ended within the header block."""
 
     def __init__(self, error: HeadCutOff) -> None:
         self._error = error

@@ -1,4 +1,4 @@
-"""What a pool of urllib3, a connection from it and a response on that want of each other."""
+"""The Protocols between urllib3's pool, its connection and its response: they cut a circle of imports."""
 
 from typing import Any, Protocol
 
@@ -9,7 +9,7 @@ from ...pool import ConnectionPool
 
 
 class Pool(Protocol):
-    """What a `LeasedConnection` wants of the pool of urllib3 that it comes from: see `Multiplexed`.
+    """What a `LeasedConnection` needs of its urllib3 pool, a `Multiplexed`.
 
     Attributes:
         host, port, scheme: of the origin.
@@ -47,12 +47,12 @@ class Pool(Protocol):
 
 
 class Connection(Protocol):
-    """What a response wants of the `LeasedConnection` that it came on: it gives that back."""
+    """What a response needs of its `LeasedConnection`, which it gives back."""
 
     pool: Any
 
     def shut_down(self, how: int) -> None:
-        """End what another thread is reading."""
+        """End the response that another thread is reading."""
         ...
 
     def abandon(self) -> None:

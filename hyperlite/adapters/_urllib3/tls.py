@@ -1,10 +1,10 @@
-"""TLS contexts for what urllib3's pools are told, each made once.
+"""TLS contexts for the settings of urllib3's pools, each made once.
 
-Rule: on a context that a caller made, verification is neither switched on nor off, which all its users would
-feel.  Where it is wanted, it is asked for when the connection is dialled (`trust_of`); a context that makes
-its sockets itself is told, as urllib3 does.  Where it is not wanted, another context takes its place.
-Authorities and client certificates that urllib3 is told beside such a context are loaded into it, as by
-urllib3.
+Rule: a caller's context is never switched to verify or not to verify, because all its users would feel that.
+If a request wants verification, the dial asks for it (`trust_of`); only on a context that makes its sockets
+itself it is switched on, as in urllib3.  If a request wants none, another context takes the place of the
+caller's.  Authorities and client certificates that urllib3 gets beside such a context are loaded into it, as
+urllib3 does.
 """
 
 import functools
@@ -79,7 +79,7 @@ def _stamp(path: str) -> Stamp:
     try:
         found = os.stat(path)
     except OSError:
-        return ()  # reading it is the error
+        return ()  # the error comes when the file is read
     # The time alone is not enough: it is copied along, and images have the same one for all their files.
     return found.st_mtime_ns, found.st_size, found.st_dev, found.st_ino
 
@@ -112,7 +112,7 @@ def _make(trust: Trust) -> ssl.SSLContext:
 
 
 def _unverified(model: ssl.SSLContext) -> ssl.SSLContext:
-    """Return a context like another, that verifies nothing; but client certificates cannot be copied."""
+    """Return a copy of a context that verifies nothing. Client certificates cannot be copied."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
