@@ -23,7 +23,7 @@ from .hpack_entry import (
 )
 from .hpack_huffman import decode_huffman
 from .hpack_table import ENTRY_OVERHEAD, TABLE_SIZE
-from .hpack_templates import LESSONS, MAX_VALUE, Hole, Run, Templates
+from .hpack_templates import LESSONS, MAX_VALUE, PATIENCE, Hole, Run, Templates
 
 # Bytes of values that one connection remembers: policies, for example, of up to 2 KiB each.
 MEMORY = 64 << 10
@@ -169,13 +169,16 @@ class MemoDecoder:
         """
         run, inserted = self._templates.root, self._inserted
         room, at, end = self._room, 0, len(block)
-        while block.startswith(run.code, at):
-            at += run.length
-            fields += run.fields
-            inserted += run.entries
-            room -= run.size
-            if room < 0:
-                raise _oversized(self._max_header_list)
+        while True:
+            if run.length:  # or else a hole follows a hole
+                if not block.startswith(run.code, at):
+                    break
+                at += run.length
+                fields += run.fields
+                inserted += run.entries
+                room -= run.size
+                if room < 0:
+                    raise _oversized(self._max_header_list)
             if at >= end:
                 self._room = room
                 if self._templates.lessons < LESSONS:
@@ -199,6 +202,8 @@ class MemoDecoder:
                 inserted.append(entry)
             fields.append(field)
             room -= size
+            if room < 0:
+                raise _oversized(self._max_header_list)
             run = hole.run
         self._room = room
         return at, run
@@ -213,7 +218,10 @@ class MemoDecoder:
         else:
             value, bad, at = self._value(block, start, NEVER if hole.mark & SECRET_MARK else NEW_VALUE)
         entry = (hole.name, value), hole.size + len(value), hole.mark | bad
-        if at - start <= MAX_VALUE and not hole.mark & SECRET_MARK:
+        hole.misses = misses = hole.misses + 1
+        if misses > PATIENCE and misses % PATIENCE:
+            hole.entry = None
+        elif at - start <= MAX_VALUE and not hole.mark & SECRET_MARK:
             hole.code, hole.entry = block[start:at], entry
         return entry, at
 

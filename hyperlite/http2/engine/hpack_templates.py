@@ -25,6 +25,9 @@ MAX_HOLES = 256
 MAX_BYTES = 32 << 10
 # Bytes of a value that a hole remembers.
 MAX_VALUE = 256
+# Values that a hole remembers one after the other; then one of so many: to remember a value that never comes
+# again costs more than to decode a date a few times each second.
+PATIENCE = 8
 # Bytes of a value that stays; longer ones are seldom sent, and cost little for each byte.
 MAX_CODE = 4096
 # Fields that are learnt from one block. To split runs takes the square of it.
@@ -137,10 +140,11 @@ class Hole:
         indexed: it enters the dynamic table.
         code, entry: the last value, and the field that it makes; None: it is not remembered, for it is a
             secret or long. A field of the static table has nothing behind its head.
+        misses: how many values came that were not the last one.
         run: what follows.
     """
 
-    __slots__ = ("code", "entry", "head", "indexed", "length", "mark", "name", "run", "size")
+    __slots__ = ("code", "entry", "head", "indexed", "length", "mark", "misses", "name", "run", "size")
 
     def __init__(self, piece: Piece, run: Run) -> None:
         (name, value), size, _ = piece.entry
@@ -151,6 +155,7 @@ class Hole:
         self.mark: int = mark_of(self.name) | (SECRET_MARK if 0x10 <= self.head[0] < 0x20 else 0)
         self.indexed: bool = piece.indexed
         self.run: Run = run
+        self.misses: int = 0
         self.code: bytes = b""
         self.entry: Entry | None = None
         if len(piece.code) <= MAX_VALUE and not self.mark & SECRET_MARK:

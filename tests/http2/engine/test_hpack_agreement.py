@@ -73,6 +73,7 @@ class Composer:
         self.broken = self.dice.random() < 0.5
         self.plain = self.dice.random() < 0.5  # refers to no table, like nginx
         self.shapes = [self.shape() for _ in range(self.dice.choice((1, 1, 2, 4)))]
+        self.last = b""
 
     def string(self, text: bytes) -> bytes:
         code = encode_huffman(text) if self.dice.random() < 0.8 else text
@@ -110,7 +111,12 @@ class Composer:
         return [(self.dice.choice((b"\x88", b"\x8d", b"\x89")), None), *fields]
 
     def block(self) -> bytes:
-        """Return the next block: mostly one of the shapes with some values new."""
+        """Return the next block: one of the shapes with some values new, or now and then the last again."""
+        if not self.last or self.dice.random() < 0.65:
+            self.last = self.new_block()
+        return self.last
+
+    def new_block(self) -> bytes:
         dice, shape = self.dice, self.dice.choice(self.shapes)
         changed = dice.choice((0, 0, 0.2, 0.6))
         for place, (head, value) in enumerate(shape):
@@ -122,7 +128,8 @@ class Composer:
             shape.pop(dice.randrange(1, len(shape)))
         code = b"".join([head + (value or b"") for head, value in shape])
         if dice.random() < 0.02:
-            code = number(0x20, 5, dice.choice((0, 60, 500, 4096, 4097))) + code
+            sizes = dice.choice(([0], [60], [500], [4096], [4097], [0, 4096]))
+            code = b"".join([number(0x20, 5, size) for size in sizes]) + code
         if self.broken and dice.random() < 0.03:
             return self.mutate(code)
         return code

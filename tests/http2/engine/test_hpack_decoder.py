@@ -135,6 +135,17 @@ class TestDecoder:
         )
         agree(kind, [one, two, b"\xbf", b"\xbf", b"\x20", b"\xbf"])
 
+    def test_the_limit_is_met_before_what_stands_behind_it(self, kind: Kind) -> None:
+        """The field that is too much fills a hole of a template, and an index that is invalid follows it."""
+
+        def block(value: bytes, end: bytes) -> bytes:
+            return b"\x88\x62" + bytes((len(value),)) + value + end
+
+        server = b"\x76\x05nginx"
+        learnt = [block(b"%d" % number, server) for number in range(4)]
+        agree(kind, [*learnt, block(b"e" * 120, b"\x80")], 200)
+        agree(kind, [*learnt, block(b"e" * 60, server + b"\x80")], 200)
+
 
 class TestWhatIsRemembered:
     def test_what_comes_twice_is_remembered(self, monkeypatch: pytest.MonkeyPatch) -> None:
