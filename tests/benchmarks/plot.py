@@ -1,5 +1,6 @@
 """The plots: a file for each workload, what a request costs each client."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -82,13 +83,14 @@ def bars(axis: Any, results: Results, workload: Workload, server: str) -> None:
     axis.bar_label(drawn, fmt="{:,.3g}" if found[0][0] < 10 else "{:,.0f}", padding=2, fontsize=7)
     axis.set_xscale("log")
     axis.xaxis.set_minor_locator(NullLocator())
-    # From nearly nothing to some room for the last label; all are on the same scale within a panel.
-    axis.set_xlim(found[0][0] / 2, found[-1][0] * 3)
+    # Every panel has the same scale, from a power of ten on: bars that begin anywhere could not be compared.
+    costs = [cost(results, workload, place) for place in results.places(workload.name)]
+    axis.set_xlim(10 ** math.floor(math.log10(min(costs))), max(costs) * 3)
     axis.invert_yaxis()
 
 
 def lines(axis: Any, results: Results, workload: Workload, server: str) -> None:
-    """Draw a line for each client, over the points."""
+    """Draw a line for each client, over the points; only markers where those are no numbers."""
     by_number = all(point.isdigit() for point in workload.points)
     for client in dict.fromkeys(place.client for place in results.places(workload.name, server)):
         places = [Place(workload.name, server, client, point) for point in workload.points]
@@ -98,7 +100,8 @@ def lines(axis: Any, results: Results, workload: Workload, server: str) -> None:
             at,
             [cost(results, workload, place) for place in there],
             marker="o",
-            markersize=3,
+            markersize=3 if by_number else 5,
+            linestyle="-" if by_number else "",
             linewidth=1.6 if client in NAMES and "pycurl" not in client else 1,
             label=NAMES.get(client, client),
         )
