@@ -99,7 +99,7 @@ $(VENV)/bench/.made $(VENV)/bench-niquests/.made: $(VENV)/%/.made: pyproject.tom
 	done
 	touch $@
 
-# hyperlite and its peers, side by side: some hours, into docs/benchmarks; ARGS=--quick, or ARGS=--help for the rest.
+# hyperlite and its peers, side by side, into docs/benchmarks: an hour and more; ARGS=--quick for minutes, see --help.
 bench: $(VENV)/bench/.made $(VENV)/bench-niquests/.made
 	$(VENV)/bench/bin/python -m tests.benchmarks $(ARGS)
 
