@@ -29,17 +29,20 @@ PLOTS = "plots"
 def write(results: Results, workloads: Sequence[Workload], options: argparse.Namespace) -> str:
     """Return the report; with `--output` it is written as well, with the figures and the plots."""
     by_name = {workload.name: workload for workload in workloads}
+    results.about = results.about or about(options)
     verdicts = judge(results, by_name, options.servers)
     if options.output:
         options.output.mkdir(parents=True, exist_ok=True)
         (options.output / "results.json").write_text(as_json(results, verdicts))
     plots, complaint = draw(results, workloads, options)
-    lines = ["# Results", "", *about(options), "", *bars(verdicts, by_name)]
+    lines = ["# Results", "", *results.about, "", *bars(verdicts, by_name)]
     for workload in workloads:
         lines += ["", *table(results, workload)]
         if workload.name in plots:
             lines += ["", f"![{workload.title}]({PLOTS}/{workload.name}.svg)"]
     left_out = {**results.left_out, **({f"the plots: {complaint}": []} if complaint else {})}
+    if fewer := results.fewer_rounds():
+        left_out["fewer rounds than the others"] = fewer
     if left_out:
         lines += ["", "## Left out", ""]
         lines += [
@@ -89,12 +92,17 @@ def as_json(results: Results, verdicts: Sequence[Verdict]) -> str:
     }
     rows = ",\n".join(f"  {json.dumps(name)}: {json.dumps(value)}" for name, value in figures.items())
     bar_rows = ",\n".join(f"  {json.dumps(one)}" for one in judged)
-    return f'{{\n "bars": [\n{bar_rows}\n ],\n "figures": {{\n{rows}\n }}\n}}\n'
+    about_rows = ",\n".join(f"  {json.dumps(one)}" for one in results.about)
+    return (
+        f'{{\n "about": [\n{about_rows}\n ],\n "bars": [\n{bar_rows}\n ],\n "figures": {{\n{rows}\n }}\n}}\n'
+    )
 
 
 def load(file: Path, results: Results) -> None:
-    """Add the figures of an earlier run."""
-    for name, figures in json.loads(file.read_text())["figures"].items():
+    """Add the figures of an earlier run, and what it says of itself."""
+    written = json.loads(file.read_text())
+    results.about += [line for line in written["about"] if line not in results.about]
+    for name, figures in written["figures"].items():
         rounds = figures["rounds"]
         for values in zip(*rounds.values(), strict=True):
             results.add(Place(*name.split(" / ")), dict(zip(rounds, values, strict=True)))

@@ -36,6 +36,8 @@ class Results:
     rounds: dict[Place, list[Figures]] = field(default_factory=dict)
     left_out: dict[str, list[str]] = field(default_factory=dict)
     """By the reason: where."""
+    about: list[str] = field(default_factory=list)
+    """What was measured with what, where and when."""
 
     def add(self, place: Place, figures: Figures) -> None:
         """Take what a client took in a further round."""
@@ -45,6 +47,17 @@ class Results:
         """Return the medians of the rounds; empty where nothing was measured."""
         taken = self.rounds.get(place, [])
         return {key: statistics.median(one[key] for one in taken) for key in taken[0]} if taken else {}
+
+    def fewer_rounds(self) -> list[str]:
+        """Say where fewer rounds were measured than elsewhere; a client's memory is measured once."""
+        most = max(map(len, self.rounds.values()), default=0)
+        return list(
+            dict.fromkeys(
+                f"{place.workload} on {place.server}: {len(taken)}"
+                for place, taken in self.rounds.items()
+                if len(taken) < most and place.workload != "memory"
+            )
+        )
 
     def ratio(self, own: Place, peer: Place, figure: str = "cpu") -> float | None:
         """Return the median of the rounds' ratios: what was measured at about the same time is divided.
