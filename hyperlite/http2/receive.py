@@ -122,10 +122,10 @@ class Receiver:
         self._pinged += 1
         return struct.pack(">Q", self._pinged)
 
-    def receive(self, data: bytes) -> HTTP2Error | None:
+    def receive(self, *pieces: bytes) -> HTTP2Error | None:
         """Apply bytes that came from the socket; return why the connection has failed, or None."""
         table = self._table
-        events = table.engine.receive(data)
+        events = table.engine.receive(*pieces)
         if not events:
             return None
         table.liveness.answered()

@@ -38,7 +38,7 @@ from ..net.timeouts import soonest
 from ..net.tls import Session, session_of
 from .receive import Receiver
 from .stream import Stream
-from .streams import StreamTable
+from .streams import RECORD, StreamTable
 from .writer import WOULD_BLOCK
 
 T = TypeVar("T")
@@ -343,9 +343,10 @@ class SocketIO:
         table.busy = True
         pieces: list[bytes] = []
         ended, cause, room = False, None, RECEIVE_SIZE
+        size = RECORD if table.writer.secure else RECEIVE_SIZE
         try:
             while len(pieces) < looks and room > 0 and not ended:
-                if data := self.sock.recv(RECEIVE_SIZE):
+                if data := self.sock.recv(size):
                     pieces.append(data)
                     room -= len(data)
                 else:
@@ -357,7 +358,7 @@ class SocketIO:
         failure = None
         if pieces:
             table.liveness.received(time.monotonic())
-            failure = self.receiver.receive(pieces[0] if len(pieces) == 1 else b"".join(pieces))
+            failure = self.receiver.receive(*pieces)
         table.busy = False  # the engine is consistent again, and may have GOAWAY to send
         if failure is not None:
             self.shut(failure)

@@ -98,6 +98,13 @@ class Message:
         self.complete: bool = False
         self.length: int | None = None
 
+    @property
+    def room(self) -> int | None:
+        """How many bytes of the body may still come now; None: the length was not announced."""
+        if self._state is not _BODY:
+            return 0
+        return None if self.length is None else self.length - self._received
+
     def check_block(self, *, end_stream: bool) -> None:
         """Raise MalformedResponse if no header block may come now; called before the block is decoded."""
         if self._state is _DONE:

@@ -61,7 +61,7 @@ class ResponseReceived(Event):
 
 
 class DataReceived(Event):
-    """A piece of the body came, perhaps the last."""
+    """A piece of the body came, perhaps the last: of one frame, or of several that follow one another."""
 
     __slots__ = ("data", "end_stream", "wire_id")
 

@@ -69,8 +69,8 @@ class Engine(Protocol):
         """Take note that the peer paused before what comes next: it does not flood."""
         ...
 
-    def receive(self, data: bytes) -> list[Event]:
-        """Take bytes from the socket; return the events that they make."""
+    def receive(self, *pieces: bytes) -> list[Event]:
+        """Take what came from the socket, in one piece or several; return the events that it makes."""
         ...
 
     def take(self) -> bytes:

@@ -70,24 +70,13 @@ from .h2_client import h2_client
 from .hpack_decoder import MemoDecoder
 from .hpack_encoder import MemoEncoder
 from .limits import Limits, PeerSettings
+from .open_stream import OpenStream
 from .speedups import Decoder, compiled_decoder
-from .windows import CONNECTION_WINDOW, DEFAULT_WINDOW, InboundWindow
+from .windows import CONNECTION_WINDOW, DEFAULT_WINDOW
 
 _WORD = struct.Struct(">L")
 _UNUSUAL = PADDED | HAS_PRIORITY
 _RESPONSE, _TRAILERS = Block.RESPONSE, Block.TRAILERS
-
-
-class _Stream(InboundWindow):
-    """What the engine knows of a stream while it is open: one object with its window, as there are many."""
-
-    __slots__ = ("ended", "message", "outbound")
-
-    def __init__(self, message: Message, window: int, outbound: int, ended: bool) -> None:
-        super().__init__(window)
-        self.message = message
-        self.outbound = outbound  # how much of the body the peer takes; below 0 after SETTINGS shrank it
-        self.ended = ended  # by us: the request is complete
 
 
 class NativeEngine:
@@ -98,7 +87,7 @@ class NativeEngine:
         self.peer: PeerSettings = PeerSettings()
         self._next_wire_id = first_wire_id
         self.exhausted: bool = first_wire_id > MAX_WIRE_ID
-        self._streams: dict[int, _Stream] = {}
+        self._streams: dict[int, OpenStream] = {}
         self.pending: bytes = b""  # what came of a frame that is not complete
         self._failed = False
         self._guard = Guard(limits.max_header_list)
@@ -122,7 +111,7 @@ class NativeEngine:
         self._next_wire_id += 2
         self.exhausted = wire_id + 2 > MAX_WIRE_ID
         message = Message(fields[0][1] == b"HEAD", self._limits.max_fields)
-        self._streams[wire_id] = _Stream(message, self._limits.stream_window, self.peer.window, end_stream)
+        self._streams[wire_id] = OpenStream(message, self._limits.stream_window, self.peer.window, end_stream)
         return wire_id
 
     def _send_block(self, wire_id: int, fields: Sequence[Field], flags: int) -> None:
@@ -194,7 +183,7 @@ class NativeEngine:
         if stream := self._streams.get(wire_id):
             self._credit(wire_id, stream, stream.grow(self._limits.max_stream_window))
 
-    def _credit(self, wire_id: int, stream: _Stream, increment: int) -> None:
+    def _credit(self, wire_id: int, stream: OpenStream, increment: int) -> None:
         # A response that is complete needs no more credit.
         if increment and not self._failed and not stream.message.complete:
             self._credits[wire_id] = self._credits.get(wire_id, 0) + increment
@@ -234,7 +223,7 @@ class NativeEngine:
             self._failed = True
             self._out.append(frame(GOAWAY, 0, 0, struct.pack(">LL", 0, error_code)))
 
-    def _end(self, wire_id: int, stream: _Stream) -> None:
+    def _end(self, wire_id: int, stream: OpenStream) -> None:
         """Take note that the request is complete."""
         stream.ended = True
         if stream.message.complete:
@@ -242,13 +231,12 @@ class NativeEngine:
 
     # -- bytes in, events out ----------------------------------------------------------------
 
-    def receive(self, data: bytes) -> list[Event]:
+    def receive(self, *pieces: bytes) -> list[Event]:
         """Take bytes from the socket; return the events that they make."""
         events: list[Event] = []
         if self._failed:
             return events
-        if self.pending:
-            data = self.pending + data
+        data = b"".join((self.pending, *pieces)) if self.pending or len(pieces) > 1 else pieces[0]
         try:
             self._receive_frames(data, events)
         except Violation as violation:
@@ -288,13 +276,7 @@ class NativeEngine:
                         return
                     break
                 if kind == DATA:
-                    at = stop
-                    self._data(wire_id, stream, data[start:stop], length, flags & END_STREAM != 0, events)
-                    continue
-                if kind == WINDOW_UPDATE:  # a server sends one for each small body
-                    at = stop
-                    guard.spend(1)
-                    self._widen(wire_id, stream, increment_of(data[start:stop]), events)
+                    at = self._run(wire_id, stream, data, start, stop, flags, events)
                     continue
                 if flags & END_HEADERS:
                     at = stop
@@ -308,6 +290,40 @@ class NativeEngine:
                 break
             at = stop
         self.pending = data[at:]
+
+    def _run(
+        self,
+        wire_id: int,
+        stream: OpenStream,
+        data: bytes,
+        start: int,
+        stop: int,
+        flags: int,
+        events: list[Event],
+    ) -> int:
+        """Take a whole DATA frame, and those that follow on its stream, as one piece; return where they end.
+
+        Those that follow are whole, without flags, neither useless nor too much; `_data` judges others.
+        """
+        size = stop - start
+        if not flags and size >= USEFUL and not self._guard.useless:  # or else each makes up for some of that
+            end, at, room, view = len(data), stop, stream.room, memoryview(data)
+            parts = [view[start:stop]]
+            while end - at >= HEADER_SIZE:
+                head, bits, number = FRAME_HEADER.unpack_from(data, at)
+                length, begin = head >> 8, at + HEADER_SIZE
+                if head & 0xFF or bits or number != wire_id or not USEFUL <= length <= MAX_FRAME:
+                    break
+                if begin + length > end or size + length > room:
+                    break
+                at = begin + length
+                parts.append(view[begin:at])
+                size += length
+            if len(parts) > 1:
+                self._data(wire_id, stream, b"".join(parts), size, False, events)
+                return at
+        self._data(wire_id, stream, data[start:stop], stop - start, flags & END_STREAM != 0, events)
+        return stop
 
     def _receive_frame(self, kind: int, flags: int, wire_id: int, whole: bytes, events: list[Event]) -> None:
         """Take a frame of any kind, whose header was checked."""
@@ -343,7 +359,7 @@ class NativeEngine:
                 events.append(GoAwayReceived(last & MAX_WIRE_ID, code, payload[8:]))
 
     def _data(
-        self, wire_id: int, stream: _Stream, body: bytes, length: int, ends: bool, events: list[Event]
+        self, wire_id: int, stream: OpenStream, body: bytes, length: int, ends: bool, events: list[Event]
     ) -> None:
         """Take DATA of an open stream; `length` includes the padding, all of which is flow-controlled."""
         message, size = stream.message, len(body)
@@ -386,7 +402,7 @@ class NativeEngine:
         self._inbound = CONNECTION_WINDOW
 
     def _block(
-        self, wire_id: int, stream: _Stream | None, block: bytes, ends: bool, events: list[Event]
+        self, wire_id: int, stream: OpenStream | None, block: bytes, ends: bool, events: list[Event]
     ) -> None:
         """Take a whole header block. A late one is decoded too: it changes the HPACK table."""
         try:
@@ -415,7 +431,7 @@ class NativeEngine:
         if stream.ended and message.complete:
             del self._streams[wire_id]
 
-    def _widen(self, wire_id: int, stream: _Stream | None, increment: int, events: list[Event]) -> None:
+    def _widen(self, wire_id: int, stream: OpenStream | None, increment: int, events: list[Event]) -> None:
         """Take the peer's credit for a body."""
         if stream is None:
             return

@@ -278,13 +278,13 @@ class H2Engine:
 
     # -- bytes in, events out ----------------------------------------------------------------
 
-    def receive(self, data: bytes) -> list[Event]:
+    def receive(self, *pieces: bytes) -> list[Event]:
         """Take bytes from the socket; return the events that they make."""
         events: list[Event] = []
         if self._failed:
             return events
         self._give_credits()  # which h2 must know of before what comes
-        data = self.pending + data
+        data = b"".join((self.pending, *pieces))
         at = 0
         try:
             if not self.peer.greeted:

@@ -78,10 +78,11 @@ class TracedEngine:
         self._incoming = Frames("frame in:", engine.pending)
         self._outgoing = Frames("frame out:")
 
-    def receive(self, data: bytes) -> list[Event]:
+    def receive(self, *pieces: bytes) -> list[Event]:
         """Print the frames that came, and give them to the engine."""
-        self._incoming.feed(data)
-        return self.untraced.receive(data)
+        for piece in pieces:
+            self._incoming.feed(piece)
+        return self.untraced.receive(*pieces)
 
     def take(self) -> bytes:
         """Print the frames to be sent, and return them."""

@@ -109,7 +109,7 @@ class Pair:
         except Exception as error:
             raise Disagreement("the native engine raises") from error
         judged = [event for piece in _cut(data, judge_cuts) for event in self.judge.send_raw(piece)]
-        self._agree("the events", [_plain(event) for event in ours], [_plain(event) for event in judged])
+        self._agree("the events", _plain(ours), _plain(judged))
         for event in ours:
             if isinstance(event, DataReceived):
                 self.unread[event.wire_id] = self.unread.get(event.wire_id, 0) + len(event.data)
@@ -169,12 +169,20 @@ def _cut(data: bytes, cuts: Iterable[int]) -> list[bytes]:
     return [data[start:end] for start, end in itertools.pairwise(places)]
 
 
-def _plain(event: Event) -> tuple[Any, ...]:
-    """Return an event as a tuple, without the words that explain it."""
-    values = {name: getattr(event, name) for name in event.__slots__}
-    if isinstance(event, (ConnectionFailed, StreamFailed)):
-        assert values.pop("reason")
-    return type(event).__name__, *values.values()
+def _plain(events: Iterable[Event]) -> list[Any]:
+    """Return events as they are compared: without the words that explain them, or how a body was cut."""
+    plain: list[Any] = []
+    for event in events:
+        values = {name: getattr(event, name) for name in event.__slots__}
+        if isinstance(event, (ConnectionFailed, StreamFailed)):
+            assert values.pop("reason")
+        values["kind"] = type(event)
+        before = plain[-1] if plain else {}
+        goes_on = before.get("kind") is DataReceived and not before["end_stream"]
+        if isinstance(event, DataReceived) and goes_on and before["wire_id"] == event.wire_id:
+            values["data"] = plain.pop()["data"] + event.data
+        plain.append(values)
+    return plain
 
 
 def _spoken(frame: Frame) -> tuple[Any, ...]:

@@ -1,5 +1,7 @@
 """An engine and its windows: what is credited, and how windows grow."""
 
+from collections.abc import Sequence
+
 import pytest
 from hyperframe.frame import (
     PingFrame,
@@ -7,9 +9,7 @@ from hyperframe.frame import (
 )
 
 from hyperlite.errors import ErrorCode
-from hyperlite.http2.engine.events import (
-    DataReceived,
-)
+from hyperlite.http2.engine.events import ConnectionFailed, DataReceived, Event, StreamFailed
 from hyperlite.http2.engine.frames import MAX_FRAME
 from hyperlite.http2.engine.windows import (
     CREDIT_SHARE,
@@ -224,3 +224,61 @@ class TestGrow:
         peer.greet()
         wire_id = peer.engine.open(GET, end_stream=True)
         assert peer.engine.window_left(wire_id) == 1 << 20
+
+
+class TestFramesInARow:
+    """Frames of one stream that come together are one piece of its body; each is judged all the same."""
+
+    @pytest.fixture
+    def peer(self, make: Make) -> EnginePeer:
+        peer = make(stream_window=1000)
+        peer.greet()
+        peer.engine.open(GET, end_stream=True)
+        return peer
+
+    @staticmethod
+    def body_of(events: Sequence[Event]) -> bytes:
+        return b"".join(event.data for event in events if isinstance(event, DataReceived))
+
+    def row(self, peer: EnginePeer, *sizes: int, end_stream: bool = False) -> bytes:
+        frames = [peer.frames.data(1, bytes([65 + n]) * size) for n, size in enumerate(sizes)]
+        return b"".join(frames) + (peer.frames.data(1, b"", end_stream=True) if end_stream else b"")
+
+    def test_all_of_them_come(self, peer: EnginePeer) -> None:
+        peer.send_headers(1)
+        events = peer.send_raw(self.row(peer, 100, 200, 300, end_stream=True))
+        assert self.body_of(events) == b"A" * 100 + b"B" * 200 + b"C" * 300
+        assert [event.end_stream for event in events if isinstance(event, DataReceived)][-1]
+
+    def test_each_goes_to_its_stream(self, peer: EnginePeer) -> None:
+        peer.engine.open(GET, end_stream=True)
+        for wire_id in (1, 3):
+            peer.send_headers(wire_id)
+        row = [peer.frames.data(wire_id, b"%d" % wire_id * 100) for wire_id in (1, 1, 3, 3, 1)]
+        events = peer.send_raw(b"".join(row))
+        bodies = [(event.wire_id, event.data) for event in events if isinstance(event, DataReceived)]
+        assert b"".join(data for wire_id, data in bodies if wire_id == 1) == b"1" * 300
+        assert b"".join(data for wire_id, data in bodies if wire_id == 3) == b"3" * 200
+
+    def test_they_may_come_in_pieces(self, peer: EnginePeer) -> None:
+        peer.send_headers(1)
+        row = self.row(peer, 100, 200, 300)
+        events = [*peer.engine.receive(row[:150], row[150:160], row[160:320]), *peer.send_raw(row[320:])]
+        assert self.body_of(events) == b"A" * 100 + b"B" * 200 + b"C" * 300
+
+    def test_one_beyond_the_window_ends_the_connection(self, peer: EnginePeer) -> None:
+        peer.send_headers(1)
+        events = peer.send_raw(self.row(peer, 400, 400, 400))
+        assert self.body_of(events) == b"A" * 400 + b"B" * 400
+        assert isinstance(events[-1], ConnectionFailed)
+        assert events[-1].error_code == ErrorCode.FLOW_CONTROL_ERROR
+
+    def test_one_beyond_the_announced_length_fails_the_stream(self, peer: EnginePeer) -> None:
+        peer.send_headers(1, [(":status", "200"), ("content-length", "500")])
+        events = peer.send_raw(self.row(peer, 200, 200, 200))
+        assert self.body_of(events) == b"A" * 200 + b"B" * 200
+        assert isinstance(events[-1], StreamFailed)
+
+    def test_those_before_the_header_block_fail_the_stream(self, peer: EnginePeer) -> None:
+        events = peer.send_raw(self.row(peer, 200, 200))
+        assert [type(event) for event in events] == [StreamFailed]
