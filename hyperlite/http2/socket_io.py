@@ -32,6 +32,7 @@ from ..errors import ConnectionLost, ErrorCode, HTTP2Error, ProtocolError
 from ..messages.request import SAFE_TO_REPEAT
 from ..messages.waiters import Awaited
 from ..net.forking import FOREIGN
+from ..net.heap import GIVEN_BACK, keep_heap
 from ..net.leader import TRY_AGAIN, Job, Leadership
 from ..net.sockets import Remains, Watch, wait_for
 from ..net.timeouts import soonest
@@ -307,6 +308,8 @@ class SocketIO:
                 self._dry = True
                 break
         if looks < LOOKS:
+            if self.table.unread.total > GIVEN_BACK:
+                keep_heap()
             self.push()
             if len(self.table.writer.out) > MAX_UNWRITTEN:
                 self.shut(

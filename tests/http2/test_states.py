@@ -9,10 +9,12 @@ from hyperframe.frame import HeadersFrame, RstStreamFrame
 
 import hyperlite
 from hyperlite.errors import ErrorCode, RequestTimeout, StreamReset
+from hyperlite.http2 import socket_io
 from hyperlite.http2.connection import HTTP2Connection
 from hyperlite.http2.socket_io import SocketIO
 from hyperlite.http2.stream import Stream
 from hyperlite.http2.waiting import Waiting
+from hyperlite.net.heap import GIVEN_BACK
 from hyperlite.testing.certificates import certificates
 from tests.inside import connection_of, http2_of, origin_of, stream_of
 from tests.peer import TIMEOUT, Peer
@@ -255,3 +257,19 @@ def test_a_read_that_is_interrupted_while_its_credit_is_written_loses_nothing(
         with pytest.raises(_Interrupt):
             response.readinto(bytearray(3)) if read == "readinto" else getattr(response, read)()
     assert response.read() == b"whole"
+
+
+@pytest.mark.parametrize(("size", "kept"), [(1000, False), (GIVEN_BACK + 1, True)])
+def test_the_memory_of_much_that_lies_unread_is_kept_for_what_comes_next(
+    peer: Peer, conn: CONN, monkeypatch: pytest.MonkeyPatch, size: int, kept: bool
+) -> None:
+    calls: list[None] = []
+    monkeypatch.setattr(socket_io, "keep_heap", lambda: calls.append(None))
+    stream_id = begin(peer, conn)
+    peer.send_headers(1)
+    sending = peer.background(peer.send_body, 1, bytes(size))
+    stream = stream_of(conn, stream_id)
+    pump_until(http2_of(conn), lambda: stream.inbox.complete)
+    sending.result()
+    assert bool(calls) is kept
+    assert len(conn.getresponse(stream_id).read()) == size
