@@ -82,6 +82,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         help="the interpreter of the environment that has niquests and urllib3-future",
     )
     options = parser.parse_args(arguments)
+    options.given = " ".join(sys.argv[1:] if arguments is None else arguments)
     selecting = ("workloads", "servers", "clients", "points", "n", "chunk", "quick", "rounds")
     if all(getattr(options, name) == parser.get_default(name) for name in selecting):
         options.output = options.output or HERE / "docs" / "benchmarks"

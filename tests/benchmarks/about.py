@@ -34,6 +34,7 @@ def about(options: argparse.Namespace) -> list[str]:
     other = options.niquests_python
     lines = [
         f"- {when}, medians of {options.rounds} interleaved rounds",
+        f'- `make bench ARGS="{options.given}"`',
         f"- {os.cpu_count()} x {processor()}, {platform.system()} {platform.release()}",
         f"- server and client share the machine, whose load was {load} at the end",
         f"- {python()}",

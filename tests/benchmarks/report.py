@@ -101,6 +101,7 @@ def as_json(results: Results, verdicts: Sequence[Verdict]) -> str:
 def load(file: Path, results: Results) -> None:
     """Add the figures of an earlier run, and what it says of itself."""
     written = json.loads(file.read_text())
+    results.joined = True
     results.about += [line for line in written["about"] if line not in results.about]
     for name, figures in written["figures"].items():
         rounds = figures["rounds"]
@@ -153,11 +154,8 @@ def table(results: Results, workload: Workload) -> list[str]:
     measured = list(results.places(workload.name))
     servers = [name for name in (*workload.servers, "") if any(place.server == name for place in measured)]
     many = workload.n > 1
-    what = (
-        f"{workload.n:,} requests, {workload.chunk} under way at once; microseconds a request"
-        if many
-        else "Milliseconds"
-    )
+    how_many = "" if results.joined else f"{workload.n:,} requests, "  # what several runs may differ in
+    what = f"{how_many}{workload.chunk} under way at once; microseconds a request" if many else "Milliseconds"
     lines = [title, "", f"{what}: CPU / wall (hyperlite's CPU ÷ this client's).", ""]
     unit = 1 if many else 1000
     if workload.points == {"": {}}:

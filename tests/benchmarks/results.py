@@ -38,6 +38,8 @@ class Results:
     """By the reason: where."""
     about: list[str] = field(default_factory=list)
     """What was measured with what, where and when."""
+    joined: bool = False
+    """Whether they are of several runs."""
 
     def add(self, place: Place, figures: Figures) -> None:
         """Take what a client took in a further round."""

@@ -403,6 +403,5 @@ def version(name: str) -> str:
     told = subprocess.run(
         [program, VERSION_OPTIONS.get(name, "--version")], capture_output=True, text=True, check=False
     )
-    return next(
-        (line for line in (told.stdout + told.stderr).splitlines() if line.strip()), "it does not say"
-    )
+    lines = (told.stdout + told.stderr).replace(program, "").splitlines()
+    return next((line.strip() for line in lines if line.strip()), "it does not say")
