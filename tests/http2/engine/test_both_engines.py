@@ -427,7 +427,7 @@ MUTANTS = {
         "guard.cut_short(wire_id, stream.left)\n                code",
         "code",
     ),
-    "half a frame is lost": (native, "data = self.pending + data", "pass"),
+    "half a frame is lost": (native, "(self.pending, *pieces)", "pieces"),
     "what is sent uses up no connection window": (
         native,
         "self._h2.outbound_flow_control_window -= sent",
