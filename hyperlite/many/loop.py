@@ -53,8 +53,6 @@ from .source import Source
 from .timers import Timers
 from .window import Window
 
-# Outcomes that the caller takes before the loop begins further requests.
-OFTEN = 8
 # Seconds between two looks whether other callers of the pool have given a connection back: they do not ring.
 STUCK_TICK = 0.05
 
@@ -118,7 +116,7 @@ class Loop:
                 if not ready or self._schedule.worth_it:
                     self._start()
                 if ready:
-                    for _ in range(min(OFTEN, len(ready))):
+                    for _ in range(min(self._schedule.batch, len(ready))):
                         outcome, failure = self._hand_over()
                         yield outcome
                         if failure is not None:
