@@ -26,30 +26,29 @@ from ._urllib3.response import HTTP20Raw
 
 __all__ = ["HTTP20Adapter", "session"]
 
-# Ways to origins whose pools are remembered.
+# How many urllib3 pools an adapter remembers, each by its origin and what it trusts.
 REMEMBERED = 1000
 
-# What `path_url` makes of a URL that requests has prepared, for a fifth of the price.
+# The same as `PreparedRequest.path_url` for a URL that requests has prepared, at a fifth of the cost.
 _target_of = re.compile(r'https?://[^/?#]+(/[!-"$->@-~]*(?:\?[!-"$-~]+)?)(?:#.*)?').fullmatch
-# What others may have put theirs in the place of.
+# requests' own functions. A program may replace them, and its replacement is then called.
 _BUILD_RESPONSE = own(requests.adapters, HTTPAdapter.build_response)
-# And requests' rules for which pool is for which request.
 _KEY_ATTRIBUTES = own(requests.adapters, HTTPAdapter.build_connection_pool_key_attributes)
 
 
 class HTTP20Adapter(HTTPAdapter):
-    """Carries requests over HTTP/2 where the server has it, over HTTP/1.1 where not.
+    """Sends requests over HTTP/2 if the server speaks it, and over HTTP/1.1 if not.
 
-    Any number of threads may share a session that has it: they share connections.
+    Any number of threads may share a session with this adapter. The threads then share connections.
 
     Args:
         pool_connections: how many origins urllib3's managers remember; connections do not depend on it.
-        pool_maxsize: HTTP/2 connections to one origin, at most.  A further one is opened when the others
-            have as many streams as the server allows.
+        pool_maxsize: HTTP/2 connections to one origin, at most.  The adapter opens a further one when each
+            of the others has as many streams as the server allows.
         max_retries: as for `requests.adapters.HTTPAdapter`: a number, or a urllib3.util.Retry.
-        pool_block: have `pool_maxsize` bound HTTP/1.1 connections too; otherwise there are as many as
-            there are requests at once.
-        protocols: which may be spoken, as for `hyperlite.ConnectionPool`: ("h2", "http/1.1"), or one of them.
+        pool_block: `pool_maxsize` limits HTTP/1.1 connections too; otherwise there are as many as there are
+            requests at once.
+        protocols: the protocols to offer, as for `hyperlite.ConnectionPool`: "h2" and "http/1.1", or one.
 
     Raises:
         ValueError: `protocols` is something else.
@@ -64,9 +63,9 @@ class HTTP20Adapter(HTTPAdapter):
 
     @property
     def poolmanager(self) -> Any:
-        """The urllib3.PoolManager whose pools stand on hyperlite's.
+        """The urllib3.PoolManager, whose pools use hyperlite's connections.
 
-        Another can be put in its place, as subclasses do in `init_poolmanager()`.
+        A subclass may set another one, as in `init_poolmanager()`.
         """
         return self._poolmanager
 
@@ -85,7 +84,7 @@ class HTTP20Adapter(HTTPAdapter):
             use_shared_pool(manager, self._shared)
 
     def send(self, request: Any, *args: Any, **options: Any) -> requests.Response:
-        """Send a request, as requests' own adapter; what lies beneath can look at all of the request.
+        """Send a request, as requests' own adapter does; the urllib3 pool can read the whole request.
 
         Args:
             request: a PreparedRequest.
@@ -100,21 +99,21 @@ class HTTP20Adapter(HTTPAdapter):
     def get_connection_with_tls_context(
         self, request: Any, verify: Any, proxies: Any = None, cert: Any = None
     ) -> Any:
-        """Return the urllib3 pool for a request; what was found once is remembered.
+        """Return the urllib3 pool for a request; the adapter remembers it.
 
         Args:
             request: a PreparedRequest.
             verify, proxies, cert: as for `send()`.
         """
-        verify = verify or False  # None and 0 mean it too; their pools must not serve requests that verify
+        verify = verify or False  # None and 0 mean False: they must not get the pool of requests that verify
         if proxies or type(self).build_connection_pool_key_attributes is not _KEY_ATTRIBUTES:
             return super().get_connection_with_tls_context(request, verify, proxies=proxies, cert=cert)
-        arguments = self._poolmanager.connection_pool_kw  # which some programs change as they go
-        # A prepared URL has a path; and what comes with the origin in one that has none does no harm.
+        arguments = self._poolmanager.connection_pool_kw  # some programs change it between requests
+        # A prepared URL has a path. If one has none, its query stays in the key, which does no harm.
         key = ("/".join(request.url.split("/", 3)[:3]), verify, cert)
         try:
             known = self._found.get(key)
-        except TypeError:  # something in it is not hashable
+        except TypeError:  # a part of the key is not hashable
             return super().get_connection_with_tls_context(request, verify, proxies=proxies, cert=cert)
         if known is not None and known[1] == arguments:
             return known[0]
@@ -134,12 +133,12 @@ class HTTP20Adapter(HTTPAdapter):
         """
         usual = _target_of(request.url or "") if type(request) is requests.PreparedRequest else None
         target: str = usual[1] if usual else request.path_url
-        if proxies or target.startswith("//"):  # some releases of requests make one slash of these
+        if proxies or target.startswith("//"):  # some releases of requests turn the two slashes into one
             target = super().request_url(request, proxies)
         return target
 
     def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
-        """Tell a pool what to trust, as requests does, but look the files up only once.
+        """Set what a pool trusts, as requests does, but read the files only once.
 
         Args:
             conn, url, verify, cert: as for `requests.adapters.HTTPAdapter`.
@@ -169,7 +168,7 @@ class HTTP20Adapter(HTTPAdapter):
     def proxy_manager_for(self, proxy: str, **proxy_kwargs: Any) -> Any:
         """Return the urllib3 manager for a proxy.
 
-        Those with TLS of their own are left to urllib3: HTTP/1.1.
+        urllib3 itself connects to a proxy that wants TLS, and speaks HTTP/1.1 through it.
 
         Args:
             proxy: its URL.
@@ -189,19 +188,19 @@ class HTTP20Adapter(HTTPAdapter):
     def pool(self) -> ConnectionPool:
         """The hyperlite pool beneath: `adapter.pool.stats()` tells what it does.
 
-        A program that asks for it closes the session, or the adapter; else its connections are closed when
-        these are garbage.
+        A program that asks for it should close the session or the adapter. Otherwise the connections are
+        closed when the adapter is garbage.
         """
         return self._shared.hand_out()
 
     def close(self) -> None:
-        """Close the connections; a later request opens others."""
+        """Close the connections; a later request opens new ones."""
         super().close()
         self._shared.close()
 
 
 def session(**options: Any) -> requests.Session:
-    """Return a requests.Session that speaks HTTP/2 where the server does.
+    """Return a requests.Session that speaks HTTP/2 with servers that do.
 
     Args:
         options: as for `HTTP20Adapter`.

@@ -40,23 +40,23 @@ from .connection import LeasedConnection, encoded, request_fields
 from .response import HTTP20Raw
 from .tls import LOOK, Contexts, Trust
 
-# Pool arguments that are beyond hyperlite.
+# Pool arguments that hyperlite cannot serve.
 _BEYOND = ("assert_fingerprint", "assert_hostname", "server_hostname", "socket_options")
-# What urllib3 would not quote: then a target is sent as it is.
+# A target in which urllib3 has nothing to quote. It is sent as it is.
 _is_quoted = re.compile(r"/(?:[A-Za-z0-9\-._~!$&'()*+,;=:@/?]|%[0-9A-F]{2})*").fullmatch
 # The options of urlopen() that the short way heeds, or that matter on the long way alone.
 _UNDERSTOOD = frozenset(
     {"timeout", "preload_content", "decode_content", "chunked", "release_conn", "body_pos", "pool_timeout"}
 )
 
-# requests' mapping, if its pairs are where they always were: to be told them takes it eight times as long.
+# requests' mapping, if it still keeps its pairs in `_store`: writing them there takes an eighth of the time.
 _DICT = CaseInsensitiveDict if vars(CaseInsensitiveDict(A="1")) == {"_store": {"a": ("A", "1")}} else None
-# What urllib3 may be told where certificates are not to be verified.
+# Values of urllib3's `cert_reqs` that mean: do not verify certificates.
 _UNVERIFIED = frozenset({None, "CERT_NONE", 0})
 
 
 def own(module: types.ModuleType, function: Any) -> Any:
-    """Return a function of a module's, or something else if others have put theirs in its place already."""
+    """Return a module's own function; a placeholder if a program has already replaced it."""
     code = function.__code__ if type(function) is types.FunctionType else None
     return function if code is not None and code.co_filename == module.__file__ else object()
 
@@ -65,7 +65,7 @@ def own(module: types.ModuleType, function: Any) -> Any:
 _URLOPEN = own(connectionpool, urllib3.HTTPConnectionPool.urlopen)
 _MAKE_REQUEST = own(connectionpool, urllib3.HTTPConnectionPool._make_request)
 
-log = logging.getLogger("urllib3.connectionpool")  # whose users read it there
+log = logging.getLogger("urllib3.connectionpool")  # users of urllib3 read the log of this name
 
 # On HTTP/1.1 urllib3 opens as many connections as there are requests, unless it is told to block.
 _UNLIMITED = 1 << 30
@@ -129,18 +129,18 @@ class SharedPool:
         return pool
 
     def check_urllib3(self) -> None:
-        """Raise ValueError if only HTTP/2 may be spoken: urllib3, which is to take over, speaks HTTP/1.1."""
+        """Raise ValueError if only HTTP/2 may be spoken: urllib3 itself speaks HTTP/1.1."""
         if self.protocols == (H2,):
             raise ValueError('protocols=("h2",): this is left to urllib3, which speaks HTTP/1.1')
 
     def hand_out(self) -> ConnectionPool:
-        """Return the pool to a caller that may use it when this is garbage, and closes it then."""
+        """Return the pool to a caller that may use it after this is garbage; the caller then closes it."""
         pool = self.pool
         self._finalizer.detach()
         return pool
 
     def after_fork(self) -> None:
-        """In the child: the locks are free; the pool sees to itself."""
+        """Make new locks in the child process; the pool does the rest for itself."""
         self._lock = threading.Lock()
         self.making = threading.Lock()
         self.contexts.after_fork()
@@ -217,11 +217,11 @@ class Multiplexed(urllib3.HTTPConnectionPool):
                         self._log(method, url, response)
                     return response
                 conn.outcome = response
-            options["pool_timeout"] = conn  # from which urllib3 hears what has come of it
+            options["pool_timeout"] = conn  # urllib3 asks it for the result
         return super().urlopen(method, url, body, headers, retries, redirect, assert_same_host, **options)
 
     def _is_plain(self, options: dict[str, Any]) -> bool:
-        """Tell whether the short way does all that is asked for, and no patch or observer is in place."""
+        """Tell whether the short way does all that is asked for, and nothing patches or observes urllib3."""
         timeout = options.get("timeout")
         return (
             options.get("preload_content") is False
@@ -232,7 +232,7 @@ class Multiplexed(urllib3.HTTPConnectionPool):
             and timeout.total is None
             and self.proxy is None
             and not self.proxy_headers
-            and (self.verifies or self.scheme == "http")  # or else there is a warning
+            and (self.verifies or self.scheme == "http")  # otherwise urllib3 warns
             and urllib3.HTTPConnectionPool.urlopen is _URLOPEN
             and urllib3.HTTPConnectionPool._make_request is _MAKE_REQUEST
             and self._connects
@@ -240,7 +240,7 @@ class Multiplexed(urllib3.HTTPConnectionPool):
 
     @property
     def _connects(self) -> bool:
-        """Whether connections are ours: not if the program has replaced urllib3's class by its own."""
+        """Whether connections are hyperlite's: not if the program has replaced urllib3's class."""
         return self.socks is not None or self.ConnectionCls.__module__ == urllib3.connection.__name__
 
     def _log(self, method: str, url: str, response: Any) -> None:
@@ -250,23 +250,23 @@ class Multiplexed(urllib3.HTTPConnectionPool):
         log.debug('%s://%s:%s "%s %s %s" %s %s', *where, *came)
 
     def _fields(self, headers: Mapping[Any, Any]) -> list[Header]:
-        """Return the header fields for a request: the same list for the same headers as the last."""
+        """Return the header fields for a request; for the headers of the last request, the same list."""
         pairs = tuple(headers._store.values() if type(headers) is _DICT else headers.items())
         last = self._headers
         if last is not None and last[0] == pairs:
             return last[1]
         fields = request_fields(headers)
         if all(type(name) is str and type(value) is str for name, value in pairs):
-            self._headers = pairs, fields  # 1 and True are equal, and not the same header
+            self._headers = pairs, fields  # 1 and True are equal, but not the same header
         return fields
 
     @property
     def hyper(self) -> ConnectionPool:
-        """The pool of hyperlite's that this stands on."""
+        """The hyperlite pool whose connections this uses."""
         return self.shared.pool
 
     def options(self, pool: ConnectionPool) -> Options:
-        """Return how requests are made here, with the TLS context for what is asked for now."""
+        """Return the options of requests, with the TLS context for the present trust settings."""
         context = self._context()
         prepared = self._prepared
         if prepared is None or prepared[0] is not pool or prepared[1] is not context:
@@ -288,7 +288,7 @@ class Multiplexed(urllib3.HTTPConnectionPool):
         if known is None or known[0] is not context or known[1] is not via or shared:
             verified = shared and self.verifies
             if verified and not is_stock(context):
-                context.check_hostname = True  # which switches verification on, as urllib3 does each time
+                context.check_hostname = True  # this switches verification on, as urllib3 does each time
             url = URL(self.scheme, self.host, self.port or 0, "/")
             choice = self.shared.protocols
             if choice == (H2,) and self.proxy is not None and self.scheme == "http":
@@ -318,7 +318,7 @@ class Multiplexed(urllib3.HTTPConnectionPool):
             super()._put_conn(conn)
 
     def close(self) -> None:
-        """Do nothing: the connections are the adapter's, which closes them."""
+        """Do nothing: the adapter owns the connections, and closes them."""
 
 
 class HTTPConnectionPool(Multiplexed):
@@ -326,7 +326,7 @@ class HTTPConnectionPool(Multiplexed):
 
 
 class HTTPSConnectionPool(Multiplexed, urllib3.HTTPSConnectionPool):
-    """The pool for an https:// origin: HTTP/2 where the server has it."""
+    """The pool for an https:// origin: HTTP/2 if the server speaks it."""
 
     # What was told, until when its files need no second look, and the context made of it.
     _made: tuple[tuple[Any, ...], float, Any] | None = None
@@ -358,7 +358,7 @@ class HTTPSConnectionPool(Multiplexed, urllib3.HTTPSConnectionPool):
         return made[2]
 
     def _is_shared(self, context: Any) -> bool:
-        """Tell whether a context is the program's, which may change it while connections stand."""
+        """Tell whether a context is the program's own, which may change while connections are open."""
         return context is self.conn_kw.get("ssl_context")
 
 
@@ -366,7 +366,7 @@ _CLASSES: dict[str, type[Multiplexed]] = {"http": HTTPConnectionPool, "https": H
 
 
 def use_shared_pool(manager: PoolManager, shared: SharedPool) -> None:
-    """Have a manager of urllib3 make pools that stand on `shared`."""
+    """Make a urllib3 manager create pools that use `shared`."""
     stock: dict[str, Any] = manager.pool_classes_by_scheme
     makers = {
         scheme: functools.partial(_make, shared, ours, stock[scheme]) for scheme, ours in _CLASSES.items()
@@ -384,7 +384,7 @@ def _make(
 ) -> urllib3.HTTPConnectionPool:
     """Return a pool for an origin, for the arguments that urllib3's manager has."""
     given = arguments.get("ssl_context")
-    kind: Any = ssl_.SSLContext if given is None else type(given)  # urllib3 can be told to use pyOpenSSL's
+    kind: Any = ssl_.SSLContext if given is None else type(given)  # urllib3 can be set to use pyOpenSSL's
     foreign = not issubclass(kind, ssl.SSLContext) and ours is not HTTPConnectionPool
     if foreign or any(arguments.get(name) is not None for name in _BEYOND):
         shared.check_urllib3()
