@@ -33,7 +33,7 @@ class Schedule:
 
     def __init__(self, concurrency: int, outcomes: OutcomeQueue, is_busy: Callable[[], bool]) -> None:
         self.queued: int = 0
-        self.batch = max(1, min(concurrency // BATCH, MAX_BATCH))
+        self.batch: int = max(1, min(concurrency // BATCH, MAX_BATCH))
         self._concurrency = concurrency
         self._outcomes = outcomes
         self._is_busy = is_busy

@@ -61,7 +61,7 @@ def assert_started(peer: Peer, wire_id: int) -> None:
     peer.answer(wire_id, b"started")
 
 
-@pytest.mark.parametrize(("part", "step"), [(StreamTable, "relieve"), (Waiting, "want")])
+@pytest.mark.parametrize(("part", "step"), [(StreamTable, "credit_ahead"), (Waiting, "want")])
 def test_by_the_thread_that_is_about_to_poll(
     peer: Peer, conn: CONN, monkeypatch: pytest.MonkeyPatch, part: type, step: str
 ) -> None:
@@ -147,7 +147,7 @@ def test_an_exception_passes_by(peer: Peer, conn: CONN, monkeypatch: pytest.Monk
         raise RuntimeError("a defect")
 
     with monkeypatch.context() as patched:
-        patched.setattr(StreamTable, "relieve", drop)
+        patched.setattr(StreamTable, "credit_ahead", drop)
         with pytest.raises(RuntimeError, match="defect"):
             garbage.mux.ping(1)
     peer.want(PingFrame)

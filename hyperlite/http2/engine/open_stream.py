@@ -11,9 +11,9 @@ class OpenStream(InboundWindow):
 
     def __init__(self, message: Message, window: int, outbound: int, ended: bool) -> None:
         super().__init__(window)
-        self.message = message
-        self.outbound = outbound  # how much of the body the peer takes; below 0 after SETTINGS shrank it
-        self.ended = ended  # by us: the request is complete
+        self.message: Message = message
+        self.outbound: int = outbound  # how much of the body the peer takes; below 0 after SETTINGS shrank it
+        self.ended: bool = ended  # by us: the request is complete
 
     @property
     def room(self) -> int:

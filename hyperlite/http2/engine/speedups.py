@@ -41,5 +41,5 @@ def _find() -> Callable[[int], Decoder] | None:
     return compiled.Decoder if compiled.INTERFACE == INTERFACE else None
 
 
-compiled_decoder = _find()
+compiled_decoder: Callable[[int], Decoder] | None = _find()
 """Makes a decoder whose header lists have at most so many bytes (RFC 9113 section 10.5.1); None: not here."""
