@@ -278,6 +278,11 @@ class NativeEngine:
                 if kind == DATA:
                     at = self._run(wire_id, stream, data, start, stop, flags, events)
                     continue
+                if kind == WINDOW_UPDATE:  # a server sends one for each small body
+                    at = stop
+                    guard.spend(1)
+                    self._widen(wire_id, stream, increment_of(data[start:stop]), events)
+                    continue
                 if flags & END_HEADERS:
                     at = stop
                     self._block(wire_id, stream, data[start:stop], flags & END_STREAM != 0, events)

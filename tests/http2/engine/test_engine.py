@@ -254,6 +254,14 @@ class TestIgnored:
         assert [event for event in events if not isinstance(event, SettingsReceived)] == []
         assert goes_on(peer)
 
+    @pytest.mark.parametrize("flags", [0x01, 0x04, 0x08, 0x20, 0xFF])
+    def test_flags_of_window_update(self, peer: EnginePeer, flags: int) -> None:
+        """END_HEADERS and the others mean nothing here."""
+        peer.engine.open(GET, end_stream=False)
+        events = peer.send_frame(WindowUpdateFrame.type, flags, 1, struct.pack(">L", 1))
+        assert [event for event in events if not isinstance(event, (SettingsReceived, WindowOpened))] == []
+        assert goes_on(peer)
+
     def test_unknown_flags_of_a_stream_s_frames(self, peer: EnginePeer) -> None:
         peer.engine.open(GET, end_stream=True)
         block = peer.frames.block([(":status", "200")])
