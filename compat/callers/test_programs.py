@@ -49,7 +49,7 @@ def test_it_does_the_same_over_http2(name: str, serve: Serve, tmp_path: Path) ->
     runs = [by_python]
     server = serve(watched(routes, runs))
     # Python drops a connection with an unread ticket by a reset, and what was sent last may be lost (pygelf).
-    server._tls.num_tickets = 0  # type: ignore[union-attr]
+    server.tls.num_tickets = 0  # type: ignore[union-attr]
     command = [str(HERE / "programs" / f"{name}.py"), server.url("")]
     expected, unclosed_before = run(command, server.ca_file, tmp_path)
     runs.append(seen)
