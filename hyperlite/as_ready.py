@@ -25,7 +25,7 @@ class ReadyWait:
         self.requests = requests
         self.due: float | None = None
         self._carried: dict[Transport[Any], Arrivals[Any]] = {}
-        self._moving: list[Exchange] = []  # those on no transport: another thread is sending them again
+        self._moving: list[int] = []  # those on no transport: another thread is sending them again
 
     def all(self) -> list[Exchange]:
         """Return all requests, to be looked at: each is placed once more, or forgotten."""
@@ -42,11 +42,9 @@ class ReadyWait:
             posted += arrivals.take()
         if not posted or remaining(self.due) == 0:
             return self.all()
-        found = [self.requests[key] for key in dict.fromkeys(posted) if key in self.requests]
-        if self._moving:
-            found += (one for one in self._moving if one.stream_id in self.requests and one not in found)
-            self._moving.clear()
-        return found
+        posted += self._moving
+        self._moving.clear()
+        return [self.requests[key] for key in dict.fromkeys(posted) if key in self.requests]
 
     def place(self, request: Exchange, since: float) -> float | None:
         """Have a request posted when it settles; for `since` see `Transport.due`.
@@ -57,7 +55,7 @@ class ReadyWait:
         exchange = standing(request)
         transport = exchange.transport
         if transport is None:
-            self._moving.append(request)
+            self._moving.append(request.stream_id)
             due = exchange.request.deadline
         else:
             arrivals = self._carried.get(transport)

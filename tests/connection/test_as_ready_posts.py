@@ -1,6 +1,7 @@
 """as_ready() looks at the requests that settle, not at all that it waits for."""
 
 import gc
+import math
 import threading
 from collections.abc import Callable, Iterator
 
@@ -8,7 +9,9 @@ import pytest
 from hyperframe.frame import HeadersFrame
 
 import hyperlite
+from hyperlite.as_ready import ReadyWait
 from hyperlite.errors import RequestTimeout
+from hyperlite.http2.stream import Stream
 from hyperlite.messages.exchange import Exchange
 from hyperlite.pending import Pending
 from tests.http2.conftest import acquaint
@@ -137,3 +140,30 @@ def test_the_same_ids_in_two_threads(peer: Peer, conn: CONN) -> None:
     for stream_id in ids:
         peer.answer(stream_id)
     assert [task.result() for task in tasks] == [ids, ids]
+
+
+class Moved(Stream):
+    """A request that counts with how many others it is compared."""
+
+    compared = 0
+
+    def __eq__(self, other: object) -> bool:
+        Moved.compared += 1
+        return self is other
+
+    __hash__ = Stream.__hash__
+
+
+def test_requests_that_another_thread_sends_again_are_found_by_their_ids(peer: Peer, conn: CONN) -> None:
+    """Thousands may be sent again at once: to compare each with all takes the square of it."""
+    (stream_id,) = sent(peer, conn, 1)
+    settled = pending_of(conn).requests[stream_id]
+    moved: list[Exchange] = [Moved(number, settled.request) for number in range(101, 201, 2)]
+    awaited = ReadyWait({one.stream_id: one for one in (settled, *moved)})
+    for one in awaited.all():
+        awaited.place(one, math.inf)
+    awaited.forget(moved[0])
+    for arrivals in awaited.carriers().values():
+        arrivals.post(settled)
+    assert awaited.news() == [settled, *moved[1:]]
+    assert Moved.compared == 0
