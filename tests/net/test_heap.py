@@ -38,3 +38,22 @@ def test_memory_that_was_freed_is_not_fetched_again() -> None:
 def test_a_second_call_does_nothing() -> None:
     keep_heap()
     keep_heap()
+
+
+# A process that may have a few pages more than it has now, and not such a block.
+NARROW = """
+import pathlib, resource
+from hyperlite.net.heap import keep_heap
+
+held = int(pathlib.Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (held + (4 << 20), resource.RLIM_INFINITY))
+keep_heap()
+print("goes on")
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc")
+def test_a_process_that_may_not_have_the_block_goes_on() -> None:
+    """It is a thread in the middle of a body that asks for it."""
+    run = subprocess.run([sys.executable, "-c", NARROW], capture_output=True, text=True, check=True)
+    assert run.stdout == "goes on\n"
