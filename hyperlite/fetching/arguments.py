@@ -4,7 +4,6 @@ Rule: a wrong argument raises before anything is sent.  The error's text has the
 takes, and never a value that may be secret.
 """
 
-import difflib
 import json as json_codec
 import os
 import ssl
@@ -114,6 +113,8 @@ def no_option(name: str, function: str, options: Collection[str]) -> NoReturn:
         function: the one that has no such option.
         options: those that the function has.
     """
+    import difflib  # noqa: PLC0415  for errors alone
+
     hint = _ELSEWHERE.get(name)
     if hint is None and (close := difflib.get_close_matches(name, options, 1)):
         hint = f"{close[0]}="

@@ -24,8 +24,8 @@ _NAMES = """
 """
 _CODECS = frozenset(_NAMES.split())
 # RFC 9110 section 5.6.6, as servers write it: a value that is not quoted goes on to the next semicolon.
-_parameters = re.compile(r';[ \t]*([^=;"\s]+)[ \t]*=[ \t]*("(?:[^"\\]|\\.)*"|[^;]*)').finditer
-_not_in_name = re.compile(r"[^a-z0-9]+")
+_PARAMETER = r';[ \t]*([^=;"\s]+)[ \t]*=[ \t]*("(?:[^"\\]|\\.)*"|[^;]*)'
+_NOT_IN_NAME = r"[^a-z0-9]+"
 # The longest name that Python knows has 21 characters.
 _LONGEST_NAME = 40
 
@@ -43,12 +43,12 @@ def text(body: bytes, content_type: str | None) -> str:
 
 def codec(content_type: str) -> str:
     """Return the name of the codec for a Content-Type."""
-    for found in _parameters(content_type):
+    for found in re.finditer(_PARAMETER, content_type):
         if found[1].lower() == "charset":
             label = found[2].strip(" \t\"'").lower()
             if len(label) > _LONGEST_NAME or not label.isascii():
                 break
-            name = _not_in_name.sub("_", label)
+            name = re.sub(_NOT_IN_NAME, "_", label)
             name = aliases.get(name, name)
             if name in _CODECS:
                 return name

@@ -26,7 +26,7 @@ _NAMES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
 _VARIABLES = (*_NAMES, *(name.upper() for name in _NAMES), "REQUEST_METHOD")
 _HAS_SYSTEM_SETTINGS = sys.platform in {"darwin", "win32"}
 
-_in_brackets = re.compile(r"\[([^]]*)\](/\d+)?(?::(\d*))?").fullmatch
+_IN_BRACKETS = r"\[([^]]*)\](/\d+)?(?::(\d*))?"
 _Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
@@ -94,7 +94,7 @@ def _addresses(host: str) -> list[ipaddress.IPv4Address | ipaddress.IPv6Address]
 
 def _part(entry: str) -> tuple[str, int | None] | None:
     """Return the host, or network, and the port of an entry of NO_PROXY; None if it is invalid."""
-    if match := _in_brackets(entry):
+    if match := re.fullmatch(_IN_BRACKETS, entry):
         host, port = match[1] + (match[2] or ""), match[3] or ""
     elif entry.count(":") == 1:
         host, _, port = entry.partition(":")

@@ -17,7 +17,6 @@ from ..origins.lease import Lease
 from . import charsets, decoding
 from .failures import Stage, named
 from .kept import Head, KeptResponse
-from .links import links
 from .request import FetchRequest
 
 # Method, header fields and body of a request.
@@ -144,6 +143,8 @@ class FetchResponse:
 
         Each has its `url` and its parameters (`title`, …). Of several with one relation the first counts.
         """
+        from .links import links  # noqa: PLC0415  few programs ask for them
+
         return links(self.headers.get_all("link", ()), self._url)
 
     # -- the body ---------------------------------------------------------------------------------

@@ -21,16 +21,17 @@ from typing import NamedTuple
 _LONGEST_NAME = 253
 LONGEST_LABEL = 63
 
-_is_host_name = re.compile(r"[0-9A-Za-z._-]+").fullmatch
+# Texts, which re compiles when the first host needs them: few programs have one, and the import stays light.
+_HOST_NAME = r"[0-9A-Za-z._-]+"
 # Further characters of a name; a port; an address in brackets.
-_is_reg_name = re.compile(r"[0-9a-z._~-]+").fullmatch
-_is_port = re.compile(r"0*([0-9]{0,5})", re.ASCII).fullmatch
-_bracketed = re.compile(r"\[([0-9A-Fa-f:.]+)(?:%(?:25|(?!25))([0-9A-Za-z._~-]+))?\]").fullmatch
-_dotted_quad = re.compile(r"(0|[1-9][0-9]{0,2})(?:\.(0|[1-9][0-9]{0,2})){3}", re.ASCII).fullmatch
+_REG_NAME = r"[0-9a-z._~-]+"
+_PORT = r"0*([0-9]{0,5})"
+_BRACKETED = r"\[([0-9A-Fa-f:.]+)(?:%(?:25|(?!25))([0-9A-Za-z._~-]+))?\]"
+_DOTTED_QUAD = r"(0|[1-9][0-9]{0,2})(?:\.(0|[1-9][0-9]{0,2})){3}"
 # WHATWG URL section 3.5: a host whose last label is such a number is an IPv4 address, or none.
-_ends_in_number = re.compile(r"(?:.*\.)?(?:[0-9]+|0x[0-9a-f]*)\.?", re.ASCII).fullmatch
-_not_in_authority = re.compile(r"[\x00-\x20\x7f\\/?#]|\s").search
-_not_in_userinfo = re.compile(r"[\x00-\x20\x7f\\/?#@\[\]]|\s").search
+_ENDS_IN_NUMBER = r"(?:.*\.)?(?:[0-9]+|0x[0-9a-f]*)\.?"
+_NOT_IN_AUTHORITY = r"[\x00-\x20\x7f\\/?#]|\s"
+_NOT_IN_USERINFO = r"[\x00-\x20\x7f\\/?#@\[\]]|\s"
 
 # UTS 46 section 4, deviation characters: IDNA of 2003 converts them to others, or drops them.
 _DEVIATIONS = frozenset("\xdf\u03c2\u200c\u200d")
@@ -39,7 +40,7 @@ _JOINERS = frozenset("\u200c\u200d")
 _CAPITAL_SHARP_S = "\u1e9e"
 # Kept by one version and dropped by the other: fillers of Hangul, inherent vowels of Khmer.
 _FILLERS = frozenset("\u115f\u1160\u17b4\u17b5")
-_dots = re.compile("[.\u3002\uff0e\uff61]")
+_DOTS = "[.\u3002\uff0e\uff61]"
 
 
 class Authority(NamedTuple):
@@ -60,9 +61,11 @@ def split(authority: str) -> Authority:
         ValueError: it is invalid, or parsers may read it in different ways.
     """
     userinfo, at, rest = authority.rpartition("@")
-    if at and (found := _not_in_userinfo(userinfo if userinfo.isascii() else _compatible(userinfo))):
+    if at and (
+        found := re.search(_NOT_IN_USERINFO, userinfo if userinfo.isascii() else _compatible(userinfo))
+    ):
         raise ValueError(f"{found.group()!r} before the host must be quoted")
-    if found := _not_in_authority(rest):
+    if found := re.search(_NOT_IN_AUTHORITY, rest):
         raise ValueError(f"{found.group()!r} in {rest!r}")
     if rest[:1] == "[":
         host, bracket, port = rest.partition("]")
@@ -84,12 +87,12 @@ def checked_host(host: str) -> str:
     if host[:1] == "[":
         return _address(host)
     name = ascii_host(host).lower()
-    if not _is_reg_name(name):
+    if not re.fullmatch(_REG_NAME, name):
         raise ValueError(f"host {host!r} is no name" if host else "there is no host")
     _check_lengths(name)
     # Browsers and the resolver read "127.1", "0x7f.1", "2130706433" and fullwidth digits as 127.0.0.1; other
     # programs read them as names.
-    if _ends_in_number(name) and not (_is_ipv4(name) and host.isascii()):
+    if re.fullmatch(_ENDS_IN_NUMBER, name) and not (_is_ipv4(name) and host.isascii()):
         raise ValueError(f"host {host!r} ends in a number, and is no IPv4 address of four decimal numbers")
     return name
 
@@ -124,7 +127,7 @@ def is_ipv6(address: str) -> bool:
 def _port(port: str) -> int | None:
     if not port:
         return None
-    found = _is_port(port)
+    found = re.fullmatch(_PORT, port)
     number = int(found[1] or 0) if found else 0
     if not 0 < number < 65536:
         raise ValueError(f"port {port[:20]!r} is no number from 1 to 65535")
@@ -133,7 +136,7 @@ def _port(port: str) -> int | None:
 
 def _address(host: str) -> str:
     """Return an IPv6 address in its shortest form, with the zone if there is one (RFC 6874)."""
-    found = _bracketed(host)
+    found = re.fullmatch(_BRACKETED, host)
     if not found or not is_ipv6(found[1]):
         raise ValueError(f"{host} is no IPv6 address")
     address = socket.inet_ntop(socket.AF_INET6, socket.inet_pton(socket.AF_INET6, found[1]))
@@ -141,7 +144,7 @@ def _address(host: str) -> str:
 
 
 def _is_ipv4(name: str) -> bool:
-    return bool(_dotted_quad(name)) and all(int(number) < 256 for number in name.split("."))
+    return bool(re.fullmatch(_DOTTED_QUAD, name)) and all(int(number) < 256 for number in name.split("."))
 
 
 def _check_lengths(name: str) -> None:
@@ -175,7 +178,7 @@ def _a_name(host: str) -> str:
 
 def _checked_name(host: str, name: str) -> str:
     """Return a name that IDNA made; what looks like a letter can turn into "/", "@" or " ": CVE-2019-9636."""
-    if not _is_host_name(name):
+    if not re.fullmatch(_HOST_NAME, name):
         raise ValueError(f"host {host!r} is {name!r} in IDNA, which is no host name")
     _check_lengths(name)
     return name
@@ -215,7 +218,7 @@ def _of_both(host: str) -> str:
         and not any(known(letter) in {"Cn", "Co", "Cs"} for letter in host)
         and _FILLERS.isdisjoint(folded)
         and folded == nameprep(host)
-        and len(_dots.findall(folded)) == len(_dots.findall(host))  # U+2026 would become three
+        and len(re.findall(_DOTS, folded)) == len(re.findall(_DOTS, host))  # U+2026 would become three
     ):
         return host.encode("idna").decode("ascii")
     raise ValueError(

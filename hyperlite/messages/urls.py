@@ -24,18 +24,17 @@ _plain = re.compile(
     r"(?::([1-9][0-9]{0,4}))?"
     r"((?:/(?!\.)[A-Za-z0-9\-._~!$&'()*+,;=:@]*)*(?:\?[A-Za-z0-9\-._~!$&'()*+,;=:@/?]*)?)"
 ).fullmatch
-_control = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]").search  # and halves of characters
+# Texts, which re compiles when the first URL needs them that is not plain: the import stays light.
+_CONTROL = r"[\x00-\x1f\x7f\ud800-\udfff]"  # and halves of characters
 # RFC 3986 appendix B: scheme, authority, path, query, fragment; only the path is always there.
-_parts = re.compile(
-    r"(?:([A-Za-z][A-Za-z0-9+.-]*):)?(?://([^/?#]*))?([^?#]*)(?:\?([^#]*))?(?:#(.*))?", re.DOTALL
-).fullmatch
+_PARTS = r"(?s)(?:([A-Za-z][A-Za-z0-9+.-]*):)?(?://([^/?#]*))?([^?#]*)(?:\?([^#]*))?(?:#(.*))?"
 # Browsers read a host in "/\\host" and "///host", and none in "https:/path" and "https:path"; others read
 # one.
-_misread = re.compile(r"(?:https?:)?[/\\]*\\|(?:https?:)?///|https?:(?!//)", re.IGNORECASE).match
+_MISREAD = r"(?i)(?:https?:)?[/\\]*\\|(?:https?:)?///|https?:(?!//)"
 # A scheme and the slashes behind it, as wrong as they come; and what follows, up to the path.
-_beginning = re.compile(r"(?:https?:|[a-z][a-z0-9+.-]*:(?=//))?[/\\]*", re.IGNORECASE).match
-_is_host_and_port = re.compile(r"([^@:]*|\[[^\]@]*\])(:[0-9]*)?([/?#\\].*)?", re.DOTALL).fullmatch
-_ESCAPE = re.compile("%(?![0-9A-Fa-f]{2})")
+_BEGINNING = r"(?i)(?:https?:|[a-z][a-z0-9+.-]*:(?=//))?[/\\]*"
+_HOST_AND_PORT = r"(?s)([^@:]*|\[[^\]@]*\])(:[0-9]*)?([/?#\\].*)?"
+_STRAY_PERCENT = r"%(?![0-9A-Fa-f]{2})"
 # RFC 3986's reserved and unreserved characters: they are left as they are.
 _SAFE = "!#$%&'()*+,/:;=?@[]~|"
 
@@ -98,7 +97,7 @@ def join(base: URL, location: str) -> URL:
     """
     decoded = _as_utf8(location)
     location = _checked(location if decoded is None else decoded)
-    if _misread(location):
+    if re.match(_MISREAD, location):
         shown = without_credentials(location)
         raise InvalidURL(f"{shown!r} names different hosts, or none, to different programs")
     scheme, authority, path, query, fragment = _split(location)
@@ -153,7 +152,7 @@ def _parse(url: str) -> URL:
 def _checked(url: str) -> str:
     """Return a URL, or a reference, without the white space around it; InvalidURL if there is some within."""
     url = url.strip(" \t\r\n")
-    if found := _control(url):
+    if found := re.search(_CONTROL, url):
         shown = without_credentials(url)
         raise InvalidURL(f"URL can't contain control characters. {shown!r} (found {found.group()!r})")
     return url
@@ -161,17 +160,17 @@ def _checked(url: str) -> str:
 
 def without_credentials(url: str) -> str:
     """Return a URL as an error may show it, however wrong it is: without a user name and a password."""
-    found = _beginning(url)
+    found = re.match(_BEGINNING, url)
     assert found  # it may be empty
     rest = url[found.end() :]
-    if "@" not in rest or _is_host_and_port(rest):
+    if "@" not in rest or re.fullmatch(_HOST_AND_PORT, rest):
         return url
     return f"{found[0]}…@{rest.rpartition('@')[2]}"
 
 
 def _split(url: str) -> tuple[str | None, str | None, str, str | None, str | None]:
     """Return scheme, authority, path, query and fragment; None for missing parts."""
-    found = _parts(url)
+    found = re.fullmatch(_PARTS, url)
     assert found  # everything has a path
     scheme, authority, path, query, fragment = found.groups()
     return scheme, authority, path, query, fragment
@@ -184,7 +183,7 @@ def _target(path: str, query: str | None) -> str:
 
 def _quote(part: str) -> str:
     """Quote characters that may not stand in a URL; leave what is quoted already."""
-    return quote(_ESCAPE.sub("%25", part), safe=_SAFE)
+    return quote(re.sub(_STRAY_PERCENT, "%25", part), safe=_SAFE)
 
 
 def _remove_dot_segments(path: str) -> str:

@@ -28,9 +28,9 @@ NATIVE: Any = ssl.SSLContext.__mro__[-2]
 _default_contexts: dict[tuple[Any, ...], ssl.SSLContext] = {}
 
 # How OpenSSL finds an authority in a directory: by a hash of its name. (Revocation lists have ".r0".)
-_HASHED = re.compile(r"[0-9a-f]{8}\.[0-9]+")
+_HASHED = r"[0-9a-f]{8}\.[0-9]+"
 # The PEM blocks that OpenSSL takes for certificates.
-_CERTIFICATE = re.compile(rb"^-----BEGIN (?:X509 |TRUSTED )?CERTIFICATE-----", re.MULTILINE)
+_CERTIFICATE = rb"(?m)^-----BEGIN (?:X509 |TRUSTED )?CERTIFICATE-----"
 
 
 def is_context(thing: object) -> bool:
@@ -308,7 +308,9 @@ _ABSENT = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
 def _has_hashed(directory: str) -> bool:
     try:
         with os.scandir(directory) as entries:
-            return any(_HASHED.fullmatch(entry.name) and _holds_certificate(entry.path) for entry in entries)
+            return any(
+                re.fullmatch(_HASHED, entry.name) and _holds_certificate(entry.path) for entry in entries
+            )
     except OSError as error:
         return not isinstance(error, _ABSENT)
 
@@ -316,7 +318,7 @@ def _has_hashed(directory: str) -> bool:
 def _holds_certificate(path: str) -> bool:
     try:
         with open(path, "rb") as file:
-            return _CERTIFICATE.search(file.read()) is not None
+            return re.search(_CERTIFICATE, file.read()) is not None
     except OSError as error:
         return not isinstance(error, _ABSENT)
 

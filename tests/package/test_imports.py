@@ -23,10 +23,11 @@ LOADED = {
     "from hyperlite import ConnectionPool": POOL,
     "from hyperlite import fetch_many": POOL,
 }
-# They come with the first HTTP/2 connection, the first context, or an extra.
+# They come with the first HTTP/2 connection, the first context, the first wrong argument, or an extra.
 LATER = {
     "brotli",
     "certifi",
+    "difflib",
     "h2",
     "hpack",
     "hyperframe",
@@ -55,3 +56,4 @@ def test_which_rooms_are_loaded(statement: str) -> None:
     names = loaded(statement)
     assert {name.split(".")[1] for name in names if name.startswith("hyperlite.")} == LOADED[statement]
     assert {name.partition(".")[0] for name in names} & LATER == set()
+    assert "hyperlite.fetching.links" not in names
