@@ -109,11 +109,9 @@ class Uploads:
             return True if writer.flushed >= mark else None
 
         try:
-            self._waiting.wait(stream, attempt, _COMPLAINT)
-        except BaseException as error:
-            self._waiting.cancel(stream, error if isinstance(error, HTTP2Error) else None)
-            # Otherwise the response has become complete at that moment.
-            if not (stream.inbox.complete and isinstance(error, RequestTimeout)):
+            self._waiting.wait(stream, attempt, _COMPLAINT, ends=True)
+        except RequestTimeout:
+            if not stream.inbox.complete:  # or else that has come at this moment, and no more is needed
                 raise
 
     def _wait_continue(self, stream: Stream) -> bool:

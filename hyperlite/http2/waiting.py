@@ -106,19 +106,37 @@ class Waiting:
         limit: float | None = None,
         *,
         shared: bool = False,
+        ends: bool = False,
     ) -> T:
         """Wait until `attempt` returns something, for as long as the request's times and `limit` allow.
 
         Args:
-            stream: the stream that has to change.
+            stream: the stream that has to change. It is reset if its deadline comes first.
             attempt: called under the lock; returns None if it is too early.
             complaint: the beginning of the error's text.
             limit: seconds, or None.
             shared: the silence that other threads have already waited through counts too: see `liveness`.
+            ends: the stream is reset whenever this fails or is interrupted.
 
         Raises:
             RequestTimeout: the time is over. And whatever `attempt` raises.
         """
+        try:
+            return self._wait(stream, attempt, complaint, limit, shared)
+        except BaseException as error:
+            if ends or (isinstance(error, RequestTimeout) and is_late(stream)):
+                self.cancel(stream, error if isinstance(error, HTTP2Error) else None)
+            raise
+
+    def _wait(
+        self,
+        stream: Stream,
+        attempt: Callable[[], T | None],
+        complaint: str,
+        limit: float | None,
+        shared: bool,
+    ) -> T:
+        """Wait as `wait` does, and reset nothing."""
         timeout, liveness, deadline = self.timeout_of(stream), self._table.liveness, stream.request.deadline
         if limit is not None:
             timeout = soonest(timeout, limit)
@@ -135,10 +153,8 @@ class Waiting:
             if limit is None and timeout is not None:
                 stream.inbox.told = liveness.waited
                 self.distrust(timeout)
-            if is_late(stream):
-                late = overdue(stream, complaint)
-                self.cancel(stream, late)  # the whole exchange is late, not only this step
-                raise late from error
+            if is_late(stream):  # the whole exchange, not only this step
+                raise overdue(stream, complaint) from error
             if patience != timeout:
                 complaint = f"{complaint}: nothing has moved on the connection for {timeout:g} s"
                 raise RequestTimeout(complaint, stream_id=stream.stream_id) from error
