@@ -4,9 +4,8 @@
  * It allocates for bytes that have come, never for a length that a block announces. A connection calls its
  * decoder under its own lock. Without the GIL, a critical section guards it against other callers.
  *
- * No Python code runs while a reference is borrowed: the names and values are bytes, the fields tuples of
- * them. A block that is being read is in a struct on the stack, so that a collection of garbage, which may
- * call a finalizer, finds the decoder whole.
+ * No Python code runs while a reference is borrowed: fields are tuples of bytes. A block that is being read
+ * is in a struct on the stack, so a finalizer that a collection of garbage calls finds the decoder whole.
  */
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
@@ -359,9 +358,10 @@ static int read_fields(Decoder *self, Reader *reader, PyObject *fields)
  * first of them is the oldest; there is room for all, so that each is here until it is inserted again. */
 static PyObject *repeat(Decoder *self)
 {
+    PyObject *fields = Py_NewRef(self->fields);
     for (int again = 0; again < self->inserted && self->inserted <= self->count; again++)
         insert(self, *aged(self, self->inserted - 1));
-    return Py_NewRef(self->fields);
+    return fields;
 }
 
 static PyObject *read_block(Decoder *self, PyObject *block)
@@ -378,9 +378,9 @@ static PyObject *read_block(Decoder *self, PyObject *block)
     if (!fields || read_size_updates(self, &reader) < 0 || read_fields(self, &reader, fields) < 0)
         Py_CLEAR(fields);
     else if (!reader.changes && reader.inserted <= self->count && length <= MAX_BLOCK) {
-        Py_XSETREF(self->block, Py_NewRef(block));
-        Py_XSETREF(self->fields, Py_NewRef(fields));
         self->inserted = reader.inserted;
+        Py_XSETREF(self->fields, Py_NewRef(fields));
+        Py_XSETREF(self->block, Py_NewRef(block));
     }
     return fields;
 }
