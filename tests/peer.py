@@ -1,7 +1,7 @@
 """A scripted HTTP/2 server: the test says, line by line, what the peer reads and what it sends.
 
 The test's own thread plays both sides.  `conn.request()` returns when the request is written, so the
-peer can read it and answer before anybody waits for the answer::
+peer can read it and answer before a thread waits for the answer::
 
     with Peer() as peer:
         conn = peer.connect()

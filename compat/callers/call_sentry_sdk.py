@@ -31,7 +31,7 @@ def _urllib_request(options: dict[str, Any]) -> list[Any]:
 
 
 def _urllib3(options: dict[str, Any]) -> list[Any]:
-    import urllib3  # noqa: PLC0415 (only those who ask for it need it)
+    import urllib3  # noqa: PLC0415 (one of the libraries needs it)
 
     with urllib3.PoolManager(ca_certs=options["ca_file"]) as pool:
         return [

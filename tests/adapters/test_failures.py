@@ -159,7 +159,7 @@ def breaking_off(exchange: Exchange) -> None:
 @pytest.mark.parametrize("target", ["/?n=60000", "/?n=500000", "/"])
 @pytest.mark.parametrize("alpn", ["h2", "http/1.1"])
 def test_a_body_that_is_cut_off_stays_so(session: Session, serve: Serve, target: str, alpn: str):
-    """Who asks for it again does not get an empty one."""
+    """A caller that asks for it again does not get an empty one."""
     server = serve(routes=breaking_off, alpn=(alpn,))
     response = session.get(server.url(target), stream=True)
     for _ in range(2):
@@ -167,7 +167,7 @@ def test_a_body_that_is_cut_off_stays_so(session: Session, serve: Serve, target:
             _ = response.content
     response = session.get(server.url(target), stream=True)
     response.close()
-    assert response.content == b"", "who has closed it knows"
+    assert response.content == b"", "the caller has closed it"
 
 
 def test_a_connection_that_breaks(make_session: MakeSession):

@@ -111,7 +111,7 @@ def test_it_is_taken(session: Session, server: Server, monkeypatch: pytest.Monke
 
 
 @pytest.mark.parametrize("name", ["urlopen", "_make_request"])
-def test_who_patches_urllib3_sees_all(
+def test_a_program_that_patches_urllib3_sees_all(
     session: Session, h2: Server, monkeypatch: pytest.MonkeyPatch, name: str
 ):
     """As tracers do."""
@@ -121,7 +121,7 @@ def test_who_patches_urllib3_sees_all(
         assert len(calls) == number + 1
 
 
-def test_who_replaces_connections_has_all(
+def test_a_program_that_replaces_connections_has_all(
     session: Session, server: Server, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ):
     """As vcrpy does, which plays what it has recorded."""
@@ -217,7 +217,9 @@ def test_requests_makes_the_same_of_a_response(
     assert seen[0] == seen[1]
 
 
-def test_who_patches_requests_sees_all(session: Session, h2: Server, monkeypatch: pytest.MonkeyPatch):
+def test_a_program_that_patches_requests_sees_all(
+    session: Session, h2: Server, monkeypatch: pytest.MonkeyPatch
+):
     """As does another library's adapter that comes after ours."""
     calls = counted(monkeypatch, HTTPAdapter, "build_response")
     response = session.get(h2.url("/"))
@@ -246,7 +248,7 @@ def test_a_later_requests_finds_all(session: Session, h2: Server):
         assert (summary.version, summary.version_string) == (20, "HTTP/2")
 
 
-def test_who_wraps_the_file_sees_all(make_session: MakeSession, h2: Server):
+def test_a_program_that_wraps_the_file_sees_all(make_session: MakeSession, h2: Server):
     """As CacheControl does."""
     seen: list[bytes] = []
 

@@ -368,7 +368,7 @@ def test_a_session_that_is_not_closed(h2: Server):
         warnings.simplefilter("always")
         del made, response
         gc.collect()
-        assert len(unread.content) == 10_000_000, "who has a response has its connection"
+        assert len(unread.content) == 10_000_000, "a response that is held keeps its connection"
         del unread
         gc.collect()
     assert not caught
@@ -388,7 +388,7 @@ print(made.get({h2.url("/")!r}, verify={h2.ca_file!r}).text)
     assert (done.stdout, done.stderr) == ("hello\n", "")
 
 
-def test_who_has_patched_requests_before_sees_all(h2: Server):
+def test_a_program_that_has_patched_requests_before_sees_all(h2: Server):
     """A tracer that was there before us is as good as one that comes later."""
     program = f"""
 import requests

@@ -75,7 +75,7 @@ class Recording(client.HTTPResponse):
 
 
 class Tolerant(client.HTTPResponse):
-    """As botocore has it, and those who read the answers of odd servers."""
+    """As botocore has it, and programs that read the answers of odd servers."""
 
     def _read_status(self) -> tuple[str, int, str]:
         return super()._read_status()  # type: ignore[misc]

@@ -48,7 +48,7 @@ def test_read_all(response: hyperlite.HTTP20Response) -> None:
 def test_a_patched_read_is_called(
     response: hyperlite.HTTP20Response, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A complete body needs nothing of http.client; who has put something else in its place gets that."""
+    """A complete body needs nothing of http.client; a program that replaced a method has it called."""
     read = http.client.HTTPResponse.read
     monkeypatch.setattr(http.client.HTTPResponse, "read", lambda *args: b"<" + read(*args) + b">")
     assert response.read() == b"<" + BODY + b">"

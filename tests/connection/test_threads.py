@@ -149,8 +149,8 @@ def test_close_while_others_wait(serve: Serve, connect: Connect, alpn: str) -> N
     assert conn.getresponse(conn.request("GET", "/")).read() == b"hello"
 
 
-def test_who_waits_for_another_s_handshake_has_a_timeout_too() -> None:
-    """A server that never shakes hands: who comes second does not wait for all who came first."""
+def test_a_thread_that_waits_for_another_s_handshake_has_a_timeout_too() -> None:
+    """A server that never shakes hands: the second thread does not wait for all that came before it."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
         conn = hyperlite.HTTP20Connection("127.0.0.1", silent.getsockname()[1], timeout=1.0)
 

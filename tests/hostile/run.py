@@ -315,7 +315,7 @@ class Memory:
 
 
 def _client(case: Case, stage: Stage, context: ssl.SSLContext | None) -> tuple[Client, Callable[[], None]]:
-    """Return who makes the requests, and what closes its connections."""
+    """Return the client that makes the requests, and what closes its connections."""
     if case.fetch:
         pool = hyperlite.ConnectionPool(
             timeout=case.timeout, deadline=case.deadline, context=context, proxies=False, retries=0

@@ -112,7 +112,7 @@ def answers(*bodies: bytes) -> Script:
     return script
 
 
-def test_who_reads_at_once_what_has_made_way_does_not_cost_the_connection(
+def test_reading_at_once_what_has_made_way_does_not_cost_the_connection(
     talk: Talk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One thread takes a response into memory; before it is back, another one has read it to its end."""

@@ -51,7 +51,7 @@ WHOLE = bytes(range(250)) * 200
 
 @pytest.mark.parametrize("way", WAYS, ids=["read", "readinto"])
 @pytest.mark.parametrize("place", [0, 1, 3])
-def test_who_reads_on_misses_nothing(
+def test_a_caller_that_reads_on_misses_nothing(
     pair: tuple[Failing, socket.socket], place: int, way: Callable[[HTTP1Body], bytes]
 ) -> None:
     sock, peer = pair
@@ -69,7 +69,7 @@ def test_who_reads_on_misses_nothing(
 
 @pytest.mark.parametrize("way", [*WAYS, HTTP1Body.read1, lambda body: body.hold(1 << 20)])
 @pytest.mark.parametrize("place", [0, 1, 3])
-def test_who_reads_on_after_an_interrupt_does_not_wait_for_what_is_lost(
+def test_a_caller_that_reads_on_after_an_interrupt_does_not_wait_for_what_is_lost(
     pair: tuple[Failing, socket.socket], place: int, way: Callable[[HTTP1Body], object]
 ) -> None:
     """It may come when the socket's bytes were taken, and no caller has them yet; TLS makes that likely."""

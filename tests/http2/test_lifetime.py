@@ -1,4 +1,4 @@
-"""When a connection ends: who closes it, and what can still be read."""
+"""When a connection ends: which side closes it, and what can still be read."""
 
 import gc
 import http.client

@@ -1,4 +1,4 @@
-"""Who may be on the wire, who waits, and what frees a slot: by the frames that the peer sees."""
+"""Which streams may be on the wire, which wait, and what frees a slot: by the frames that the peer sees."""
 
 import gc
 import http.client

@@ -210,7 +210,7 @@ class TestWhoseTimeout:
             conn.getresponse(stream_id)
 
     def test_one_thread_s_is_not_another_s(self, peer: Peer) -> None:
-        """The one who reads for all gives up; the others go on."""
+        """The thread that reads for all gives up; the others go on."""
         conn = peer.connect(timeout=SHORT)
         ids = [begin(peer, conn), conn.request("GET", "/2")]
         hopeless = peer.background(conn.getresponse, ids[0])

@@ -148,7 +148,7 @@ def test_a_failed_dial_fails_all_threads_that_waited_for_it(make_pool: MakePool,
 def test_a_dial_whose_time_is_up_fails_its_own_thread_alone(
     make_pool: MakePool, serve: Serve, monkeypatch: pytest.MonkeyPatch
 ):
-    """Who has more time, or no end of it, tries for himself."""
+    """A thread that has more time, or no end of it, dials for itself."""
     server, pool = serve(), make_pool(retries=0)
     dials, waits = threading.Event(), threading.Event()
     wait = origin_module.Origin._wait_locked

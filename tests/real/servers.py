@@ -238,7 +238,7 @@ def server_block(block: Block, port: int, *, newer: bool) -> str:
 def user_directive() -> str:
     """Return what makes root's nginx work as root, since `nobody` may not look into our directories."""
     if os.geteuid():
-        return ""  # anybody else's works as he is, and would warn of the directive
+        return ""  # another user's works as that user, and would warn of the directive
     return f"user {pwd.getpwuid(0).pw_name} {grp.getgrgid(os.getegid()).gr_name};"
 
 

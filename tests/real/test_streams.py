@@ -304,7 +304,7 @@ class TestPriorityUpdate:
 
 
 class TestPush:
-    """Who does not ask for pushed responses gets none: the servers are told so beforehand."""
+    """A client that does not ask for pushed responses gets none: it tells the servers so beforehand."""
 
     def test_a_server_that_would_like_to(self, conn: hyperlite.HTTP20Connection) -> None:
         conn.request("GET", "/push")
@@ -323,7 +323,7 @@ class TestPush:
 
 
 class TestPriorKnowledge:
-    """HTTP/2 without TLS, as two agree on it who know each other."""
+    """HTTP/2 without TLS, with a server that is known to speak it."""
 
     @pytest.fixture(params=["nginx", "h2o", "nghttpd", "node"])
     def cleartext(self, request: pytest.FixtureRequest, root: Path, tmp_path: Path) -> Iterator[Site]:

@@ -8,7 +8,7 @@ limited: set[str] = set()
 """The users that were told to wait already."""
 
 
-def who(request: Request) -> Response:
+def auth_test(request: Request) -> Response:
     token = request.header("authorization")
     if token != "Bearer xoxb-1":
         return as_json({"ok": False, "error": "invalid_auth"}, headers=[("x-oauth-scopes", "none")])
@@ -49,7 +49,7 @@ def uploaded(_: Request) -> Response:
 
 
 ROUTES = {
-    "/api/auth.test": who,
+    "/api/auth.test": auth_test,
     "/api/chat.postMessage": post,
     "/api/conversations.list": channels,
     "/api/users.info": limit,

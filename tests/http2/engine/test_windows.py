@@ -184,7 +184,7 @@ class WindowMachine(RuleBasedStateMachine):
         assert self.window.left + self.unread <= self.window.size
 
     @invariant()
-    def a_reader_who_has_read_all_never_starves(self) -> None:
+    def a_reader_that_has_read_all_never_starves(self) -> None:
         if not self.unread:
             assert self.window.left * 2 > self.window.size
 
