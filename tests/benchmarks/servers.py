@@ -13,7 +13,7 @@ from typing import Any
 from hyperlite.testing.certificates import certificates
 from hyperlite.testing.server import Request, Response, Server
 from tests.real import servers
-from tests.real.runtimes import BUILDING, GO_ENVIRONMENT
+from tests.real.runtimes import build_go
 from tests.real.servers import PLACES, TRIES, Block, Nginx, Process, Site, answers, find_program, free_port
 
 from .field_sets import COUNTS, FILE, SETS, counted, nginx_headers, nginx_maps
@@ -341,15 +341,7 @@ def _node(directory: Path, root: Path) -> Iterator[Site]:
 
 @contextmanager
 def _go(directory: Path, root: Path) -> Iterator[Site]:
-    compiler = find_program("go", "golang-go")
-    built = directory / "server"
-    subprocess.run(
-        [compiler, "build", "-o", str(built), str(PROGRAMS / "server.go")],
-        env={"HOME": str(directory), **os.environ, **GO_ENVIRONMENT},
-        cwd=directory,
-        check=True,
-        timeout=BUILDING,
-    )
+    built = build_go(PROGRAMS / "server.go", directory)
     with _program(directory, root, [str(built)]) as site:
         yield site
 

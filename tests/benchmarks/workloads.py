@@ -13,7 +13,7 @@ PLAIN = ["native", "speedups", "h2"]
 FAST = ["native", "native-many", "speedups", "speedups-many"]
 CURL = ["pycurl", "pycurl-untuned", "curl_cffi"]
 RUST = ["ry", "wreq", "pyreqwest", "primp", "httpr"]
-EVERYBODY = [
+EVERY_CLIENT = [
     *OURS, *CURL, *RUST, "http.client", "aiohttp", "urllib3.future", "niquests", "requests", "httpx"
 ]  # fmt: skip
 FLOORS = ["floor", "floor-many"]
@@ -27,7 +27,7 @@ SLOW = dict.fromkeys(
 )
 
 REAL = ("nginx", "nghttpd", "h2o")
-EVERYWHERE = (*REAL, "envoy", "caddy", "node", "haproxy", "apache", "go")
+EVERY_SERVER = (*REAL, "envoy", "caddy", "node", "haproxy", "apache", "go")
 LARGE_FRAMES = ("h2o", "envoy", "caddy")
 
 
@@ -86,22 +86,23 @@ class Workload:
         return max(self.chunk, self.n // SLOW.get(client, 1))
 
 
-def _fields(name: str) -> dict[str, Any]:
-    return {"paths": [f"/fields/{name}?{{}}"]}
+def _gets(*paths: str) -> dict[str, Any]:
+    """Return what a point differs in: these paths are taken in turn, with another query each time."""
+    return {"paths": [f"{path}?{{}}" for path in paths]}
 
 
 WORKLOADS = [
     Workload(
         "same",
         "small GETs of one file (600 bytes)",
-        [*EVERYBODY, *FLOORS],
-        servers=(*EVERYWHERE, "embedded"),
+        [*EVERY_CLIENT, *FLOORS],
+        servers=(*EVERY_SERVER, "embedded"),
         elsewhere=NAMED,
     ),
     Workload(
         "different",
         "GETs of 3,000 different files (200 to 4,000 bytes)",
-        [*EVERYBODY, *FLOORS],
+        [*EVERY_CLIENT, *FLOORS],
         paths=["/file/{}"],
         servers=REAL,
         elsewhere=NAMED,
@@ -122,8 +123,8 @@ WORKLOADS = [
         n=1000,
         servers=("nginx", "node"),
         points={
-            **{name: _fields(name) for name in SITES},
-            "mixed": {"paths": [f"/fields/{name}?{{}}" for name in SITES]},
+            **{name: _gets(f"/fields/{name}") for name in SITES},
+            "mixed": _gets(*[f"/fields/{name}" for name in SITES]),
         },
         axis="site",
     ),
@@ -133,7 +134,7 @@ WORKLOADS = [
         [*FAST, "pycurl"],
         n=1000,
         servers=("nginx", "node"),
-        points={str(count): {"paths": [f"/count/{count}?{{}}"]} for count in COUNTS},
+        points={str(count): _gets(f"/count/{count}") for count in COUNTS},
         axis="fields",
     ),
     Workload(
@@ -155,7 +156,7 @@ WORKLOADS = [
     Workload(
         "posts",
         "small JSON POSTs",
-        EVERYBODY,
+        EVERY_CLIENT,
         kind="posts",
         paths=["/post"],
         servers=("nginx", "envoy", "caddy", "node", "go", "embedded"),
@@ -166,7 +167,7 @@ WORKLOADS = [
         "GETs of bodies of so many KiB",
         NAMED,
         n=400,
-        points={str(size // KIBIBYTE): {"paths": [f"/bytes/{size}?{{}}"]} for size in BODIES},
+        points={str(size // KIBIBYTE): _gets(f"/bytes/{size}") for size in BODIES},
         axis="KiB",
     ),
     Workload(

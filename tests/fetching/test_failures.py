@@ -196,24 +196,29 @@ def test_a_certificate_that_does_not_hold(
 
 
 @by_each
-def test_tls_to_a_port_that_has_none(pool: ConnectionPool, way: Call):
-    with Answering(b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n") as listener:
+@pytest.mark.parametrize(
+    ("answer", "kind", "why"),
+    [
+        (
+            b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n",
+            ssl.SSLError,
+            "the port does not speak TLS (use an http:// URL)",
+        ),
+        (
+            b"",
+            ssl.SSLEOFError,
+            "the server hung up during the TLS handshake (if it does not speak TLS, use an http:// URL)",
+        ),
+    ],
+    ids=["in HTTP", "by hanging up"],
+)
+def test_tls_to_a_port_that_answers(
+    pool: ConnectionPool, way: Call, answer: bytes, kind: type[Exception], why: str
+):
+    with Answering(answer) as listener:
         url = f"https://127.0.0.1:{listener.port}/"
-        error = failure(ssl.SSLError, lambda: way(pool, url), url)
-    assert str(error) == (
-        f"cannot connect to 127.0.0.1:{listener.port}: the port does not speak TLS (use an http:// URL)"
-    )
-
-
-@by_each
-def test_tls_to_a_port_that_hangs_up(pool: ConnectionPool, way: Call):
-    with Answering(b"") as listener:
-        url = f"https://127.0.0.1:{listener.port}/"
-        error = failure(ssl.SSLEOFError, lambda: way(pool, url), url)
-    assert str(error) == (
-        f"cannot connect to 127.0.0.1:{listener.port}: the server hung up during the TLS handshake "
-        "(if it does not speak TLS, use an http:// URL)"
-    )
+        error = failure(kind, lambda: way(pool, url), url)
+    assert str(error) == f"cannot connect to 127.0.0.1:{listener.port}: {why}"
 
 
 @by_each

@@ -41,18 +41,24 @@ def node(directory: Path, *, secure: bool = True) -> Iterator[ProgramSite]:
         yield site
 
 
-@contextmanager
-def go(directory: Path) -> Iterator[dict[str, ProgramSite]]:
-    """Build and run programs/server.go: "h2", which has HTTP/2, and "h1", which has not."""
+def build_go(program: Path, directory: Path) -> Path:
+    """Return the server that Go's compiler makes of a program, in this directory."""
     compiler = find_program("go", "golang-go")
-    built, http1_port = directory / "server", directory / "http1-port"
+    built = directory / "server"
     subprocess.run(
-        [compiler, "build", "-o", str(built), str(PROGRAMS / "server.go")],
+        [compiler, "build", "-o", str(built), str(program)],
         env={"HOME": str(directory), **os.environ, **GO_ENVIRONMENT},
         cwd=directory,
         check=True,
         timeout=BUILDING,
     )
+    return built
+
+
+@contextmanager
+def go(directory: Path) -> Iterator[dict[str, ProgramSite]]:
+    """Build and run programs/server.go: "h2", which has HTTP/2, and "h1", which has not."""
+    built, http1_port = build_go(PROGRAMS / "server.go", directory), directory / "http1-port"
     with _program([str(built)], directory, http1_port, secure=True) as site:
         yield {"h2": site, "h1": replace(site, port=int(http1_port.read_text()))}
 

@@ -8,6 +8,7 @@ one HTTP/2 connection.  The CPU time of their own threads is counted, as it belo
 
 import asyncio
 import datetime as dt
+import importlib
 import inspect
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -172,10 +173,11 @@ class Pyreqwest(Gathered):
 
 
 class Primp(Gathered):
-    def open(self, target: Target) -> None:
-        import primp
+    package = "primp"
 
-        kind = primp.AsyncClient if self.many else primp.Client
+    def open(self, target: Target) -> None:
+        package = importlib.import_module(self.package)
+        kind = package.AsyncClient if self.many else package.Client
         self.client = kind(ca_cert_file=target.ca, http2_only=True, timeout=DEADLINE)
 
     def send_get(self, url: str) -> Any:
@@ -195,27 +197,17 @@ class Primp(Gathered):
         return self.client.get(url, stream=True).iter_bytes()
 
 
-class Httpr(Gathered):
-    """Its coroutines are threads that make blocking calls, a few at a time; that is its own choice."""
+class Httpr(Primp):
+    """It has primp's interface, but for how a body is read.
 
-    def open(self, target: Target) -> None:
-        import httpr
+    Its coroutines are threads that make blocking calls, a few at a time; that is its own choice.
+    """
 
-        kind = httpr.AsyncClient if self.many else httpr.Client
-        self.client = kind(ca_cert_file=target.ca, http2_only=True, timeout=DEADLINE)
-
-    def send_get(self, url: str) -> Any:
-        return self.client.get(url)
-
-    def send_post(self, url: str, body: bytes) -> Any:
-        return self.client.post(url, content=body, headers=JSON)
+    package = "httpr"
 
     def read(self, response: Any) -> bytes:
         assert response.status_code == 200
         return response.content
-
-    def header(self, response: Any, wanted: str) -> Any:
-        return response.headers[LOOKED_AT] if wanted == "one" else dict(response.headers)
 
     def stream(self, url: str) -> Iterable[Any]:
         with self.client.stream("GET", url) as response:

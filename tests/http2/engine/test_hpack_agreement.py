@@ -200,14 +200,18 @@ def same_tables(theirs: hpack.Decoder, ours: Decoder) -> None:
     assert table_of(ours) == table
 
 
-@pytest.mark.parametrize("kind", DECODERS)
-@pytest.mark.parametrize("name", recorded())
+by_each = pytest.mark.parametrize("kind", DECODERS)
+of_each_server = pytest.mark.parametrize("name", recorded())
+
+
+@by_each
+@of_each_server
 def test_recorded(name: str, kind: Kind) -> None:
     blocks = recorded()[name]
     assert agree(iter(blocks * 4), 1 << 16, random.Random(1), kind) == 4 * len(blocks)
 
 
-@pytest.mark.parametrize("kind", DECODERS)
+@by_each
 @pytest.mark.parametrize("part", range(-(-BLOCKS // PART)))
 def test_composed(part: int, kind: Kind) -> None:
     done = 0
@@ -220,8 +224,8 @@ def test_composed(part: int, kind: Kind) -> None:
             return
 
 
-@pytest.mark.parametrize("kind", DECODERS)
-@pytest.mark.parametrize("name", recorded())
+@by_each
+@of_each_server
 def test_recorded_with_something_changed(name: str, kind: Kind) -> None:
     blocks = recorded()[name]
     for seed in range(BLOCKS // 300):

@@ -3,6 +3,7 @@
 import gc
 import random
 import tracemalloc
+from collections.abc import Sequence
 from types import FunctionType, ModuleType
 
 import hpack
@@ -228,6 +229,16 @@ def strings_within(thing: object) -> set[bytes]:
     return found
 
 
+def held_after(decoder: Decoder, blocks: Sequence[bytes]) -> int:
+    """Return the bytes that are held, of what was allocated while a decoder decoded these blocks."""
+    tracemalloc.start()
+    for block in blocks:
+        decoder.decode(block)
+    held = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+    return held
+
+
 @pytest.mark.parametrize("kind", DECODERS)
 class TestMemory:
     def test_fields_too_large_for_the_table_are_not_held(self, kind: Kind) -> None:
@@ -237,12 +248,7 @@ class TestMemory:
             encoder.encode([(b"x", b"%d" % number * 1000)], huffman=False)
             for number in range(10**4, 10**4 + 300)
         ]
-        tracemalloc.start()
-        for block in blocks:
-            decoder.decode(block)
-        held = tracemalloc.get_traced_memory()[0]
-        tracemalloc.stop()
-        assert held < 100_000
+        assert held_after(decoder, blocks) < 100_000
 
     @pytest.mark.parametrize("way", ["names", "values", "policies", "mixtures", "fields"])
     def test_what_a_peer_varies_for_ever_does_not_add_up(self, way: str, kind: Kind) -> None:
@@ -276,12 +282,7 @@ class TestMemory:
             return b"".join([literal(b"x", b"u" * dice.randrange(127, 140)) for _ in range(300)])
 
         blocks = [block(number) for number in range(800 if way != "fields" else 100)]
-        tracemalloc.start()
-        for one in blocks:
-            decoder.decode(one)
-        held = tracemalloc.get_traced_memory()[0]
-        tracemalloc.stop()
-        assert held < 1_000_000
+        assert held_after(decoder, blocks) < 1_000_000
 
     def test_an_entry_too_large_empties_the_table(self, kind: Kind) -> None:
         large = b"\x40\x01x\x7f\xa1\x1f" + b"v" * 4128
