@@ -266,4 +266,4 @@ def as_pairs(params: Any) -> list[tuple[str, Any]] | str | None:
     if found is None or isinstance(found, str):
         return found or None
     pairs = found.items() if isinstance(found, Mapping) else found
-    return [(str(name), value) for name, value in pairs]
+    return [(name.decode() if isinstance(name, bytes) else str(name), value) for name, value in pairs]

@@ -8,9 +8,11 @@ import re
 from collections.abc import Callable
 from http.client import InvalidURL
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from urllib.parse import parse_qsl
 
 from ..messages.fields import Header, basic
-from ..messages.urls import URL, parse, with_query
+from ..messages.urls import URL, parse, with_query, without_credentials
+from .arguments import as_pairs
 from .checks import kind
 from .headers import Headers, header_pairs
 from .request import FetchRequest
@@ -51,9 +53,10 @@ class Defaults(NamedTuple):
         url = url.strip(" \t\r\n")
         if self.base is None or _has_scheme(url):
             return url
-        if re.match(r"[/\\\\]{2}", url):
+        if _has_host(url):
+            shown = without_credentials(url)
             raise InvalidURL(
-                f"{url!r} has a host, and no scheme: with base_url= a URL has both, or is a path"
+                f"{shown!r} has a host, and no scheme: with base_url= a URL has both, or is a path"
             )
         if url[:1] in ("", "?", "#"):
             return f"{self.base}{url}"
@@ -64,13 +67,23 @@ class Defaults(NamedTuple):
         return self.base is not None and url.origin == self.base.origin
 
     def with_params(self, url: str, params: Any) -> str:
-        """Return a URL with the parameters of the pool, but for those that the request has itself."""
-        if self.params is None or not (self.base is None or self.belongs(parse(url))):
+        """Return a URL with the parameters of the pool, but for those that the request has itself.
+
+        Args:
+            url: of the request; parameters in its query count.
+            params: of the request, checked; a text is not taken apart.
+        """
+        if self.params is None:
+            return url
+        parsed = parse(url)
+        if not (self.base is None or self.belongs(parsed)):
             return url
         if isinstance(self.params, str):
             return with_query(url, self.params)
-        own = params.items() if hasattr(params, "items") else params
-        names = set() if params is None or isinstance(params, str | bytes) else {str(name) for name, _ in own}
+        pairs: list[tuple[str, Any]] = [*parse_qsl(parsed.target.partition("?")[2], keep_blank_values=True)]
+        if isinstance(own := as_pairs(params), list):
+            pairs += own
+        names = {name for name, _ in pairs}
         return with_query(url, [(name, value) for name, value in self.params if name not in names])
 
     def own_fields(self, request: FetchRequest) -> list[Header]:

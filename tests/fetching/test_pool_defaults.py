@@ -104,6 +104,9 @@ def test_a_url_with_a_host_and_no_scheme(make_pool: MakePool):
             pool.fetch(url)
     with pytest.raises(http.client.InvalidURL, match="begins with https:// or http://"):
         pool.fetch("mailto:me")
+    with pytest.raises(http.client.InvalidURL) as caught:
+        pool.fetch("//me:s3cret@evil.example/x")
+    assert "s3cret" not in str(caught.value)
 
 
 @by_each
@@ -116,6 +119,19 @@ def test_params(make_pool: MakePool, servers: tuple[Server, Server], way: Way):
     assert target(way(pool, "x", params={"page": 2})) == "/v1/x?key=k&page=2"
     assert target(way(pool, "x", params=[("page", 2)])) == "/v1/x?key=k&page=2"
     assert target(way(pool, "x", params="page=3")) == "/v1/x?key=k&page=1&page=3"
+    assert target(way(pool, "x?page=4&key=#part")) == "/v1/x?page=4&key="
+    assert target(way(pool, "x?%70age=5")) == "/v1/x?%70age=5&key=k"
+
+
+@by_both
+def test_the_link_to_the_next_page_has_the_params_already(make_pool: MakePool, serve: Serve, way: Way):
+    def page(request: Request) -> Response:
+        return Response(headers=[("link", f"<{request.target}>; rel=next")])
+
+    pool = make_pool(base_url=serve(routes=page).url(""), params={b"key": "k", "page": 1})
+    first = way(pool, "/")
+    assert first.url.endswith("/?key=k&page=1")
+    assert way(pool, first.links["next"]["url"]).url == first.url
 
 
 @by_both
