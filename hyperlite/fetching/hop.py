@@ -47,8 +47,10 @@ class Fetcher:
             except Exception as error:
                 pause = self.retry(task, error, attempt.tried)
                 if pause is None:
-                    stage = Stage.ASKING if attempt.begun else Stage.CONNECTING
-                    raise task.named(error, stage) from error.__cause__
+                    failure = task.named(error, Stage.ASKING if attempt.begun else Stage.CONNECTING)
+                    if failure is error:
+                        raise
+                    raise failure from error.__cause__
             else:
                 pause = self.follow(task, response)
                 if pause is None:

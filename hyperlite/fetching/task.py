@@ -52,11 +52,13 @@ class Task:
         tries: what is known of the tries of this hop.
         attempts: how often a request was made: once, and once more for each further try, on all hops.
         sent: the header fields of the latest request.
+        auth_failed: the pool's function has raised an error, which is the outcome as it is.
     """
 
     __slots__ = (
         "_position",
         "attempts",
+        "auth_failed",
         "body",
         "deadline",
         "headers",
@@ -100,6 +102,7 @@ class Task:
         self.proxy: Proxy | None = choose(url, options.proxies)
         self.tries: HopTries = FIRST_HOP
         self.attempts: int = 0
+        self.auth_failed: bool = False
         self._position = None if body is None else _tell(body)
 
     def begin(self) -> None:
@@ -148,7 +151,11 @@ class Task:
         defaults = self.options.defaults
         if defaults.auth is not None:
             asked = FetchRequest(str(self.url), self.method, headers=list(headers), body=self.body)
-            added = defaults.own_fields(asked)
+            try:
+                added = defaults.own_fields(asked)
+            except Exception:
+                self.auth_failed = True
+                raise
             _refuse_credentials_of_connection(added)
             names = {name.lower() for name, _ in added}
             headers = [field for field in headers if field[0].lower() not in names] + added
@@ -246,7 +253,9 @@ class Task:
             error: what happened.
             tried: the try that has failed.
         """
-        following = self.options.retries.again(error, self.tries, self.method, tried)
+        following = (
+            None if self.auth_failed else self.options.retries.again(error, self.tries, self.method, tried)
+        )
         left = remaining(self.deadline)
         if following is None or (left is not None and following[0] >= left) or not self._rewind():
             for_all_tries(error, doubtful=self.tries.of_all.doubtful)
@@ -257,7 +266,7 @@ class Task:
 
     def named(self, error: Exception, stage: Stage) -> Exception:
         """Return an error of this hop as a `FetchError`; see `failures.named`."""
-        return named(error, self.method, self.url, stage, self.proxy)
+        return error if self.auth_failed else named(error, self.method, self.url, stage, self.proxy)
 
     def _rewind(self) -> bool:
         """Make the body ready to be sent again; false if that cannot be done."""

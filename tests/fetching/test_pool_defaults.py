@@ -245,6 +245,31 @@ def test_a_function_that_fails(
     assert pool.stats()["requests"] == 1
 
 
+@by_both
+def test_the_error_of_a_function_is_the_outcome(
+    make_pool: MakePool, servers: tuple[Server, Server], way: Way
+):
+    """Whatever its class: it is no failure of the connection, so nothing is tried again or renamed."""
+    asked: list[str] = []
+
+    def sign(request: FetchRequest) -> Any:
+        asked.append(request.url)
+        try:
+            raise KeyError("token")
+        except KeyError:
+            raise mine  # noqa: B904  the context is the function's
+
+    for mine in (ConnectionResetError("token"), FileNotFoundError(2, "No token"), TimeoutError("token")):
+        asked.clear()
+        with pytest.raises(type(mine)) as caught:
+            way(make_pool(base_url=servers[0].url("/v1"), auth=sign), "x")
+        assert caught.value is mine
+        assert isinstance(mine.__context__, KeyError)
+        assert not mine.__suppress_context__
+        assert asked == [servers[0].url("/v1/x")]
+    assert servers[0].log == []
+
+
 def test_credentials_in_base_url(make_pool: MakePool, servers: tuple[Server, Server]):
     pool = make_pool(base_url=servers[0].url("/v1").replace("//", "//me:p@"))
     expected = ["Basic " + base64.b64encode(b"me:p").decode()]
