@@ -44,18 +44,19 @@ def links(values: Iterable[str], base: URL) -> dict[str, dict[str, str]]:
 
 
 def _add(found: dict[str, dict[str, str]], target: str, parameters: dict[str, str], base: URL) -> None:
-    if "anchor" in parameters:
+    relations = [one for one in parameters.get("rel", "").lower().split() if one not in found]
+    if "anchor" in parameters or not relations:
         return
     try:
         url = str(join(base._replace(fragment=""), target))
     except (InvalidURL, ValueError):
         return
-    link = {"url": url}
+    link: dict[str, str] = {}
     for name, value in parameters.items():
         if name.endswith("*"):
             if extended := _extended(value):
                 link[name[:-1]] = unquote(extended[2], encoding=extended[1], errors="replace")
         else:
             link.setdefault(name, value)
-    for relation in parameters.get("rel", "").lower().split():
-        found.setdefault(relation, link)
+    link["url"] = url  # whatever the server calls a parameter
+    found.update(dict.fromkeys(relations, link))

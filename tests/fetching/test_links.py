@@ -39,6 +39,7 @@ BASE = parse("https://example.org/list?page=2#part")
             {"a": {"url": "https://example.org/1", "rel": "a", "title": "nächstes"}},
         ),
         ("</1>; rel=a; crossorigin", {"a": {"url": "https://example.org/1", "rel": "a", "crossorigin": ""}}),
+        ("</1>; rel=a; url=/2; url*=UTF-8''ftp%3A//x/", {"a": {"url": "https://example.org/1", "rel": "a"}}),
         ('</1>; rel=a; anchor="#x"', {}),
         ("<ftp://a/>; rel=a", {}),
         ("</1>", {}),
