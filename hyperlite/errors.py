@@ -273,21 +273,25 @@ class FetchError(Exception):
     method: str
     host: str
     port: int
+
+
+class _Named(FetchError):
+    """The first base of each class that `_class_of_both()` makes; the second is what has happened."""
+
     _text: str
 
     def __str__(self) -> str:
         return self._text
 
     def __reduce__(self) -> tuple[Any, ...]:
-        arguments = super().__reduce__()[1]
-        kind = next(one for one in type(self).__mro__[1:] if not issubclass(one, FetchError))
-        return _fetch_error, (kind, arguments, self.args, vars(self))
+        kind = type(self).__bases__[1]
+        return _fetch_error, (kind, super().__reduce__()[1], self.args, vars(self))
 
 
 @functools.cache
 def _class_of_both(kind: type[Exception]) -> Any:
     """Return the class of errors that are of this class, and a FetchError; it looks like the first."""
-    return type(kind.__name__, (FetchError, kind), {"__module__": kind.__module__, "__doc__": kind.__doc__})
+    return type(kind.__name__, (_Named, kind), {"__module__": kind.__module__, "__doc__": kind.__doc__})
 
 
 def _fetch_error(

@@ -57,14 +57,18 @@ def named(error: Exception, method: str, url: URL, stage: Stage, proxy: Proxy | 
 
 def _connecting(error: Exception, url: URL, proxy: Proxy | None) -> str:
     """Tell why there is no connection."""
-    host = f"[{url.host}]" if ":" in url.host else url.host
-    place = f"{host}:{url.port}"
+    place = _place(url)
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"the certificate of {url.host} {_distrust(error)}"
     if proxy is not None and isinstance(error, OSError) and error.errno in _UNREACHABLE:
-        return f"cannot connect to the proxy {proxy.host}:{proxy.port}, for {place}: {_reason(error)}"
-    via = "" if proxy is None else f" by way of {proxy.scheme}://{proxy.host}:{proxy.port}"
+        return f"cannot connect to the proxy {_place(proxy)}, for {place}: {_reason(error)}"
+    via = "" if proxy is None else f" by way of {proxy.scheme}://{_place(proxy)}"
     return f"cannot connect to {place}{via}: {_obstacle(error)}"
+
+
+def _place(where: URL | Proxy) -> str:
+    host = f"[{where.host}]" if ":" in where.host else where.host
+    return f"{host}:{where.port}"
 
 
 def _distrust(error: ssl.SSLCertVerificationError) -> str:

@@ -455,3 +455,24 @@ def test_a_fetch_error_has_all_that_its_other_class_has(error: Exception):
         assert about.items() <= vars(one).items()
         if isinstance(error, OSError):
             assert (one.errno, one.strerror, one.filename) == (error.errno, error.strerror, error.filename)
+
+
+class FurtherError(FetchError):
+    """An error of a program that takes FetchError for a base."""
+
+
+@pytest.mark.parametrize("kind", [FetchError, FurtherError])
+def test_a_fetch_error_that_a_program_makes(kind: type[FetchError]):
+    error = kind("text", 5)
+    for one in (error, copy.copy(error), pickle.loads(pickle.dumps(error))):
+        assert type(one) is kind
+        assert (str(one), one.args) == ("('text', 5)", ("text", 5))
+
+
+@by_each
+def test_a_proxy_with_an_address_of_ipv6(pool: ConnectionPool, way: Call):
+    with socket.create_server(("::1", 0), family=socket.AF_INET6) as listener:
+        port = listener.getsockname()[1]
+    url = "https://example.org/"
+    error = failure(ConnectionRefusedError, lambda: way(pool, url, proxies=f"http://[::1]:{port}"), url)
+    assert str(error) == f"cannot connect to the proxy [::1]:{port}, for example.org:443: connection refused"
