@@ -1,9 +1,10 @@
 """Cookies: off unless a jar is given; kept across redirects, and sent to the site that has set them alone."""
 
+import pathlib
 import threading
 import time
 from collections.abc import Callable
-from http.cookiejar import Cookie, CookieJar, DefaultCookiePolicy
+from http.cookiejar import Cookie, CookieJar, DefaultCookiePolicy, LWPCookieJar
 
 import pytest
 
@@ -137,6 +138,78 @@ def test_requests_of_one_run_see_what_was_set_before(make_pool: MakePool, server
     urls = [server.url("/login"), *[server.url(f"/report?{n}") for n in range(5)]]
     outcomes = list(pool.fetch_many(urls, ordered=True, concurrency=1))
     assert [cookies(outcome.result()) for outcome in outcomes] == [["session=s1"]] * 6
+
+
+# -- hostile servers ------------------------------------------------------------------------------
+
+
+def hostile(request: Request) -> Response:
+    kind, _, page = request.target.removeprefix("/hostile/").partition("?")
+    values = {
+        "many": [f"c{page}x{n}=1; Path=/{page}" for n in range(60)],
+        "large": [f"l{n}={'x' * 400}; Path=/" for n in range(40)],
+        "long": [
+            f"value={'x' * 5000}; Path=/",
+            f"attribute=1; Path=/; x={'y' * 1100}",
+            f"year=1; Path=/; Expires=Fri, 01-Jan-{'9' * 4400} 00:00:00 GMT",
+            f"age=1; Path=/; Max-Age={'9' * 400}",
+            "aeon=1; Path=/; MAX-AGE = 999_999_999_999",
+            f"good=1; Path=/; Expires=Fri, 01-Jan-{'9' * 900} 00:00:00 GMT; Max-Age=99999999999",
+        ],
+        "old": ["new=1; Path=/"],
+    }
+    old = [("set-cookie2", 'old="1"; Version="1"; Path="/"')] if kind == "old" else []
+    return Response(headers=[*old, *[("set-cookie", value) for value in values[kind]]])
+
+
+@pytest.fixture
+def hostile_server(serve: Serve) -> Server:
+    return serve(
+        routes=lambda request: (hostile if "hostile" in request.target else ROUTES["/report"])(request)
+    )
+
+
+@by_both
+def test_a_server_cannot_fill_the_jar(make_pool: MakePool, hostile_server: Server, way: Way):
+    jar = CookieJar()
+    pool = make_pool(cookies=jar)
+    elsewhere = hostile_server.url("/hostile/old").replace("localhost", "127.0.0.1")
+    way(pool, elsewhere)
+    way(pool, hostile_server.url("/hostile/many?0"))
+    assert len(jar) == 1 + 50, "so many of one response"
+    for page in range(1, 6):
+        way(pool, hostile_server.url(f"/hostile/many?{page}"))
+    assert len(jar) == 1 + 150, "so many of one host, and those of others stay"
+    assert {cookie.name for cookie in jar if cookie.path == "/5"} == {f"c5x{n}" for n in range(50)}
+    assert {cookie.name for cookie in jar if "127" in cookie.domain} == {"new"}
+
+
+@by_both
+def test_a_server_cannot_make_requests_large(make_pool: MakePool, hostile_server: Server, way: Way):
+    pool = make_pool(cookies=CookieJar())
+    way(pool, hostile_server.url("/hostile/large"))
+    (sent,) = cookies(way(pool, hostile_server.url("/report")))
+    each = 406
+    assert [len(one) for one in sent.split("; ")][:10] == [each - 3] * 10
+    assert 8190 - each < len(sent) <= 8190
+    assert {len(one.partition("=")[2]) for one in sent.split("; ")} == {400}, "each is whole"
+
+
+@by_both
+def test_long_cookies_and_odd_dates(
+    make_pool: MakePool, hostile_server: Server, way: Way, tmp_path: pathlib.Path
+):
+    jar = LWPCookieJar(str(tmp_path / "jar"))
+    way(make_pool(cookies=jar), hostile_server.url("/hostile/long"))
+    assert [cookie.name for cookie in jar] == ["good"]
+    jar.save()
+
+
+@by_both
+def test_set_cookie2_is_out_of_use(make_pool: MakePool, hostile_server: Server, way: Way):
+    jar = CookieJar(DefaultCookiePolicy(rfc2965=True))
+    way(make_pool(cookies=jar), hostile_server.url("/hostile/old"))
+    assert [cookie.name for cookie in jar] == ["new"]
 
 
 def test_many_threads_share_a_jar(make_pool: MakePool, serve: Serve):
