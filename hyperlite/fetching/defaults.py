@@ -44,6 +44,9 @@ class Defaults(NamedTuple):
     auth: Callable[[FetchRequest], Headers] | None = None
     cookies: "CookieJar | None" = None
 
+    def __repr__(self) -> str:  # without credentials
+        return f"<Defaults base={self.base!s}>"
+
     def resolve(self, url: str) -> str:
         """Return an absolute URL; one without a scheme is a path below `base_url`.
 

@@ -25,6 +25,10 @@ class Options(NamedTuple):
     protocols: tuple[str, ...] | None  # that may be spoken; None: see `HTTP20Connection`
     defaults: Defaults  # what the pool adds for its base_url, and its cookies
 
+    def __repr__(self) -> str:  # without credentials
+        shown = (f"{name}={value!r}" for name, value in self._asdict().items() if name != "headers")
+        return f"<Options {', '.join(shown)}>"
+
     def without_auth(self) -> "Options":
         """Return the options of a request for which the pool's function is not asked for header fields."""
         if self.defaults.auth is None:

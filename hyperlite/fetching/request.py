@@ -3,15 +3,16 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..messages.urls import without_credentials
 from .arguments import Body, Params
 from .headers import Headers
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class FetchRequest:
     """One item for `fetch_many()`: the arguments of `fetch()`; only the URL is required.
 
-    None means the value that the call of `fetch_many()` has.
+    None means the value that the call of `fetch_many()` has.  `repr()` shows no credentials.
     """
 
     url: str
@@ -24,3 +25,7 @@ class FetchRequest:
     deadline: float | None = None
     redirects: int | None = None
     tag: Any = field(default=None, compare=False)  # any object that the caller wants to find in the outcome
+
+    def __repr__(self) -> str:
+        url = without_credentials(self.url) if isinstance(self.url, str) else self.url
+        return f"<FetchRequest {self.method} {url}>"

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 from hyperlite import ConnectionPool, FetchRequest, FetchResponse
+from hyperlite.fetching.defaults import Defaults
+from hyperlite.fetching.options import Options
 from hyperlite.testing.server import Request, Response, Server
 from tests.conftest import ROUTES, MakePool, Serve
 
@@ -277,6 +279,22 @@ def test_credentials_in_base_url(make_pool: MakePool, servers: tuple[Server, Ser
     assert sent(pool.fetch(servers[0].url("/x")), "authorization") == expected
     assert sent(pool.fetch(servers[1].url("/x")), "authorization") == []
     assert pool.fetch("x").url == servers[0].url("/v1/x")
+
+
+def test_no_text_of_a_request_or_of_options_shows_credentials():
+    """Error reporters record the variables of each function in a traceback."""
+    secret = "s3cret"
+    asked = FetchRequest(f"https://me:{secret}@example.org/x", headers={"authorization": secret})
+    assert repr(asked) == "<FetchRequest GET https://…@example.org/x>"
+    assert repr(FetchRequest(None)) == "<FetchRequest GET None>"  # type: ignore[arg-type]
+    common: dict[str, Any] = dict.fromkeys(Options._fields)
+    options = Options(
+        **common
+        | {"headers": [("authorization", secret)], "defaults": Defaults(authorization=secret), "timeout": 3}
+    )
+    assert secret not in repr(options)
+    assert "timeout=3" in repr(options)
+    assert secret not in repr(options.defaults)
 
 
 def test_by_many_threads(make_pool: MakePool, servers: tuple[Server, Server]):
