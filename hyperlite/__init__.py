@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from .fetching.request import FetchRequest
     from .fetching.response import FetchResponse
     from .installing import install
+    from .many.run import FetchRun
     from .pool import ConnectionPool, fetch, fetch_many
     from .messages.response import HTTP20Response
     from .http2.push import HTTP20Push
@@ -59,6 +60,7 @@ __all__ = [
     "FetchError",
     "FetchRequest",
     "FetchResponse",
+    "FetchRun",
     "Fetched",
     "HTTP2Error",
     "HTTP20Connection",
@@ -91,6 +93,7 @@ _ELSEWHERE = {
     "Failed": "fetching.outcome",
     "FetchRequest": "fetching.request",
     "FetchResponse": "fetching.response",
+    "FetchRun": "many.run",
     "Fetched": "fetching.outcome",
     "HTTP20Connection": "connection",
     "HTTP20Push": "http2.push",

@@ -14,10 +14,11 @@ import os
 import ssl
 import sys
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar, Unpack
 
 from .fetching.arguments import (
+    ADDED_ALONE,
     Body,
     Changes,
     FetchArguments,
@@ -36,7 +37,6 @@ from .fetching.defaults import Auth, defaults
 from .fetching.headers import Headers, pairs
 from .fetching.hop import Fetcher
 from .fetching.options import Options
-from .fetching.outcome import Outcome
 from .fetching.proxy_rules import Proxies
 from .fetching.request import FetchRequest
 from .fetching.response import FetchResponse
@@ -51,6 +51,8 @@ from .transports import TransportOptions
 
 if TYPE_CHECKING:
     from http.cookiejar import CookieJar
+
+    from .many.run import FetchRun
 
 Item = TypeVar("Item", bound=str | FetchRequest | Mapping[str, Any])
 
@@ -196,20 +198,20 @@ class ConnectionPool:
 
     def fetch_many(
         self,
-        requests: Iterable[Item],
+        requests: Iterable[Item] = ADDED_ALONE,
         *,
         concurrency: int = 100,
         ordered: bool = False,
         max_buffered: int = 256 << 20,
         progress: Progress | None = None,
         **options: Unpack[ManyChanges],
-    ) -> Iterator[Outcome[Item]]:
+    ) -> "FetchRun[Item]":
         """Fetch many URLs, of any number of origins, many at a time; yields an `Outcome` for each.
 
         Args:
             requests: URLs, FetchRequests, or mappings of `fetch()`'s arguments; any iterable.  It is
                 read no further ahead than needed.  If it raises, the error comes after the outcomes of all
-                requests that it gave before.
+                requests that it gave before.  Without it, all requests come by `FetchRun.add()`.
             concurrency: how many requests to each origin are under way, or wait to be taken from here.
             ordered: yield outcomes in the order of `requests`; otherwise as responses arrive.
             max_buffered: bytes of responses to hold in memory, under way or not taken yet; SECURITY.md says
@@ -222,9 +224,13 @@ class ConnectionPool:
         An exception from a request's item, body or connection is the `error` of its outcome.
 
         While the caller does something else, no further requests are sent.
-        Closing the generator cancels the requests that are under way.
+
+        Returns:
+            An iterator, to which further requests can be added while it is consumed.  `cancel()`, the end of
+            a `with` block and the garbage collector cancel the requests that are under way.
         """
-        from .many.loop import fetch_many  # noqa: PLC0415  programs that only call fetch() do not need it
+        from .many.loop import Loop  # noqa: PLC0415  programs that only call fetch() do not need it
+        from .many.run import FetchRun  # noqa: PLC0415
 
         if isinstance(requests, str | bytes | FetchRequest | Mapping):
             raise TypeError("fetch_many() takes an iterable of URLs, not one URL: put it in a list")
@@ -232,15 +238,16 @@ class ConnectionPool:
             raise TypeError(f"fetch_many() takes an iterable of URLs, not {kind(requests)}")
         if progress is not None and not callable(progress):
             raise TypeError(f"progress is a function, not {kind(progress)}")
-        return fetch_many(
+        held = whole(max_buffered, "max_buffered", least=1)
+        loop = Loop(
             self._fetcher,
             requests,
             whole(concurrency, "concurrency", least=1),
             truth(ordered, "ordered"),
-            whole(max_buffered, "max_buffered", least=1),
             progress,
             self._changed("fetch_many()", options),
         )
+        return FetchRun(loop, held)
 
     def request(
         self,
@@ -407,7 +414,9 @@ def fetch(url: str, method: str = "GET", **arguments: Unpack[FetchArguments]) ->
     return default_pool().fetch(url, method, **arguments)
 
 
-def fetch_many(requests: Iterable[Item], **arguments: Unpack[ManyArguments]) -> Iterator[Outcome[Item]]:
+def fetch_many(
+    requests: Iterable[Item] = ADDED_ALONE, **arguments: Unpack[ManyArguments]
+) -> "FetchRun[Item]":
     """Fetch many URLs, on connections that all callers of this function share.
 
     Args:

@@ -16,7 +16,7 @@ OK, CANCELLED, UNKNOWN, DEADLINE_EXCEEDED, PERMISSION_DENIED = 0, 1, 2, 4, 7
 RESOURCE_EXHAUSTED, UNIMPLEMENTED, INTERNAL, UNAVAILABLE, UNAUTHENTICATED = 8, 12, 13, 14, 16
 
 # What a stream's reset and an answer that is not gRPC's mean in its terms: "gRPC over HTTP2" has the tables.
-OF_ERROR_CODE = {
+OF_ERROR_CODE: Mapping[int | None, int] = {
     hyperlite.ErrorCode.CANCEL: CANCELLED,
     hyperlite.ErrorCode.REFUSED_STREAM: UNAVAILABLE,
     hyperlite.ErrorCode.ENHANCE_YOUR_CALM: RESOURCE_EXHAUSTED,

@@ -36,6 +36,8 @@ class Readable(Protocol):
 Body: TypeAlias = Union["ReadableBuffer", str, Readable, Iterable["ReadableBuffer"]]
 Params: TypeAlias = Mapping[str, Any] | Iterable[tuple[str, Any]] | str | bytes
 Progress: TypeAlias = Callable[[int, int | None], object]
+# In the place of an iterable for `fetch_many()`, by identity: all requests are added to the run.
+ADDED_ALONE: Iterable[Any] = range(0)
 
 
 class Changes(TypedDict, total=False):

@@ -24,7 +24,7 @@ an interrupt, or by the end of the generator.
 import contextlib
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from typing import Any
 
 from ..errors import ConnectionLost, RedirectError, RequestTimeout, again
@@ -45,6 +45,7 @@ from ..origins.lease import Lease, Lessor
 from .backpressure import Backpressure
 from .blocking import BlockingWork
 from .budget import Budget, weight
+from .feed import Feed
 from .flight import Flight
 from .outcomes import OutcomeQueue
 from .poller import Poller
@@ -57,21 +58,8 @@ from .window import Window
 STUCK_TICK = 0.05
 
 
-def fetch_many(
-    fetcher: Fetcher,
-    requests: Iterable[Any],
-    concurrency: int,
-    ordered: bool,
-    max_buffered: int,
-    progress: Progress | None,
-    options: Options,
-) -> Iterator[Outcome[Any]]:
-    """Return the generator that `ConnectionPool.fetch_many()` describes."""
-    return Loop(fetcher, requests, concurrency, ordered, progress, options).outcomes(max_buffered)
-
-
 class Loop:
-    """One run of fetch_many()."""
+    """One run of fetch_many(), whose arguments are described at `ConnectionPool.fetch_many()`."""
 
     def __init__(
         self,
@@ -100,18 +88,19 @@ class Loop:
 
     # -- the generator ----------------------------------------------------------------------------
 
-    def outcomes(self, max_buffered: int) -> Iterator[Outcome[Any]]:
+    def outcomes(self, max_buffered: int) -> Generator[Outcome[Any], None, None]:
         """Yield an outcome for each request; for `max_buffered` see `ConnectionPool.fetch_many()`."""
         self._poller = Poller()
-        wake = self._poller.wake
+        wake = self.feed.wake = self._poller.wake
         self._budget = Budget(max_buffered, wake)
         self._blocking = BlockingWork(self._fetcher, self._schedule, self._budget, self._settle, wake)
         self._backpressure = Backpressure(
             self._budget, self._outcomes, self._poller, self._flights, self._blocking.jobs
         )
-        ready = self._outcomes.ready
+        ready, feed = self._outcomes.ready, self.feed
         try:
-            while True:
+            while not self.feed.over:
+                feed.has_news = False
                 self._take_in()
                 if not ready or self._schedule.worth_it:
                     self._start()
@@ -121,12 +110,25 @@ class Loop:
                         yield outcome
                         if failure is not None:
                             raise failure
-                elif self._unfinished:
+                        if feed.over:
+                            break
+                elif self._unfinished or not self._source.has_ended():
                     self._turn()
-                elif self._source.exhausted:
+                else:
                     return self._source.finish()
         finally:
             self._close()
+
+    @property
+    def feed(self) -> Feed:
+        """What the caller adds."""
+        return self._source.feed
+
+    def is_idle(self) -> bool:
+        """See `FetchRun.idle`."""
+        if not (self._unfinished or self._outcomes.ready or self.feed.over):
+            self._take_in()
+        return not (self._unfinished or self._outcomes.ready)
 
     def _take_in(self) -> None:
         """Read requests from the source, as far ahead as `Source` allows."""
@@ -283,7 +285,9 @@ class Loop:
 
     def _is_hurried(self) -> bool:
         """Tell whether there is work to do before the next poll waits."""
-        return bool(self._touched) or self._blocking.hurries or self._backpressure.hurries
+        return (
+            bool(self._touched) or self.feed.has_news or self._blocking.hurries or self._backpressure.hurries
+        )
 
     def _poll_timeout(self) -> float | None:
         """Return the seconds that the next poll may last; None: no limit."""
@@ -446,6 +450,7 @@ class Loop:
 
     def _close(self) -> None:
         """Give up the requests under way. A finalizer may call this, so nothing here waits."""
+        self.feed.cancel()
         for flight in self._flights.values():
             with contextlib.suppress(Exception):  # an error of one connection must not keep the others
                 flight.end()

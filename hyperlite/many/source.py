@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from ..fetching.arguments import ManyArguments, checked, no_option
+from ..fetching.arguments import ADDED_ALONE, ManyArguments, checked, no_option
 from ..fetching.checks import kind
 from ..fetching.options import Options
 from ..fetching.outcome import Failed
@@ -12,6 +12,7 @@ from ..fetching.request import FetchRequest
 from ..fetching.task import Task, make_task, with_defaults
 from ..messages.fields import Header
 from ..messages.urls import parse
+from .feed import Feed
 
 # How many requests to read ahead, in units of `concurrency`: few while all are for one origin, more if
 # requests for other origins may follow. A source that has a length is in memory anyhow.
@@ -24,24 +25,30 @@ TURN = 0.005
 
 
 class Source:
-    """The requests of a run that were not read yet.
+    """The requests of a run that were not read yet: those that were added, and then those of the iterable.
 
     Attributes:
-        exhausted: there are no more.
-        total: how many requests the run has in all, or None if the source has no length.
+        exhausted: the iterable gives no more.
+        feed: those that were added.
     """
 
     def __init__(self, requests: Iterable[Any], concurrency: int, options: Options) -> None:
         self._items = iter(requests)
+        self.feed: Feed = Feed(waits=requests is ADDED_ALONE)
         self._options = options
         defaults = options.defaults
         self._completes = defaults.base is not None or defaults.params is not None  # each URL is completed
         self._concurrency = concurrency
-        self.total: int | None = len(requests) if isinstance(requests, Sequence) else None
+        self._length = len(requests) if isinstance(requests, Sequence) else None
         self.exhausted: bool = False
         self._failure: Exception | None = None  # of the source
         self._taken = 0
         self._headers: list[Header] | None = None  # of a request of which only the URL is given
+
+    @property
+    def total(self) -> int | None:
+        """How many requests the run has in all; None: the iterable has no length, or more may be added."""
+        return None if self._length is None or self.feed.waits else self._length + self.feed.added
 
     def wants(self, queued: int, *, several: bool) -> bool:
         """Tell whether to read further requests.
@@ -53,9 +60,9 @@ class Source:
         return self._room(queued, several=several) > 0
 
     def _room(self, queued: int, *, several: bool) -> int:
-        if self.exhausted:
+        if self.exhausted and not self.feed.items:
             return 0
-        ahead = AHEAD_OF_MANY if several or self.total is not None else AHEAD_OF_ONE
+        ahead = AHEAD_OF_MANY if several or self._length is not None else AHEAD_OF_ONE
         return self._concurrency * ahead - queued
 
     def take(self, queued: int, *, several: bool) -> Iterator[Task | Failed[Any]]:
@@ -65,11 +72,12 @@ class Source:
             queued, several: as for `wants`.
         """
         start = time.monotonic()
+        added = self.feed.items
         for number in range(min(PIECE, self._room(queued, several=several))):
             if number % 8 == 7 and time.monotonic() - start > TURN:
                 return
             try:
-                item = next(self._items)
+                item = added.popleft() if added else next(self._items)
             except StopIteration:
                 self.exhausted = True
                 return
@@ -85,8 +93,12 @@ class Source:
             else:
                 yield task
 
+    def has_ended(self) -> bool:
+        """Tell whether all requests were read, and no more may be added; in that case none can be."""
+        return self.exhausted and self.feed.has_ended(failed=self._failure is not None)
+
     def finish(self) -> None:
-        """Raise the error of the source, once all requests before it have their outcomes."""
+        """Raise the error of the iterable, once all requests before it have their outcomes."""
         if self._failure is not None:
             raise self._failure
 

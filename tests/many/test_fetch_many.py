@@ -157,7 +157,7 @@ def test_what_the_iterable_raises_is_the_callers(pool: ConnectionPool, server: S
 def test_closing_it_early_cancels(pool: ConnectionPool, server: Server):
     outcomes = pool.fetch_many([server.url("/"), *[server.url("/slow")] * 20], concurrency=21)
     assert next(outcomes).index == 0
-    outcomes.close()
+    outcomes.cancel()
     deadline = time.monotonic() + 5
     while "0 requests under way" not in repr(pool) and time.monotonic() < deadline:
         assert pool.fetch(server.url("/")).body == b"hello"
@@ -275,7 +275,7 @@ def test_all_streams_are_anothers(make_pool: MakePool, serve: Serve):
         assert isinstance(next(outcomes).error, TimeoutError)
         one.close()
         other.close()
-        outcomes.close()
+        outcomes.cancel()
     assert sum(outcome.ok for outcome in pool.fetch_many([server.url("/")] * 5)) == 5
 
 

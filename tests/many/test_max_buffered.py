@@ -199,7 +199,7 @@ def test_a_run_that_is_full_can_be_closed(pool: ConnectionPool, serve: Serve, al
     server = serve(alpn=(alpn,))
     outcomes = pool.fetch_many([server.url("/sized?n=3000000")] * 8, max_buffered=1)
     assert next(outcomes).ok
-    outcomes.close()
+    outcomes.cancel()
     assert pool.fetch(server.url("/")).body == b"hello"
 
 

@@ -23,7 +23,7 @@ def test_nothing_is_fetched_in_vain(pool: ConnectionPool, server: Server):
         next(outcomes)
         assert len(server.log) <= taken + 10
     assert next(read) <= 60 + 10 * 6 + 128
-    outcomes.close()
+    outcomes.cancel()
 
 
 def test_order_does_not_widen_the_window(pool: ConnectionPool, serve: Serve):
@@ -33,7 +33,7 @@ def test_order_does_not_widen_the_window(pool: ConnectionPool, serve: Serve):
     outcomes = pool.fetch_many(urls, concurrency=10, ordered=True)
     assert next(outcomes).index == 0
     assert len(server.log) == 10
-    outcomes.close()
+    outcomes.cancel()
 
 
 def test_each_origin_has_a_window(pool: ConnectionPool, serve: Serve):
@@ -193,4 +193,4 @@ def test_a_long_list_is_not_made_into_tasks_at_once(pool: ConnectionPool, server
     outcomes = pool.fetch_many(Counted([server.url("/")] * 100_000), concurrency=2)
     next(outcomes)
     assert next(read) <= 2 * 100 + 2 + 128
-    outcomes.close()
+    outcomes.cancel()

@@ -38,6 +38,7 @@ PUBLIC = {
         "Failed",
         "FetchRequest",
         "FetchResponse",
+        "FetchRun",
         "Fetched",
         "HTTP20Connection",
         "HTTP20Push",

@@ -59,6 +59,19 @@ hyperlite.fetch_many([1, 2])  # error
 hyperlite.fetch_many([url], tiemout=5)  # error
 hyperlite.fetch_many([url], concurrency="5")  # error
 
+with hyperlite.fetch_many([url]) as run:
+    assert_type(run, hyperlite.FetchRun[str])
+    for one in run:
+        assert_type(one.request, str)
+        run.add(url)
+        run.add(5)  # error
+        if run.idle:
+            run.close()
+fed: hyperlite.FetchRun[hyperlite.FetchRequest] = hyperlite.fetch_many(ordered=True)
+fed.add(hyperlite.FetchRequest(url))
+fed.add(url)  # error
+assert_type(next(fed).request, hyperlite.FetchRequest)
+
 hyperlite.FetchRequest(url, "POST", json=[1], timeout=3, redirects=0)
 hyperlite.FetchRequest(url, tiemout=5)  # error
 hyperlite.FetchRequest(url, timeout="5")  # error
