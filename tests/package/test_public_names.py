@@ -31,6 +31,19 @@ ERRORS = {
     "StreamReset",
     "TooManyRedirects",
 }
+SERVER = {
+    "Exchange",
+    "Handler",
+    "Headers",
+    "PlainHandler",
+    "Protocol",
+    "Request",
+    "Response",
+    "Routes",
+    "Server",
+    "StreamingHandler",
+    "streaming",
+}
 PUBLIC = {
     "hyperlite": ERRORS
     | {
@@ -54,19 +67,8 @@ PUBLIC = {
     "hyperlite.adapters.urllib": {"HTTP20Handler"},
     "hyperlite.client": set(http.client.__all__),
     "hyperlite.errors": ERRORS,
-    "hyperlite.testing.server": {
-        "Exchange",
-        "Handler",
-        "Headers",
-        "PlainHandler",
-        "Protocol",
-        "Request",
-        "Response",
-        "Routes",
-        "Server",
-        "StreamingHandler",
-        "streaming",
-    },
+    "hyperlite.testing": SERVER,
+    "hyperlite.testing.server": SERVER,
 }
 
 
