@@ -14,7 +14,7 @@ import os
 import ssl
 import sys
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar, Unpack
 
 from .fetching.arguments import (
@@ -45,6 +45,7 @@ from .fetching.task import make_task
 from .http2.liveness import KEEPALIVE_IDLE, PING_TIMEOUT
 from .messages.fields import Header
 from .net.trust import Cert, MadeContexts, Verify
+from .origins.connection import PooledConnection
 from .origins.origin import Settings
 from .origins.registry import Registry
 from .transports import TransportOptions
@@ -52,6 +53,7 @@ from .transports import TransportOptions
 if TYPE_CHECKING:
     from http.cookiejar import CookieJar
 
+    from .fetching.handled import Handler
     from .many.run import FetchRun
 
 Item = TypeVar("Item", bound=str | FetchRequest | Mapping[str, Any])
@@ -93,6 +95,9 @@ class ConnectionPool:
         keepalive_idle, ping_timeout: as for `HTTP20Connection`.
         protocols: which may be spoken, as for `HTTP20Connection`. But http:// URLs go over HTTP/1.1, unless
             this is ("h2",): then they go over HTTP/2, by prior knowledge.
+        handler: for tests, a function that answers requests in the place of servers, without a socket: called
+            with a FetchRequest, in the thread that sends it, it returns a `hyperlite.testing.Response`.  What
+            it raises is treated as an error of a connection.  See docs/testing.md.
     """
 
     def __init__(
@@ -120,6 +125,7 @@ class ConnectionPool:
         keepalive_idle: float | None = KEEPALIVE_IDLE,
         ping_timeout: float = PING_TIMEOUT,
         protocols: Sequence[str] | None = None,
+        handler: "Handler | None" = None,
     ) -> None:
         settings = Settings(
             whole(max_connections_per_origin, "max_connections_per_origin", least=1),
@@ -128,6 +134,7 @@ class ConnectionPool:
             seconds(idle_timeout, "idle_timeout"),
             _address(source_address),
             TransportOptions(keepalive_idle=keepalive_idle, ping_timeout=ping_timeout).checked(),
+            None if handler is None else _connector(handler),
         )
         self._verify, self._cert, self._context = verify, cert, context
         self._options = Options(
@@ -143,7 +150,7 @@ class ConnectionPool:
                     "max_body": max_body,
                     "retries": retries,
                     "allow_downgrade": allow_downgrade,
-                    "proxies": proxies,
+                    "proxies": False if proxies is None and handler is not None else proxies,
                     "protocols": protocols,
                 }
             ),
@@ -343,6 +350,14 @@ class ConnectionPool:
         return (
             f"<ConnectionPool, {len(states)} origins, {connections} connections, {leased} requests under way>"
         )
+
+
+def _connector(handler: object) -> Callable[..., PooledConnection]:
+    if not callable(handler):
+        raise TypeError(f"handler is a function that answers a request, not {kind(handler)}")
+    from .fetching.handled import connector  # noqa: PLC0415  for tests alone
+
+    return connector(handler)
 
 
 def _most_on_http1(own: int | None, general: int) -> int:

@@ -94,33 +94,15 @@ class Answer(Exchange, Protocol):
         """The connection on which the response comes."""
 
 
-class Transport(Protocol[E]):
-    """A connection that takes exchanges, of the class `exchange_class`.  Any thread may call it."""
+class Carrier(Protocol[E]):
+    """What takes exchanges, of the class `exchange_class`, as a pool's connection uses it."""
 
-    protocol: str
-    """What is spoken: the name that ALPN has for it."""
     exchange_class: type[E]
     """The class of the exchanges: made of an id and a request."""
-    tries_again: bool
-    """The connection itself sends requests again; false: its owner does."""
-    timeout: float | None
-    """Seconds that each wait may last; None: no limit."""
-
-    @property
-    def answered(self) -> int:
-        """How many responses have come, if the owner of requests sends them again; else 0."""
-
-    @property
-    def closed(self) -> bool:
-        """Whether the connection has ended."""
 
     @property
     def counts(self) -> tuple[int, int]:
         """How many exchanges are under way, and how many wait for their turn."""
-
-    @property
-    def session(self) -> Any:
-        """The TLS session, for the next connection to resume it; None: there is none."""
 
     def check(self) -> bool:
         """Tell whether further requests may be submitted; look whether the peer has closed the connection."""
@@ -136,14 +118,46 @@ class Transport(Protocol[E]):
     def wait_sent(self, exchange: E, /) -> None:
         """Wait until a submitted request, its body included, is sent or queued."""
 
+    def wait_head(self, exchange: E, /) -> bool:
+        """Wait for the response's head; false if another connection has the exchange now."""
+
+    def drop(self, exchange: E, /) -> None:
+        """Give an exchange up: no thread will wait for it, read it or send it any more."""
+
+    def close(self) -> None:
+        """Give up the exchanges that were not answered yet, and close when the last response was read."""
+
+    def abandon_all(self) -> None:
+        """From a finalizer, let go of the socket: no caller can use the connection any more."""
+
+
+class Transport(Carrier[E], Protocol[E]):
+    """A connection that takes exchanges.  Any thread may call it."""
+
+    protocol: str
+    """What is spoken: the name that ALPN has for it."""
+    tries_again: bool
+    """The connection itself sends requests again; false: its owner does."""
+    timeout: float | None
+    """Seconds that each wait may last; None: no limit."""
+
+    @property
+    def answered(self) -> int:
+        """How many responses have come, if the owner of requests sends them again; else 0."""
+
+    @property
+    def closed(self) -> bool:
+        """Whether the connection has ended."""
+
+    @property
+    def session(self) -> Any:
+        """The TLS session, for the next connection to resume it; None: there is none."""
+
     def write(self, exchange: E, data: Any, /) -> bool:
         """Send a piece of the body of a request that is open; false if the peer needs no more of it."""
 
     def end(self, exchange: E, /) -> None:
         """Send the end of a request that is open, and its trailers."""
-
-    def wait_head(self, exchange: E, /) -> bool:
-        """Wait for the response's head; false if another connection has the exchange now."""
 
     def wait_any(self, arrivals: Arrivals[E], timeout: float | None, dial_by: float | None, /) -> None:
         """Wait until an exchange is posted that is to be looked at, for `timeout` seconds at most.
@@ -165,9 +179,6 @@ class Transport(Protocol[E]):
     def expire(self, exchange: E, since: float, /) -> bool:
         """Fail a request if its time is over; tell whether it is settled now. For `since` see `due`."""
 
-    def drop(self, exchange: E, /) -> None:
-        """Give an exchange up: no thread will wait for it, read it or send it any more."""
-
     def prioritize(self, stream_id: int, value: bytes, /) -> None:
         """Change the priority of a request under way; do nothing if the protocol has none."""
 
@@ -183,12 +194,6 @@ class Transport(Protocol[E]):
 
     def drain(self) -> None:
         """Take no further requests, and close when those under way are over."""
-
-    def close(self) -> None:
-        """Give up the exchanges that were not answered yet, and close when the last response was read."""
-
-    def abandon_all(self) -> None:
-        """From a finalizer, let go of the socket: no caller can use the connection any more."""
 
 
 class AnswerTransport(Transport[E], Protocol[E]):

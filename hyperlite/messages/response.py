@@ -269,7 +269,8 @@ class HTTP20Response(stock.HTTPResponse):
     def __repr__(self) -> str:
         if "status" not in vars(self):  # other attributes may be missing too: `__init__` may have failed
             return f"<{type(self).__name__}, not begun>"
-        where = f"HTTP/2 stream {self.stream_id}" if self._stream else "HTTP/1.1"
+        protocol = VERSIONS.get(self.version, "HTTP/1.1")
+        where = f"{protocol} stream {self.stream_id}" if self._stream else protocol
         state = "closed" if self.isclosed() else "open"
         return f"<{type(self).__name__} {self.status} {self.reason}, {where}, {state}>"
 

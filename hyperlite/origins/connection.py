@@ -10,7 +10,7 @@ from .. import stock
 from ..errors import ConnectionGoingAway
 from ..http2.connection import HTTP2Connection
 from ..http2.socket_facade import SharedSocket
-from ..messages.exchange import Exchange, Transport, give_up
+from ..messages.exchange import Carrier, Exchange, give_up
 from ..messages.fields import Header, Pairs, authority
 from ..messages.hosts import ascii_host
 from ..messages.request import Request
@@ -49,7 +49,7 @@ class PooledConnection:
         forwarded: requests go to a proxy, and their target is the whole URL.
     """
 
-    def __init__(self, key: Key, sock: Any, transport: Transport[Any]) -> None:
+    def __init__(self, key: Key, sock: Any, transport: Carrier[Any]) -> None:
         self.sock: Any = sock
         self._transport = transport
         self.http2: HTTP2Connection | None = transport if isinstance(transport, HTTP2Connection) else None

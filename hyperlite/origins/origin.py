@@ -17,7 +17,7 @@ import operator
 import threading
 import time
 from collections import deque
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Any, NamedTuple
 
 from ..errors import RequestTimeout, again
@@ -47,6 +47,7 @@ class Settings(NamedTuple):
     idle_timeout: float | None
     source_address: tuple[str, int] | None
     transports: TransportOptions
+    connect: Callable[..., PooledConnection] | None = None  # instead of `dial()`
 
 
 class Counters:
@@ -364,7 +365,7 @@ class Origin:
         failure: BaseException | None = None
         try:
             self._counters.dialled += 1
-            connection = dial(
+            connection = (self._settings.connect or dial)(
                 self.key,
                 self._protocols,
                 self._settings.transports,
