@@ -11,8 +11,11 @@ from importlib import import_module
 
 TYPE_CHECKING = False  # instead of typing's, whose import takes longer than this whole module
 if TYPE_CHECKING:
+    from .bookstore import books
     from .server import (
         Exchange,
+        Faults,
+        Frame,
         Handler,
         Headers,
         PlainHandler,
@@ -27,6 +30,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Exchange",
+    "Faults",
+    "Frame",
     "Handler",
     "Headers",
     "PlainHandler",
@@ -36,6 +41,7 @@ __all__ = [
     "Routes",
     "Server",
     "StreamingHandler",
+    "books",
     "streaming",
 ]
 
@@ -45,7 +51,8 @@ if not TYPE_CHECKING:  # hidden from type checkers, which then report unknown na
         # Imported when a name is first used: pytest imports this package at its start, for the plugin.
         if name not in __all__:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        value = globals()[name] = getattr(import_module(".server", __name__), name)
+        module = ".bookstore" if name == "books" else ".server"
+        value = globals()[name] = getattr(import_module(module, __name__), name)
         return value
 
 

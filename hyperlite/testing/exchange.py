@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from h2.errors import ErrorCodes
 
-from hyperlite.testing.messages import Headers, Request, is_bodiless
+from hyperlite.testing.messages import Headers, Request, Response, is_bodiless
 
 
 class Exchange(ABC):
@@ -57,7 +57,7 @@ class Exchange(ABC):
         if self.started:
             raise RuntimeError("The response has started already.")
         if self._delay:
-            self._pause(self._delay)
+            self.pause(self._delay)
         self.started = True
         self._silent = is_bodiless(self.request.method, status)
         self._start(status, headers)
@@ -82,8 +82,28 @@ class Exchange(ABC):
         self.started = self.ended = self.dead = True
         self._reset(error_code)
 
+    def goaway(self) -> None:
+        """Leave the request out of a GOAWAY: requests before it are finished, and the connection is closed.
+
+        On HTTP/1.1 the connection is closed without an answer.
+        """
+        self.started = self.ended = self.dead = True
+        self._goaway()
+
+    def disconnect(self) -> None:
+        """Break the connection off, with all the streams on it."""
+        self.started = self.ended = self.dead = True
+        self._disconnect()
+
     @abstractmethod
-    def _pause(self, seconds: float) -> None: ...
+    def pause(self, seconds: float | None) -> None:
+        """Wait so many seconds, None for ever, but not beyond the stream's end or the server's."""
+
+    @abstractmethod
+    def _goaway(self) -> None: ...
+
+    @abstractmethod
+    def _disconnect(self) -> None: ...
 
     @abstractmethod
     def _read(self, n: int) -> bytes: ...
@@ -136,6 +156,13 @@ class StreamingHandler:
         else:
             exchange.start(500)
             exchange.end()
+
+
+PlainHandler = Callable[[Request], Response]
+"""A function that answers a request whose whole body has arrived."""
+
+Handler = PlainHandler | StreamingHandler
+"""What answers a request."""
 
 
 def streaming(function: Callable[[Exchange], None]) -> StreamingHandler:

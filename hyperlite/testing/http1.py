@@ -220,12 +220,16 @@ class _Http1Exchange(Exchange):
 
     def _respond_at_once(self, response: Response, body: bytes) -> None:
         if self._delay:
-            self._pause(self._delay)
+            self.pause(self._delay)
         head = self._final_head(response.status, response.lengthy_headers())
         self._write(head if is_bodiless(self.request.method, response.status) else head + body)
 
-    def _pause(self, seconds: float) -> None:
+    def pause(self, seconds: float | None) -> None:
+        """Wait so many seconds, but not beyond the server's end."""
         self._service.closed.wait(seconds)
+
+    def _goaway(self) -> None:
+        self._disconnect()
 
     def _read(self, n: int) -> bytes:
         try:
@@ -263,6 +267,9 @@ class _Http1Exchange(Exchange):
             self._write(b"0\r\n" + _lines(trailers))
 
     def _reset(self, error_code: int) -> None:
+        self._disconnect()
+
+    def _disconnect(self) -> None:
         self.keep = False
         self._wire.break_off()
 

@@ -14,11 +14,12 @@ from h2.exceptions import ProtocolError
 from h2.settings import SettingCodes, Settings
 from hyperframe.frame import GoAwayFrame
 
-from hyperlite.testing.exchange import StreamingHandler
+from hyperlite.testing.exchange import PlainHandler, StreamingHandler
 from hyperlite.testing.http2_streams import Http2Exchange, Stream, Streams
 from hyperlite.testing.messages import Request, Response
-from hyperlite.testing.service import PlainHandler, Service
-from hyperlite.testing.sockets import Channel, part
+from hyperlite.testing.records import FrameReader
+from hyperlite.testing.service import Service
+from hyperlite.testing.sockets import Channel, break_off, part
 
 _SETTINGS: dict[SettingCodes | int, int] = {
     SettingCodes.MAX_CONCURRENT_STREAMS: 100,
@@ -44,6 +45,8 @@ class Http2Connection:
         self._number = number
         self._received = received
         self._channel = Channel(sock)
+        self._sent = FrameReader(number, sent=True)
+        self._arrived = FrameReader(number, sent=False)
         self._h2 = _protocol()
         self._streams = Streams(self._h2)
         self._answerable: list[tuple[Stream, PlainHandler]] = []
@@ -98,6 +101,7 @@ class Http2Connection:
 
     def _take(self, data: bytes) -> bool:
         """Note what has arrived; return False if it breaks the rules."""
+        self._record(self._arrived, data)
         try:
             received = self._h2.receive_data(data)
         except ProtocolError:
@@ -131,8 +135,16 @@ class Http2Connection:
         return None
 
     def _flush(self) -> None:
-        self._channel.queue(self._h2.data_to_send())
+        self._queue(self._h2.data_to_send())
         self._channel.flush()
+
+    def _queue(self, data: bytes) -> None:
+        self._record(self._sent, data)
+        self._channel.queue(data)
+
+    def _record(self, reader: FrameReader, data: bytes) -> None:
+        if data and self._service.records is not None:
+            self._service.records.add_frames(reader, data)
 
     def _post(self, action: Callable[[], None]) -> None:
         """Have something done by the thread of `run`."""
@@ -153,8 +165,12 @@ class Http2Connection:
         self._last = promise if self._last is None else min(promise, self._last)
         self._streams.lose_above(self._last)
         # h2's own close_connection() would let nothing be sent after the GOAWAY.
-        self._channel.queue(self._h2.data_to_send())
-        self._channel.queue(GoAwayFrame(last_stream_id=self._last).serialize())
+        self._queue(self._h2.data_to_send())
+        self._queue(GoAwayFrame(last_stream_id=self._last).serialize())
+
+    def _disconnect(self) -> None:
+        self._flush()
+        break_off(self._socket)
 
     def _on_request(self, event: events.RequestReceived) -> None:
         if self._last is not None and event.stream_id > self._last:
@@ -165,7 +181,14 @@ class Http2Connection:
         self._taken += 1
         handler = self._service.take(stream.request)
         if isinstance(handler, StreamingHandler):
-            stream.exchange = Http2Exchange(stream, self._streams, self._service.delay, self._post)
+            stream.exchange = Http2Exchange(
+                stream,
+                self._streams,
+                self._service.delay,
+                self._post,
+                self._goaway,
+                self._disconnect,
+            )
             self._service.spawn(self._conduct, handler, stream.exchange, stream)
         else:
             stream.handler = handler

@@ -11,9 +11,8 @@ from h2.connection import H2Connection
 from h2.errors import ErrorCodes
 from hpack import NeverIndexedHeaderTuple
 
-from hyperlite.testing.exchange import Exchange
+from hyperlite.testing.exchange import Exchange, PlainHandler
 from hyperlite.testing.messages import Headers, Request, Response, is_bodiless
-from hyperlite.testing.service import PlainHandler
 
 
 @dataclass(eq=False, slots=True)
@@ -246,10 +245,18 @@ class Http2Exchange(Exchange):
     """The handler's end of a stream. The connection's thread calls the methods that are public here."""
 
     def __init__(
-        self, stream: Stream, streams: Streams, delay: float, post: Callable[[Callable[[], None]], None]
+        self,
+        stream: Stream,
+        streams: Streams,
+        delay: float,
+        post: Callable[[Callable[[], None]], None],
+        goaway: Callable[[int], None],
+        disconnect: Callable[[], None],
     ) -> None:
-        """Take the stream, and how to have something called in the connection's thread."""
+        """Take the stream, how to call something in the connection's thread, and what to call there."""
         super().__init__(stream.request, delay)
+        self._send_goaway = goaway
+        self._break_off = disconnect
         self._stream = stream
         self._streams = streams
         self._post = post
@@ -293,7 +300,8 @@ class Http2Exchange(Exchange):
         if self.dead:
             raise ConnectionError("The stream is gone.")
 
-    def _pause(self, seconds: float) -> None:
+    def pause(self, seconds: float | None) -> None:
+        """Wait so many seconds; ConnectionError once the stream is gone."""
         with self._changed:
             self._wait(lambda: False, seconds)
 
@@ -324,6 +332,12 @@ class Http2Exchange(Exchange):
     def _reset(self, error_code: int) -> None:
         # The exchange counts as dead from here on, which is no reason not to tell the client.
         self._post(partial(self._streams.perform, self._streams.reset, self._stream, error_code))
+
+    def _goaway(self) -> None:
+        self._post(partial(self._send_goaway, self._stream.id - 2))
+
+    def _disconnect(self) -> None:
+        self._post(self._break_off)
 
 
 def _fields(headers: Headers, status: int | None = None) -> list[tuple[bytes, bytes]]:

@@ -33,6 +33,8 @@ class Request:
     """The whole body; for a streaming handler it stays empty."""
     trailers: list[tuple[str, str]] = field(default_factory=list)
     """The fields after the body, with names in lower case."""
+    fault: str = ""
+    """The fault that it has met, by the name that `Faults` has for it; empty: none."""
 
     @property
     def path(self) -> str:

@@ -14,23 +14,27 @@ import selectors
 import socket
 import ssl
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from contextlib import closing, suppress
-from typing import Self
+from typing import Self, TypeVar, cast
 
 from h2.settings import SettingCodes
 
 from hyperlite.testing.certificates import certificates
-from hyperlite.testing.exchange import Exchange, StreamingHandler, streaming
+from hyperlite.testing.exchange import Exchange, Handler, PlainHandler, StreamingHandler, streaming
+from hyperlite.testing.faults import Faults
 from hyperlite.testing.http1 import Http1Connection
 from hyperlite.testing.http2 import Http2Connection
 from hyperlite.testing.latency import LatencyProxy
 from hyperlite.testing.messages import Headers, Protocol, Request, Response
-from hyperlite.testing.service import Handler, PlainHandler, Routes, Service
+from hyperlite.testing.records import Frame, Records
+from hyperlite.testing.service import Routes, Service
 from hyperlite.testing.sockets import Bell, break_off
 
 __all__ = [
     "Exchange",
+    "Faults",
+    "Frame",
     "Handler",
     "Headers",
     "PlainHandler",
@@ -42,6 +46,8 @@ __all__ = [
     "StreamingHandler",
     "streaming",
 ]
+
+H = TypeVar("H", bound=Handler)
 
 _PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 _BACKLOG = 1024
@@ -56,7 +62,7 @@ class Server:
 
     def __init__(
         self,
-        routes: Routes,
+        routes: Routes | None = None,
         *,
         secure: bool = True,
         alpn: Sequence[str] = ("h2", "http/1.1"),
@@ -65,10 +71,12 @@ class Server:
         latency: float = 0.0,
         port: int = 0,
         requests_per_connection: int | None = None,
+        record: bool = False,
     ) -> None:
         """Start the server.
 
         - `routes`: the handler of each path, or one handler for all. Other paths get a 404 (Not Found).
+          `route` adds further ones; None is no route yet.
         - `secure`: use TLS. Without it the first bytes of a connection tell the protocol.
         - `alpn`: the protocols to agree on in the TLS handshake. An empty sequence leaves ALPN unanswered,
           which means HTTP/1.1, as does a client that offers none of them.
@@ -79,14 +87,22 @@ class Server:
         - `port`: the port to listen on; 0 is any that is free.
         - `requests_per_connection`: how many requests to take on a connection before it is closed, with a
           GOAWAY on HTTP/2; None is any number.
+        - `record`: keep the requests and the frames in memory: see `requests`, `frames` and `wait_until`.
 
         Raises OSError when the port is taken and ImportError when TLS is wanted and trustme is not installed.
         """
         self._secure = secure
         self.tls: ssl.SSLContext | None = certificates().server_context(alpn) if secure else None
         """The context of the server's side, or None without TLS; a change holds for later connections."""
+        self.faults: Faults = Faults(self.tls, alpn)
+        """Arranges faults for requests to come."""
         self._service = Service(
-            routes, settings=settings or {}, delay=delay, requests_per_connection=requests_per_connection
+            {} if routes is None else routes,
+            settings=settings or {},
+            delay=delay,
+            requests_per_connection=requests_per_connection,
+            faults=self.faults,
+            records=Records() if record else None,
         )
         self._lock = threading.Lock()  # Guards what follows.
         self._accepted = 0
@@ -126,6 +142,51 @@ class Server:
     def url(self, target: str = "/") -> str:
         """Return the URL of a path, and its query if there is one."""
         return f"{'https' if self._secure else 'http'}://{self.host}:{self.port}{target}"
+
+    @property
+    def routes(self) -> MutableMapping[str, Handler]:
+        """The handler of each path; what is changed here holds for requests to come.
+
+        Raises TypeError when the server has one handler for all paths.
+        """
+        if not isinstance(self._service.routes, MutableMapping):
+            raise TypeError("This server's routes cannot be changed: it was given one handler for all.")
+        return cast("MutableMapping[str, Handler]", self._service.routes)
+
+    def route(self, path: str) -> Callable[[H], H]:
+        """Return a decorator that makes a function the handler of a path; see `routes`."""
+
+        def add(handler: H) -> H:
+            self.routes[path] = handler
+            return handler
+
+        return add
+
+    @property
+    def requests(self) -> list[Request]:
+        """The requests so far, in the order they were taken; their bodies are there once they have arrived.
+
+        Raises RuntimeError when the server does not record.
+        """
+        return self._records.requests
+
+    @property
+    def frames(self) -> list[Frame]:
+        """The frames of HTTP/2 so far, sent and received, in their order; raises as `requests`."""
+        return self._records.frames
+
+    def wait_until(self, condition: Callable[[], object], seconds: float = 5.0) -> None:
+        """Wait until a condition holds: for what a client does after it has the response, such as a reset.
+
+        Raises TimeoutError when it does not within so many seconds, and otherwise as `requests`.
+        """
+        self._records.wait_until(condition, seconds)
+
+    @property
+    def _records(self) -> Records:
+        if self._service.records is None:
+            raise RuntimeError("This server records nothing: make it with Server(…, record=True).")
+        return self._service.records
 
     @property
     def connections(self) -> int:
@@ -190,7 +251,7 @@ class Server:
         """Serve a connection, in a thread of its own."""
         try:
             http2, received = _negotiate(sock)
-            if http2:
+            if http2 and not self.faults.http1_alone:
                 connection = Http2Connection(sock, self._service, number, received)
                 with self._lock:
                     self._http2[number] = connection

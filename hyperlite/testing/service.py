@@ -8,14 +8,10 @@ from typing import Any
 
 from h2.settings import SettingCodes
 
-from hyperlite.testing.exchange import StreamingHandler
+from hyperlite.testing.exchange import Handler, PlainHandler
+from hyperlite.testing.faults import Faults
 from hyperlite.testing.messages import Protocol, Request, Response
-
-PlainHandler = Callable[[Request], Response]
-"""A function that answers a request whose whole body has arrived."""
-
-Handler = PlainHandler | StreamingHandler
-"""What answers a request."""
+from hyperlite.testing.records import Records
 
 Routes = Mapping[str, Handler] | Handler
 """The handler of each path, or one for every path."""
@@ -31,9 +27,13 @@ class Service:
         settings: Mapping[SettingCodes, int],
         delay: float,
         requests_per_connection: int | None,
+        faults: Faults,
+        records: Records | None,
     ) -> None:
         """Take what `hyperlite.testing.server.Server` has been given under the same names."""
-        self._routes = routes
+        self.routes = routes
+        self.records = records
+        self._faults = faults
         self.settings = settings
         self.delay = delay
         self.requests_per_connection = requests_per_connection
@@ -45,9 +45,13 @@ class Service:
     def take(self, request: Request) -> Handler:
         """Log a request and return its handler."""
         self.log.append((request.protocol, request.connection, request.method, request.target))
-        if isinstance(self._routes, Mapping):
-            return self._routes.get(request.path, _not_found)
-        return self._routes
+        handler = self.routes
+        if isinstance(handler, Mapping):
+            handler = handler.get(request.path, _not_found)
+        handler = self._faults.meet(request, handler)
+        if self.records is not None:
+            self.records.add_request(request)
+        return handler
 
     def answer(self, handler: PlainHandler, request: Request) -> Response:
         """Call a handler; when it fails the response is a 500 (Internal Server Error)."""

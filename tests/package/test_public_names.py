@@ -33,6 +33,8 @@ ERRORS = {
 }
 SERVER = {
     "Exchange",
+    "Faults",
+    "Frame",
     "Handler",
     "Headers",
     "PlainHandler",
@@ -67,7 +69,7 @@ PUBLIC = {
     "hyperlite.adapters.urllib": {"HTTP20Handler"},
     "hyperlite.client": set(http.client.__all__),
     "hyperlite.errors": ERRORS,
-    "hyperlite.testing": SERVER,
+    "hyperlite.testing": SERVER | {"books"},
     "hyperlite.testing.server": SERVER,
 }
 
