@@ -26,7 +26,7 @@ class Options(NamedTuple):
     defaults: Defaults  # what the pool adds for its base_url, and its cookies
 
     def __repr__(self) -> str:  # without credentials
-        shown = (f"{name}={value!r}" for name, value in self._asdict().items() if name != "headers")
+        shown = (f"{name}={getattr(self, name)!r}" for name in self._fields if name != "headers")
         return f"<Options {', '.join(shown)}>"
 
     def without_auth(self) -> "Options":

@@ -45,11 +45,13 @@ class HopTries(NamedTuple):
         of_all: what is known of any request that is sent again.
         counted: how many tries `Retries.total` counts.
         stale: one of them, which is not counted, failed because a kept connection had ended.
+        last: no further try follows, and the error is the outcome as it is: the program itself raised it.
     """
 
     of_all: Tries = FIRST
     counted: int = 0
     stale: bool = False
+    last: bool = False
 
     def after_answer(self) -> "HopTries":
         """Return the state after an answer that asks for another try later."""
@@ -115,7 +117,9 @@ class Retries:
         """
         if not isinstance(error, (http_client.HTTPException, OSError)) or isinstance(error, RedirectError):
             return None
-        of_all, counted, stale = tries
+        of_all, counted, stale, last = tries
+        if last:
+            return None
         if is_unprocessed(error):
             pause = None if isinstance(error, TimeoutError) else of_all.pause(progress=tried.progress)
             if pause is None:

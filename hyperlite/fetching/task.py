@@ -52,13 +52,11 @@ class Task:
         tries: what is known of the tries of this hop.
         attempts: how often a request was made: once, and once more for each further try, on all hops.
         sent: the header fields of the latest request.
-        auth_failed: the pool's function has raised an error, which is the outcome as it is.
     """
 
     __slots__ = (
         "_position",
         "attempts",
-        "auth_failed",
         "body",
         "deadline",
         "headers",
@@ -102,7 +100,6 @@ class Task:
         self.proxy: Proxy | None = choose(url, options.proxies)
         self.tries: HopTries = FIRST_HOP
         self.attempts: int = 0
-        self.auth_failed: bool = False
         self._position = None if body is None else _tell(body)
 
     def begin(self) -> None:
@@ -154,7 +151,7 @@ class Task:
             try:
                 added = defaults.own_fields(asked)
             except Exception:
-                self.auth_failed = True
+                self.tries = self.tries._replace(last=True)
                 raise
             _refuse_credentials_of_connection(added)
             names = {name.lower() for name, _ in added}
@@ -253,9 +250,7 @@ class Task:
             error: what happened.
             tried: the try that has failed.
         """
-        following = (
-            None if self.auth_failed else self.options.retries.again(error, self.tries, self.method, tried)
-        )
+        following = self.options.retries.again(error, self.tries, self.method, tried)
         left = remaining(self.deadline)
         if following is None or (left is not None and following[0] >= left) or not self._rewind():
             for_all_tries(error, doubtful=self.tries.of_all.doubtful)
@@ -266,7 +261,7 @@ class Task:
 
     def named(self, error: Exception, stage: Stage) -> Exception:
         """Return an error of this hop as a `FetchError`; see `failures.named`."""
-        return error if self.auth_failed else named(error, self.method, self.url, stage, self.proxy)
+        return error if self.tries.last else named(error, self.method, self.url, stage, self.proxy)
 
     def _rewind(self) -> bool:
         """Make the body ready to be sent again; false if that cannot be done."""
