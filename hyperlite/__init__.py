@@ -34,6 +34,7 @@ if TYPE_CHECKING:
         StreamReset,
         TooManyRedirects,
     )
+    from .fetching.event_stream import ServerSentEvent
     from .fetching.outcome import Failed, Fetched, Outcome
     from .fetching.request import FetchRequest
     from .fetching.response import FetchResponse
@@ -78,6 +79,7 @@ __all__ = [
     "RedirectError",
     "RequestTimeout",
     "Retries",
+    "ServerSentEvent",
     "StreamReset",
     "TooManyRedirects",
     "create_context",
@@ -100,6 +102,7 @@ _ELSEWHERE = {
     "HTTP20Response": "messages.response",
     "Outcome": "fetching.outcome",
     "Retries": "fetching.retries",
+    "ServerSentEvent": "fetching.event_stream",
     "create_context": "net.trust",
     "fetch": "pool",
     "fetch_many": "pool",

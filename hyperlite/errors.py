@@ -229,7 +229,10 @@ class DecodingError(HTTP2Error):
 
 
 class BodyTooLarge(DecodingError):
-    """A body is longer than `max_body` bytes; read it in pieces, or pass a larger `max_body`."""
+    """A body is longer than `max_body` bytes: read it in pieces, or pass a larger `max_body`.
+
+    Or a line or an event of it is longer than `max_line` or `max_event` allows.
+    """
 
 
 class RedirectError(HTTP2Error):

@@ -6,23 +6,27 @@ import io
 import json
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, TypeVar
 
-from ..errors import BodyTooLarge, HTTPStatusError, again
+from ..errors import HTTPStatusError, again
 from ..messages.fields import Header, to_message
 from ..messages.request import IN_MEMORY
 from ..messages.response import VERSIONS, HTTP20Response
 from ..messages.urls import URL
 from ..origins.lease import Lease
-from . import charsets, decoding
+from . import charsets
+from .checks import whole
+from .event_stream import MAX_EVENT, Events, ServerSentEvent
 from .failures import Stage, named
 from .kept import Head, KeptResponse
+from .lines import MAX_LINE, Lines, Parser, parsed
+from .reader import PIECE, Reader, coding_of, too_large
 from .request import FetchRequest
+
+T = TypeVar("T")
 
 # Method, header fields and body of a request.
 Asked = tuple[str, list[Header], Any]
-# Bytes that iteration yields at a time.
-PIECE = 65536
 
 
 class FetchResponse:
@@ -44,19 +48,18 @@ class FetchResponse:
 
     One that is not being streamed can be pickled and copied; the other one then has no connection.
 
-    With `stream=True`, `read()` and iteration read the body from the network, each from where the last one
-    stopped; or `body` reads all of it. Then `close()`, or the end of a `with` block, gives the connection
-    back. A body is never cut short without an error: `body` raises after a part was read, iteration raises
-    after the end, and both raise after a failure or after `close()`.
+    With `stream=True`, the body is read from the network: by iteration and `read1()` as it comes, by `read()`
+    and `readline()` as from a file, each from where the last one stopped; by `iter_lines()` as text, by
+    `iter_events()` as server-sent events; or `body` reads all of it. Then `close()`, or the end of a
+    `with` block, gives the connection back. A body is never cut short without an error: `body` raises after a
+    part was read, iteration raises after the end, and all raise after a failure or after `close()`.
     """
 
     # Defaults that nearly all responses keep, and that are not set in each.
     elapsed: float = 0.0
     _headers: http_client.HTTPMessage | None = None
-    _begun = False  # a part of the body was handed out by read()
-    _ended = False  # the rest was handed out as well
     _failure: Exception | None = None  # the error that further reads raise
-    _unpacked: Callable[[int], bytes] | None = None  # reads and decodes the body
+    _reader: Reader | None = None  # what reads the body, once it was asked for, or if the body has a coding
 
     def __init__(
         self,
@@ -80,20 +83,19 @@ class FetchResponse:
         self._body = whole
         self._length = raw.length
         self._from_raw = whole is None
-        if decode and (coding := _coding(raw)):
+        if decode and (coding := coding_of(raw)):
             try:
                 self._unpack(coding)
             except BaseException as error:
                 raise self.fail(error) from error.__cause__
         if self._body is not None and len(self._body) > max_body:
-            raise self._too_large()
+            raise too_large(max_body)
 
     def _unpack(self, coding: str) -> None:
         """Have the body decoded when it is read."""
-        source = self.raw.read if self._body is None else io.BytesIO(self._body).read
-        self._unpacked = decoding.decoder(coding, source)
-        if self._unpacked is not None:
-            self._body = None
+        reader = Reader(self.raw, self._body, coding)
+        if reader.decodes:
+            self._reader, self._body = reader, None
 
     @property
     def url(self) -> str:
@@ -185,7 +187,7 @@ class FetchResponse:
             raise self._named(error) from None
 
     def read(self, size: int = -1) -> bytes:
-        """Read at most `size` bytes from the network, b"" at the end; with -1, read the rest.
+        """Read `size` bytes, fewer only at the end, and b"" behind it; with -1, read the rest.
 
         No more than `size` bytes are decoded, however well the body is packed.
 
@@ -193,27 +195,40 @@ class FetchResponse:
             ValueError: `body` has read it, or the response was closed before the end of its body.
             Otherwise as `body`.
         """
-        if self._body is not None:
-            raise ValueError("the body was read as a whole: it is in `body`")
-        if self._failure is not None:
-            raise again(self._failure)
-        if self._ended:
-            return b""
-        if not self._begun:
-            self._begin()
-        try:
-            data = self._read_all() if size < 0 else self._read(size)
-        except BaseException as error:
-            raise self.fail(error) from error.__cause__
-        if data:
-            self._begun = True
-        if size < 0 or (not data and size):
-            self._ended = True
-            self._finish(reusable=True)
+        if size >= 0:
+            return self._read(Reader.read, size)
+        data = self._read(Reader.read_all, self._max_body)
+        if self._reader is not None and not self._reader.ended:
+            self._end(self._reader)
         return data
 
+    def read1(self, size: int = -1) -> bytes:
+        """Read what has come, at most `size` bytes; wait only if nothing has. b"" is the end.
+
+        With -1, at most 64 KiB. Bytes that a server packs are here as soon as it flushes its coding.
+
+        Raises:
+            As `read()`.
+        """
+        return self._read(Reader.read1, PIECE if size < 0 else size)
+
+    def readline(self, limit: int = -1) -> bytes:
+        r"""Read a line with its end, b"\n", at most `limit` bytes of it. b"" is the end of the body.
+
+        Raises:
+            BodyTooLarge: without a limit, the line is longer than `max_body`. Otherwise as `read()`.
+        """
+        if limit >= 0:
+            return self._read(Reader.readline, limit)
+        line = self._read(Reader.readline, self._max_body + 1)
+        if len(line) > self._max_body:
+            raise self.fail(too_large(self._max_body, "a line of the body"))
+        return line
+
     def __iter__(self) -> Iterator[bytes]:
-        """Yield the body, or what `read()` has left of it, in pieces of at most 64 KiB.
+        """Yield the body, or what was left of it, as it comes: pieces of at most 64 KiB, each at once.
+
+        A piece is all that has come, decoded, so pieces of a fast body are large.
 
         Raises:
             ValueError: all of it was read before, or the response was closed before its end.
@@ -222,10 +237,102 @@ class FetchResponse:
         if self._body is not None:
             yield self._body
             return
-        if self._ended and self._begun:
+        if self._begun and self._reader is not None and self._reader.ended:
             raise ValueError(f"the body of {self.url} was read to its end already")
-        while piece := self.read(PIECE):
+        while piece := self.read1():
             yield piece
+
+    def iter_lines(self, *, max_line: int = MAX_LINE) -> Iterator[str]:
+        r"""Yield the lines of the body as text, each as soon as it has come, without its end.
+
+        A line ends with \n, \r\n or \r, and with the body; with nothing else that `str.splitlines()` knows.
+        The charset is that of the Content-Type, or UTF-8; invalid bytes become U+FFFD. Bytes and lines do not
+        mix: after the first line `read()` raises, and another `iter_lines()` goes on.
+
+        Args:
+            max_line: characters that a line may have.
+
+        Raises:
+            BodyTooLarge: a line is longer. Otherwise as `read()`.
+        """
+        limit = whole(max_line, "max_line", least=1)
+        codec = charsets.codec(self.headers.get("content-type") or "")
+        return self._parsed(lambda: Lines(codec, limit))
+
+    def iter_events(self, *, max_event: int = MAX_EVENT) -> Iterator[ServerSentEvent]:
+        """Yield the events of an event stream (WHATWG HTML, section 9.2), each as soon as it has come.
+
+        The body is UTF-8, whatever its Content-Type says. An event that is incomplete at the end is dropped.
+        Another `iter_events()` goes on where this one stopped. To reconnect is up to the program: it asks
+        again, with the `id` of the last event as `Last-Event-ID`. The pool's `timeout` limits the silence
+        between two events, comments included.
+
+        Args:
+            max_event: characters that an event may have, and each line of it.
+
+        Raises:
+            BodyTooLarge: an event is longer. Otherwise as `read()`.
+        """
+        limit = whole(max_event, "max_event", least=1)
+        return self._parsed(lambda: Events(limit))
+
+    def _parsed(self, make: Callable[[], Parser[T]]) -> Iterator[T]:
+        """Yield what a parser makes of the body."""
+        if self._body is not None:
+            source = io.BytesIO(self._body)
+            yield from parsed(make(), lambda _: source.read(PIECE), self._named)
+            return
+        reader = self._open()
+        if self._begun and reader.ended and (reader.parser is None or not reader.parser.ready):
+            raise ValueError(f"the body of {self.url} was read to its end already")
+        yield from parsed(
+            reader.parse_with(make()), lambda parser: self._read(Reader.read1, PIECE, parser), self.fail
+        )
+
+    @property
+    def _begun(self) -> bool:
+        """Whether a part of the body was handed out."""
+        return self._reader is not None and self._reader.begun
+
+    @property
+    def _ended(self) -> bool:
+        """Whether all of the body was handed out, piece by piece."""
+        return self._reader is not None and self._reader.ended
+
+    def _read(
+        self, call: Callable[[Reader, int], bytes], size: int, parser: Parser[Any] | None = None
+    ) -> bytes:
+        """Read a piece of the body by a method of its reader, for a parser if there is one."""
+        reader = self._open()
+        if reader.parser is not parser:
+            raise ValueError(f"the body of {self.url} is being read by iter_lines() or iter_events()")
+        if reader.ended:
+            return b""
+        try:
+            data = call(reader, size)
+        except BaseException as error:
+            raise self.fail(error) from error.__cause__
+        if data:
+            reader.begun = True
+        elif size:
+            self._end(reader)
+        return data
+
+    def _open(self) -> Reader:
+        """Return what reads the body from the network.
+
+        Raises:
+            ValueError: `body` or `raw` has read it, or a part of it. Or the error of an earlier read.
+        """
+        if self._body is not None:
+            raise ValueError("the body was read as a whole: it is in `body`")
+        if self._failure is not None:
+            raise again(self._failure)
+        if not (self._begun or self._ended):
+            self._begin()
+        if self._reader is None:
+            self._reader = Reader(self.raw)
+        return self._reader
 
     def _begin(self) -> None:
         """Check that nothing of the body was read yet.
@@ -244,6 +351,10 @@ class FetchResponse:
         if raw._taken or closed:
             raise ValueError(f"the body of {self.url}, or a part of it, was read already by way of `raw`")
 
+    def _end(self, reader: Reader) -> None:
+        reader.ended = True
+        self._finish(reusable=True)
+
     def load(self, meter: Callable[[int], None] | None = None) -> bytes:
         """Read the whole body into memory, and return it.
 
@@ -255,8 +366,9 @@ class FetchResponse:
         """
         if self._body is None:
             self._begin()
+            reader = self._reader or Reader(self.raw)
             try:
-                body = self._read_all(meter)
+                body = reader.read_all(self._max_body, meter)
             except BaseException as error:
                 raise self.fail(error) from error.__cause__
             self._body = body
@@ -283,39 +395,8 @@ class FetchResponse:
                 self.keep(limit)
         elif len(self._body) > limit:
             self._max_body, self._body = limit, None
-            self._failure = self._named(self._too_large())
+            self._failure = self._named(too_large(limit))
         self.close()
-
-    def _read_all(self, meter: Callable[[int], None] | None = None) -> bytes:
-        if self._unpacked is None:
-            length = self.raw.length
-            if length is not None and length > self._max_body:
-                raise self._too_large()
-            if meter is None:
-                body = self.raw.read(None if length is not None else self._max_body + 1)
-                if len(body) > self._max_body:
-                    raise self._too_large()
-                return body
-        parts: list[bytes] = []
-        left = self._max_body
-        while piece := self._read(min(PIECE, left + 1)):
-            left -= len(piece)
-            if left < 0:
-                raise self._too_large()
-            parts.append(piece)
-            if meter is not None:
-                meter(len(piece))
-        return b"".join(parts)
-
-    def _read(self, size: int) -> bytes:
-        """Read a decoded piece of the body."""
-        return self.raw.read(size) if self._unpacked is None else self._unpacked(size)
-
-    def _too_large(self) -> BodyTooLarge:
-        return BodyTooLarge(
-            f"the body is longer than {self._max_body} bytes: "
-            "read it in pieces with stream=True, or pass max_body="
-        )
 
     # -- the end ----------------------------------------------------------------------------------
 
@@ -337,7 +418,7 @@ class FetchResponse:
         if isinstance(error, Exception):
             error = self._named(error)
             self._failure, self._body = again(error), None
-            self._unpacked = None  # and the source of its bytes
+            self._reader = None  # and the source of its bytes
         self.close()
         return error
 
@@ -356,7 +437,7 @@ class FetchResponse:
             self.raw.close()
             lease.end(reusable=reusable)
         if self._body is not None:
-            self._unpacked = None  # it refers to this response: no garbage collection is needed then
+            self._reader = None
 
     def __reduce__(self) -> tuple[Any, ...]:
         if self._body is None and not (self._failure or self._ended):
@@ -368,10 +449,11 @@ class FetchResponse:
                 self.load()
         method, headers, body = self._asked
         asked = method, headers, body if isinstance(body, IN_MEMORY) else None
-        left_out = {"raw", "_asked", "_headers", "_lease", "_unpacked", "_url"}
+        left_out = {"raw", "_asked", "_headers", "_lease", "_reader", "_url"}
         state = {name: value for name, value in vars(self).items() if name not in left_out}
         state["_asked"] = asked
-        return _restored, (Head.of(self.raw, method, self.headers), self._url._replace(user=None), state)
+        head = Head.of(self.raw, method, self.headers)
+        return _restored, (head, self._url._replace(user=None), state, (self._begun, self._ended))
 
     def __enter__(self) -> "FetchResponse":
         return self
@@ -383,17 +465,12 @@ class FetchResponse:
         return f"<FetchResponse {self.status} {self.reason}, {self.http_version}, {self.url}>"
 
 
-def _restored(head: Head, url: URL, state: dict[str, Any]) -> FetchResponse:
+def _restored(head: Head, url: URL, state: dict[str, Any], progress: tuple[bool, bool]) -> FetchResponse:
     """Return a response that was pickled or copied."""
     made = FetchResponse.__new__(FetchResponse)
-    vars(made).update(state, raw=KeptResponse.from_head(head), _headers=head.message, _lease=None, _url=url)
+    raw = KeptResponse.from_head(head)
+    vars(made).update(state, raw=raw, _headers=head.message, _lease=None, _url=url)
+    if any(progress):
+        made._reader = Reader(raw)
+        made._reader.begun, made._reader.ended = progress
     return made
-
-
-def _coding(raw: HTTP20Response) -> str | None:
-    """Return Content-Encoding; without making a message of all header fields, which may not be needed."""
-    stream = raw._stream
-    if stream is None:
-        return raw.getheader("content-encoding")
-    values = [value for name, value in stream.inbox.fields if name == b"content-encoding"]
-    return b", ".join(values).decode("latin-1") if values else None

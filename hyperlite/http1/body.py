@@ -29,6 +29,8 @@ T = TypeVar("T", bytes, memoryview)
 
 # Bytes to read at a time if it is not known how many there are.
 PIECE = 65536
+# The monotonic time by which a read that is not to wait must be over.
+ALREADY = 0.0
 # If it is known: a read returns so many bytes in one piece, without a copy.
 # An announced length alone costs no memory: the operating system gives pages when they are filled.
 LARGE_PIECE = 1 << 25
@@ -197,6 +199,27 @@ class HTTP1Body(BodyFile):
         return self.clean
 
     # -- reading ----------------------------------------------------------------------------------
+
+    def read1(self, size: int = -1, /) -> bytes:
+        """Read what has come, at most `size` bytes and 64 KiB of it; wait only if nothing has.
+
+        A record of TLS and a chunk may be small. So this goes on until no more can be had without waiting.
+        """
+        data = super().read1(size)
+        room = min(PIECE if size < 0 else size, PIECE) - len(data)
+        if not data or room <= 0 or self.complete:
+            return data
+        pieces = [data]
+        before, self._wire.read_until = self._wire.read_until, ALREADY
+        try:
+            while room and (piece := self._take(room)):
+                pieces.append(piece)
+                room -= len(piece)
+        except (Paused, http_client.HTTPException):
+            pass  # nothing more has come; or the next read raises the error
+        finally:
+            self._wire.read_until = before
+        return b"".join(pieces)
 
     def _take(self, limit: int) -> bytes:
         """Take all bytes that were asked for, if it is known that there are so many."""

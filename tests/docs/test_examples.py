@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,8 +18,14 @@ EXAMPLES = ROOT / "docs" / "examples"
 PAGES = 400
 
 
-def run(program: str, *arguments: str) -> str:
-    """Run a program, and return what it prints."""
+def run(program: str, *arguments: str, complaint: str = "", code: int = 0) -> str:
+    """Run a program, and return what it prints.
+
+    Args:
+        program, arguments: which.
+        complaint: a pattern for what goes to its stderr.
+        code: with which it ends.
+    """
     done = subprocess.run(
         [sys.executable, "-W", "error", EXAMPLES / program, *arguments],
         capture_output=True,
@@ -27,7 +34,8 @@ def run(program: str, *arguments: str) -> str:
         check=False,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
     )
-    assert (done.returncode, done.stderr) == (0, ""), done.stdout
+    assert done.returncode == code, done.stdout + done.stderr
+    assert re.fullmatch(complaint, done.stderr, re.DOTALL), done.stderr
     return done.stdout
 
 
@@ -56,6 +64,37 @@ def test_spider(serve: Serve, alpn: tuple[str, ...]) -> None:
     broken = server.url(f"/page/{PAGES + 1}")
     assert printed == f"404: {broken}\n{PAGES + 1} pages, 1 of them broken\n"
     assert len(server.log) == PAGES + 1
+
+
+def test_reader_of_events(serve: Serve, alpn: tuple[str, ...]) -> None:
+    """The stream ends, breaks, and ends for ever; each time it goes on behind the last event."""
+    asked: list[str | None] = []
+
+    def pieces(number: int) -> Iterator[bytes]:
+        yield f"retry: 1\nid: {number}\ndata: {number}\n\n".encode()
+        if number == 1:
+            raise ConnectionError
+
+    def stream(request: Request) -> Response:
+        asked.append(request.header("last-event-id"))
+        return Response(204) if len(asked) > 3 else Response(body=pieces(len(asked) - 1))
+
+    server = serve(routes={"/": stream}, alpn=alpn)
+    complaint = f"GET {server.url('/')} : [^\\n]*; another try in 0.001 s\\n"
+    printed = run("sse_reader.py", server.url("/"), server.ca_file, complaint=complaint)
+    assert printed == "message: 0\nmessage: 1\nmessage: 2\n"
+    assert asked == [None, "0", "1", "2"]
+
+
+def test_reader_of_events_ends_with_an_error_status(serve: Serve, alpn: tuple[str, ...]) -> None:
+    server = serve(routes={"/": lambda _: Response(404)}, alpn=alpn)
+    run(
+        "sse_reader.py",
+        server.url("/"),
+        server.ca_file,
+        complaint=".*HTTPStatusError.*404 Not Found\n",
+        code=1,
+    )
 
 
 def test_types_by_mypy() -> None:

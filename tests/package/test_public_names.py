@@ -60,6 +60,7 @@ PUBLIC = {
         "HTTP20Response",
         "Outcome",
         "Retries",
+        "ServerSentEvent",
         "create_context",
         "fetch",
         "fetch_many",

@@ -84,6 +84,18 @@ def status(outcome: "hyperlite.Outcome[str]") -> int:
 
 with hyperlite.ConnectionPool(timeout=3, context=ssl.create_default_context(), headers={"a": "b"}) as pool:
     assert_type(pool.fetch(url, stream=True), hyperlite.FetchResponse)
+    with pool.fetch(url, stream=True) as streamed:
+        assert_type(next(iter(streamed)), bytes)
+        assert_type(streamed.read1(5), bytes)
+        assert_type(streamed.readline(), bytes)
+        assert_type(next(streamed.iter_lines(max_line=80)), str)
+        for event in streamed.iter_events():
+            assert_type(event, hyperlite.ServerSentEvent)
+            assert_type((event.event, event.data, event.id), tuple[str, str, str])
+            assert_type(event.retry, int | None)
+            event.data = ""  # error
+        streamed.iter_lines(max_line="80")  # error
+        streamed.iter_events(max_line=80)  # error
     assert_type(pool.request("GET", url, json=1, timeout=3), hyperlite.FetchResponse)
     done: list[int] = [status(one) for one in pool.fetch_many([url], decode=False, max_body=10)]
     stats: dict[str, Any] = pool.stats()
