@@ -3,6 +3,8 @@
 >>> conn = hyperlite.HTTP20Connection("localhost", 8443)
 >>> ids = [conn.request("GET", f"/book?id={n}") for n in range(100)]
 >>> books = [conn.getresponse(stream_id).read() for stream_id in ids]
+
+PYTEST_DONT_REWRITE: pytest would warn that it is too late for that, where it is imported after hyperlite.
 """
 
 from importlib import import_module

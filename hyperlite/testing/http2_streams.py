@@ -334,7 +334,7 @@ class Http2Exchange(Exchange):
         self._post(partial(self._streams.perform, self._streams.reset, self._stream, error_code))
 
     def _goaway(self) -> None:
-        self._post(partial(self._send_goaway, self._stream.id - 2))
+        self._post(partial(self._send_goaway, max(0, self._stream.id - 2)))
 
     def _disconnect(self) -> None:
         self._post(self._break_off)

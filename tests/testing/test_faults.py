@@ -116,6 +116,13 @@ def test_goaway(server: Server, pool: ConnectionPool) -> None:
     assert (frame.connection, frame.stream_id, frame.last_stream_id, frame.error_code) == (1, 0, 1, 0)
 
 
+def test_goaway_before_the_first_request(server: Server, pool: ConnectionPool) -> None:
+    server.faults.goaway()
+    assert pool.fetch(server.url("/echo"), "POST", body=b"x").body == b"x"
+    assert [(request.connection, request.fault) for request in server.requests] == [(1, "goaway"), (2, "")]
+    assert [frame.last_stream_id for frame in server.frames if frame.type == "GOAWAY" and frame.sent] == [0]
+
+
 def test_goaway_on_http1_is_a_close(make_pool: MakePool) -> None:
     with Server(dict(ROUTES), alpn=("http/1.1",), record=True) as server:
         server.faults.goaway()
