@@ -107,8 +107,8 @@ class HandledConnection:
     counted, because a server may have closed it.
     """
 
-    exchange_class = HandledRequest
-    counts = (0, 0)
+    exchange_class: type[HandledRequest] = HandledRequest
+    counts: tuple[int, int] = (0, 0)
 
     def __init__(self, handler: Handler) -> None:
         self._handler = handler

@@ -111,16 +111,9 @@ class Server:
 
         self._listener = socket.create_server(("127.0.0.1", 0 if latency else port), backlog=_BACKLOG)
         self._listener.setblocking(False)
-        self._proxy: LatencyProxy | None = None
-        self.port: int = self._listener.getsockname()[1]
+        self._proxy: LatencyProxy | None = self._delayed(latency, port) if latency else None
+        self.port: int = self._proxy.port if self._proxy else self._listener.getsockname()[1]
         """The port to connect to."""
-        if latency:
-            try:
-                self._proxy = LatencyProxy(self.port, latency, port)
-            except OSError:
-                self._listener.close()
-                raise
-            self.port = self._proxy.port
         self._bell = Bell()
         self._service.spawn(self._accept)
 
@@ -221,6 +214,13 @@ class Server:
             for sock in self._open.values():
                 break_off(sock)
         self._service.join(_PATIENCE)
+
+    def _delayed(self, latency: float, port: int) -> LatencyProxy:
+        try:
+            return LatencyProxy(self._listener.getsockname()[1], latency, port)
+        except OSError:
+            self._listener.close()
+            raise
 
     def _accept(self) -> None:
         with selectors.DefaultSelector() as selector, self._listener, closing(self._bell):

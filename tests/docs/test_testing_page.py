@@ -1,9 +1,12 @@
 """The examples in docs/testing.md run as they stand: programs, and tests with the plugin for pytest."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from hyperlite import ConnectionPool
+from hyperlite.testing import Response, Server
 from tests.testing.test_plugin import run_pytest
 
 from .test_documents import examples
@@ -14,10 +17,29 @@ TESTS = [example for example, _ in examples("testing") if "def test_" in example
 
 def test_programs(capsys: pytest.CaptureFixture[str]) -> None:
     names: dict[str, object] = {}
-    assert len(PROGRAMS) == 2
+    assert len(PROGRAMS) == 3
     for example, expected in PROGRAMS:
         exec(example, names)
-        assert capsys.readouterr().out == expected
+        assert capsys.readouterr().out == (expected or "")
+
+
+def test_a_handler_that_records(tmp_path: Path) -> None:
+    names: dict[str, Any] = {}
+    exec(PROGRAMS[2][0], names)
+    routes = {
+        "/old": lambda _: Response(302, [("location", "/new")]),
+        "/new": lambda _: Response(body=b"new"),
+    }
+    bodies = []
+    with Server(routes) as server:
+        for _ in range(2):
+            with (
+                ConnectionPool(verify=server.ca_file) as real,
+                ConnectionPool(handler=names["recorded"](tmp_path, real)) as pool,
+            ):
+                bodies.append(pool.fetch(server.url("/old")).body)
+        assert bodies == [b"new", b"new"]
+        assert [target for *_, target in server.log] == ["/old", "/new"]
 
 
 @pytest.mark.parametrize(("number", "passed"), [(0, 2), (1, 1), (2, 6)])
