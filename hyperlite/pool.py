@@ -71,7 +71,8 @@ class ConnectionPool:
         deadline: seconds for a whole fetch, redirects and retries included; None: no limit.
         max_connections_per_origin: see above.
         max_http1_connections_per_origin: the limit for origins without HTTP/2; None: the same number.
-        max_idle: connections to be kept open in all; those unused for longest are closed first.
+        max_idle: connections in all to be kept open while no request uses them; when a request ends, those
+            unused for longest are closed first.
         idle_timeout: seconds after which an unused connection is closed and not used again; None: never.
         retries: how often an idempotent request is tried again after a failure, or a `Retries`.
         verify: whether certificates are verified; or the path of a file, or directory, of

@@ -42,7 +42,8 @@ class HTTP20Adapter(HTTPAdapter):
     Any number of threads may share a session with this adapter. The threads then share connections.
 
     Args:
-        pool_connections: how many origins urllib3's managers remember; connections do not depend on it.
+        pool_connections: the number of origins for which idle connections are kept: at most this times
+            `pool_maxsize` connections in all, as for urllib3; those unused for longest are closed first.
         pool_maxsize: HTTP/2 connections to one origin, at most.  The adapter opens a further one when each
             of the others has as many streams as the server allows.
         max_retries: as for `requests.adapters.HTTPAdapter`: a number, or a urllib3.util.Retry.
@@ -76,6 +77,7 @@ class HTTP20Adapter(HTTPAdapter):
         self._shared = SharedPool(
             arguments.get("maxsize") or 1,
             block=bool(arguments.get("block")),
+            max_idle=self._pool_connections * (arguments.get("maxsize") or 1),
             source_address=arguments.get("source_address"),
             protocols=self._protocols,
         )

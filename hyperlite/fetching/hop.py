@@ -142,6 +142,10 @@ class Fetcher:
             response.fail(failure)
         return response
 
+    def collect(self) -> None:
+        """Give back the connections of requests that were abandoned, which otherwise happens by and by."""
+        self._origins.collect()
+
     def origin(self, task: Task) -> Origin:
         """Return the connections for a task's next hop.
 

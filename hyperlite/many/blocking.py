@@ -4,14 +4,13 @@ import contextlib
 import math
 from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 from ..errors import again
 from ..fetching.hop import Fetcher
 from ..fetching.response import FetchResponse
 from ..fetching.task import Task
 from ..messages.replay import UNSENT, Tried
-from ..origins.lease import Attempt
+from ..origins.lease import Attempt, Lease
 from .budget import Budget, weight
 from .schedule import Schedule
 from .window import Window
@@ -110,9 +109,13 @@ class BlockingWork:
                 partial(self._dialled, window, timeout),
             )
 
-    def _dialled(self, window: Window, timeout: float | None, _: Any, error: Exception | None) -> None:
+    def _dialled(
+        self, window: Window, timeout: float | None, lease: Lease | None, error: Exception | None
+    ) -> None:
         window.dialling -= 1
         self._dials -= 1
+        if lease is not None:
+            window.dialled.append(lease)
         if error is not None and (window.in_flight or window.jobs or window.dialling):
             window.dial_refused = True
         elif error is not None:

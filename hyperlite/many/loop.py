@@ -199,6 +199,12 @@ class Loop:
         """
         task = window.queue[0]
         origin = window.origin = self._fetcher.origin(task)  # as the TLS context is now
+        dialled = window.dialled.pop() if window.dialled else None
+        if dialled is not None:
+            if dialled.origin is origin and dialled.connection.http2 is not None and task.repeatable:
+                self._send(window, origin.extend(dialled, room))
+                return True
+            dialled.end()
         if origin.protocol == HTTP11 or not task.repeatable:
             if window.jobs >= origin.max_connections:
                 return False
@@ -448,6 +454,10 @@ class Loop:
 
     # -- the end ----------------------------------------------------------------------------------
 
+    def give_back(self) -> None:
+        """Give back the connections of requests that were given up."""
+        self._fetcher.collect()
+
     def _close(self) -> None:
         """Give up the requests under way. A finalizer may call this, so nothing here waits."""
         self.feed.cancel()
@@ -460,6 +470,7 @@ class Loop:
             for lease in leases:
                 lease.abandon()
         self._ended.clear()
+        self._schedule.abandon()
         self._budget.close()
         self._blocking.close()
         self._poller.close()

@@ -70,6 +70,7 @@ class FetchRun(Iterator[Outcome[Item]]):
         self._loop.feed.cancel()
         with contextlib.suppress(ValueError):  # a thread is waiting in it, and sees that the run is over
             self._outcomes.close()
+        self._loop.give_back()
 
     @property
     def idle(self) -> bool:

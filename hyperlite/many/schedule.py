@@ -100,6 +100,8 @@ class Schedule:
         if window.queue:
             self._startable[window] = None
         elif not window.busy and not window.dialling:
+            while window.dialled:
+                window.dialled.pop().end()
             self._windows.pop(window.route, None)
             self._startable.pop(window, None)
             if window.active:
@@ -143,6 +145,12 @@ class Schedule:
         first = window.queue[0]
         # A request that has begun before keeps its place; for the awaited one there is always room.
         return int(bool(first.started) or self._outcomes.waits_for(first))
+
+    def abandon(self) -> None:
+        """Abandon the connections that were dialled and not used. A finalizer may call this."""
+        for window in self._windows.values():
+            for lease in window.dialled:
+                lease.abandon()
 
     def _activate(self, window: Window) -> bool:
         """Count a window among MAX_ORIGINS; false: it has to wait until another one is done."""

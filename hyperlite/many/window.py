@@ -4,6 +4,7 @@ from collections import deque
 
 from ..fetching.task import Task
 from ..net.proxy import Proxy
+from ..origins.lease import Lease
 from ..origins.origin import Origin
 
 # Scheme, host, port and proxy of a window's requests, and whether they ask for another protocol by Upgrade.
@@ -25,6 +26,7 @@ class Window:
         in_flight: how many of these are under way on HTTP/2, in the loop.
         jobs: how many of these are under way on threads.
         dialling: how many connections are being dialled.
+        dialled: leases of connections that were dialled for its requests, which keep them open until then.
         dial_refused: the last dial of a further connection failed, so the existing ones have to do.
         active: the window is one of MAX_ORIGINS that may have requests under way.
         waiting: the window waits to become active.
@@ -34,6 +36,7 @@ class Window:
         "active",
         "busy",
         "dial_refused",
+        "dialled",
         "dialling",
         "in_flight",
         "jobs",
@@ -51,6 +54,7 @@ class Window:
         self.in_flight: int = 0
         self.jobs: int = 0
         self.dialling: int = 0
+        self.dialled: list[Lease] = []
         self.dial_refused: bool = False
         self.active: bool = False
         self.waiting: bool = False

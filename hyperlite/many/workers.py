@@ -78,9 +78,10 @@ class Workers:
             self.posts.popleft()()
 
     def close(self) -> None:
-        """Forget the work not begun, and let the threads end. A finalizer may call this: it does not wait."""
+        """Forget work and results, and let the threads end. A finalizer may call this: it does not wait."""
         self._closed = True
         self._jobs.clear()
+        self.posts.clear()
         if self._changed.acquire(blocking=False):
             self._changed.notify_all()
             self._changed.release()

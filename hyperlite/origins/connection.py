@@ -45,6 +45,7 @@ class PooledConnection:
         leased: how many requests use it now; the origin's lock guards it.
         used: whether a request was sent on it before.
         idle_since: the monotonic time at which it was last given back.
+        noted: it has an entry in the pool's `IdleConnections`; the origin's lock guards it.
         bond: the credentials that it serves, once it has carried NTLM or Negotiate; guard: the origin's lock.
         forwarded: requests go to a proxy, and their target is the whole URL.
     """
@@ -55,6 +56,7 @@ class PooledConnection:
         self.http2: HTTP2Connection | None = transport if isinstance(transport, HTTP2Connection) else None
         self.leased = 0
         self.used = False
+        self.noted = False
         self.bond: Bond | None = None
         self.idle_since: float = time.monotonic()
         self.forwarded: bool = key.is_forwarded

@@ -28,6 +28,7 @@ from ..transports import TransportOptions
 from .bonds import Claim, in_the_way, own_of
 from .connection import PooledConnection, dial
 from .dials import Dials
+from .idle import IdleConnections
 from .key import Key
 from .lease import Lease
 
@@ -43,7 +44,7 @@ class Settings(NamedTuple):
 
     max_connections: int  # to one origin
     max_http1: int  # the same, of an origin that has no HTTP/2
-    max_idle: int  # to all origins together
+    max_idle: int  # that no request uses, to all origins together
     idle_timeout: float | None
     source_address: tuple[str, int] | None
     transports: TransportOptions
@@ -60,10 +61,11 @@ class Counters:
 class Origin:
     """The connections of one key: to one origin, through one proxy or none, with one TLS context."""
 
-    def __init__(self, key: Key, settings: Settings, counters: Counters) -> None:
+    def __init__(self, key: Key, settings: Settings, counters: Counters, idle: IdleConnections) -> None:
         self.key = key
         self._settings = settings
         self._counters = counters
+        self._idle = idle
         self._lock = threading.Lock()
         self._changed = threading.Condition(self._lock)
         self._protocols = key.choice()  # which the connections tell what the server requires
@@ -146,8 +148,8 @@ class Origin:
             if self._is_good(leases):
                 return leases
 
-    def expand(self, timeout: float | None) -> None:
-        """Dial a further connection for the next lease, if one may be opened.
+    def expand(self, timeout: float | None) -> Lease | None:
+        """Dial a further connection, if one may be opened, and lease it for the first of some requests.
 
         Raises:
             As `lease`.
@@ -156,9 +158,15 @@ class Origin:
             if self._closed:
                 raise _closed()
             if not self._may_dial_locked(eager=True):
-                return
+                return None
             self._dials.under_way += 1
-        self._dial(timeout).end()
+        return self._dial(timeout)
+
+    def extend(self, lease: Lease, count: int) -> list[Lease]:
+        """Lease the connection of a lease for up to `count` requests, without waiting; return all leases."""
+        with self._lock:
+            further = min(count - 1, lease.connection.room)
+            return [lease, *(Lease(self, lease.connection) for _ in range(further))]
 
     def release(self, leases: Collection[Lease], *, reusable: bool = True) -> None:
         """End leases; do nothing for one that has ended before.
@@ -168,6 +176,7 @@ class Origin:
             reusable: as for `Lease.end()`.
         """
         unused: list[PooledConnection] = []
+        idle: list[PooledConnection] = []
         with self._lock:
             ended = {lease for lease in leases if not lease.over}
             for lease in ended:
@@ -179,18 +188,25 @@ class Origin:
             for connection in {lease.connection for lease in ended}:
                 connection.used = True
                 connection.idle_since = now
-                idle, bond = not connection.leased, connection.bond
+                in_use, bond = connection.leased > 0, connection.bond
                 # On HTTP/1.1 the rest of an unread response would come before the next one.
-                spent = connection.http2 is None and not (reusable and (not idle or connection.healthy))
-                spent |= idle and bond is not None and bond.is_spent
+                spent = connection.http2 is None and not (reusable and (in_use or connection.healthy))
+                spent |= not in_use and bond is not None and bond.is_spent
                 if spent and connection in self._connections:
                     self._connections.remove(connection)
-                if not connection.leased and connection not in self._connections:
+                if in_use:
+                    continue
+                if connection not in self._connections:
                     unused.append(connection)
+                elif not connection.noted:
+                    connection.noted = True
+                    idle.append(connection)
             if self._waiting:
                 self._changed.notify(len(leases))
         for connection in unused:
             connection.close()
+        for connection in idle:
+            self._idle.note(connection, self)
 
     def note_answer(self, lease: Lease, *, goes_on: bool) -> None:
         """See `Lease.note_answer()`."""
@@ -392,18 +408,39 @@ class Origin:
 
     # -- all connections --------------------------------------------------------------------------
 
-    def sweep(self, now: float, allowance: int) -> int:
-        """Close connections idle too long, dead, or beyond `allowance`; return how many are left."""
+    def keeps(self, connection: PooledConnection) -> bool:
+        """Tell whether a connection may take a request; once it may not, it never may again."""
+        return connection in self._connections
+
+    def close_if_idle(self, connection: PooledConnection, since: float) -> float | None:
+        """Close a connection that no request has used since that time.
+
+        Returns:
+            A later time at which it became idle; or None: it is closed, or in use.
+        """
+        with self._lock:
+            here = connection in self._connections
+            if here and not connection.leased:
+                if connection.idle_since > since:
+                    return connection.idle_since
+                self._connections.remove(connection)
+            connection.noted = False
+            idle = here and not connection.leased
+        if idle:
+            connection.close()
+        return None
+
+    def sweep(self, now: float) -> bool:
+        """Close connections that are idle for too long, or dead; tell whether any are left."""
         old: list[PooledConnection] = []
         with self._lock:
-            for connection in sorted(self._connections, key=lambda one: one.idle_since):
-                expired = self._has_expired(connection, now)
+            for connection in self._connections:
                 dead = connection.http2 is not None and connection.http2.closed
-                surplus = len(self._connections) - len(old) > allowance
-                if not connection.leased and (expired or dead or surplus):
+                if not connection.leased and (dead or self._has_expired(connection, now)):
                     old.append(connection)
-            self._connections = [one for one in self._connections if one not in old]
-            left = len(self._connections) + self._dials.under_way
+            if old:
+                self._connections = [one for one in self._connections if one not in old]
+            left = bool(self._connections or self._dials.under_way)
         for connection in old:
             connection.close()
         return left

@@ -1,10 +1,11 @@
-"""The origins of a pool: each by its key, with one limit for the connections to all of them."""
+"""The origins of a pool: each by its key, with one limit for the idle connections to all of them."""
 
 import threading
 import time
 from typing import Any
 
 from ..net.forking import watch
+from .idle import IdleConnections
 from .key import Key
 from .origin import Counters, Origin, Settings
 
@@ -30,6 +31,7 @@ class Registry:
     def __init__(self, settings: Settings) -> None:
         self.counters: Counters = Counters()
         self._settings = settings
+        self._idle = IdleConnections(settings.max_idle)
         self._lock = threading.Lock()
         # -- guarded by _lock --
         self._origins: dict[Key, Origin] = {}
@@ -45,13 +47,16 @@ class Registry:
         """
         origin = self._origins.get(key)
         now = time.monotonic()
-        if origin is None or now - self._swept > SWEEP:
+        if origin is None:
             with self._lock:
                 if self.closed:
                     raise ValueError("the pool is closed")
                 origin = self._origins.get(key)
                 if origin is None:
-                    origin = self._origins[key] = Origin(key, self._settings, self.counters)
+                    origin = Origin(key, self._settings, self.counters, self._idle)
+                    self._origins[key] = origin
+        if now - self._swept > SWEEP:
+            with self._lock:
                 origin.last_used = now
                 others = [one for one in self._origins.values() if one is not origin]
                 self._swept = now
@@ -59,16 +64,13 @@ class Registry:
         return origin
 
     def _sweep(self, origins: list[Origin], now: float) -> None:
-        """Close connections that were idle for too long or are beyond `max_idle`."""
-        origins.sort(key=lambda one: one.last_used, reverse=True)
-        kept = 0
+        """Close connections that were idle for too long; forget origins that were not used for long."""
         for origin in origins:
             origin.collect()
-            left = origin.sweep(now, self._settings.max_idle - kept)
-            kept += left
-            if not left and now - origin.last_used > FORGET:
+            if not origin.sweep(now) and now - origin.last_used > FORGET:
                 with self._lock:
                     self._origins.pop(origin.key, None)
+        self._idle.forget_gone()
 
     def states(self) -> dict[str, dict[str, Any]]:
         """Return the state of each origin, by a name of its own."""
@@ -82,13 +84,17 @@ class Registry:
             states[name] = origin.state()
         return states
 
-    def close_idle(self) -> None:
-        """Close the connections that no request uses."""
+    def collect(self) -> None:
+        """End the leases that finalizers have abandoned."""
         with self._lock:
-            origins = list(self._origins.values())
+            origins = [origin for origin in self._origins.values() if origin.abandoned]
         for origin in origins:
             origin.collect()
-            origin.sweep(time.monotonic(), allowance=-1)
+
+    def close_idle(self) -> None:
+        """Close the connections that no request uses."""
+        self.collect()
+        self._idle.reduce(0)
 
     def close(self) -> None:
         """Close all connections, and lease no others."""
@@ -98,6 +104,7 @@ class Registry:
             self._origins.clear()
         for origin in origins:
             origin.close()
+        self._idle.forget_gone()
 
     def after_fork(self) -> None:
         """In the child: make the lock anew; the connections have an `after_fork()` of their own."""

@@ -290,20 +290,24 @@ def test_in_a_pool_that_is_closed_meanwhile(make_pool: MakePool, server: Server)
     assert any(outcome.error for outcome in rest)
 
 
+@pytest.mark.parametrize("dialled", [False, True])
 def test_in_a_pool_that_is_closed_between_a_lease_and_its_use(
-    make_pool: MakePool, serve: Serve, monkeypatch: pytest.MonkeyPatch
+    make_pool: MakePool, serve: Serve, monkeypatch: pytest.MonkeyPatch, dialled: bool
 ):
     server = serve()
     pool = make_pool()
-    try_lease = Origin.try_lease
+    if not dialled:
+        pool.fetch(server.url())
+    name = "extend" if dialled else "try_lease"
+    lease = getattr(Origin, name)
 
-    def lease_and_close(self: Origin, count: int, *, insist: bool) -> object:
-        leased = try_lease(self, count, insist=insist)
+    def lease_and_close(self: Origin, *args: object, **options: object) -> object:
+        leased = lease(self, *args, **options)
         if leased:
             pool.close()
         return leased
 
-    monkeypatch.setattr(Origin, "try_lease", lease_and_close)
+    monkeypatch.setattr(Origin, name, lease_and_close)
     errors = [outcome.error for outcome in pool.fetch_many([server.url()] * 3)]
     assert [str(error) for error in errors] == ["the pool is closed"] * 3
 

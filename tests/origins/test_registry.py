@@ -81,13 +81,10 @@ def test_idle_connections_are_closed_on_demand(registry: Registry, sites: list[S
 
 
 @pytest.mark.parametrize("registry", [{"max_idle": 1}], indirect=True)
-def test_the_origin_that_was_used_last_keeps_its_connection(
-    registry: Registry, sites: list[Site], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_origin_that_was_used_last_keeps_its_connection(registry: Registry, sites: list[Site]) -> None:
     """One limit holds for the idle connections to all."""
     for site in sites[:2]:
         site.visit(registry)
-    monkeypatch.setattr(registry_module, "SWEEP", -1.0)
     registry.get(sites[2].key)
     assert connections(registry) == {sites[0].name: 0, sites[1].name: 1, sites[2].name: 0}
 

@@ -16,6 +16,7 @@ from typing import Any
 import h2.config
 import h2.connection
 import hpack
+import requests.adapters
 import requests.structures
 import urllib3
 import urllib3.poolmanager
@@ -59,6 +60,7 @@ def other_libraries() -> list[Owner]:
             urllib3.poolmanager.PoolKey,
             ("key__socks_options",),
         ),
+        ("requests.adapters.HTTPAdapter", requests.adapters.HTTPAdapter(), ("_pool_connections",)),
         ("requests.structures.CaseInsensitiveDict", requests.structures.CaseInsensitiveDict(), ("_store",)),
         # No underscore, and no promise either.
         ("hpack.Encoder", hpack.Encoder(), ("header_table", "huffman_coder", "table_size_changes")),

@@ -77,6 +77,7 @@ class SharedPool:
     Args:
         maxsize: HTTP/2 connections to one origin, at most.
         block: let `maxsize` also limit HTTP/1.1 connections.
+        max_idle: connections to be kept open while no request uses them.
         source_address: (host, port) to connect from.
         protocols: which may be spoken, as for `ConnectionPool`.
 
@@ -89,6 +90,7 @@ class SharedPool:
         maxsize: int,
         *,
         block: bool,
+        max_idle: int,
         source_address: tuple[str, int] | None = None,
         protocols: tuple[str, ...] | None = None,
     ) -> None:
@@ -97,6 +99,7 @@ class SharedPool:
             "timeout": None,
             "max_connections_per_origin": max(1, maxsize),
             "max_http1_connections_per_origin": max(1, maxsize) if block else _UNLIMITED,
+            "max_idle": max_idle,
             "proxies": False,
             "retries": Retries(total=0),
             "source_address": source_address,
