@@ -35,6 +35,7 @@ if TYPE_CHECKING:
         RequestTimeout,
         StreamReset,
         TooManyRedirects,
+        UnvalidatedResumeWarning,
     )
     from .fetching.event_stream import ServerSentEvent
     from .fetching.outcome import Failed, Fetched, Outcome
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     from .messages.response import HTTP20Response
     from .http2.push import HTTP20Push
     from .fetching.retries import Retries
+    from .fetching.saving import SavedFile
     from .net.trust import create_context
 
 __version__ = "0.1.0"
@@ -81,9 +83,11 @@ __all__ = [
     "RedirectError",
     "RequestTimeout",
     "Retries",
+    "SavedFile",
     "ServerSentEvent",
     "StreamReset",
     "TooManyRedirects",
+    "UnvalidatedResumeWarning",
     "create_context",
     "fetch",
     "fetch_many",
@@ -104,6 +108,7 @@ _ELSEWHERE = {
     "HTTP20Response": "messages.response",
     "Outcome": "fetching.outcome",
     "Retries": "fetching.retries",
+    "SavedFile": "fetching.saving",
     "ServerSentEvent": "fetching.event_stream",
     "create_context": "net.trust",
     "fetch": "pool",

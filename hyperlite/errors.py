@@ -60,6 +60,7 @@ __all__ = [
     "RequestTimeout",
     "StreamReset",
     "TooManyRedirects",
+    "UnvalidatedResumeWarning",
 ]
 
 
@@ -257,6 +258,15 @@ class HTTPStatusError(HTTP2Error):
     """
 
     response: Any = None
+
+
+class UnvalidatedResumeWarning(UserWarning):
+    """`FetchResponse.save(path, resume=True)` goes on with a part that may be of another file.
+
+    Nothing tells: `path.part.json` is missing, or the server sends no strong validator. It is a warning and
+    no attribute of the result, because most programs do not look at that, and the file may be damaged. A
+    filter of warnings can make it an error; the part then stays as it is.
+    """
 
 
 class FetchError(Exception):

@@ -1,12 +1,13 @@
 """The hops of a fetch: each sends one request, whose result decides whether another hop follows."""
 
+import functools
 import time
 import weakref
 from collections.abc import Callable
 from http.client import HTTP_PORT
 
 from ..http1.response import QueuedResponse
-from ..messages.fields import authority
+from ..messages.fields import Header, authority
 from ..messages.replay import Tried
 from ..messages.response import HTTP20Response
 from ..net.protocols import Protocols
@@ -55,9 +56,15 @@ class Fetcher:
                 pause = self.follow(task, response)
                 if pause is None:
                     response.elapsed = time.monotonic() - task.started
+                    if stream and task.method == "GET" and task.body is None:
+                        response._again = functools.partial(self._again, task)
                     return response
             if pause:
                 time.sleep(pause)
+
+    def _again(self, task: Task, fields: list[Header]) -> FetchResponse:
+        """Make a task's last request once more, with other header fields; see `FetchResponse.save()`."""
+        return self.complete(task.once_more(fields), stream=True)
 
     def follow(self, task: Task, response: FetchResponse) -> float | None:
         """Handle an answer: None if it is the last, otherwise the seconds to wait before the next hop."""

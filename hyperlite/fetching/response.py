@@ -6,7 +6,7 @@ import io
 import json
 import time
 from collections.abc import Callable, Iterator
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..errors import HTTPStatusError, again
 from ..messages.fields import Header, to_message
@@ -22,6 +22,11 @@ from .kept import Head, KeptResponse
 from .lines import MAX_LINE, Lines, Parser, parsed
 from .reader import PIECE, Reader, coding_of, too_large
 from .request import FetchRequest
+
+if TYPE_CHECKING:
+    import os
+
+    from .saving import SavedFile
 
 T = TypeVar("T")
 
@@ -59,6 +64,7 @@ class FetchResponse:
     elapsed: float = 0.0
     _headers: http_client.HTTPMessage | None = None
     _failure: Exception | None = None  # the error that further reads raise
+    _again: Callable[[list[Header]], "FetchResponse"] | None = None  # streamed: makes the request again
     _reader: Reader | None = None  # what reads the body, once it was asked for, or if the body has a coding
 
     def __init__(
@@ -203,9 +209,7 @@ class FetchResponse:
         return data
 
     def read1(self, size: int = -1) -> bytes:
-        """Read what has come, at most `size` bytes; wait only if nothing has. b"" is the end.
-
-        With -1, at most 64 KiB. Bytes that a server packs are here as soon as it flushes its coding.
+        """Read what has come, at most `size` bytes, or 64 KiB; wait only if nothing has. b"" is the end.
 
         Raises:
             As `read()`.
@@ -227,8 +231,6 @@ class FetchResponse:
 
     def __iter__(self) -> Iterator[bytes]:
         """Yield the body, or what was left of it, as it comes: pieces of at most 64 KiB, each at once.
-
-        A piece is all that has come, decoded, so pieces of a fast body are large.
 
         Raises:
             ValueError: all of it was read before, or the response was closed before its end.
@@ -263,9 +265,7 @@ class FetchResponse:
         """Yield the events of an event stream (WHATWG HTML, section 9.2), each as soon as it has come.
 
         The body is UTF-8, whatever its Content-Type says. An event that is incomplete at the end is dropped.
-        Another `iter_events()` goes on where this one stopped. To reconnect is up to the program: it asks
-        again, with the `id` of the last event as `Last-Event-ID`. The pool's `timeout` limits the silence
-        between two events, comments included.
+        Another `iter_events()` goes on where this one stopped. To reconnect is up to the program.
 
         Args:
             max_event: characters that an event may have, and each line of it.
@@ -275,6 +275,33 @@ class FetchResponse:
         """
         limit = whole(max_event, "max_event", least=1)
         return self._parsed(lambda: Events(limit))
+
+    def save(self, path: "str | os.PathLike[str]", *, resume: bool = False) -> "SavedFile":
+        """Save the body to a file, which changes when all has come; in flat memory with `stream=True`.
+
+        With `resume=True` what comes is in `path.part` until then, with its URL, validator and length in
+        `path.part.json`, and the next call goes on. This response has the whole, so its header says what the
+        file is now. If the part belongs to that, the body is given up, and the request is made again with
+        `Range` and `If-Range`; otherwise the body is what is saved. One in memory is saved as it is.
+
+        Raises:
+            ValueError: `resume=True` and this is no answer to a GET by `fetch(…, stream=True)`, or its status
+                is below 400 and not 200. HTTPStatusError: it is 400 or more.
+            BlockingIOError: another thread or process is resuming the same file.
+            OSError: the file cannot be written. Otherwise as `body`.
+
+        A part that may be of another file causes an `UnvalidatedResumeWarning`.
+        """
+        from .saving import save  # noqa: PLC0415  few programs save files
+
+        if self._body is None:
+            self._begin()
+        return save(self, path, self._again, resume=resume and self._body is None)
+
+    @property
+    def _packed(self) -> bool:
+        """Whether the body has a coding that is decoded when it is read."""
+        return self._reader is not None and self._reader.decodes
 
     def _parsed(self, make: Callable[[], Parser[T]]) -> Iterator[T]:
         """Yield what a parser makes of the body."""
@@ -296,7 +323,7 @@ class FetchResponse:
 
     @property
     def _ended(self) -> bool:
-        """Whether all of the body was handed out, piece by piece."""
+        """Whether all of it was handed out, piece by piece."""
         return self._reader is not None and self._reader.ended
 
     def _read(
@@ -335,11 +362,7 @@ class FetchResponse:
         return self._reader
 
     def _begin(self) -> None:
-        """Check that nothing of the body was read yet.
-
-        Raises:
-            ValueError: a part was read before. Or the error of an earlier read.
-        """
+        """Check that nothing of the body was read yet: ValueError, or the error of an earlier read."""
         if self._failure is not None:
             raise again(self._failure)
         if self._begun:
@@ -449,7 +472,7 @@ class FetchResponse:
                 self.load()
         method, headers, body = self._asked
         asked = method, headers, body if isinstance(body, IN_MEMORY) else None
-        left_out = {"raw", "_asked", "_headers", "_lease", "_reader", "_url"}
+        left_out = {"raw", "_again", "_asked", "_headers", "_lease", "_reader", "_url"}
         state = {name: value for name, value in vars(self).items() if name not in left_out}
         state["_asked"] = asked
         head = Head.of(self.raw, method, self.headers)

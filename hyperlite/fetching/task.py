@@ -110,6 +110,23 @@ class Task:
             if self.options.deadline is not None:
                 self.deadline = self.started + self.options.deadline
 
+    def once_more(self, fields: list[Header]) -> "Task":
+        """Return a task for the last request once more, within the same deadline.
+
+        Args:
+            fields: header fields, in the place of those of the same names.
+        """
+        names = {name.lower() for name, _ in fields}
+        headers = [field for field in self.headers if field[0].lower() not in names] + fields
+        made = Task(self.url, self.method, headers, self.body, self.options)
+        made.history, made.started, made.attempts, made.deadline = (
+            self.history,
+            self.started,
+            1,
+            self.deadline,
+        )
+        return made
+
     @property
     def repeatable(self) -> bool:
         """Whether the body is in memory, and can be sent repeatedly."""

@@ -1,5 +1,7 @@
 """The examples in docs/bodies.md run as they stand, with a server in the place of example.org."""
 
+from pathlib import Path
+
 import pytest
 
 from hyperlite.pool import default_pool
@@ -13,7 +15,11 @@ EVENTS = b': hello\n\nid: 1\ndata: hello\n\nevent: price\nid: 2\ndata: {"usd": 7
 
 @pytest.mark.parametrize("alpn", [("h2",), ("http/1.1",)], ids=["h2", "http1"])
 def test_examples(
-    alpn: tuple[str, ...], serve: Serve, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    alpn: tuple[str, ...],
+    serve: Serve,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
 ) -> None:
     routes = {
         "/large": lambda _: Response(body=bytes(200_000)),
@@ -21,6 +27,7 @@ def test_examples(
         "/events": lambda _: Response(body=iter([EVENTS])),
     }
     server = serve(routes=routes, alpn=alpn)
+    monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("SSL_CERT_FILE", server.ca_file)
     names: dict[str, object] = {}
     try:

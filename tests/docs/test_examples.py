@@ -97,6 +97,34 @@ def test_reader_of_events_ends_with_an_error_status(serve: Serve, alpn: tuple[st
     )
 
 
+def test_downloader(serve: Serve, alpn: tuple[str, ...], tmp_path: Path) -> None:
+    """The body is cut off twice, and each time the rest is asked for; then it is whole."""
+    body = bytes(range(256)) * 1000
+    asked: list[tuple[str | None, str | None]] = []
+
+    def pieces(start: int) -> Iterator[bytes]:
+        yield body[start : start + 100_000]
+        if start + 100_000 < len(body):
+            raise ConnectionError
+
+    def file(request: Request) -> Response:
+        wanted = request.header("range")
+        asked.append((wanted, request.header("if-range")))
+        start = int(re.sub(r"\D", "", wanted or "0"))
+        headers = [("etag", '"one"'), ("content-length", str(len(body) - start))]
+        if wanted is not None:
+            headers.append(("content-range", f"bytes {start}-{len(body) - 1}/{len(body)}"))
+        return Response(206 if wanted else 200, headers=headers, body=pieces(start))
+
+    server = serve(routes={"/": file}, alpn=alpn)
+    path = tmp_path / "file"
+    complaint = f"(GET {server.url('/')} : [^\n]*\n){{2}}"
+    printed = run("downloader.py", server.url("/"), str(path), server.ca_file, complaint=complaint)
+    assert printed == f"{path}: 256000 bytes, 200000 of them from before\n"
+    assert path.read_bytes() == body
+    assert asked[2::2] == [("bytes=100000-", '"one"'), ("bytes=200000-", '"one"')]
+
+
 def test_types_by_mypy() -> None:
     pytest.importorskip("mypy")
     programs = sorted(str(path) for path in EXAMPLES.glob("*.py"))

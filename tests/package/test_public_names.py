@@ -30,6 +30,7 @@ ERRORS = {
     "RequestTimeout",
     "StreamReset",
     "TooManyRedirects",
+    "UnvalidatedResumeWarning",
 }
 SERVER = {
     "Exchange",
@@ -60,6 +61,7 @@ PUBLIC = {
         "HTTP20Response",
         "Outcome",
         "Retries",
+        "SavedFile",
         "ServerSentEvent",
         "create_context",
         "fetch",

@@ -94,6 +94,10 @@ with hyperlite.ConnectionPool(timeout=3, context=ssl.create_default_context(), h
             assert_type((event.event, event.data, event.id), tuple[str, str, str])
             assert_type(event.retry, int | None)
             event.data = ""  # error
+        saved = streamed.save(Path("file"), resume=True)
+        assert_type((saved.path, saved.size, saved.resumed_at), tuple[str, int, int])
+        streamed.save(5)  # error
+        streamed.save("file", resume="yes")  # error
         streamed.iter_lines(max_line="80")  # error
         streamed.iter_events(max_line=80)  # error
     assert_type(pool.request("GET", url, json=1, timeout=3), hyperlite.FetchResponse)

@@ -1,0 +1,165 @@
+"""What has come of a file: `path.part`, until it is whole, and `path.part.json`, which says of what.
+
+Rules: bytes go to the operating system at once, and nothing waits for the disk (fsync).  So the end of a
+process loses nothing; after the end of the machine a part is not to be trusted.  No note is ever beside
+bytes that are not its own.
+"""
+
+import errno
+import importlib.util
+import json
+import os
+from typing import Any, NamedTuple, Self
+
+# None: Windows, where nothing keeps two downloads of one file apart.
+_fcntl: Any = importlib.import_module("fcntl") if importlib.util.find_spec("fcntl") else None
+
+
+class Note(NamedTuple):
+    """What a part is a part of; kept beside it.
+
+    Attributes:
+        url: what was asked for, before redirects; where these lead may differ each time.
+        validator: a strong entity tag, or a date that is one (RFC 9110 sections 8.8.2.2 and 13.1.5), or None.
+        length: bytes of the whole; None: that was not announced.
+    """
+
+    url: str
+    validator: str | None
+    length: int | None
+
+    @classmethod
+    def read(cls, path: str) -> "Note | None":
+        """Read a note; None if there is none. One that cannot be read fits nothing."""
+        try:
+            with open(path, encoding="utf-8") as file:
+                found = json.load(file)
+            return cls(found["url"], found["validator"], found["length"])
+        except FileNotFoundError:
+            return None
+        except (ValueError, KeyError, TypeError, RecursionError):
+            return cls("", None, None)
+
+    def write(self, path: str) -> None:
+        """Write the note."""
+        with Output(path, os.O_TRUNC) as output:
+            kept = {"url": self.url, "validator": self.validator, "length": self.length}
+            output.write(json.dumps(kept).encode())
+
+
+class Output:
+    """A file that is written, and that takes the place of another one when it is whole.
+
+    Args:
+        path: where it is.
+        flags: for `os.open()`.
+    """
+
+    def __init__(self, path: str, flags: int) -> None:
+        self.path = path
+        self._open = True
+        self.descriptor = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0) | flags, 0o666)
+        self.size: int = os.fstat(self.descriptor).st_size
+        os.lseek(self.descriptor, self.size, os.SEEK_SET)
+
+    def write(self, data: bytes) -> None:
+        """Write all of this behind what is there; an OSError names the file."""
+        left = memoryview(data)
+        try:
+            while left:
+                count = os.write(self.descriptor, left)
+                self.size += count
+                left = left[count:]
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, self.path) from None
+
+    def cut(self, size: int) -> None:
+        """Keep so many bytes from the beginning."""
+        os.ftruncate(self.descriptor, size)
+        os.lseek(self.descriptor, size, os.SEEK_SET)
+        self.size = size
+
+    def move(self, path: str) -> None:
+        """Put the file in the place of another one."""
+        if _fcntl is None:  # Windows moves no open file
+            self.close()
+        os.replace(self.path, path)
+
+    def close(self) -> None:
+        """Let go of the file."""
+        if self._open:
+            self._open = False
+            os.close(self.descriptor)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class Part:
+    """`path.part`: what has come of a file, for one download at a time; and `path.part.json`, its `Note`.
+
+    Args:
+        path: of the file.
+
+    Raises:
+        BlockingIOError: another thread or process has it. OSError: it cannot be opened.
+
+    Attributes:
+        note: what is known of it; None: nothing.
+        output: the part itself.
+    """
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._note_path = f"{path}.part.json"
+        self._finished = False
+        self.output: Output = _locked(f"{path}.part")
+        self.note: Note | None = Note.read(self._note_path)
+
+    def begin(self, note: Note) -> None:
+        """Start over; in this order, because no note may be beside bytes that are not its own."""
+        self.output.cut(0)
+        note.write(self._note_path)
+
+    def finish(self) -> None:
+        """Put the part, which is whole, in the place of the file."""
+        self.output.move(self._path)
+        self._finished = True
+        self._remove_note()
+
+    def _remove_note(self) -> None:
+        if os.path.exists(self._note_path):
+            os.remove(self._note_path)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with self.output:
+            if not (self._finished or self.output.size):
+                self._remove_note()
+                os.remove(self.output.path)
+
+
+def _locked(path: str) -> Output:
+    """Open a part that no other download has."""
+    while True:
+        output = Output(path, 0)
+        try:
+            if _fcntl is None:
+                return output
+            _fcntl.flock(output.descriptor, _fcntl.LOCK_EX | _fcntl.LOCK_NB)
+            # The download that had it may have put it in the place of the file meanwhile.
+            if os.path.exists(path) and os.path.samestat(os.fstat(output.descriptor), os.stat(path)):
+                return output
+        except BlockingIOError:
+            output.close()
+            text = "another thread or process is saving to this file"
+            raise BlockingIOError(errno.EWOULDBLOCK, text, path) from None
+        except BaseException:
+            output.close()
+            raise
+        output.close()
