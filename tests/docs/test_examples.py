@@ -1,5 +1,6 @@
 """The programs in docs/examples run as they stand, against an embedded server; type checkers accept them."""
 
+import json
 import os
 import re
 import subprocess
@@ -123,6 +124,48 @@ def test_downloader(serve: Serve, alpn: tuple[str, ...], tmp_path: Path) -> None
     assert printed == f"{path}: 256000 bytes, 200000 of them from before\n"
     assert path.read_bytes() == body
     assert asked[2::2] == [("bytes=100000-", '"one"'), ("bytes=200000-", '"one"')]
+
+
+def test_rest_client(serve: Serve, alpn: tuple[str, ...]) -> None:
+    titles = {number: f"The book {number}" for number in range(50)}
+    refused: list[str] = []
+
+    def answer(status: int, value: object, **fields: str) -> Response:
+        return Response(status, headers=[*fields.items()], body=json.dumps(value).encode())
+
+    def api(request: Request) -> Response:
+        sent = dict(request.headers)
+        assert sent["authorization"] == "Basic bmFtZTpwYXNzd29yZA=="
+        assert request.query["lang"] == ["en"]
+        path = request.target.partition("?")[0]
+        if request.method == "POST":
+            title = json.loads(request.body)["title"]
+            if not title:
+                return answer(422, {"error": "no title"})
+            titles[len(titles)] = title
+            return answer(201, {"number": len(titles) - 1})
+        if path == "/api/books":
+            page = int(request.query.get("page", ["0"])[0])
+            found = [{"title": title} for title in titles.values() if "The" in title]
+            link = f'</api/books?q=the&limit=20&page={page + 1}>; rel="next"'
+            more = {"link": link} if len(found) > 20 * page + 20 else {}
+            return answer(200, found[20 * page : 20 * page + 20], **more)
+        number = int(path.rpartition("/")[2])
+        if number == 7 and not refused:
+            refused.append(path)
+            return answer(503, {"error": "busy"})
+        return answer(200, {"title": titles[number]}) if number in titles else answer(404, {})
+
+    server = serve(routes=api, alpn=alpn)
+    printed = run("rest_client.py", server.url("/api/"), "name", "password", server.ca_file)
+    assert printed == "{'title': 'Dune'}\nNone\n50\n50\n422 no title\n"
+    assert refused
+
+
+def test_from_asyncio(serve: Serve, alpn: tuple[str, ...]) -> None:
+    server = serve(routes={"/": lambda _: Response(body=b"hello")}, alpn=alpn)
+    assert run("from_asyncio.py", server.url("/"), "50", server.ca_file) == "200\n20\n50\n"
+    assert len(server.log) == 71
 
 
 def test_types_by_mypy() -> None:
