@@ -97,7 +97,10 @@ class Exchange(ABC):
 
     @abstractmethod
     def pause(self, seconds: float | None) -> None:
-        """Wait so many seconds, None for ever, but not beyond the stream's end or the server's."""
+        """Wait so many seconds, None for ever. It ends early with the server.
+
+        On HTTP/2 it also ends with the stream, and raises ConnectionError then.
+        """
 
     @abstractmethod
     def _goaway(self) -> None: ...

@@ -76,6 +76,10 @@ class Response:
     delay: float = 0.0
     """Seconds before the response, added to the server's own delay."""
 
+    def __post_init__(self) -> None:
+        if isinstance(self.body, str):  # type: ignore[unreachable]  # a common slip
+            raise TypeError("body is bytes, or an iterable of bytes: encode a str.")
+
     def lengthy_headers(self) -> list[tuple[str, str]]:
         """Return the headers, with the content-length if the body is bytes and the status allows one."""
         headers = list(self.headers)

@@ -170,7 +170,7 @@ def test_from_asyncio(serve: Serve, alpn: tuple[str, ...]) -> None:
 
 def test_types_by_mypy() -> None:
     pytest.importorskip("mypy")
-    programs = sorted(str(path) for path in EXAMPLES.glob("*.py"))
+    programs = sorted(str(path) for path in EXAMPLES.rglob("*.py"))
     done = subprocess.run(
         [sys.executable, "-m", "mypy", "--strict", "--config-file", ROOT / "pyproject.toml", *programs],
         capture_output=True,
@@ -178,10 +178,11 @@ def test_types_by_mypy() -> None:
         timeout=280,
         check=False,
         cwd=ROOT,
+        env={**os.environ, "MYPYPATH": str(EXAMPLES / "tested_project")},
     )
     assert done.returncode == 0, done.stdout
 
 
 def test_types_by_pyright() -> None:
-    report = pyright(*sorted(str(path) for path in EXAMPLES.glob("*.py")))
+    report = pyright(*sorted(str(path) for path in [*EXAMPLES.glob("*.py"), *EXAMPLES.glob("*/*.py")]))
     assert report["generalDiagnostics"] == []

@@ -356,6 +356,24 @@ def test_a_raw_response_is_read_as_http_client_reads() -> None:
         assert raw.isclosed()
 
 
+def test_lines_and_events_come_piece_by_piece() -> None:
+    sent: list[bytes] = []
+
+    def pieces() -> Iterator[bytes]:
+        for piece in (b"data: on", b"e\n\nda", b"ta: two\n\n"):
+            sent.append(piece)
+            yield piece
+
+    with ConnectionPool(handler=lambda _: Response(body=pieces())) as pool:
+        with pool.fetch(URL, stream=True) as response:
+            events = response.iter_events()
+            assert next(events).data == "one"
+            assert len(sent) == 2
+            assert [event.data for event in events] == ["two"]
+        with pool.fetch(URL, stream=True) as response:
+            assert list(response.iter_lines()) == ["data: one", "", "data: two", ""]
+
+
 @pytest.mark.parametrize("ordered", [False, True])
 def test_fetch_many(ordered: bool) -> None:
     threads: set[int] = set()

@@ -22,6 +22,7 @@ LOADED = {
     "import hyperlite.client": COMMON | {"client", "client_classes", "client_names", "strict_socket"},
     "from hyperlite import ConnectionPool": POOL,
     "from hyperlite import fetch_many": POOL,
+    "import hyperlite.testing": {"testing"},
 }
 # They come with the first HTTP/2 connection, the first context, the first wrong argument, or an extra.
 LATER = {

@@ -123,6 +123,28 @@ def test_goaway_before_the_first_request(server: Server, pool: ConnectionPool) -
     assert [frame.last_stream_id for frame in server.frames if frame.type == "GOAWAY" and frame.sent] == [0]
 
 
+def test_requests_before_a_goaway_are_finished(server: Server, pool: ConnectionPool) -> None:
+    taken = threading.Event()
+
+    @server.route("/first")
+    @streaming
+    def first(exchange: Exchange) -> None:
+        exchange.start()
+        taken.wait(10)
+        exchange.send(b"first")
+
+    server.faults.goaway("/echo")
+    with pool.fetch(server.url("/first"), stream=True) as response:
+        assert pool.fetch(server.url("/echo"), "POST", body=b"x").body == b"x"
+        taken.set()
+        assert response.read() == b"first"
+    assert [(request.connection, request.path) for request in server.requests] == [
+        (1, "/first"),
+        (1, "/echo"),
+        (2, "/echo"),
+    ]
+
+
 def test_goaway_on_http1_is_a_close(make_pool: MakePool) -> None:
     with Server(dict(ROUTES), alpn=("http/1.1",), record=True) as server:
         server.faults.goaway()
@@ -135,7 +157,7 @@ def test_goaway_on_http1_is_a_close(make_pool: MakePool) -> None:
 def test_stall(server: Server, pool: ConnectionPool) -> None:
     server.faults.stall("/")
     with pytest.raises(hyperlite.RequestTimeout):
-        pool.fetch(server.url("/"), timeout=0.2)
+        pool.fetch(server.url("/"), timeout=1.0)
     assert pool.fetch(server.url("/")).body == b"0123456789"
     if is_http2(server):
         server.wait_until(lambda: any(f.type == "RST_STREAM" and not f.sent for f in server.frames))
@@ -144,7 +166,7 @@ def test_stall(server: Server, pool: ConnectionPool) -> None:
 @BOTH
 def test_stall_within_the_body(server: Server, pool: ConnectionPool) -> None:
     server.faults.stall("/", after=3)
-    with pool.fetch(server.url("/"), stream=True, timeout=0.2) as response:
+    with pool.fetch(server.url("/"), stream=True, timeout=1.0) as response:
         assert response.read(3) == b"012"
         with pytest.raises(hyperlite.RequestTimeout):
             response.read(1)
@@ -338,6 +360,11 @@ def test_a_server_that_records_nothing_says_so() -> None:
         for look in (lambda: server.requests, lambda: server.frames, lambda: server.wait_until(bool)):
             with pytest.raises(RuntimeError, match="record=True"):
                 look()
+
+
+def test_a_body_of_text_is_refused() -> None:
+    with pytest.raises(TypeError, match="encode a str"):
+        Response(body="text")
 
 
 # -- routes ---------------------------------------------------------------------------------------

@@ -18,7 +18,8 @@ class BookClient:
     """
 
     def __init__(self, url: str, **options: Any) -> None:
-        self._pool = hyperlite.ConnectionPool(base_url=url, **({"timeout": 5.0} | options))
+        options.setdefault("timeout", 5.0)
+        self._pool = hyperlite.ConnectionPool(base_url=url, **options)
 
     def book(self, number: int) -> Book | None:
         """Return a book, or None if the store has none of this number."""

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, assert_type
 
 import hyperlite
+from hyperlite.testing import Frame, Request, Response, Server
 
 
 def pieces() -> Iterator[bytes]:
@@ -137,3 +138,26 @@ except hyperlite.FetchError as failure:
 hyperlite.ConnectionPool(tiemout=5)  # error
 hyperlite.ConnectionPool(timeout="5")  # error
 hyperlite.ConnectionPool(headers=5)  # error
+
+
+def answer(request: hyperlite.FetchRequest) -> Response:
+    return Response(201, [("x-url", request.url)], pieces())
+
+
+def tell(request: Request) -> Response:
+    return Response(body=request.body)
+
+
+hyperlite.ConnectionPool(handler=answer)
+hyperlite.ConnectionPool(handler=lambda request: Response(body=request.method.encode()))
+hyperlite.ConnectionPool(handler=tell)  # error
+hyperlite.ConnectionPool(handler=lambda request: b"body")  # error
+with Server({"/": tell}, record=True) as server:
+    server.route("/tell")(tell)
+    assert_type(server.route("/tell")(tell)(server.requests[0]), Response)
+    assert_type(server.frames, list[Frame])
+    assert_type(server.requests[0].header("a"), str | None)
+    server.faults.reset("/", after=3, times=None)
+    server.faults.slow("/")  # error
+    server.faults.reset("/", "once")  # error
+    server.route("/")(answer)  # error
