@@ -37,7 +37,7 @@ class Note(NamedTuple):
             return cls(found["url"], found["validator"], found["length"])
         except FileNotFoundError:
             return None
-        except (ValueError, KeyError, TypeError, RecursionError):
+        except (ValueError, KeyError, TypeError, RecursionError):  # it was not written to its end
             return cls("", None, None)
 
     def write(self, path: str) -> None:
@@ -125,10 +125,13 @@ class Part:
         note.write(self._note_path)
 
     def finish(self) -> None:
-        """Put the part, which is whole, in the place of the file."""
+        """Put the part, which is whole, in the place of the file.
+
+        The note goes first: once the part is away, so is the lock, and another download may have a note.
+        """
+        self._remove_note()
         self.output.move(self._path)
         self._finished = True
-        self._remove_note()
 
     def _remove_note(self) -> None:
         if os.path.exists(self._note_path):

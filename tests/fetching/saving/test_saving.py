@@ -1,5 +1,6 @@
 """A body into a file: whole or not at all."""
 
+import json
 import os
 import re
 import resource
@@ -21,6 +22,7 @@ from hyperlite import (
     SavedFile,
     UnvalidatedResumeWarning,
 )
+from hyperlite.fetching.part import Note, Part
 from hyperlite.testing.server import Request, Response, Server
 from tests.conftest import MakePool, Serve
 
@@ -133,6 +135,29 @@ def test_one_download_at_a_time(pool: ConnectionPool, server: Server, path: Path
         other.kill()
     with pool.fetch(server.url("/file"), stream=True) as response, pytest.warns(UnvalidatedResumeWarning):
         assert response.save(path, resume=True).resumed_at == 1
+
+
+def test_a_note_is_gone_before_another_download_can_have_one(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once the part has its place as the file, the next download may begin, and its note stays."""
+    others: list[Part] = []
+    replace = os.replace
+
+    def then_another(*paths: str) -> None:
+        replace(*paths)
+        others.append(Part(str(path)))
+        others[0].begin(Note("https://example.org/", '"two"', 2))
+
+    monkeypatch.setattr("hyperlite.fetching.part.os.replace", then_another)
+    with Part(str(path)) as part:
+        part.begin(Note("https://example.org/", '"one"', 1))
+        part.output.write(b"x")
+        part.finish()
+    with others[0]:
+        assert left(path) == {"file", "file.part", "file.part.json"}
+        assert json.loads(Path(f"{path}.part.json").read_text())["validator"] == '"two"'
+    assert left(path) == {"file"}, "nothing came of the other one"
 
 
 def test_threads_that_save_to_one_path(make_pool: MakePool, server: Server, path: Path) -> None:
