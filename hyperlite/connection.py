@@ -202,10 +202,10 @@ class HTTP20Connection(PutRequest):
             As `request()`; ValueError for a body that is a file or an iterable.
         """
         self._refuse_another()
-        made, named = [], self._authority
+        made, named, due = [], self._authority, self._due(None)
         for arguments in requests:
-            request = self._make_request(named, *arguments)
-            if not request.repeatable:
+            request = self._make_request(named, due, *arguments)
+            if request.pieces is not None:
                 raise ValueError(
                     "request_many() takes bytes or str for a body: a file would hold up the others"
                 )
@@ -213,10 +213,16 @@ class HTTP20Connection(PutRequest):
         return self._pending.begin(made)
 
     def _make_request(
-        self, named: bytes, method: str, url: str, body: Any = None, headers: Headers = NO_HEADERS
+        self,
+        named: bytes,
+        due: float | None,
+        method: str,
+        url: str,
+        body: Any = None,
+        headers: Headers = NO_HEADERS,
     ) -> Request:
         request = Request(method, url, body, headers, self._scheme, named, self.blocksize)
-        request.deadline = self._due(None)
+        request.deadline = due
         return request
 
     def send(self, data: Any, stream_id: int | None = None) -> None:

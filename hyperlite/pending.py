@@ -63,10 +63,15 @@ class Pending:
         """Send requests, or queue them, and return their ids."""
         by = end_of_step(requests[0]) if requests else None
         begun: list[Exchange] = []  # filled before a transport has them: an interrupt must find them
+        ids: list[int] = []
         try:
-            self._transports.while_dialling(by, lambda: self._hand_over_all(requests, by, begun))
-            self._wait_sent(begun)
-            return [one.stream_id for one in begun]
+            self._transports.while_dialling(by, self._hand_over_all, requests, by, begun)
+            for one in begun:
+                ids.append(one.stream_id)
+                current = one.heir or one
+                if current.transport is not None:  # or else another thread is sending it again
+                    current.transport.wait_sent(current)
+            return ids
         except BaseException:
             with self.lock:  # `close()` goes through them
                 for one in begun:  # the caller will never know their ids
@@ -112,12 +117,6 @@ class Pending:
         if not current.submit(made, gather=True):
             self._submit(self._transports.usable(by), made, by)
         self._expect(made)
-
-    def _wait_sent(self, pending: Iterable[Exchange]) -> None:
-        """Wait until what has been handed over is sent, or queued."""
-        for one in map(standing, pending):
-            if one.transport is not None:  # or else another thread is sending it again
-                one.transport.wait_sent(one)
 
     def _expect(self, pending: Iterable[Exchange]) -> None:
         """Add exchanges to those whose responses can be taken."""
@@ -364,7 +363,7 @@ class Pending:
             return False
         pause(stream, until)
         by = soonest(end_of_step(stream.request), until)
-        batch = self._transports.while_dialling(by, lambda: self._send_again(transport, stream, error, by))
+        batch = self._transports.while_dialling(by, self._send_again, transport, stream, error, by)
         for one in batch or ():
             if until is None and one.transport is not None:  # otherwise its own waiting thread sends it again
                 one.transport.wait_sent(one)

@@ -11,7 +11,7 @@ import socket
 import threading
 import weakref
 from collections.abc import Callable
-from typing import Any, NamedTuple, Protocol, TypeVar, cast
+from typing import Any, NamedTuple, Protocol, TypeVar, TypeVarTuple, cast
 
 from . import stock
 from .errors import RequestTimeout
@@ -32,6 +32,7 @@ from .net.timeouts import checked_seconds, deadline_after, remaining, resolve_ti
 from .net.tls import Session
 
 T = TypeVar("T")
+Arguments = TypeVarTuple("Arguments")
 
 
 class TransportOptions(NamedTuple):
@@ -321,7 +322,7 @@ class Transports:
         """
         self._insist_on_auto_open("the connection is closed, and auto_open is off")
         self._keep_session()
-        return self.while_dialling(by, lambda: self._further(transport, by))
+        return self.while_dialling(by, self._further, transport, by)
 
     def _further(self, transport: Transport[Any] | None, by: float | None) -> socket.socket:
         """Have the connection object open a further socket in HTTP/1.1, while holding `dialling`.
@@ -368,15 +369,16 @@ class Transports:
         """Whether a connection that has ended is opened again: `auto_open`."""
         return bool(self.owner.auto_open)
 
-    def while_dialling(self, by: float | None, work: Callable[[], T]) -> T:
-        """Do something while holding `dialling`; see `_take_dialling`.
+    def while_dialling(self, by: float | None, work: Callable[[*Arguments], T], *arguments: *Arguments) -> T:
+        """Call `work` with its arguments while holding `dialling`, which is acquired by the time `by`.
 
         An interrupt may come after the lock was acquired and before that is noted. So any failure
         releases it: otherwise other threads would wait for ever.
         """
         try:
-            self._take_dialling(by)
-            result = work()
+            if not self.dialling.acquire(blocking=False):
+                self._wait_for_dialling(by)
+            result = work(*arguments)
         except BaseException:
             with contextlib.suppress(RuntimeError):  # it was not acquired
                 self.dialling.release()
@@ -384,10 +386,8 @@ class Transports:
         self.dialling.release()
         return result
 
-    def _take_dialling(self, by: float | None) -> None:
-        """Acquire `dialling`, within our own timeout, and until `by`: another thread may be dialling."""
-        if self.dialling.acquire(blocking=False):
-            return
+    def _wait_for_dialling(self, by: float | None) -> None:
+        """Acquire `dialling`, which another thread has, within our own timeout, and until `by`."""
         timeout = soonest(resolve_timeout(self.owner.timeout), remaining(by))
         if not self.dialling.acquire(timeout=-1 if timeout is None else min(timeout, threading.TIMEOUT_MAX)):
             raise RequestTimeout(f"another thread has been connecting for {timeout:g} s", retry_safe=True)

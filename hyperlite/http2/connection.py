@@ -252,7 +252,11 @@ class HTTP2Connection:
             RequestTimeout: the peer did not let it be written in time; the stream was reset.
             HTTP2Error: the stream failed in a way that does not allow the request to be sent again.
         """
-        self._uploads.wait_sent(stream)
+        table, request = self.table, stream.request
+        if table.writer.out or table.turns.senders:
+            self._uploads.wait_written(stream, queued=True)
+        if request.pieces is not None or request.expects:
+            self._uploads.send_body(stream)
 
     def end(self, stream: Stream) -> None:
         """Send the end of a request that is open, and its trailers.

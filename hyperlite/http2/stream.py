@@ -99,7 +99,7 @@ class Inbox(Buffer):
     )
 
     def __init__(self) -> None:
-        super().__init__()
+        Buffer.__init__(self)  # super() would take as long as all that follows
         # -- most responses need no list of these, so it is made late --
         self.fields: Sequence[Field] = ()
         self.length: int | None = None

@@ -125,22 +125,24 @@ class StreamTable:
         if free > 0 and self.liveness.is_doubtful(now):  # the PING costs no round trip of its own
             self.ping(_SIGN_OF_LIFE)
             self.liveness.challenge()
+        before, is_full = free, self.unread.is_full
         while queue and free > 0 and not engine.exhausted:
-            if not self.unread.is_full:
-                self._start(queue.popleft(), now)
+            if not is_full:
+                self._start(queue.popleft())
             else:
                 wanted = next((stream for stream in queue if stream.inbox.wanted), None)
                 if wanted is None:
-                    return
+                    break
                 queue.remove(wanted)
-                self._start(wanted, now)
+                self._start(wanted)
             free -= 1
+        if free < before:
+            self.liveness.request(now)
         if queue and engine.exhausted:
             self.draining = True
             self.refuse_queue(ConnectionGoingAway("the connection's stream numbers are used up"))
 
-    def _start(self, stream: Stream, now: float) -> None:
-        self.liveness.request(now)
+    def _start(self, stream: Stream) -> None:
         writer, request, engine = self.writer, stream.request, self.engine
         stream.written_at = writer.written
         busy, self.busy = self.busy, True  # an interrupt here would leave HPACK's table in doubt
@@ -320,8 +322,9 @@ class StreamTable:
     def produce(self) -> bool:
         """Hand the frames to send to the writer; tell whether there may be more once they are written."""
         writer = self.writer
-        more = bool(self.turns.senders) and len(writer.out) < WRITE_AHEAD
-        if more:
+        more = False
+        if self.turns.senders and len(writer.out) < WRITE_AHEAD:
+            more = True
             self.turns.feed(self.engine, len(writer.out))
             self.liveness.stir(time.monotonic())
         if fresh := self.engine.take():

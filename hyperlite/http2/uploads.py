@@ -23,14 +23,8 @@ class Uploads:
         self._table = io.table
         self._waiting = waiting
 
-    def wait_sent(self, stream: Stream) -> None:
-        """Wait until a submitted request is written; see `HTTP2Connection.wait_sent`."""
-        if self._table.writer.out or self._table.turns.senders:
-            self._wait_written(stream, queued=True)
-        if stream.request.pieces is not None or stream.request.expects:
-            self._send_body(stream)
-
-    def _send_body(self, stream: Stream) -> None:
+    def send_body(self, stream: Stream) -> None:
+        """Send a body that is a file or an iterable, or that waits for 100 Continue."""
         request = stream.request
         if stream.table is not self._table or stream.tries.repeats:  # another thread is sending it again
             return
@@ -83,10 +77,10 @@ class Uploads:
             begun = self._waiting.wait(stream, attempt, _COMPLAINT)
         if not begun:
             return False
-        self._wait_written(stream, queued=False)
+        self.wait_written(stream, queued=False)
         return last or stream.upload is not None
 
-    def _wait_written(self, stream: Stream, *, queued: bool) -> None:
+    def wait_written(self, stream: Stream, *, queued: bool) -> None:
         """Wait until the bytes given for a stream are written; `queued`: or until it waits for a slot."""
         writer = self._table.writer
         mark: int | None = None

@@ -90,4 +90,6 @@ def end_of_step(request: Request) -> float | None:
 
     Its own timeout and its deadline count here, not the timeout of its connection.
     """
-    return soonest(None if request.timeout is UNSET else deadline_after(request.timeout), request.deadline)
+    if request.timeout is UNSET:
+        return request.deadline
+    return soonest(deadline_after(request.timeout), request.deadline)

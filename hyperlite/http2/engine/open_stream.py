@@ -10,7 +10,7 @@ class OpenStream(InboundWindow):
     __slots__ = ("ended", "message", "outbound")
 
     def __init__(self, message: Message, window: int, outbound: int, ended: bool) -> None:
-        super().__init__(window)
+        InboundWindow.__init__(self, window)  # super() would take as long as all that follows
         self.message: Message = message
         self.outbound: int = outbound  # how much of the body the peer takes; below 0 after SETTINGS shrank it
         self.ended: bool = ended  # by us: the request is complete
