@@ -47,7 +47,8 @@ class Downloads:
             if stream.error is not None:
                 raise stream.error
             size = stream.inbox.size
-            self._took(stream, size)
+            if table.took(stream, size):
+                io.push()
             data = stream.inbox.take(size) if size else b""
         if table.abandoned or io.detached:  # as Aftermath does, where nothing else can go wrong: it is hot
             io.clean_up()

@@ -276,7 +276,11 @@ class NativeEngine:
                         return
                     break
                 if kind == DATA:
-                    at = self._run(wire_id, stream, data, start, stop, flags, events)
+                    if flags or length < USEFUL or guard.useless:  # or else each makes up for some of that
+                        at = stop
+                        self._data(wire_id, stream, data[start:stop], length, flags & END_STREAM != 0, events)
+                    else:
+                        at = self._run(wire_id, stream, data, start, stop, events)
                     continue
                 if kind == WINDOW_UPDATE:  # a server sends one for each small body
                     at = stop
@@ -303,32 +307,28 @@ class NativeEngine:
         data: bytes,
         start: int,
         stop: int,
-        flags: int,
         events: list[Event],
     ) -> int:
         """Take a whole DATA frame, and those that follow on its stream, as one piece; return where they end.
 
-        Those that follow are whole, without flags, neither useless nor too much; `_data` judges others.
+        All of these are whole, without flags, and neither useless nor too much; `_data` judges others.
         """
+        end, at, room, view = len(data), stop, stream.room, memoryview(data)
         size = stop - start
-        if not flags and size >= USEFUL and not self._guard.useless:  # or else each makes up for some of that
-            end, at, room, view = len(data), stop, stream.room, memoryview(data)
-            parts = [view[start:stop]]
-            while end - at >= HEADER_SIZE:
-                head, bits, number = FRAME_HEADER.unpack_from(data, at)
-                length, begin = head >> 8, at + HEADER_SIZE
-                if head & 0xFF or bits or number != wire_id or not USEFUL <= length <= MAX_FRAME:
-                    break
-                if begin + length > end or size + length > room:
-                    break
-                at = begin + length
-                parts.append(view[begin:at])
-                size += length
-            if len(parts) > 1:
-                self._data(wire_id, stream, b"".join(parts), size, False, events)
-                return at
-        self._data(wire_id, stream, data[start:stop], stop - start, flags & END_STREAM != 0, events)
-        return stop
+        parts = [view[start:stop]]
+        while end - at >= HEADER_SIZE:
+            head, bits, number = FRAME_HEADER.unpack_from(data, at)
+            length, begin = head >> 8, at + HEADER_SIZE
+            if head & 0xFF or bits or number != wire_id or not USEFUL <= length <= MAX_FRAME:
+                break
+            if begin + length > end or size + length > room:
+                break
+            at = begin + length
+            parts.append(view[begin:at])
+            size += length
+        body = b"".join(parts) if len(parts) > 1 else data[start:stop]
+        self._data(wire_id, stream, body, size, False, events)
+        return at
 
     def _receive_frame(self, kind: int, flags: int, wire_id: int, whole: bytes, events: list[Event]) -> None:
         """Take a frame of any kind, whose header was checked."""
