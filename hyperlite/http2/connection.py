@@ -291,7 +291,7 @@ class HTTP2Connection:
         Raises:
             HTTP2Error: the stream failed. RequestTimeout: nothing came in time.
         """
-        return bool(stream.status) or self._waiting.wait_head(stream)
+        return stream.status != 0 or self._waiting.wait_head(stream)
 
     def wait_any(
         self, arrivals: Arrivals[Stream], timeout: float | None, _dial_by: float | None = None

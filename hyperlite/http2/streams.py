@@ -271,8 +271,9 @@ class StreamTable:
     def took(self, stream: Stream, size: int) -> bool:
         """Take note that `size` bytes of a body were read; tell whether there are frames to send now."""
         due = self.unread.take(stream, size)
-        credited = bool(due) and not stream.inbox.complete and stream.wire_id in self.open
-        if credited:
+        credited = False
+        if due and not stream.inbox.complete and stream.wire_id in self.open:
+            credited = True
             self._credit(stream, due)
         if self.queue:
             self.start_queued()
@@ -337,12 +338,13 @@ class StreamTable:
 
         Each response takes at least one piece, and a long body takes many.
         """
-        under_way = len(self.open)
+        under_way = len(self.open) or 1
         if under_way == 1:
-            inbox = next(iter(self.open.values())).inbox
-            if inbox.length is not None:
-                under_way += (inbox.length - inbox.taken - inbox.size) // RECORD
-        return max(1, min(under_way, most))
+            for stream in self.open.values():
+                inbox = stream.inbox
+                if inbox.length is not None:
+                    under_way += (inbox.length - inbox.taken - inbox.size) // RECORD
+        return under_way if under_way < most else most
 
 
 def _cancelled(stream: Stream) -> StreamReset:

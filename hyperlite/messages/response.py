@@ -281,8 +281,9 @@ class HTTP20Response(stock.HTTPResponse):
             if "fp" in vars(self):  # or else `__init__` has failed
                 super().__del__()
             return
-        if not stream.inbox.exhausted and "fp" not in vars(self) and stream.transport is not None:
+        inbox = stream.inbox
+        if not inbox.exhausted and "fp" not in vars(self) and stream.transport is not None:
             stream.transport.abandon(stream)
-        for pushed in stream.inbox.pushes or ():  # no caller can reach them any more
+        for pushed in inbox.pushes or ():  # no caller can reach them any more
             if pushed.transport is not None:
                 pushed.transport.abandon(pushed)
