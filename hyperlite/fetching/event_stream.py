@@ -5,7 +5,6 @@ Reconnecting, and with it `Last-Event-ID` and the wait that `retry` asks for, is
 
 from dataclasses import dataclass
 
-from ..errors import BodyTooLarge
 from .lines import Lines, Parser
 
 # Characters that an event may have: all its data, and the line under way. Events that carry an image or a
@@ -57,8 +56,8 @@ class Events(Parser[ServerSentEvent]):
         lines = self._lines.ready
         while lines and self.error is None:
             self._interpret(lines.popleft())
-        if self.error is None:
-            self.error = self._lines.error
+        if self.error is None and self._lines.error is not None:
+            self.refuse(str(self._lines.error))
 
     def _interpret(self, line: str) -> None:
         if not line:
@@ -71,7 +70,7 @@ class Events(Parser[ServerSentEvent]):
             self._data.append(value)
             if self._size > self._limit:
                 self._data.clear()
-                self.error = BodyTooLarge(f"an event is longer than {self._limit} characters (max_event=)")
+                self.refuse(f"an event is longer than {self._limit} characters (max_event=)")
         elif name == "event":
             self._type = value
         elif name == "id":

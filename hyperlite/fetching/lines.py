@@ -36,6 +36,10 @@ class Parser(Generic[T]):
         """Take the end of the body."""
         self.ended = True
 
+    def refuse(self, reason: str) -> None:
+        """Parse nothing further."""
+        self.error = BodyTooLarge(reason)
+
 
 def parsed(
     parser: Parser[T], read: Callable[[Parser[T]], bytes], fail: Callable[[BodyTooLarge], BaseException]
@@ -110,9 +114,7 @@ class Lines(Parser[str]):
             self._finish_line(part)
         if self._size > self._limit:
             self._line.clear()
-            self.error = BodyTooLarge(
-                f"a line of the body is longer than {self._limit} characters ({self._option}=)"
-            )
+            self.refuse(f"a line of the body is longer than {self._limit} characters ({self._option}=)")
 
     def _finish_line(self, following: str) -> None:
         """End the line under way, and begin another one with this."""

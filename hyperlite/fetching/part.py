@@ -58,7 +58,9 @@ class Output:
     def __init__(self, path: str, flags: int) -> None:
         self.path = path
         self._open = True
-        self.descriptor = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0) | flags, 0o666)
+        self.descriptor: int = os.open(
+            path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0) | flags, 0o666
+        )
         self.size: int = os.fstat(self.descriptor).st_size
         os.lseek(self.descriptor, self.size, os.SEEK_SET)
 
