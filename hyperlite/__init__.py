@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from .fetching.retries import Retries
     from .fetching.saving import SavedFile
     from .net.trust import create_context
+    from .origins.limits import Limits
 
 __version__ = "0.1.0"
 
@@ -74,6 +75,7 @@ __all__ = [
     "HTTPStatusError",
     "InadequateSecurity",
     "IncompleteBody",
+    "Limits",
     "MalformedBody",
     "MalformedResponse",
     "NotHTTP1",
@@ -106,6 +108,7 @@ _ELSEWHERE = {
     "HTTP20Connection": "connection",
     "HTTP20Push": "http2.push",
     "HTTP20Response": "messages.response",
+    "Limits": "origins.limits",
     "Outcome": "fetching.outcome",
     "Retries": "fetching.retries",
     "SavedFile": "fetching.saving",

@@ -44,8 +44,10 @@ from .fetching.retries import Retries
 from .fetching.task import make_task
 from .http2.liveness import KEEPALIVE_IDLE, PING_TIMEOUT
 from .messages.fields import Header
+from .messages.urls import parse
 from .net.trust import Cert, MadeContexts, Verify
 from .origins.connection import PooledConnection
+from .origins.limits import Limits, Throttle, checked_limits, throttle_for
 from .origins.origin import Settings
 from .origins.registry import Registry
 from .transports import TransportOptions
@@ -89,6 +91,9 @@ class ConnectionPool:
         auth: (name, password) for Basic authentication; or a function that is called with a FetchRequest for
             each request, in the thread that sends it, and returns header fields for that: a mapping, or
             pairs.  For the origin of `base_url` alone; a request's own Authorization goes before.
+        limits: how many requests the pool makes, all threads, redirects and further tries included: a
+            `Limits`; None: any number.
+        origin_limits: the same, of the requests to each origin (scheme, host and port).
         cookies: an http.cookiejar.CookieJar, from which cookies are sent, and in which they are kept.
         max_body: bytes of a decoded body to hold in memory.
         allow_downgrade: follow redirects from https to http.
@@ -120,6 +125,8 @@ class ConnectionPool:
         params: Params | None = None,
         auth: Auth | None = None,
         cookies: "CookieJar | None" = None,
+        limits: Limits | None = None,
+        origin_limits: Limits | None = None,
         max_body: int = 64 << 20,
         allow_downgrade: bool = False,
         source_address: tuple[str, int] | None = None,
@@ -144,22 +151,13 @@ class ConnectionPool:
             context=None,
             headers=_default_headers(headers),
             defaults=defaults(base_url, as_pairs(params), auth, cookies),
-            **checked(
-                {
-                    "timeout": timeout,
-                    "deadline": deadline,
-                    "max_body": max_body,
-                    "retries": retries,
-                    "allow_downgrade": allow_downgrade,
-                    "proxies": False if proxies is None and handler is not None else proxies,
-                    "protocols": protocols,
-                }
-            ),
+            **checked({"timeout": timeout, "deadline": deadline, "max_body": max_body, "retries": retries}),
+            **checked({"allow_downgrade": allow_downgrade, "protocols": protocols}),
+            **checked({"proxies": False if proxies is None and handler is not None else proxies}),
         )
-        self._contexts = MadeContexts()
-        _check_trust(self._contexts, verify, cert, context)
+        self._contexts = _contexts_for(verify, cert, context)
         self._origins = Registry(settings)
-        self._fetcher = Fetcher(self._origins)
+        self._fetcher = Fetcher(self._origins, throttle_for(limits, origin_limits))
 
     # -- fetching ---------------------------------------------------------------------------------
 
@@ -312,6 +310,24 @@ class ConnectionPool:
             )
         return self._options._replace(context=checked_context(context), **checked(given))
 
+    def set_limits(self, limits: Limits | None, origin: str | None = None) -> None:
+        """Change how many requests are made from now on, also by runs of `fetch_many()` that are under way.
+
+        Args:
+            limits: the new limits; None: any number.
+            origin: a URL, for the requests to its origin; None: for all requests together.
+
+        Requests that began while the pool had no limits at all are not counted.
+
+        Raises:
+            http.client.InvalidURL, TypeError: an argument is wrong.
+        """
+        new = checked_limits(limits, "limits")
+        place = None if origin is None else parse(origin).origin
+        if self._fetcher.throttle is None:
+            self._fetcher.throttle = Throttle(Limits(), Limits())
+        self._fetcher.throttle.set_limits(new, place)
+
     # -- the whole --------------------------------------------------------------------------------
 
     def stats(self) -> dict[str, Any]:
@@ -365,12 +381,14 @@ def _most_on_http1(own: int | None, general: int) -> int:
     return general if own is None else whole(own, "max_http1_connections_per_origin", least=1)
 
 
-def _check_trust(contexts: MadeContexts, verify: Verify, cert: Cert, context: Any) -> None:
-    """Raise the error of what a pool is given for TLS, where its first fetch would do so."""
+def _contexts_for(verify: Verify, cert: Cert, context: Any) -> MadeContexts:
+    """Return the store of a pool's contexts; raise the error of what it is given for TLS."""
+    contexts = MadeContexts()
     if context is not None:
         checked_context(context)
     elif verify is not True or cert is not None:
         tls_context(contexts, verify, cert)
+    return contexts
 
 
 def _address(source: tuple[str, int] | None) -> tuple[str, int] | None:

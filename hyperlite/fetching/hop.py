@@ -6,6 +6,7 @@ import weakref
 from collections.abc import Callable
 from http.client import HTTP_PORT
 
+from ..errors import RequestTimeout
 from ..http1.response import QueuedResponse
 from ..messages.fields import Header, authority
 from ..messages.replay import Tried
@@ -14,6 +15,7 @@ from ..net.protocols import Protocols
 from ..origins.connection import PooledConnection
 from ..origins.key import Key
 from ..origins.lease import Attempt, Lease
+from ..origins.limits import Permit, Throttle
 from ..origins.origin import Origin
 from ..origins.registry import Registry
 from .failures import Stage
@@ -32,9 +34,14 @@ class Fetcher:
 
     Args:
         origins: the connections.
+        throttle: the limits that requests have to keep; None: there are none.
+
+    Attributes:
+        throttle: the same.
     """
 
-    def __init__(self, origins: Registry) -> None:
+    def __init__(self, origins: Registry, throttle: Throttle | None) -> None:
+        self.throttle: Throttle | None = throttle
         self._origins = origins
         self._counters = origins.counters
 
@@ -44,7 +51,8 @@ class Fetcher:
         while True:
             attempt = Attempt()
             try:
-                response = self.hop(task, attempt, stream=stream)
+                permit = None if self.throttle is None else self._await_permit(self.throttle, task)
+                response = self.hop(task, attempt, permit=permit, stream=stream)
             except Exception as error:
                 pause = self.retry(task, error, attempt.tried)
                 if pause is None:
@@ -65,6 +73,15 @@ class Fetcher:
     def _again(self, task: Task, fields: list[Header]) -> FetchResponse:
         """Make a task's last request once more, with other header fields; see `FetchResponse.save()`."""
         return self.complete(task.once_more(fields), stream=True)
+
+    def _await_permit(self, throttle: Throttle, task: Task) -> Permit:
+        """Wait until the limits allow a task's next hop."""
+        timeout = task.options.timeout
+        permit = throttle.begin(task.url.origin, deadline=task.deadline, timeout=timeout)
+        if permit is None:
+            task.patience()
+            raise RequestTimeout(f"the limits allowed no request within {timeout:g} s: no other one ended")
+        return permit
 
     def follow(self, task: Task, response: FetchResponse) -> float | None:
         """Handle an answer: None if it is the last, otherwise the seconds to wait before the next hop."""
@@ -91,18 +108,30 @@ class Fetcher:
         return pause
 
     def hop(
-        self, task: Task, attempt: Attempt, *, stream: bool, meter: Callable[[int], None] | None = None
+        self,
+        task: Task,
+        attempt: Attempt,
+        *,
+        permit: Permit | None,
+        stream: bool,
+        meter: Callable[[int], None] | None = None,
     ) -> FetchResponse:
         """Send one request, and return the response, with its body unless it is streamed.
 
         Args:
             task: what is fetched.
             attempt: this try; another thread can end it.
+            permit: allows the request, and ends with it; None: there are no limits.
             stream: the body is not read.
             meter: as for `FetchResponse.load()`.
         """
-        origin = self.origin(task)
-        lease = origin.lease(task.patience())
+        try:
+            lease = self.origin(task).lease(task.patience())
+        except BaseException:
+            if permit is not None:
+                permit.end()
+            raise
+        lease.permit = permit
         try:
             lease.attempt = attempt
             attempt.begin(lease.connection)

@@ -11,6 +11,7 @@ from ..fetching.response import FetchResponse
 from ..fetching.task import Task
 from ..messages.replay import UNSENT, Tried
 from ..origins.lease import Attempt, Lease
+from ..origins.limits import Permit
 from .budget import Budget, weight
 from .schedule import Schedule
 from .window import Window
@@ -67,21 +68,26 @@ class BlockingWork:
         """
         self._workers.collect()
 
-    def fetch(self, window: Window) -> None:
-        """Take the first request of a window, and have a thread fetch it."""
+    def fetch(self, window: Window, permit: Permit | None) -> None:
+        """Take the first request of a window, and have a thread fetch it.
+
+        Args:
+            window: of the request.
+            permit: allows it; None: there are no limits.
+        """
         task = self._schedule.take(window)
         window.jobs += 1
         attempt = Attempt()
         self.jobs[task.index] = attempt, window
         self._workers.run(
-            partial(self._fetch, task, attempt),
+            partial(self._fetch, task, attempt, permit),
             partial(self._fetched, window, task, attempt),
         )
 
-    def _fetch(self, task: Task, attempt: Attempt) -> FetchResponse:
+    def _fetch(self, task: Task, attempt: Attempt, permit: Permit | None) -> FetchResponse:
         """On a thread: fetch one hop."""
         meter = self._budget.meter(task.index, task.deadline)
-        response = self._fetcher.hop(task, attempt, stream=False, meter=meter)
+        response = self._fetcher.hop(task, attempt, permit=permit, stream=False, meter=meter)
         self._budget.charge(task.index, weight(response, body=False))
         return response
 

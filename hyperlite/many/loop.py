@@ -42,6 +42,7 @@ from ..messages.replay import UNSENT, Tried
 from ..net.protocols import HTTP11
 from ..net.timeouts import soonest
 from ..origins.lease import Lease, Lessor
+from .allowance import Allowance
 from .backpressure import Backpressure
 from .blocking import BlockingWork
 from .budget import Budget, weight
@@ -76,15 +77,15 @@ class Loop:
         self._progress = progress
         self._source = Source(requests, concurrency, options)
         self._outcomes = OutcomeQueue(ordered)
-        self._schedule = Schedule(concurrency, self._outcomes, self._is_busy)
+        self._timers = Timers(time.monotonic())
+        allowance = Allowance(fetcher, self._timers)
+        self._schedule = Schedule(concurrency, self._outcomes, allowance, self._is_busy)
         # -- under way --
         self._unfinished = 0
         self._stuck: dict[Window, float] = {}  # since when other callers have all connections of these
         self._flights: dict[int, Flight] = {}  # on HTTP/2, by index
         self._ended: dict[Lessor, list[Lease]] = {}  # leases to be given back, all at once
-        # -- waiting --
         self._touched: deque[Flight] = deque()
-        self._timers = Timers(time.monotonic())
 
     # -- the generator ----------------------------------------------------------------------------
 
@@ -197,6 +198,8 @@ class Loop:
 
         An exception is the failure of the first request, which is still in the queue.
         """
+        if not self._schedule.allows(window):
+            return False
         task = window.queue[0]
         origin = window.origin = self._fetcher.origin(task)  # as the TLS context is now
         dialled = window.dialled.pop() if window.dialled else None
@@ -208,7 +211,8 @@ class Loop:
         if origin.protocol == HTTP11 or not task.repeatable:
             if window.jobs >= origin.max_connections:
                 return False
-            self._blocking.fetch(window)
+            for permit in self._schedule.allowance.permits(window, 1):
+                self._blocking.fetch(window, permit)
             return True
         leases = origin.try_lease(room, insist=not window.in_flight and not window.dialling)
         if leases is not None:
@@ -224,6 +228,8 @@ class Loop:
     def _send(self, window: Window, leases: list[Lease]) -> None:
         """Send requests on the HTTP/2 connection that was leased for them."""
         connection = leases[0].connection
+        if self._schedule.allowance.is_limited:
+            leases = self._allowed(window, leases)
         http2 = connection.http2
         flights: list[Flight] = []
         touched, wake, now = self._touched, self._poller.wake, time.monotonic()
@@ -260,6 +266,15 @@ class Loop:
         else:
             self._put_back(window, flights)
 
+    def _allowed(self, window: Window, leases: list[Lease]) -> list[Lease]:
+        """Return as many of the leases as the limits allow, and give the others back."""
+        permits = self._schedule.allowance.permits(window, len(leases))
+        self._give_back(window.origin, leases[len(permits) :])
+        leases = leases[: len(permits)]
+        for lease, permit in zip(leases, permits, strict=True):
+            lease.permit = permit
+        return leases
+
     def _put_back(self, window: Window, flights: list[Flight]) -> None:
         """Put requests back into the queue, since their connection takes no more."""
         for flight in reversed(flights):
@@ -284,8 +299,9 @@ class Loop:
             self._give_back(*self._ended.popitem())
         for task in self._timers.awake(now):
             self._enqueue(task, first=True)
-        for window in self._stuck:
-            self._schedule.note(window)
+        for window in [*self._stuck, *self._timers.rested(now)]:
+            if window.queue:
+                self._schedule.note(window)
         if self._timers.is_time_to_look(now):
             self._check_timeouts(now)
 
@@ -299,7 +315,8 @@ class Loop:
         """Return the seconds that the next poll may last; None: no limit."""
         if self._source.wants(self._schedule.queued, several=self._schedule.several):
             return 0
-        timeout = self._timers.timeout(time.monotonic(), looks=bool(self._flights))
+        looks = bool(self._flights) or self._schedule.allowance.is_limited
+        timeout = self._timers.timeout(time.monotonic(), looks=looks)
         return soonest(STUCK_TICK, timeout) if self._stuck else timeout
 
     def _check_timeouts(self, now: float) -> None:
@@ -312,6 +329,10 @@ class Loop:
                 complaint = f"no connection to {window.origin.key} was free for {now - since:.3g} s"
                 task = self._schedule.take(window)
                 self._settle(window, task, None, RequestTimeout(complaint), UNSENT)
+        if self._schedule.allowance.is_limited:
+            for window in self._schedule.late(now):
+                complaint = "the limits allowed no further request within the deadline"
+                self._settle(window, self._schedule.take(window), None, RequestTimeout(complaint), UNSENT)
         for flight in list(self._flights.values()):
             if not self._budget.allows(flight.task.index):
                 flight.since = now  # the run is full: the peer waits for us, not we for the peer

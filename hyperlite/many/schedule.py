@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from ..fetching.task import Task
 from ..origins.origin import Origin
+from .allowance import Allowance
 from .outcomes import OutcomeQueue
 from .window import Route, Window
 
@@ -24,14 +25,19 @@ class Schedule:
     Args:
         concurrency: how wide a window is.
         outcomes: knows which outcome comes next.
+        allowance: knows what the limits of the pool allow.
         is_busy: tells whether anything is under way.
 
     Attributes:
+        allowance: the same.
         queued: how many requests have not begun yet.
         batch: how many outcomes the caller takes before further requests begin.
     """
 
-    def __init__(self, concurrency: int, outcomes: OutcomeQueue, is_busy: Callable[[], bool]) -> None:
+    def __init__(
+        self, concurrency: int, outcomes: OutcomeQueue, allowance: Allowance, is_busy: Callable[[], bool]
+    ) -> None:
+        self.allowance: Allowance = allowance
         self.queued: int = 0
         self.batch: int = max(1, min(concurrency // BATCH, MAX_BATCH))
         self._concurrency = concurrency
@@ -88,6 +94,11 @@ class Schedule:
                 window.queue.rotate(-1)
         return taken
 
+    def late(self, now: float) -> list[Window]:
+        """Return the windows whose first request has a deadline that is over."""
+        heads = [(window, window.queue[0]) for window in self._windows.values() if window.queue]
+        return [window for window, head in heads if head.deadline is not None and now >= head.deadline]
+
     def put_back(self, window: Window, task: Task) -> None:
         """Undo `take()`."""
         self.queued += 1
@@ -111,6 +122,8 @@ class Schedule:
 
     def next(self) -> Window | None:
         """Return a window in which a request may be able to begin; None if there is none."""
+        if self.allowance.holds_back():
+            return None
         if not self._startable and self._inactive and not self._is_busy():
             self._admit()  # the active windows hold outcomes that wait for one of these
         while self._startable:
@@ -118,6 +131,15 @@ class Schedule:
             if window.queue and (window.active or self._activate(window)):
                 return window
         return None
+
+    def allows(self, window: Window) -> bool:
+        """Tell whether the limits allow a request of a window; otherwise `next()` returns it again later."""
+        if self.allowance.holds_back_window(window):
+            return False
+        if self.allowance.holds_back():
+            self._startable[window] = None
+            return False
+        return True
 
     def urgent(self) -> Window | None:
         """Return a window whose first request has to begin although the run is full; or None.

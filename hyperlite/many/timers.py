@@ -1,9 +1,11 @@
-"""When a run of fetch_many() has to act without an event: later tries, and time limits."""
+"""When a run of fetch_many() has to act without an event: later tries, limits of requests, and of time."""
 
 import heapq
+import itertools
 from collections.abc import Iterator
 
 from ..fetching.task import Task
+from .window import Window
 
 # Seconds between two looks at time limits: a tenth of the shortest limit, within these bounds.
 LONGEST_TICK = 1.0
@@ -19,6 +21,9 @@ class Timers:
 
     def __init__(self, now: float) -> None:
         self._asleep: list[tuple[float, int, Task]] = []  # a heap
+        self._resting: list[tuple[float, int, Window]] = []  # a heap; each window has one entry
+        self._held: float | None = None  # until when no window's requests begin
+        self._rests = itertools.count()  # so that two entries are never equal
         self._looked = now
         self._tick = LONGEST_TICK
 
@@ -30,6 +35,25 @@ class Timers:
         """Yield the tasks whose time has come."""
         while self._asleep and self._asleep[0][0] <= now:
             yield heapq.heappop(self._asleep)[2]
+
+    def rest(self, window: Window, until: float) -> None:
+        """Keep a window whose requests may not begin before the time `until`."""
+        if not window.rests:
+            window.rests = True
+            heapq.heappush(self._resting, (until, next(self._rests), window))
+
+    def hold(self, until: float) -> None:
+        """Take note that no request may begin before the time `until`."""
+        self._held = until
+
+    def rested(self, now: float) -> Iterator[Window]:
+        """Yield the windows whose time has come."""
+        if self._held is not None and self._held <= now:
+            self._held = None
+        while self._resting and self._resting[0][0] <= now:
+            window = heapq.heappop(self._resting)[2]
+            window.rests = False
+            yield window
 
     def quicken(self, *limits: float | None) -> None:
         """Look at time limits often enough for these seconds; None: no limit."""
@@ -52,6 +76,10 @@ class Timers:
             looks: there are time limits to look at.
         """
         ends = [self._asleep[0][0]] if self._asleep else []
+        if self._resting:
+            ends.append(self._resting[0][0])
+        if self._held is not None:
+            ends.append(self._held)
         if looks:
             ends.append(self._looked + self._tick)
         return max(0.0, min(ends) - now) if ends else None

@@ -5,6 +5,7 @@ from collections import deque
 from ..fetching.task import Task
 from ..net.proxy import Proxy
 from ..origins.lease import Lease
+from ..origins.limits import Place
 from ..origins.origin import Origin
 
 # Scheme, host, port and proxy of a window's requests, and whether they ask for another protocol by Upgrade.
@@ -20,6 +21,7 @@ class Window:
 
     Attributes:
         route: the same.
+        place: the origin for which limits may be set.
         origin: of the requests that began last. It changes if the TLS context is changed during the run.
         queue: the requests that have not begun.
         busy: how many requests are under way, or have outcomes that the caller has not taken.
@@ -28,6 +30,7 @@ class Window:
         dialling: how many connections are being dialled.
         dialled: leases of connections that were dialled for its requests, which keep them open until then.
         dial_refused: the last dial of a further connection failed, so the existing ones have to do.
+        rests: it is among the resting windows of `Timers`.
         active: the window is one of MAX_ORIGINS that may have requests under way.
         waiting: the window waits to become active.
     """
@@ -41,13 +44,16 @@ class Window:
         "in_flight",
         "jobs",
         "origin",
+        "place",
         "queue",
+        "rests",
         "route",
         "waiting",
     )
 
     def __init__(self, route: Route, origin: Origin) -> None:
         self.route: Route = route
+        self.place: Place = route[:3]
         self.origin: Origin = origin
         self.queue: deque[Task] = deque()
         self.busy: int = 0
@@ -56,5 +62,6 @@ class Window:
         self.dialling: int = 0
         self.dialled: list[Lease] = []
         self.dial_refused: bool = False
+        self.rests: bool = False
         self.active: bool = False
         self.waiting: bool = False

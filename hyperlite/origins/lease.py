@@ -11,6 +11,7 @@ from ..net.forking import OwnLock
 from ..net.sockets import break_off
 from .bonds import Bond, Claim
 from .connection import PooledConnection
+from .limits import Permit
 
 
 class Lessor(Protocol):
@@ -44,16 +45,18 @@ class Lease:
         origin, connection: the same; on HTTP/1.1 no other request has the connection meanwhile.
         attempt: a thread's attempt, which lets go of the connection before the lease ends; or None.
         over: the lease has ended; the origin's lock guards this.
+        permit: counts the request among those that the pool's limits allow; or None: there are no limits.
         bond: of the connection, while the request carries NTLM or Negotiate and has no answer; or None.
     """
 
-    __slots__ = ("__weakref__", "attempt", "bond", "connection", "origin", "over")
+    __slots__ = ("__weakref__", "attempt", "bond", "connection", "origin", "over", "permit")
 
     def __init__(self, origin: Lessor, connection: PooledConnection, claim: Claim | None = None) -> None:
         self.over: bool = True  # as long as it does not count
         self.origin: Lessor = origin
         self.connection: PooledConnection = connection
         self.attempt: Attempt | None = None
+        self.permit: Permit | None = None
         self.bond: Bond | None = None
         if claim is not None and claim.carried:
             self.bond = connection.bond = connection.bond or Bond(claim)
@@ -82,6 +85,8 @@ class Lease:
         On HTTP/1.1, if the rest of a response is still to come, the connection takes no further request.
         """
         if not self.over:
+            if self.permit is not None:  # a thread that waits for it does not look at the origin
+                self.permit.abandon()
             self.origin.abandoned.append(self)
 
     __del__ = abandon

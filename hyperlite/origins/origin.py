@@ -207,6 +207,9 @@ class Origin:
             connection.close()
         for connection in idle:
             self._idle.note(connection, self)
+        for lease in ended:
+            if lease.permit is not None:
+                lease.permit.end()
 
     def note_answer(self, lease: Lease, *, goes_on: bool) -> None:
         """See `Lease.note_answer()`."""

@@ -59,6 +59,7 @@ PUBLIC = {
         "HTTP20Connection",
         "HTTP20Push",
         "HTTP20Response",
+        "Limits",
         "Outcome",
         "Retries",
         "SavedFile",
