@@ -1,6 +1,6 @@
 """What handlers take and what they give: requests and responses."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
@@ -77,8 +77,15 @@ class Response:
     """Seconds before the response, added to the server's own delay."""
 
     def __post_init__(self) -> None:
-        if isinstance(self.body, str):  # type: ignore[unreachable]  # a common slip
+        """Raise TypeError for the common slips, where the handler makes them."""
+        if isinstance(self.body, str):  # type: ignore[unreachable]
             raise TypeError("body is bytes, or an iterable of bytes: encode a str.")
+        for fields in (self.headers, self.trailers, *(fields for _, fields in self.informational)):
+            if isinstance(fields, Mapping):
+                raise TypeError("headers and trailers are (name, value) pairs: give the items() of a dict.")
+            for field_ in fields:
+                if not (len(field_) == 2 and isinstance(field_[0], str) and isinstance(field_[1], str)):
+                    raise TypeError(f"headers and trailers are pairs of two str, not {field_!r}.")
 
     def lengthy_headers(self) -> list[tuple[str, str]]:
         """Return the headers, with the content-length if the body is bytes and the status allows one."""

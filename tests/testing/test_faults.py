@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from h2.errors import ErrorCodes
@@ -362,9 +363,20 @@ def test_a_server_that_records_nothing_says_so() -> None:
                 look()
 
 
-def test_a_body_of_text_is_refused() -> None:
-    with pytest.raises(TypeError, match="encode a str"):
-        Response(body="text")
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        ({"body": "text"}, "encode a str"),
+        ({"headers": {"a": "b"}}, "items"),
+        ({"headers": [("retry-after", 1)]}, "pairs of two str"),
+        ({"trailers": [("a", b"b")]}, "pairs of two str"),
+        ({"headers": ["a: b"]}, "pairs of two str"),
+        ({"informational": [(103, {"a": "b"})]}, "items"),
+    ],
+)
+def test_common_slips_are_refused(options: dict[str, Any], complaint: str) -> None:
+    with pytest.raises(TypeError, match=complaint):
+        Response(**options)
 
 
 # -- routes ---------------------------------------------------------------------------------------
