@@ -426,6 +426,16 @@ def test_many_threads_share_a_pool() -> None:
     assert sorted(bodies) == sorted(f"{URL}/{n}" for n in range(20))
 
 
+def test_the_method_of_a_pool_stands_in_for_the_function() -> None:
+    before = hyperlite.fetch
+    with ConnectionPool(handler=report) as pool, pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setattr(hyperlite, "fetch", pool.fetch)
+        monkeypatch.setattr(hyperlite, "fetch_many", pool.fetch_many)
+        assert hyperlite.fetch(URL).json()["url"] == URL
+        assert [outcome.response.json()["url"] for outcome in hyperlite.fetch_many([URL])] == [URL]
+    assert hyperlite.fetch is before
+
+
 def test_a_pool_that_is_closed_calls_no_handler() -> None:
     called, handler = failing()
     pool = ConnectionPool(handler=handler)

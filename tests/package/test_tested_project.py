@@ -22,7 +22,7 @@ def command(*arguments: object, **environment: str) -> subprocess.CompletedProce
         [str(argument) for argument in arguments],
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=250,
         check=False,
         cwd=PROJECT,
         env=kept | environment,
@@ -31,13 +31,14 @@ def command(*arguments: object, **environment: str) -> subprocess.CompletedProce
 
 def pip(*arguments: object) -> None:
     """Run pip; skip the test where it has no index to ask, but not in CI."""
-    done = command(sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", *arguments)
+    done = command(sys.executable, "-m", "pip", "--quiet", "--retries=1", *arguments)
     if done.returncode and any(text in done.stderr for text in OFFLINE) and os.environ.get("CI") != "true":
         pytest.skip("pip has no index to ask for what the project needs")
     assert done.returncode == 0, done.stdout + done.stderr
 
 
 @pytest.mark.long
+@pytest.mark.timeout(300)
 def test_the_project_passes(tmp_path: Path) -> None:
     """One test, as each of several processes would make an environment of its own."""
     pip("wheel", "--no-deps", "--wheel-dir", tmp_path, ROOT)
