@@ -263,7 +263,7 @@ class HandledBody(BodyFile):
         self._announced_trailers = trailers
         self._message = message
         self._arrived = Buffer()
-        self._failure: BaseException | None = None
+        self._failure: Exception | None = None
         self.taken: int = 0
         self.trailers: Sequence[Field] = ()
 
@@ -290,12 +290,15 @@ class HandledBody(BodyFile):
         """
         while not self._message.complete and not (self._arrived.size and self._message.room != 0):
             if self._failure is not None:
-                raise again(self._failure) if isinstance(self._failure, Exception) else self._failure
+                raise again(self._failure)
             try:
                 self._pull()
-            except BaseException as error:
+            except Exception as error:
                 self._failure = self._cut_off(error)
                 raise self._failure from (error if self._failure is not error else error.__cause__)
+            except BaseException:
+                self._failure = self._incomplete("a read was interrupted")
+                raise
         return bool(self._arrived.size)
 
     def _pull(self) -> None:
@@ -312,15 +315,17 @@ class HandledBody(BodyFile):
         else:
             self._message.data(0, end_stream=True)
 
-    def _cut_off(self, error: BaseException) -> BaseException:
+    def _cut_off(self, error: Exception) -> Exception:
         """Return the error of a body that has failed: of a connection's own errors, as on HTTP/2."""
         if isinstance(error, TimeoutError) or not isinstance(error, OSError | http_client.HTTPException):
             return error
-        reason = IncompleteBody
+        cut_off = IncompleteBody
         if isinstance(error, StreamReset):
-            reason = MalformedBody if isinstance(error, MalformedResponse) else BodyReset
-        came = self.taken + self._arrived.size
-        return incomplete(str(error) or type(error).__name__, came, self._message.length, reason)
+            cut_off = MalformedBody if isinstance(error, MalformedResponse) else BodyReset
+        return self._incomplete(str(error) or type(error).__name__, cut_off)
+
+    def _incomplete(self, reason: str, cut_off: type[IncompleteBody] = IncompleteBody) -> IncompleteBody:
+        return incomplete(reason, self.taken + self._arrived.size, self._message.length, cut_off)
 
     def _take(self, limit: int) -> bytes:
         if not self._advance():

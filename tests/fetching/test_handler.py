@@ -309,6 +309,28 @@ def test_a_body_that_breaks_off_is_never_cut_short_silently(
                     response.read(5)
 
 
+def test_an_interrupt_comes_out_and_ends_the_body() -> None:
+    def interrupted() -> Iterator[bytes]:
+        yield b"begun"
+        raise KeyboardInterrupt
+
+    def handler(request: FetchRequest) -> Response:
+        if request.method == "POST":
+            raise KeyboardInterrupt
+        return Response(body=interrupted())
+
+    with ConnectionPool(handler=handler) as pool:
+        with pytest.raises(KeyboardInterrupt):
+            pool.fetch(URL, "POST")
+        with pool.request("GET", URL) as response:
+            assert response.raw.read(5) == b"begun"
+            with pytest.raises(KeyboardInterrupt):
+                response.raw.read(5)
+            with pytest.raises(hyperlite.IncompleteBody, match="interrupted"):
+                response.raw.read(5)
+        assert pool.stats()["origins"]["https://api.example:443"]["leased"] == 0
+
+
 def test_the_bytes_before_a_break_are_in_the_error() -> None:
     answer = Response(body=broken(ConnectionResetError("gone")))
     with (
