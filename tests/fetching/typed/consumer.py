@@ -68,6 +68,13 @@ with hyperlite.fetch_many([url]) as run:
         run.add(5)  # error
         if run.idle:
             run.close()
+
+gentle = hyperlite.ConnectionPool(limits=hyperlite.Limits(per_second=0.5, under_way=3), origin_limits=None)
+gentle.set_limits(hyperlite.Limits(delay=1), url)
+gentle.set_limits(5)  # error
+hyperlite.ConnectionPool(limits=5)  # error
+hyperlite.Limits(per_minute=5)  # error
+
 fed: hyperlite.FetchRun[hyperlite.FetchRequest] = hyperlite.fetch_many(ordered=True)
 fed.add(hyperlite.FetchRequest(url))
 fed.add(url)  # error
