@@ -145,5 +145,8 @@ def coding_of(raw: HTTP20Response) -> str | None:
     stream = raw._stream
     if stream is None:
         return raw.getheader("content-encoding")
-    values = [value for name, value in stream.inbox.fields if name == b"content-encoding"]
-    return b", ".join(values).decode("latin-1") if values else None
+    coding = None
+    for name, value in stream.inbox.fields:
+        if name == b"content-encoding":
+            coding = value if coding is None else coding + b", " + value
+    return None if coding is None else coding.decode("latin-1")

@@ -1,6 +1,5 @@
 """A request of fetch_many() while it is under way on HTTP/2."""
 
-import itertools
 import time
 from collections import deque
 from collections.abc import Callable
@@ -101,7 +100,10 @@ class Flight:
         """Return how many bytes of the response have come since the last call."""
         stream, inbox = self.stream, self.stream.inbox
         if stream.status and not self.head:
-            self.head = len(b"".join(itertools.chain.from_iterable(inbox.fields))) + 1
+            head = 1
+            for name, value in inbox.fields:
+                head += len(name) + len(value)
+            self.head = head
         arrived = self.head + inbox.taken + inbox.size
         fresh, self.counted = arrived - self.counted, arrived
         return fresh

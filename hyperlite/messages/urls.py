@@ -19,11 +19,17 @@ DEFAULT_PORTS = {"https": 443, "http": 80}
 # URLs that need no further check: a lower-case name that is no number, or an IPv4 address, and a path and a
 # query of plain characters.
 _byte = r"(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
+_target_text = r"(?:/(?!\.)[A-Za-z0-9\-._~!$&'()*+,;=:@]*)*(?:\?[A-Za-z0-9\-._~!$&'()*+,;=:@/?]*)?"
 _plain = re.compile(
     rf"(https?)://((?:[a-z0-9]+[-.])*[a-z][a-z0-9]*|(?:{_byte}\.){{3}}{_byte})"
     r"(?::([1-9][0-9]{0,4}))?"
-    r"((?:/(?!\.)[A-Za-z0-9\-._~!$&'()*+,;=:@]*)*(?:\?[A-Za-z0-9\-._~!$&'()*+,;=:@/?]*)?)"
+    rf"({_target_text})"
 ).fullmatch
+_plain_target = re.compile(_target_text).fullmatch
+# The origins of plain URLs, by what stands before the path: many URLs in a row are of few origins, and to
+# take an origin apart costs more than all the rest.
+_origins: dict[str, tuple[str, str, int]] = {}
+ORIGINS = 256
 # Texts, which re compiles when the first URL needs them that is not plain: the import stays light.
 _CONTROL = r"[\x00-\x1f\x7f\ud800-\udfff]"  # and halves of characters
 # RFC 3986 appendix B: scheme, authority, path, query, fragment; only the path is always there.
@@ -80,12 +86,20 @@ def parse(url: str, params: Any = None) -> URL:
     """
     if params is not None:
         url = with_query(url, params)
+    path = url.find("/", len("https://"))
+    origin = _origins.get(url[:path]) if path > 0 else None
+    if origin is not None and _plain_target(url, path):
+        return URL(*origin, url[path:])
     if match := _plain(url):
         scheme, host, port, target = match.groups()
         if len(host) <= LONGEST_LABEL and (not port or int(port) < 65536):
+            origin = scheme, host, int(port) if port else DEFAULT_PORTS[scheme]
             if target[:1] != "/":
-                target = "/" + target
-            return URL(scheme, host, int(port) if port else DEFAULT_PORTS[scheme], target)
+                return URL(*origin, "/" + target)
+            if len(_origins) >= ORIGINS:
+                _origins.clear()
+            _origins[url[:path]] = origin
+            return URL(*origin, target)
     return _parse(url)
 
 

@@ -216,3 +216,22 @@ def test_hosts_on_the_short_way_and_on_the_long_one(host: str):
 def test_a_label_that_is_too_long_on_the_short_way():
     with pytest.raises(InvalidURL):
         parse("https://" + "a-" * 32 + "b/")
+
+
+@pytest.mark.parametrize(
+    ("url", "text"),
+    [
+        ("http://remembered.exampl?", "http://remembered.exampl/?"),
+        ("http://remembered.exampl", "http://remembered.exampl/"),
+        ("http://remembered.example", "http://remembered.example/"),
+        ("http://remembered.exampl:81/a", "http://remembered.exampl:81/a"),
+        ("https://remembered.exampl/a", "https://remembered.exampl/a"),
+        ("http://remembered.exampl/a b", "http://remembered.exampl/a%20b"),
+        ("http://remembered.exampl/a/../b", "http://remembered.exampl/b"),
+        ("http://remembered.exampl/a?b=/../c#d", "http://remembered.exampl/a?b=/../c#d"),
+        ("http://remembered.exampl?a=/b", "http://remembered.exampl/?a=/b"),
+    ],
+)
+def test_a_url_after_one_of_the_same_origin(url: str, text: str):
+    assert str(parse("http://remembered.exampl/first")) == "http://remembered.exampl/first"
+    assert str(parse(url)) == text
