@@ -106,7 +106,7 @@ class Liveness:
         Returns:
             Whether the peer's grace is over.
         """
-        self.waited += now - max(self._stirred, start)
+        self.waited += now - (start if start > self._stirred else self._stirred)
         if came:
             return False
         self.quiet += now - start

@@ -28,7 +28,9 @@ def wait_for(sock: socket.socket, *, read: bool, write: bool, timeout: float | N
 
 def _milliseconds(timeout: float | None) -> int | None:
     """Return milliseconds for `poll`, rounded up: a thread that wakes too early must sleep again."""
-    return None if timeout is None else math.ceil(min(timeout, LONGEST_POLL) * 1000)
+    if timeout is None:
+        return None
+    return math.ceil((timeout if timeout < LONGEST_POLL else LONGEST_POLL) * 1000)
 
 
 def in_time(

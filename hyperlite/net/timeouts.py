@@ -64,7 +64,10 @@ def deadline_after(timeout: float | None) -> float | None:
 
 def remaining(deadline: float | None) -> float | None:
     """Return the seconds left until `deadline`, not below 0, or None for no limit."""
-    return None if deadline is None else max(0.0, deadline - time.monotonic())
+    if deadline is None:
+        return None
+    left = deadline - time.monotonic()
+    return left if left > 0 else 0.0
 
 
 @overload
