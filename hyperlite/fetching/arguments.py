@@ -86,17 +86,25 @@ class FetchArguments(ManyChanges, total=False):
 # The names of options in other libraries, and what to use here.
 _ELSEWHERE = {
     "allow_redirects": "redirects=",
+    "auth": "ConnectionPool(base_url=…, auth=…)",
+    "base_url": "ConnectionPool(base_url=…)",
     "ca_certs": "verify=",
     "client_cert": "cert=",
     "content": "body=",
+    "cookies": "ConnectionPool(cookies=…)",
     "data": "body= or json=",
     "fields": "body= or json=",
-    "files": "body=",
+    "files": "body= with what urllib3.encode_multipart_formdata() makes",
     "follow_redirects": "redirects=",
+    "headers": "ConnectionPool(headers=…), or a FetchRequest for each",
     "http1": "protocols=",
     "http2": "protocols=",
+    "limits": "ConnectionPool(limits=…)",
     "max_redirects": "redirects=",
+    "max_workers": "concurrency=",
     "mounts": "proxies=",
+    "origin_limits": "ConnectionPool(origin_limits=…)",
+    "params": "ConnectionPool(params=…), or a FetchRequest for each",
     "proxy": "proxies=",
     "query": "params=",
     "ssl": "context= or verify=",
@@ -165,8 +173,10 @@ def tls_context(contexts: MadeContexts, verify: Verify, cert: Cert) -> ssl.SSLCo
     try:
         return contexts.get(verify, cert)
     except OSError as error:
-        if path is not None and "client certificate" not in str(error) and error.filename is None:
-            reason = error.strerror or str(error)
+        reason = error.strerror or str(error)
+        if error.filename is not None:  # of `verify`, OpenSSL names no file
+            raise OSError(error.errno, f"cert= cannot be read: {reason}", error.filename) from None
+        if path is not None and "client certificate" not in str(error):
             if isinstance(error, ssl.SSLError):
                 error.strerror = f"verify={path!r} holds no authority: {reason}"
                 raise
@@ -238,6 +248,8 @@ def _check_body(body: Any) -> None:
         raise TypeError(f"body is a {kind(body)} of {kind(body[0])}: use json=, or give pieces of bytes")
     if hasattr(body, "read") or hasattr(body, "__iter__") or hasattr(body, "__getitem__"):
         return
+    if isinstance(body, os.PathLike):
+        raise TypeError(f'body is a {kind(body)}, which is no file yet: use open(path, "rb")')
     try:
         memoryview(body)
     except TypeError:

@@ -20,6 +20,12 @@ from ..net.proxy import Proxy
 _MODULES = frozenset({"builtins", "hyperlite.errors", "http.client", "json.decoder", "socket", "ssl"})
 # Reasons that OpenSSL has for what is no TLS.
 _NO_TLS = frozenset({"HTTP_REQUEST", "RECORD_LAYER_FAILURE", "WRONG_VERSION_NUMBER"})
+# Alerts of servers that want another certificate of the client, or one at all (RFC 8446 section 6.2).
+# With TLS 1.2 they send handshake_failure, which has other causes too.
+_WANTS_CERT = frozenset(
+    {"TLSV13_ALERT_CERTIFICATE_REQUIRED", "SSLV3_ALERT_BAD_CERTIFICATE", "TLSV1_ALERT_UNKNOWN_CA"}
+)
+_MAY_WANT_CERT = frozenset({"SSLV3_ALERT_HANDSHAKE_FAILURE", "TLSV1_ALERT_HANDSHAKE_FAILURE"})
 # OpenSSL's x509_vfy.h: CERT_NOT_YET_VALID, CERT_HAS_EXPIRED, HOSTNAME_MISMATCH, IP_ADDRESS_MISMATCH.
 _NOT_YET_VALID, _EXPIRED, _OTHER_NAME = 9, 10, {62, 64}
 _UNREACHABLE = frozenset({errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EADDRNOTAVAIL})
@@ -90,7 +96,7 @@ def _obstacle(error: Exception) -> str:
             return (
                 "the server hung up during the TLS handshake (if it does not speak TLS, use an http:// URL)"
             )
-        return f"the TLS handshake failed: {error.reason or error}"
+        return _alert(error) or f"the TLS handshake failed: {error.reason or error}"
     if isinstance(error, NotHTTP2):
         return 'the server does not choose HTTP/2, and protocols=("h2",) allows nothing else'
     if isinstance(error, TimeoutError) and "TLS handshake" in str(error):
@@ -98,8 +104,22 @@ def _obstacle(error: Exception) -> str:
     return _reason(error)
 
 
+def _alert(error: ssl.SSLError) -> str | None:
+    """Tell what a server says of a client certificate; None: nothing."""
+    if error.reason in _WANTS_CERT:
+        return f"the server does not accept the client certificate, or its absence (cert=): {error.reason}"
+    if error.reason in _MAY_WANT_CERT:
+        return (
+            f"the TLS handshake failed: {error.reason} (if the server wants a client certificate, pass cert=)"
+        )
+    return None
+
+
 def _asking(error: Exception, url: URL, stage: Stage) -> str:
     """Tell why a request has no response, or not all of it."""
+    alert = error if isinstance(error, ssl.SSLError) else error.__cause__
+    if isinstance(alert, ssl.SSLError) and (text := _alert(alert)):
+        return text
     if isinstance(error, NotHTTP1):
         if wanted(error.line.encode("latin-1")) == WANTS_TLS:
             return "the port takes TLS alone: use an https:// URL"

@@ -104,10 +104,15 @@ def _validator(response: Streamed) -> str | None:
 
 
 def checked_path(path: "str | os.PathLike[str]") -> str:
-    """Return a file's path; IsADirectoryError before hours of download, and not behind them."""
-    name = os.fspath(path)
+    """Return a file's path; raise what is wrong with it before hours of download, and not behind them."""
+    name = os.fspath(path) if isinstance(path, str | os.PathLike) else None
     if not isinstance(name, str):
         raise TypeError(f"path is a str or a pathlib.Path, not {kind(path)}")
+    if not name:
+        raise ValueError("path is empty: it names no file")
+    folder = os.path.dirname(name)
+    if folder and not os.path.exists(folder):
+        raise FileNotFoundError(errno.ENOENT, "the folder of the file does not exist", folder)
     if os.path.isdir(name):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), name)
     return name

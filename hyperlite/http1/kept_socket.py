@@ -31,8 +31,13 @@ class KeptSocket:
         self._doomed: list[socket.socket] = []
 
     def alive(self) -> socket.socket | None:
-        """Return the socket; None if there is none, or the server has closed it."""
-        return None if self.sock is None or is_stale(self.sock) else self.sock
+        """Return the socket; None if there is none, or the server has closed it.
+
+        Raises:
+            ssl.SSLError: the server has refused the handshake, after this side had ended it.
+        """
+        sock = self.sock
+        return None if sock is None or is_stale(sock, fresh=sock is not self.proven) else sock
 
     def replace(self, fresh: socket.socket) -> None:
         """Replace the socket by another."""

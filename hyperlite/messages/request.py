@@ -341,7 +341,11 @@ def _blocks(file: Any, blocksize: int) -> Iterator[bytes]:
     """Read a file to its end; text as Latin-1, as http.client does."""
     is_text = isinstance(file, io.TextIOBase)
     while block := file.read(blocksize):
-        yield block.encode("latin-1") if is_text else block
+        try:
+            yield block.encode("latin-1") if is_text else block
+        except UnicodeEncodeError as error:
+            error.reason = 'the body is a text file, which goes out as Latin-1: open it in binary mode ("rb")'
+            raise
 
 
 def _pieces(parts: Iterator[Any]) -> Iterator[memoryview]:

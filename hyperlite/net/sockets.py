@@ -87,11 +87,19 @@ class Watch:
         return bool(self._poller.poll(timeout and _milliseconds(timeout)))
 
 
-def is_stale(sock: socket.socket) -> bool:
+def is_stale(sock: socket.socket, *, fresh: bool = False) -> bool:
     """Tell whether an idle HTTP/1.1 connection can no longer be used.
 
     No request is under way, so bytes that have come mean that it has ended, or belong to no response.  The
     ssl module consumes TLS session tickets, which mean nothing here.
+
+    Args:
+        sock: of the connection.
+        fresh: it has brought no response yet. So a TLS alert says what the server makes of the handshake: on
+            TLS 1.3 this side ends it before the server has judged the client's certificate.
+
+    Raises:
+        ssl.SSLError: such an alert.
     """
     try:
         if not wait_for(sock, read=True, write=False, timeout=0) and not (
@@ -106,8 +114,9 @@ def is_stale(sock: socket.socket) -> bool:
         sock.recv(1)
     except (BlockingIOError, ssl.SSLWantReadError):
         return False
-    except OSError:
-        return True
+    except OSError as error:
+        if fresh and "ALERT" in str(getattr(error, "reason", "")):
+            raise
     finally:
         sock.settimeout(timeout)
     return True

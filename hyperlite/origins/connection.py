@@ -228,4 +228,4 @@ def dial(
 
 
 def _dial_no_other(_transport: object, _by: float | None) -> NoReturn:
-    raise http_client.NotConnected("a connection of a pool is one socket for its life")
+    raise http_client.NotConnected("the server closed the connection before the request was sent")

@@ -100,7 +100,9 @@ class TestBodyInPieces:
         assert pieces(make("POST", io.StringIO("caf\xe9!"))) == [b"caf\xe9", b"!"]
 
     def test_a_text_file_that_is_not_latin_1(self) -> None:
-        with pytest.raises(UnicodeEncodeError):
+        with pytest.raises(
+            UnicodeEncodeError, match=r"a text file, which goes out as Latin-1: open it in binary"
+        ):
             pieces(make("POST", io.StringIO("€")))
 
     def test_a_file_is_read_from_where_it_stands(self) -> None:

@@ -1,5 +1,6 @@
 """A body into a file: whole or not at all."""
 
+import io
 import json
 import os
 import re
@@ -67,16 +68,22 @@ def test_what_was_read_in_part_is_not_saved(pool: ConnectionPool, server: Server
 
 
 def test_wrong_places(pool: ConnectionPool, server: Server, tmp_path: Path) -> None:
+    wrong: list[tuple[Any, type[Exception], str]] = [
+        (tmp_path, IsADirectoryError, re.escape(str(tmp_path))),
+        (
+            tmp_path / "none" / "file",
+            FileNotFoundError,
+            f"the folder of the file does not exist: {re.escape(repr(str(tmp_path / 'none')))}$",
+        ),
+        ("", ValueError, "path is empty"),
+        (b"file", TypeError, "path is a str or a pathlib.Path, not bytes"),
+        (io.BytesIO(), TypeError, "path is a str or a pathlib.Path, not BytesIO"),
+    ]
     for resume in (True, False):
-        for path, kind in ((tmp_path, IsADirectoryError), (tmp_path / "none" / "file", FileNotFoundError)):
+        for path, kind, text in wrong:
             streamed = pool.fetch(server.url("/file"), stream=True)
-            with streamed as response, pytest.raises(kind, match=re.escape(str(path))):
+            with streamed as response, pytest.raises(kind, match=text):
                 response.save(path, resume=resume)
-        with (
-            pool.fetch(server.url("/file"), stream=True) as response,
-            pytest.raises(TypeError, match="path is a str"),
-        ):
-            response.save(b"file", resume=resume)  # type: ignore[arg-type]
     assert list(tmp_path.iterdir()) == []
 
 
