@@ -2,17 +2,28 @@
 
 Rules: bytes go to the operating system at once, and nothing waits for the disk (fsync).  So the end of a
 process loses nothing; after the end of the machine a part is not to be trusted.  No note is ever beside
-bytes that are not its own.
+bytes that are not its own.  The names of both files can be guessed, so no link is followed there, and in a
+folder into which every user may write another user's file is no part.
 """
 
+import contextlib
 import errno
 import importlib.util
 import json
 import os
+import stat
 from typing import Any, NamedTuple, Self
+
+from ..net.forking import watch
 
 # None: Windows, where nothing keeps two downloads of one file apart.
 _fcntl: Any = importlib.import_module("fcntl") if importlib.util.find_spec("fcntl") else None
+
+
+# Flags for `os.open()`: a link is an error, and so is, instead of a wait, a pipe without a writer.
+_CAREFUL = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+# Bytes of a note that are read: URLs are shorter.
+_MAX_NOTE = 1 << 20
 
 
 class Note(NamedTuple):
@@ -32,17 +43,21 @@ class Note(NamedTuple):
     def read(cls, path: str) -> "Note | None":
         """Read a note; None if there is none. One that cannot be read fits nothing."""
         try:
-            with open(path, encoding="utf-8") as file:
-                found = json.load(file)
-            return cls(found["url"], found["validator"], found["length"])
+            with open(path, "rb", opener=_open) as file:
+                _check_owner(file.fileno(), path)
+                found = json.loads(file.read(_MAX_NOTE))
+            note = cls(found["url"], found["validator"], found["length"])
         except FileNotFoundError:
             return None
         except (ValueError, KeyError, TypeError, RecursionError):  # it was not written to its end
             return cls("", None, None)
+        fits = isinstance(note.url, str) and isinstance(note.validator, str | None)
+        return note if fits and isinstance(note.length, int | None) else cls("", None, None)
 
     def write(self, path: str) -> None:
-        """Write the note."""
-        with Output(path, os.O_TRUNC) as output:
+        """Write the note, in the place of another one."""
+        _remove(path)
+        with Output(path, os.O_EXCL) as output:
             kept = {"url": self.url, "validator": self.validator, "length": self.length}
             output.write(json.dumps(kept).encode())
 
@@ -58,9 +73,7 @@ class Output:
     def __init__(self, path: str, flags: int) -> None:
         self.path = path
         self._open = True
-        self.descriptor: int = os.open(
-            path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0) | flags, 0o666
-        )
+        self.descriptor: int = _open(path, os.O_RDWR | os.O_CREAT | flags)
         self.size: int = os.fstat(self.descriptor).st_size
         os.lseek(self.descriptor, self.size, os.SEEK_SET)
 
@@ -86,6 +99,14 @@ class Output:
         if _fcntl is None:  # Windows moves no open file
             self.close()
         os.replace(self.path, path)
+
+    @property
+    def is_there(self) -> bool:
+        """Whether its path still leads to it."""
+        try:
+            return os.path.samestat(os.fstat(self.descriptor), os.lstat(self.path))
+        except FileNotFoundError:
+            return False
 
     def close(self) -> None:
         """Let go of the file."""
@@ -119,7 +140,12 @@ class Part:
         self._note_path = f"{path}.part.json"
         self._finished = False
         self.output: Output = _locked(f"{path}.part")
-        self.note: Note | None = Note.read(self._note_path)
+        try:
+            self.note: Note | None = Note.read(self._note_path)
+        except BaseException:
+            self.output.close()
+            raise
+        watch(self)
 
     def begin(self, note: Note) -> None:
         """Start over; in this order, because no note may be beside bytes that are not its own."""
@@ -130,23 +156,60 @@ class Part:
         """Put the part, which is whole, in the place of the file.
 
         The note goes first: once the part is away, so is the lock, and another download may have a note.
+
+        Raises:
+            FileNotFoundError: the part was removed meanwhile; its place may have another download's.
         """
-        self._remove_note()
+        if not self.output.is_there:
+            raise FileNotFoundError(
+                errno.ENOENT, "it was removed during the download, which is lost", self.output.path
+            )
+        _remove(self._note_path)
         self.output.move(self._path)
         self._finished = True
 
-    def _remove_note(self) -> None:
-        if os.path.exists(self._note_path):
-            os.remove(self._note_path)
+    def after_fork(self) -> None:
+        """In the child: let go of its copy, which would keep the part locked when the parent is done."""
+        self.output.close()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         with self.output:
-            if not (self._finished or self.output.size):
-                self._remove_note()
-                os.remove(self.output.path)
+            if not (self._finished or self.output.size) and self.output.is_there:
+                _remove(self._note_path)
+                _remove(self.output.path)
+
+
+def _open(path: str, flags: int) -> int:
+    """Open a regular file, and none to which a link leads."""
+    try:
+        descriptor = os.open(path, flags | _CAREFUL, 0o666)
+    except OSError as error:
+        if error.errno != errno.ELOOP:
+            raise
+        raise OSError(
+            error.errno, "it is a link, which a download does not follow: remove it", path
+        ) from None
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "it is no regular file: remove it", path)
+    return descriptor
+
+
+def _remove(path: str) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        os.remove(path)
+
+
+def _check_owner(descriptor: int, path: str) -> None:
+    """Raise an OSError if a file that was there before may be what another user has laid out."""
+    found = os.fstat(descriptor)
+    shared = os.stat(os.path.dirname(path) or os.curdir).st_mode & stat.S_IWOTH
+    if shared and hasattr(os, "geteuid") and (found.st_uid != os.geteuid() or found.st_nlink > 1):
+        text = "any user may write into this folder, and it is not this user's alone: remove it"
+        raise PermissionError(errno.EACCES, text, path)
 
 
 def _locked(path: str) -> Output:
@@ -154,11 +217,12 @@ def _locked(path: str) -> Output:
     while True:
         output = Output(path, 0)
         try:
+            _check_owner(output.descriptor, path)
             if _fcntl is None:
                 return output
             _fcntl.flock(output.descriptor, _fcntl.LOCK_EX | _fcntl.LOCK_NB)
             # The download that had it may have put it in the place of the file meanwhile.
-            if os.path.exists(path) and os.path.samestat(os.fstat(output.descriptor), os.stat(path)):
+            if output.is_there:
                 return output
         except BlockingIOError:
             output.close()

@@ -11,6 +11,7 @@ coding.  Each piece is given to the operating system as soon as it has come, so 
 none.  Whatever does not agree (another range, another length, another validator) starts over from nothing.
 """
 
+import contextlib
 import email.utils
 import errno
 import http.client as http_client
@@ -154,7 +155,8 @@ def _save_whole(response: Streamed, path: str) -> SavedFile:
             output.move(path)
         except BaseException:
             output.close()
-            os.remove(temporary)
+            with contextlib.suppress(FileNotFoundError):  # another program has removed it
+                os.remove(temporary)
             raise
         return SavedFile(path, output.size)
 

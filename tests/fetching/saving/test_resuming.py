@@ -264,12 +264,25 @@ def test_a_part_without_a_note_that_is_too_long(save: Save, files: Files, path: 
     assert files.asked == [(None, None)]
 
 
-@pytest.mark.parametrize("note", ["", "{", "[]", '{"url": 1}', "null", "[" * 100_000])
-def test_a_note_that_cannot_be_read(save: Save, path: Path, note: str) -> None:
+@pytest.mark.parametrize(
+    "note",
+    [
+        "",
+        "{",
+        "[]",
+        '{"url": 1}',
+        "null",
+        "[" * 100000,
+        '{"url": "URL", "validator": 5, "length": null}',
+        '{"url": "URL", "validator": "x", "length": "9"}',
+    ],
+)
+@pytest.mark.parametrize("target", ["/file", "/packed"])
+def test_a_note_that_cannot_be_read(save: Save, path: Path, note: str, target: str, server: Server) -> None:
     """As if the file were another one."""
     Path(f"{path}.part").write_bytes(bytes(CUT))
-    Path(f"{path}.part.json").write_text(note)
-    assert save().resumed_at == 0
+    Path(f"{path}.part.json").write_text(note.replace("URL", server.url(target)))
+    assert save(target).resumed_at == 0
     assert path.read_bytes() == BODY
 
 

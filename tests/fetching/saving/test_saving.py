@@ -27,7 +27,7 @@ from hyperlite.fetching.part import Note, Part
 from hyperlite.testing.server import Request, Response, Server
 from tests.conftest import MakePool, Serve
 
-from .conftest import BODY, CUT, Files, Save, left
+from .conftest import BODY, CUT, Files, Save, cut_off, left
 
 
 @pytest.mark.parametrize("stream", [True, False])
@@ -142,6 +142,109 @@ def test_one_download_at_a_time(pool: ConnectionPool, server: Server, path: Path
         other.kill()
     with pool.fetch(server.url("/file"), stream=True) as response, pytest.warns(UnvalidatedResumeWarning):
         assert response.save(path, resume=True).resumed_at == 1
+
+
+@pytest.mark.parametrize("suffix", [".part", ".part.json"])
+def test_a_link_in_the_place_of_a_part_is_not_followed(
+    pool: ConnectionPool, server: Server, path: Path, tmp_path: Path, suffix: str
+) -> None:
+    precious = tmp_path / "precious"
+    precious.write_text("precious")
+    place = Path(f"{path}{suffix}")
+    place.symlink_to(precious)
+    streamed = pool.fetch(server.url("/file"), stream=True)
+    with streamed as response, pytest.raises(OSError, match=r"it is a link, .*: remove it: .*\.part"):
+        response.save(path, resume=True)
+    assert precious.read_text() == "precious"
+    assert place.is_symlink()
+
+
+@pytest.mark.parametrize("suffix", [".part", ".part.json"])
+def test_a_pipe_in_the_place_of_a_part(pool: ConnectionPool, server: Server, path: Path, suffix: str) -> None:
+    """It would be waited for."""
+    os.mkfifo(f"{path}{suffix}")
+    streamed = pool.fetch(server.url("/file"), stream=True)
+    with streamed as response, pytest.raises(OSError, match=r"it is no regular file: remove it: .*\.part"):
+        response.save(path, resume=True)
+
+
+@pytest.mark.parametrize("suffix", [".part", ".part.json"])
+@pytest.mark.parametrize("shared", [True, False])
+def test_a_part_that_another_user_has_laid_out(
+    save: Save, files: Files, path: Path, suffix: str, shared: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where any user may write, it could be the beginning of another file."""
+    cut_off(save, files)
+    path.parent.chmod(0o1777 if shared else 0o755)
+    user, other = os.geteuid(), Path(f"{path}{suffix}").stat().st_ino
+    fstat = os.fstat
+
+    def another_users(descriptor: int) -> os.stat_result:
+        found = fstat(descriptor)
+        return os.stat_result((*found[:4], user + 1, *found[5:])) if found.st_ino == other else found
+
+    monkeypatch.setattr("hyperlite.fetching.part.os.fstat", another_users)
+    if shared:
+        with pytest.raises(PermissionError, match=r"any user may write into this folder.*remove it"):
+            save()
+    else:
+        assert save().resumed_at == CUT
+
+
+def test_a_name_that_another_file_has_too_is_no_part(save: Save, path: Path, tmp_path: Path) -> None:
+    precious = tmp_path / "precious"
+    precious.write_text("precious")
+    os.link(precious, f"{path}.part")
+    tmp_path.chmod(0o1777)
+    with pytest.raises(PermissionError, match="it is not this user's alone"):
+        save()
+    assert precious.read_text() == "precious"
+
+
+def test_a_part_that_is_removed_meanwhile(path: Path) -> None:
+    """Another download has begun in its place: it is not what the first one has downloaded."""
+    with Part(str(path)) as part:
+        part.begin(Note("https://example.org/", '"one"', 1))
+        part.output.write(b"1")
+        os.remove(f"{path}.part")
+        with Part(str(path)) as other:
+            other.begin(Note("https://example.org/", '"two"', 2))
+            other.output.write(b"2")
+            with pytest.raises(FileNotFoundError, match=r"removed during the download.*\.part"):
+                part.finish()
+    assert left(path) == {"file.part", "file.part.json"}
+    assert Path(f"{path}.part").read_bytes() == b"2"
+
+
+def test_an_empty_part_that_is_removed_meanwhile(path: Path) -> None:
+    with Part(str(path)):
+        os.remove(f"{path}.part")
+        with Part(str(path)) as other:
+            other.begin(Note("https://example.org/", '"two"', 2))
+            other.output.write(b"2")
+    assert left(path) == {"file.part", "file.part.json"}
+
+
+def test_a_child_process_does_not_keep_a_part_locked(path: Path) -> None:
+    reader, writer = os.pipe()
+    there, begun = os.pipe()
+    with Part(str(path)) as part:
+        part.output.write(b"1")
+        child = os.fork()
+        if not child:
+            os.close(writer)
+            os.write(begun, b"1")
+            os.read(reader, 1)  # until the parent is done
+            os._exit(0)
+        assert os.read(there, 1) == b"1"
+    for descriptor in (reader, there, begun):
+        os.close(descriptor)
+    try:
+        with Part(str(path)) as again:
+            assert again.output.size == 1
+    finally:
+        os.close(writer)
+        os.waitpid(child, 0)
 
 
 def test_a_note_is_gone_before_another_download_can_have_one(
