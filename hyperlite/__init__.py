@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from .fetching.response import FetchResponse
     from .installing import install
     from .many.run import FetchRun
+    from .observing import Observer
     from .pool import ConnectionPool, fetch, fetch_many
     from .messages.response import HTTP20Response
     from .http2.push import HTTP20Push
@@ -80,6 +81,7 @@ __all__ = [
     "MalformedResponse",
     "NotHTTP1",
     "NotHTTP2",
+    "Observer",
     "Outcome",
     "ProtocolError",
     "RedirectError",
@@ -109,6 +111,7 @@ _ELSEWHERE = {
     "HTTP20Push": "http2.push",
     "HTTP20Response": "messages.response",
     "Limits": "origins.limits",
+    "Observer": "observing",
     "Outcome": "fetching.outcome",
     "Retries": "fetching.retries",
     "SavedFile": "fetching.saving",

@@ -30,8 +30,10 @@ from .net.forking import watch
 from .net.protocols import BOTH, H2, Protocols, checked_protocols
 from .net.timeouts import UNSET_TIMEOUT, checked_seconds, resolve_timeout
 from .net.tls import Session
+from .observing import Observer
 from .pending import Pending
 from .putting import PutRequest
+from .telling import Observers
 from .transports import Speaker, TransportOptions, Transports
 
 
@@ -52,8 +54,7 @@ class HTTP20Connection(PutRequest):
         blocksize: bytes of a file to read, and send, at a time.
         max_buffered: bytes of unread responses to hold beyond the streams' flow-control windows (1 MiB and
             more each), where progress needs it.
-        deadline: seconds for a whole exchange, from `request()` to the end of the response's body; None: no
-            limit.
+        deadline: seconds for a whole exchange, from `request()` to the end of the response's body, or None.
         keepalive_idle: seconds of silence after which the next request sends a PING along; None: never.
         require_close_notify: an HTTP/1.1 body may end with the connection.  True: if that is a TLS connection
             that ends without close_notify (RFC 8446 section 6.1), the body is an `IncompleteBody`, because
@@ -75,6 +76,7 @@ class HTTP20Connection(PutRequest):
             says (each field counts 32 more than its name and value). http.client has limits of its own.
         max_response_headers: how many header fields a response may have. None: 1,000 on HTTP/2, and on
             HTTP/1.1 as many as http.client accepts, which is 100.
+        observers: are told of connections and requests: see `Observer`.
     """
 
     response_class: type[HTTP20Response] = HTTP20Response
@@ -100,6 +102,7 @@ class HTTP20Connection(PutRequest):
         max_header_list: int = MAX_HEADER_LIST,
         max_response_headers: int | None = None,
         require_close_notify: bool = True,
+        observers: Iterable[Observer] = (),
     ) -> None:
         self.default_port = http_client.HTTPS_PORT if secure else http_client.HTTP_PORT
         if timeout is not UNSET_TIMEOUT:
@@ -117,19 +120,12 @@ class HTTP20Connection(PutRequest):
         allowed = checked_protocols(protocols)
         if upgrade and allowed not in (None, BOTH):
             raise ValueError("upgrade=True goes from HTTP/1.1 to HTTP/2: protocols must allow both")
-        options = TransportOptions(
-            max_buffered,
-            keepalive_idle,
-            ping_timeout,
-            max_header_list,
-            max_response_headers,
-            enable_push,
-            require_close_notify,
-        )
+        limits = max_buffered, keepalive_idle, ping_timeout, max_header_list, max_response_headers
+        options = TransportOptions(*limits, enable_push, require_close_notify, Observers(observers))
         self._transports = Transports(
             self, options.checked(), Protocols(allowed, secure=secure), upgrade=upgrade
         )
-        self._pending = Pending(self._transports)
+        self._pending = Pending(self._transports, options.observers)
         watch(self)
 
     # -- requests ---------------------------------------------------------------------------------
@@ -305,8 +301,11 @@ class HTTP20Connection(PutRequest):
             response: HTTP20Response = self._pending.answered(pending).make_response(self.response_class)
             if response.sock is not None:  # as with http.client, which goes on to use it
                 self.sock = self._transports.switched = response.sock
+            if self._pending.watched.pending:
+                self._pending.watched.answered(pending, response)
             return response
         except BaseException as error:
+            self._pending.watched.failed(pending, error)
             give_up(pending)
             for_all_tries(error, doubtful=pending.doubtful)
             raise
@@ -429,6 +428,7 @@ class HTTP20Connection(PutRequest):
     ) -> tuple[socket.socket, str]:
         """Return a connected socket and the protocol, by this object as it is now; see `Dialer`."""
         sys.audit("http.client.connect", self, self.host, self.port)
+        self._pending.watched.look()
         context = self._context
         if self._scheme == b"https" and context is None:
             context = trust.default_context()
@@ -442,6 +442,7 @@ class HTTP20Connection(PutRequest):
             create_connection=self._create_connection,  # type: ignore[attr-defined]
             session=session,
             debuglevel=self.debuglevel,
+            observers=self._pending.watched.observers,
         )
         sock, protocol = dialer.dial(alpn, timeout=resolve_timeout(self.timeout), by=by)
         if dialer.proxy_headers is not None:  # for get_proxy_response_headers(), since Python 3.12

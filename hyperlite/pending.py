@@ -20,13 +20,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from .as_ready import ReadyWait
-from .errors import ConnectionGoingAway, HTTP2Error, RequestTimeout
+from .errors import ConnectionGoingAway, HTTP2Error, RequestTimeout, StreamReset
 from .messages.exchange import Exchange, Transport, give_up, standing
 from .messages.fields import Field
 from .messages.replay import MAX_TRIES, begin_again, may_replay, pause
 from .messages.request import SAFE_TO_REPEAT, Request, split_body
 from .net.timeouts import deadline_after, end_of_step, remaining, soonest
+from .telling import NONE, Observers
 from .transports import Transports, may_ask
+from .watching import Beginning, Watched
 
 # Seconds in which `as_ready` looks once at each of several connections.
 TURN = 0.02
@@ -42,16 +44,19 @@ class Pending:
 
     Args:
         transports: of the connection object.
+        observers: of the connection object.
 
     Attributes:
         next_id: the id of the next request; guarded by `transports.dialling`.
         lock: guards what follows.
         requests: those whose response no thread has taken, by id, in order.
         sending: those that are open: their body is not complete.
+        watched: tells observers of them.
     """
 
-    def __init__(self, transports: Transports) -> None:
+    def __init__(self, transports: Transports, observers: Observers = NONE) -> None:
         self._transports = transports
+        self.watched: Watched = Watched(observers)
         self.next_id: int = 1
         self.lock: threading.Lock = threading.Lock()
         self.requests: dict[int, Exchange] = {}
@@ -62,6 +67,8 @@ class Pending:
     def begin(self, requests: list[Request]) -> list[int]:
         """Send requests, or queue them, and return their ids."""
         by = end_of_step(requests[0]) if requests else None
+        tell = self.watched.tell
+        beginning = None if tell is None else Beginning(tell)
         begun: list[Exchange] = []  # filled before a transport has them: an interrupt must find them
         ids: list[int] = []
         try:
@@ -71,8 +78,12 @@ class Pending:
                 current = one.heir or one
                 if current.transport is not None:  # or else another thread is sending it again
                     current.transport.wait_sent(current)
+            if beginning is not None:
+                self.watched.sent(beginning, begun)
             return ids
-        except BaseException:
+        except BaseException as error:
+            if beginning is not None:
+                beginning.refused(requests, error)
             with self.lock:  # `close()` goes through them
                 for one in begun:  # the caller will never know their ids
                     self.requests.pop(one.stream_id, None)
@@ -411,6 +422,8 @@ class Pending:
             http.client.ResponseNotReady: there is no such request.
         """
         exchange = self.take(stream_id)
+        if self.watched.pending:
+            self.watched.failed(exchange, StreamReset("the request was cancelled", stream_id=stream_id))
         try:
             give_up(exchange)
         except BaseException:  # interrupted: nothing else knows the request any more
@@ -421,6 +434,7 @@ class Pending:
         """Give up all requests, including those whose responses have come."""
         for exchange in self.requests.values():
             give_up(exchange)
+        self.watched.pending.clear()
         self.requests.clear()
 
     def after_fork(self) -> None:

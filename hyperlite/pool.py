@@ -46,10 +46,12 @@ from .http2.liveness import KEEPALIVE_IDLE, PING_TIMEOUT
 from .messages.fields import Header
 from .messages.urls import parse
 from .net.trust import Cert, MadeContexts, Verify
+from .observing import Observer
 from .origins.connection import PooledConnection
 from .origins.limits import Limits, Throttle, checked_limits, throttle_for
 from .origins.origin import Settings
 from .origins.registry import Registry
+from .telling import Observers
 from .transports import TransportOptions
 
 if TYPE_CHECKING:
@@ -104,6 +106,7 @@ class ConnectionPool:
         handler: for tests, a function that answers requests in the place of servers, without a socket: called
             with a FetchRequest, in the thread that sends it, it returns a `hyperlite.testing.Response`.  What
             it raises is treated as an error of a connection.  See docs/testing.md.
+        observers: are told of connections and requests: see `Observer`.
     """
 
     def __init__(
@@ -134,16 +137,13 @@ class ConnectionPool:
         ping_timeout: float = PING_TIMEOUT,
         protocols: Sequence[str] | None = None,
         handler: "Handler | None" = None,
+        observers: Iterable[Observer] = (),
     ) -> None:
-        settings = Settings(
-            whole(max_connections_per_origin, "max_connections_per_origin", least=1),
-            _most_on_http1(max_http1_connections_per_origin, max_connections_per_origin),
-            whole(max_idle, "max_idle"),
-            seconds(idle_timeout, "idle_timeout"),
-            _address(source_address),
-            TransportOptions(keepalive_idle=keepalive_idle, ping_timeout=ping_timeout).checked(),
-            None if handler is None else _connector(handler),
+        transports = TransportOptions(
+            keepalive_idle=keepalive_idle, ping_timeout=ping_timeout, observers=Observers(observers)
         )
+        most = max_connections_per_origin, max_http1_connections_per_origin, max_idle
+        settings = _settings(most, idle_timeout, source_address, transports, handler)
         self._verify, self._cert, self._context = verify, cert, context
         self._options = Options(
             redirects=10,
@@ -157,7 +157,8 @@ class ConnectionPool:
         )
         self._contexts = _contexts_for(verify, cert, context)
         self._origins = Registry(settings)
-        self._fetcher = Fetcher(self._origins, throttle_for(limits, origin_limits))
+        throttle = throttle_for(limits, origin_limits)
+        self._fetcher = Fetcher(self._origins, throttle, transports.observers)
 
     # -- fetching ---------------------------------------------------------------------------------
 
@@ -375,6 +376,26 @@ def _connector(handler: object) -> Callable[..., PooledConnection]:
     from .fetching.handled import connector  # noqa: PLC0415  for tests alone
 
     return connector(handler)
+
+
+def _settings(
+    most: tuple[int, int | None, int],
+    idle_timeout: float | None,
+    source_address: tuple[str, int] | None,
+    transports: TransportOptions,
+    handler: "Handler | None",
+) -> Settings:
+    """Return what a pool's connections have in common, checked."""
+    to_one, to_one_on_http1, idle = most
+    return Settings(
+        whole(to_one, "max_connections_per_origin", least=1),
+        _most_on_http1(to_one_on_http1, to_one),
+        whole(idle, "max_idle"),
+        seconds(idle_timeout, "idle_timeout"),
+        _address(source_address),
+        transports.checked(),
+        None if handler is None else _connector(handler),
+    )
 
 
 def _most_on_http1(own: int | None, general: int) -> int:

@@ -17,7 +17,7 @@ from . import stock
 from .errors import RequestTimeout
 from .http1.connection import HTTP1Connection
 from .http2.connection import HTTP2Connection
-from .http2.engine import MAX_HEADER_LIST, Engine, make_engine, make_upgrading_engine
+from .http2.engine import MAX_HEADER_LIST, Engine, make_engine, make_upgrading_engine, with_trace
 from .http2.liveness import KEEPALIVE_IDLE, PING_TIMEOUT
 from .http2.socket_facade import SharedSocket
 from .http2.stream import Stream
@@ -26,10 +26,11 @@ from .http2.upgrade import asking, switches
 from .messages.exchange import Exchange, Transport, give_up
 from .messages.request import UNSET, Request
 from .messages.response_rules import MAX_FIELDS
-from .net.dialer import spoken_on
+from .net.dialer import info_of, spoken_on
 from .net.protocols import H2, HTTP11, Protocols
 from .net.timeouts import checked_seconds, deadline_after, remaining, resolve_timeout, soonest
 from .net.tls import Session
+from .telling import NONE, Observers
 
 T = TypeVar("T")
 Arguments = TypeVarTuple("Arguments")
@@ -45,6 +46,7 @@ class TransportOptions(NamedTuple):
     max_response_headers: int | None = None
     enable_push: bool = False
     require_close_notify: bool = True
+    observers: Observers = NONE
 
     def checked(self) -> "TransportOptions":
         """Return the options that callers have given, as numbers of seconds.
@@ -88,9 +90,13 @@ def make_http2(
         engine: one that has begun already (RFC 7540 section 3.2); None: a fresh one.
         trace: print each frame.
     """
+    engine = engine or make_engine(trace=trace, **options.engine)
+    info = info_of(sock)
+    if info is not None and (sink := options.observers.of_frames(info)) is not None:
+        engine = with_trace(engine, sink, fresh=True)
     return HTTP2Connection(
         sock,
-        engine or make_engine(trace=trace, **options.engine),
+        engine,
         timeout=timeout,
         max_buffered=options.max_buffered,
         keepalive_idle=options.keepalive_idle,

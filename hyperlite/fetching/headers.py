@@ -63,3 +63,10 @@ def _check_header(name: Any, value: Any) -> None:
         raise ValueError(
             f"the header {name!r} has a line break, or another control character, in its value"
         ) from None
+
+
+def as_text(headers: Iterable[Header]) -> list[tuple[str, str]]:
+    """Return header fields for observers, as text."""
+    return [
+        (name, value.decode("latin-1") if isinstance(value, bytes) else str(value)) for name, value in headers
+    ]

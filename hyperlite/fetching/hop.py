@@ -12,13 +12,16 @@ from ..messages.fields import Header, authority
 from ..messages.replay import Tried
 from ..messages.response import HTTP20Response
 from ..net.protocols import Protocols
+from ..observing import ConnectionInfo, RequestInfo
 from ..origins.connection import PooledConnection
 from ..origins.key import Key
 from ..origins.lease import Attempt, Lease
 from ..origins.limits import Permit, Throttle
 from ..origins.origin import Origin
 from ..origins.registry import Registry
+from ..telling import NONE, Observers, Watch
 from .failures import Stage
+from .headers import as_text
 from .response import FetchResponse
 from .task import Task
 
@@ -35,20 +38,24 @@ class Fetcher:
     Args:
         origins: the connections.
         throttle: the limits that requests have to keep; None: there are none.
+        observers: are told of each request.
 
     Attributes:
         throttle: the same.
     """
 
-    def __init__(self, origins: Registry, throttle: Throttle | None) -> None:
+    def __init__(
+        self, origins: Registry, throttle: Throttle | None = None, observers: Observers = NONE
+    ) -> None:
         self.throttle: Throttle | None = throttle
         self._origins = origins
+        self._observers = observers
         self._counters = origins.counters
 
     def complete(self, task: Task, *, stream: bool) -> FetchResponse:
         """Take a task through its hops to its end, in the calling thread."""
-        task.begin()
         while True:
+            task.begin()
             attempt = Attempt()
             try:
                 permit = None if self.throttle is None else self._await_permit(self.throttle, task)
@@ -63,7 +70,7 @@ class Fetcher:
             else:
                 pause = self.follow(task, response)
                 if pause is None:
-                    response.elapsed = time.monotonic() - task.started
+                    response.elapsed = time.monotonic() - task.course.started
                     if stream and task.method == "GET" and task.body is None:
                         response._again = functools.partial(self._again, task)
                     return response
@@ -77,7 +84,7 @@ class Fetcher:
     def _await_permit(self, throttle: Throttle, task: Task) -> Permit:
         """Wait until the limits allow a task's next hop."""
         timeout = task.options.timeout
-        permit = throttle.begin(task.url.origin, deadline=task.deadline, timeout=timeout)
+        permit = throttle.begin(task.url.origin, deadline=task.course.deadline, timeout=timeout)
         if permit is None:
             task.patience()
             raise RequestTimeout(f"the limits allowed no request within {timeout:g} s: no other one ended")
@@ -86,26 +93,55 @@ class Fetcher:
     def follow(self, task: Task, response: FetchResponse) -> float | None:
         """Handle an answer: None if it is the last, otherwise the seconds to wait before the next hop."""
         hops = len(task.history)
+        tell = self._observers.of("retries")
+        before = None if tell is None else _info(task)
         try:
             pause = task.follow(response)
         except BaseException as error:
             drain(response)
             if isinstance(error, Exception):
-                raise task.named(error, Stage.ASKING) from error.__cause__
+                failure = task.named(error, Stage.ASKING)
+                if tell is not None:
+                    tell("failed", before, failure)
+                raise failure from error.__cause__
             raise
         if pause is not None:
             drain(response)
+            task.watch = None
             if len(task.history) > hops:
                 self._counters.redirects += 1
+                if tell is not None:
+                    tell("redirected", before, str(task.url))
             else:
                 self._counters.retries += 1
+                if tell is not None:
+                    tell("retried", before, response.status, pause)
         return pause
 
     def retry(self, task: Task, error: Exception, tried: Tried) -> float | None:
         """Handle a failure: None if it is the outcome, otherwise the seconds to wait before another try."""
         pause = task.retry(error, tried)
-        self._counters.retries += pause is not None
+        if pause is None:
+            if (tell := self._observers.of("requests")) is not None:
+                stage = Stage.ASKING if tried.sent else Stage.CONNECTING
+                tell("failed", _info(task), task.named(error, stage))
+            return None
+        self._counters.retries += 1
+        if (tell := self._observers.of("retries")) is not None:
+            tell("retried", _info(task), error, pause)
+        task.watch = None
         return pause
+
+    @property
+    def is_watched(self) -> bool:
+        """Whether observers, or the log, are told of requests."""
+        return self._observers.of("requests") is not None
+
+    def watch(self, task: Task) -> Watch | None:
+        """Begin to tell observers of a task's next request; None: there are none."""
+        tell = self._observers.of("requests")
+        task.watch = None if tell is None else Watch(tell, _info(task))
+        return task.watch
 
     def hop(
         self,
@@ -125,6 +161,7 @@ class Fetcher:
             stream: the body is not read.
             meter: as for `FetchResponse.load()`.
         """
+        watch = self.watch(task)
         try:
             lease = self.origin(task).lease(task.patience())
         except BaseException:
@@ -135,25 +172,39 @@ class Fetcher:
         try:
             lease.attempt = attempt
             attempt.begin(lease.connection)
+            dialled = None if lease.connection.carried else lease.connection.info
             raw = _ask(lease.connection, task)
-            response = _wrap(task, raw, lease)
+            response = _wrap(task, raw, lease, dialled)
         except BaseException:
             lease.end(reusable=False)
             raise
         self._counters.requests += 1
+        if watch is not None:
+            watch.head(response, raw._marks)
+            if stream:
+                lease.watch = watch
         if not stream and task.goes_on(raw):
             drain(response)  # here, because fetch_many() waits for nothing when it handles the answer
         elif not stream:
             response.load(meter)
+        if watch is not None and not stream:
+            watch.body(response.buffered)
+            watch.done(raw._marks)
         return response
 
     def received(
-        self, task: Task, raw: HTTP20Response, body: bytes, failure: Exception | None = None
+        self,
+        task: Task,
+        dialled: ConnectionInfo | None,
+        raw: HTTP20Response,
+        body: bytes,
+        failure: Exception | None = None,
     ) -> FetchResponse:
         """Return a task's response, which has arrived; its `body` is decoded when it is read.
 
         Args:
             task: the task.
+            dialled: the connection, if the request was among the first on it; or None.
             raw: the response.
             body: the bytes that have come.
             failure: why the body is incomplete. It does not matter if another response follows.
@@ -167,7 +218,7 @@ class Fetcher:
         last = raw.status < 300 or not task.goes_on(raw)
         response = FetchResponse(
             raw,
-            asked=(task.method, task.sent, task.body),
+            asked=(task.method, task.sent, task.body, task.course.asked, dialled),
             url=task.url,
             history=task.history,
             decode=options.decode,
@@ -176,6 +227,10 @@ class Fetcher:
         )
         if failure is not None:
             response.fail(failure)
+        if (watch := task.watch) is not None:
+            watch.head(response, raw._marks)
+            watch.body(len(body))
+            watch.done(raw._marks)
         return response
 
     def collect(self) -> None:
@@ -202,17 +257,30 @@ def _ask(connection: PooledConnection, task: Task) -> HTTP20Response:
     if connection.forwarded:  # the URL, without a zone id, which concerns this machine alone
         origin = authority(task.url.host, task.url.port, HTTP_PORT).decode("ascii")
         target = f"{task.url.scheme}://{origin}{target}"
+    fields = task.fields(forwarded=connection.forwarded)
+    if task.watch is not None:
+        task.watch.info.headers = as_text(task.sent)
     return connection.ask(
         task.method,
         target,
         task.body,
-        task.fields(forwarded=connection.forwarded),
+        fields,
         timeout=task.options.timeout,
-        deadline=task.deadline,
+        deadline=task.course.deadline,
+        watch=task.watch,
     )
 
 
-def _wrap(task: Task, raw: HTTP20Response, lease: Lease) -> FetchResponse:
+def _info(task: Task) -> RequestInfo:
+    """Return what observers are told of a task's request."""
+    if task.watch is not None:
+        return task.watch.info
+    return RequestInfo(
+        task.method, str(task.url), as_text(task.sent), task.course.asked, task.course.attempts
+    )
+
+
+def _wrap(task: Task, raw: HTTP20Response, lease: Lease, dialled: ConnectionInfo | None) -> FetchResponse:
     """Return a task's response, whose body is still to be read."""
     if isinstance(raw, QueuedResponse):  # when the caller has read `raw` to its end, the connection is free
         raw.when_over = weakref.WeakMethod(lease.end)
@@ -220,7 +288,7 @@ def _wrap(task: Task, raw: HTTP20Response, lease: Lease) -> FetchResponse:
     task.keep_cookies(raw)
     return FetchResponse(
         raw,
-        asked=(task.method, task.sent, task.body),
+        asked=(task.method, task.sent, task.body, task.course.asked, dialled),
         url=task.url,
         history=task.history,
         decode=options.decode,

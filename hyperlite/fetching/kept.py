@@ -10,6 +10,9 @@ from typing import Any, NamedTuple
 from ..messages.fields import message_of
 from ..messages.response import HTTP_2, HTTP20Response
 from ..messages.spelling import spelled_message
+from ..messages.urls import URL
+from ..observing import NOT_YET, Marks
+from .reader import Reader
 
 Fields = list[tuple[str, str]]
 
@@ -25,6 +28,7 @@ class Head(NamedTuple):
     trailers: Fields
     informational: list[tuple[int, Fields]]
     stream_id: int | None
+    marks: Marks
 
     @classmethod
     def of(cls, raw: HTTP20Response, method: str, headers: http_client.HTTPMessage) -> "Head":
@@ -45,6 +49,7 @@ class Head(NamedTuple):
             raw.trailers.items(),
             informational,
             raw.stream_id,
+            raw._marks,
         )
 
     @property
@@ -57,6 +62,7 @@ class KeptResponse(HTTP20Response):
     """The `HTTP20Response` beneath a response that was pickled or copied: all but the body."""
 
     _head: Head
+    _marks: Marks = NOT_YET  # a property of one that has a stream
 
     @classmethod
     def from_head(cls, head: Head) -> "KeptResponse":
@@ -72,6 +78,7 @@ class KeptResponse(HTTP20Response):
             fp=None,
             headers=message,
             length=0,
+            _marks=head.marks,
             reason=head.reason,
             status=head.status,
             stream_id=head.stream_id,
@@ -91,3 +98,22 @@ class KeptResponse(HTTP20Response):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return KeptResponse.from_head, (self._head,)
+
+
+def restored(kind: Any, head: Head, url: URL, state: dict[str, Any], progress: tuple[bool, bool]) -> Any:
+    """Return a response that was pickled or copied.
+
+    Args:
+        kind: the class.
+        head: what is left of the response beneath.
+        url: of the response.
+        state: further attributes.
+        progress: whether a part of the body was handed out, piece by piece, and all of it.
+    """
+    made = kind.__new__(kind)
+    raw = KeptResponse.from_head(head)
+    vars(made).update(state, raw=raw, _headers=head.message, _lease=None, _url=url)
+    if any(progress):
+        made._reader = Reader(raw)
+        made._reader.begun, made._reader.ended = progress
+    return made

@@ -3,9 +3,15 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..messages.fields import Header
 from ..messages.urls import without_credentials
+from ..observing import ConnectionInfo
 from .arguments import Body, Params
 from .headers import Headers
+
+# Method, header fields and body of a request; the monotonic time at which it began; and the connection, if
+# the request was among the first on it.
+Asked = tuple[str, list[Header], Any, float, ConnectionInfo | None]
 
 
 @dataclass(slots=True, repr=False)

@@ -13,15 +13,16 @@ from ..messages.fields import Header, to_message
 from ..messages.request import IN_MEMORY
 from ..messages.response import VERSIONS, HTTP20Response
 from ..messages.urls import URL
+from ..observing import Timings, timings
 from ..origins.lease import Lease
 from . import charsets
 from .checks import whole
 from .event_stream import MAX_EVENT, Events, ServerSentEvent
 from .failures import Stage, named
-from .kept import Head, KeptResponse
+from .kept import Head, restored
 from .lines import MAX_LINE, Lines, Parser, parsed
 from .reader import PIECE, Reader, coding_of, too_large
-from .request import FetchRequest
+from .request import Asked, FetchRequest
 
 if TYPE_CHECKING:
     import os
@@ -29,9 +30,6 @@ if TYPE_CHECKING:
     from .saving import SavedFile
 
 T = TypeVar("T")
-
-# Method, header fields and body of a request.
-Asked = tuple[str, list[Header], Any]
 
 
 class FetchResponse:
@@ -45,11 +43,11 @@ class FetchResponse:
         url: its URL, after redirects and with the request's fragment, without credentials.
         history: the redirects that led to it, oldest first, each a FetchResponse.
         http_version: "HTTP/2", "HTTP/1.1" or "HTTP/1.0".
+        timings: where the time of its request went: see `Timings`.
         elapsed: seconds from the call to the whole response; with `stream=True`, to its header.
         raw: the `HTTP20Response` beneath, for its other attributes: `trailers`, `informational`, ….
         request: what was asked, as a FetchRequest: after redirects, the last request.
-        ok: whether the status is below 400.
-        links: the Link fields, by relation.
+        ok, links: whether the status is below 400; the Link fields, by relation.
 
     One that is not being streamed can be pickled and copied; the other one then has no connection.
 
@@ -127,9 +125,14 @@ class FetchResponse:
         return VERSIONS.get(self.raw.version, "HTTP/1.1")
 
     @property
+    def timings(self) -> Timings:
+        """Where the time of its request went; a redirect, or an earlier try, has times of its own."""
+        return timings(*self._asked[3:], self.raw._marks)
+
+    @property
     def request(self) -> FetchRequest:
         """What was asked, as it was sent: after redirects, the last request."""
-        method, headers, body = self._asked
+        method, headers, body = self._asked[:3]
         return FetchRequest(self.url, method, headers=list(headers), body=body)
 
     @property
@@ -341,6 +344,7 @@ class FetchResponse:
             raise self.fail(error) from error.__cause__
         if data:
             reader.begun = True
+            self._tell(len(data))
         elif size:
             self._end(reader)
         return data
@@ -395,6 +399,7 @@ class FetchResponse:
             except BaseException as error:
                 raise self.fail(error) from error.__cause__
             self._body = body
+            self._tell(len(body))
             self._finish(reusable=True)
         return self._body
 
@@ -445,6 +450,10 @@ class FetchResponse:
         self.close()
         return error
 
+    def _tell(self, size: int) -> None:
+        if self._lease is not None and self._lease.watch is not None:
+            self._lease.watch.body(size)
+
     def _named(self, error: Exception) -> Exception:
         """Return an error of reading the body as a `FetchError`."""
         return named(error, self._asked[0], self._url, Stage.READING)
@@ -459,6 +468,8 @@ class FetchResponse:
         if lease is not None:
             self.raw.close()
             lease.end(reusable=reusable)
+            if lease.watch is not None:
+                lease.watch.over(self._failure, self.raw._marks)
         if self._body is not None:
             self._reader = None
 
@@ -470,13 +481,14 @@ class FetchResponse:
                 )
             with contextlib.suppress(Exception):  # which is then what the copy's `body` raises
                 self.load()
-        method, headers, body = self._asked
-        asked = method, headers, body if isinstance(body, IN_MEMORY) else None
+        method, headers, body, *times = self._asked
+        asked = method, headers, body if isinstance(body, IN_MEMORY) else None, *times
         left_out = {"raw", "_again", "_asked", "_headers", "_lease", "_reader", "_url"}
         state = {name: value for name, value in vars(self).items() if name not in left_out}
         state["_asked"] = asked
         head = Head.of(self.raw, method, self.headers)
-        return _restored, (head, self._url._replace(user=None), state, (self._begun, self._ended))
+        url = self._url._replace(user=None)
+        return restored, (type(self), head, url, state, (self._begun, self._ended))
 
     def __enter__(self) -> "FetchResponse":
         return self
@@ -486,14 +498,3 @@ class FetchResponse:
 
     def __repr__(self) -> str:
         return f"<FetchResponse {self.status} {self.reason}, {self.http_version}, {self.url}>"
-
-
-def _restored(head: Head, url: URL, state: dict[str, Any], progress: tuple[bool, bool]) -> FetchResponse:
-    """Return a response that was pickled or copied."""
-    made = FetchResponse.__new__(FetchResponse)
-    raw = KeptResponse.from_head(head)
-    vars(made).update(state, raw=raw, _headers=head.message, _lease=None, _url=url)
-    if any(progress):
-        made._reader = Reader(raw)
-        made._reader.begun, made._reader.ended = progress
-    return made

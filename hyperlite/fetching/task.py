@@ -27,6 +27,7 @@ from ..messages.response import HTTP20Response
 from ..messages.urls import URL, parse
 from ..net.proxy import Proxy
 from ..net.timeouts import remaining, soonest
+from ..telling import Watch
 from . import arguments, decoding, redirects
 from .defaults import NONE
 from .failures import Stage, named
@@ -41,24 +42,47 @@ from .retries import FIRST_HOP, HopTries, between
 _SPELT = {"ntlm": "NTLM", "negotiate": "Negotiate", "credssp": "CredSSP"}
 
 
+class Course:
+    """How far a fetch is.
+
+    Attributes:
+        started: the monotonic time at which it began; 0: it has not.
+        asked: the same of its current request, for which a connection is opened if there is none.
+        deadline: the monotonic time by which all must be over, or None.
+        attempts: how often a request was made: once, and once more for each further try, on all hops.
+    """
+
+    __slots__ = ("asked", "attempts", "deadline", "started")
+
+    def __init__(self, started: float = 0.0, deadline: float | None = None) -> None:
+        self.started: float = started
+        self.asked: float = 0.0
+        self.deadline: float | None = deadline
+        self.attempts: int = 0
+
+    def try_again(self) -> None:
+        """Take note that a further try follows."""
+        self.asked = 0.0
+        self.attempts += 1
+
+
 class Task:
     """One fetch under way.
 
     Attributes:
         url, method, headers, body: of the current hop, or the next one.
         history: the redirects so far.
-        deadline: the monotonic time by which the whole fetch must be over, or None.
+        course: its times, and how often a request was made.
+        watch: tells observers of the current request; or None.
         upgrades: it asks to go on in another protocol.
         tries: what is known of the tries of this hop.
-        attempts: how often a request was made: once, and once more for each further try, on all hops.
         sent: the header fields of the latest request.
     """
 
     __slots__ = (
         "_position",
-        "attempts",
         "body",
-        "deadline",
+        "course",
         "headers",
         "history",
         "index",
@@ -67,10 +91,10 @@ class Task:
         "options",
         "proxy",
         "sent",
-        "started",
         "tries",
         "upgrades",
         "url",
+        "watch",
     )
 
     def __init__(
@@ -95,20 +119,22 @@ class Task:
         self.history: list[FetchResponse] = []
         self.item: Any = item
         self.index: int = index
-        self.started: float = 0.0
-        self.deadline: float | None = None
+        self.course: Course = Course()
+        self.watch: Watch | None = None
         self.proxy: Proxy | None = choose(url, options.proxies)
         self.tries: HopTries = FIRST_HOP
-        self.attempts: int = 0
         self._position = None if body is None else _tell(body)
 
     def begin(self) -> None:
-        """Start the clock, if it does not run yet."""
-        if not self.started:
-            self.started = time.monotonic()
-            self.attempts = 1
+        """Start the clocks, if they do not run yet."""
+        course = self.course
+        if not course.asked:
+            course.asked = time.monotonic()
+        course.attempts = course.attempts or 1
+        if not course.started:
+            course.started = course.asked
             if self.options.deadline is not None:
-                self.deadline = self.started + self.options.deadline
+                course.deadline = course.started + self.options.deadline
 
     def once_more(self, fields: list[Header]) -> "Task":
         """Return a task for the last request once more, within the same deadline.
@@ -119,12 +145,8 @@ class Task:
         names = {name.lower() for name, _ in fields}
         headers = [field for field in self.headers if field[0].lower() not in names] + fields
         made = Task(self.url, self.method, headers, self.body, self.options)
-        made.history, made.started, made.attempts, made.deadline = (
-            self.history,
-            self.started,
-            1,
-            self.deadline,
-        )
+        made.history = self.history
+        made.course = Course(self.course.started, self.course.deadline)
         return made
 
     @property
@@ -138,7 +160,7 @@ class Task:
         Raises:
             RequestTimeout: the deadline has passed.
         """
-        left = remaining(self.deadline)
+        left = remaining(self.course.deadline)
         if left is None:
             return self.options.timeout
         if not left:
@@ -204,7 +226,7 @@ class Task:
         """
         if (pauses := self._later(response.raw)) is not None:
             self.tries = self.tries.after_answer()
-            self.attempts += 1
+            self.course.try_again()
             return between(*pauses)
         places = response.raw.headers.get_all("location") if response.status in redirects.FOLLOWED else None
         if not places or not any(places) or self.options.redirects <= 0:
@@ -231,7 +253,7 @@ class Task:
         pauses = retries.later(raw.status, said, self.method, self.tries)
         if pauses is None:
             return None
-        left = remaining(self.deadline)
+        left = remaining(self.course.deadline)
         return None if (left is not None and pauses[1] >= left) or not self._rewind() else pauses
 
     def _redirect(self, response: FetchResponse, location: str) -> None:
@@ -253,6 +275,7 @@ class Task:
             self.headers.append(("Authorization", basic(following.user)))
         self.tries = HopTries(Tries(doubtful=True))  # by the first hop, whatever the next one brings
         self.url = following
+        self.course.asked = 0.0
         self.history = [*self.history, response]
         self.proxy = choose(following, self.options.proxies)
 
@@ -268,12 +291,12 @@ class Task:
             tried: the try that has failed.
         """
         following = self.options.retries.again(error, self.tries, self.method, tried)
-        left = remaining(self.deadline)
+        left = remaining(self.course.deadline)
         if following is None or (left is not None and following[0] >= left) or not self._rewind():
             for_all_tries(error, doubtful=self.tries.of_all.doubtful)
             return None
         pause, self.tries = following
-        self.attempts += 1
+        self.course.try_again()
         return pause
 
     def named(self, error: Exception, stage: Stage) -> Exception:

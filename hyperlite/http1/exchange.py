@@ -15,6 +15,7 @@ from ..messages.exchange import Exchange, Transport
 from ..messages.request import UNSET, Request
 from ..messages.waiters import Waiter
 from ..net.timeouts import remaining, soonest
+from ..observing import NOT_YET, Marks
 from .request_writer import Outgoing
 from .response import QueuedResponse
 from .wire import Wire
@@ -70,6 +71,11 @@ class HTTP1Exchange:
     def settled(self) -> bool:
         """Whether the response's head, or its failure, has arrived."""
         return self.response is not None or self.error is not None
+
+    @property
+    def marks(self) -> Marks:
+        """When it was sent, when its response began, and when that was complete."""
+        return NOT_YET if self.outgoing is None else self.outgoing.response._marks
 
     def make_response(self, _kind: Any) -> QueuedResponse:
         """Return the response, whose head has arrived."""

@@ -78,6 +78,7 @@ class Outgoing:
                     self._put_next()  # the body goes out with the head
             self._flush(until)
             self.head_sent = True
+            self._wire.sent_at = self._wire.sent_at or time.monotonic()
             if self._expects and not self._may_go_on(until):
                 self.stop()
             while not open_ended and not self.done:

@@ -17,6 +17,7 @@ from ..messages.head import Framing, HeadReader, LineReader, malformed
 from ..messages.response import HTTP20Response, Lazy
 from ..messages.response_rules import MAX_INFORMATIONAL, MAX_KEPT
 from ..net.forking import OwnLock
+from ..observing import Marks
 from .body import HTTP1Body
 from .timed_socket import Paused
 from .wire import Wire
@@ -71,6 +72,11 @@ class QueuedResponse(HTTP20Response):
         self._seen_size = 0
         self._body: HTTP1Body | None = None
 
+    @property
+    def _marks(self) -> Marks:
+        """When the request was sent, when the response began, and when it was complete; see `Marks`."""
+        return self._wire.marks
+
     # -- the head ---------------------------------------------------------------------------------
 
     def begin(self) -> None:
@@ -84,6 +90,7 @@ class QueuedResponse(HTTP20Response):
             while not self.advance():
                 pass
             assert self._final is not None
+            self._wire.head_at = time.monotonic()
             status, line, fields = self._final
             protocol, _, *reason = line.decode("latin-1").split(None, 2)
             if not protocol.startswith("HTTP/1.") and protocol != "HTTP/0.9":
@@ -237,6 +244,7 @@ class QueuedResponse(HTTP20Response):
             self.when_closed = None
             # Under the guard, because a reader that reaches the end closes the file, and no callback follows.
             file: Any = self.fp
+            self._note_end()
             return file, body.release()
         except Paused:
             return None
@@ -296,8 +304,13 @@ class QueuedResponse(HTTP20Response):
 
     def _close_conn(self) -> None:
         usable = self._is_usable()
+        self._note_end()
         super()._close_conn()  # type: ignore[misc]
         self._tell(usable=usable)
+
+    def _note_end(self) -> None:
+        if not self._wire.end_at and (self._body is None or self._body.complete):
+            self._wire.end_at = time.monotonic()
 
     def _is_usable(self) -> bool:
         return self.when_closed is not None and self._body is not None and self._body.release()

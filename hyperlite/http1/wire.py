@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from ..messages.request import UNSET
 from ..net.timeouts import soonest
+from ..observing import Marks
 from .timed_socket import TimedSocket
 
 if TYPE_CHECKING:
@@ -40,6 +41,8 @@ class Wire:
         ragged: the TLS connection ended without close_notify (RFC 8446 section 6.1).
         heard: bytes have come.
         read_until: the monotonic time at which the thread that reads is to be `Paused`, or None.
+        sent_at, head_at, end_at: the monotonic times at which the head of the request was sent, and the head
+            and the end of the response came; 0: not yet.
     """
 
     def __init__(
@@ -65,6 +68,7 @@ class Wire:
         self.ragged: bool = False
         self.heard: bool = False
         self.read_until: float | None = None
+        self.sent_at = self.head_at = self.end_at = 0.0
         self.exact = exact
         size = 1 if exact else io.DEFAULT_BUFFER_SIZE
         self.file: io.BufferedReader = cast("io.BufferedReader", io.BufferedReader(_Reader(self, sock), size))
@@ -78,6 +82,11 @@ class Wire:
     def sendall(self, data: Any) -> None:
         """Buffer bytes, which `flush` sends."""
         self._unsent.append(memoryview(data).cast("B"))
+
+    @property
+    def marks(self) -> Marks:
+        """When the request was sent, when the response began, and when it was complete."""
+        return Marks(self.sent_at, self.head_at, self.end_at)
 
     @property
     def is_over(self) -> bool:

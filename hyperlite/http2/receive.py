@@ -128,6 +128,7 @@ class Receiver:
         events = table.engine.receive(*pieces)
         if not events:
             return None
+        table.now = time.monotonic()
         table.liveness.answered()
         failure = None
         if isinstance(events[-1], ConnectionFailed):
@@ -169,6 +170,7 @@ class Receiver:
         if stream := self._table.open.get(event.wire_id):
             stream.inbox.fields = event.fields
             stream.inbox.length = event.length
+            stream.inbox.head_at = self._table.now
             stream.status = event.status  # last: `settled` is read without the lock
             self._table.answered += 1
             if event.end_stream:

@@ -19,6 +19,7 @@ from ..messages.fields import Field
 from ..messages.replay import FIRST, Tries
 from ..messages.request import Request
 from ..messages.waiters import Waiter
+from ..observing import Marks
 
 T = TypeVar("T")
 
@@ -83,15 +84,20 @@ class Inbox(Buffer):
         advanced: unread bytes for which the peer has credit already: see `unread`.
         wanted: a thread waits for the response.
         told: seconds of silence that this response was already charged with, in a timeout of its own.
+        sent_at, head_at, end_at: the monotonic times at which the engine got the header block of its request,
+            its own final header block came, and it was complete; 0: not yet.
     """
 
     __slots__ = (
         "advanced",
         "complete",
+        "end_at",
         "fields",
+        "head_at",
         "informational",
         "length",
         "pushes",
+        "sent_at",
         "taken",
         "told",
         "trailers",
@@ -111,6 +117,9 @@ class Inbox(Buffer):
         self.taken: int = 0
         self.advanced: int = 0
         self.told: float = 0.0
+        self.sent_at: float = 0.0
+        self.head_at: float = 0.0
+        self.end_at: float = 0.0
 
     @property
     def readable(self) -> int:
@@ -201,6 +210,11 @@ class Stream:
     def table(self) -> object:
         """The stream table of its transport; None: it has no transport."""
         return self.transport and self.transport.table
+
+    @property
+    def marks(self) -> Marks:
+        """When it was sent, when its response began, and when that was complete."""
+        return Marks(self.inbox.sent_at, self.inbox.head_at, self.inbox.end_at)
 
     @property
     def doubtful(self) -> bool:

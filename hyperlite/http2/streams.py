@@ -53,6 +53,7 @@ class StreamTable:
         queue: the streams that wait for a slot.
         abandoned: streams that finalizers have given up: see `tidy`.
         answered: how many responses have come.
+        now: the monotonic time at which the latest bytes came, or requests went.
         draining: the connection takes no further requests and closes with the last stream.
         closed: why the connection is closed; None: it is open.
         busy: the engine is at work. If a thread is interrupted meanwhile, this stays true: half a frame may
@@ -68,6 +69,7 @@ class StreamTable:
         "draining",
         "engine",
         "liveness",
+        "now",
         "open",
         "queue",
         "turns",
@@ -85,6 +87,7 @@ class StreamTable:
         self.queue: deque[Stream] = deque()
         self.abandoned: deque[Stream] = deque()
         self.answered: int = 0
+        self.now: float = 0.0
         self.draining: bool = False
         self.closed: HTTP2Error | None = None
         self.busy: bool = False
@@ -121,7 +124,7 @@ class StreamTable:
         if not queue or self.closed is not None:
             return
         free = engine.peer.max_concurrent_streams - len(self.open) + self._pushed
-        now = time.monotonic()
+        self.now = now = time.monotonic()
         if free > 0 and self.liveness.is_doubtful(now):  # the PING costs no round trip of its own
             self.ping(_SIGN_OF_LIFE)
             self.liveness.challenge()
@@ -144,7 +147,7 @@ class StreamTable:
 
     def _start(self, stream: Stream) -> None:
         writer, request, engine = self.writer, stream.request, self.engine
-        stream.written_at = writer.written
+        stream.written_at, stream.inbox.sent_at = writer.written, self.now
         busy, self.busy = self.busy, True  # an interrupt here would leave HPACK's table in doubt
         wire_id = stream.wire_id = engine.open(request.fields, end_stream=request.bare)
         self.open[wire_id] = stream
@@ -166,6 +169,7 @@ class StreamTable:
     def complete(self, stream: Stream) -> None:
         """End a stream whose response is complete; the rest of its request is not sent (RFC 9113, 8.1)."""
         stream.inbox.complete = True
+        stream.inbox.end_at = self.now
         if stream.upload is not None:
             self.engine.reset(stream.wire_id, ErrorCode.NO_ERROR)
         self.finish(stream)

@@ -86,7 +86,7 @@ class BlockingWork:
 
     def _fetch(self, task: Task, attempt: Attempt, permit: Permit | None) -> FetchResponse:
         """On a thread: fetch one hop."""
-        meter = self._budget.meter(task.index, task.deadline)
+        meter = self._budget.meter(task.index, task.course.deadline)
         response = self._fetcher.hop(task, attempt, permit=permit, stream=False, meter=meter)
         self._budget.charge(task.index, weight(response, body=False))
         return response

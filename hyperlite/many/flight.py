@@ -11,6 +11,7 @@ from ..http2.connection import HTTP2Connection
 from ..http2.stream import Stream
 from ..messages.replay import Tried
 from ..messages.response import HTTP20Response
+from ..observing import ConnectionInfo
 from ..origins.lease import Lease
 from .window import Window
 
@@ -82,6 +83,11 @@ class Flight:
         """What a failure of the request says about the connection."""
         return Tried(self.reused, self.http2.answered > self.stream.answered_before)
 
+    @property
+    def dialled(self) -> ConnectionInfo | None:
+        """The connection, if the request was among the first on it; else None."""
+        return None if self.reused else self.lease.connection.info
+
     def release(self) -> None:
         """Take note that the stream has changed: what a waiter is told (see `Waiter`)."""
         if not self.noted:
@@ -143,7 +149,7 @@ class Flight:
     def check_timeouts(self, now: float) -> None:
         """Cancel the stream if nothing has come within the timeout, or if a deadline is over."""
         task, timeout = self.task, self.task.options.timeout
-        if task.deadline is not None and now >= task.deadline:
+        if task.course.deadline is not None and now >= task.course.deadline:
             complaint = f"not fetched within the deadline of {task.options.deadline:g} s"
         elif timeout is not None and now - self.since >= timeout:
             what = "no more of the body" if self.stream.status else "no response"
@@ -162,3 +168,11 @@ class Flight:
         self.stream.waiters = ()
         if not self.stream.inbox.exhausted:
             self.http2.abandon(self.stream)
+
+
+def tell_sent(flights: list[Flight]) -> None:
+    """Tell observers that these requests were sent, or queued."""
+    for flight in flights:
+        if (watch := flight.task.watch) is not None:
+            stream = flight.stream
+            watch.sent(flight.lease.connection.info, stream.marks, stream.wire_id, reused=flight.reused)

@@ -15,10 +15,9 @@
 
 Rule: the threads touch nothing here but `Workers.posts` and the bell.
 
-Rule: each request that was read has exactly one outcome.  An exception in the work for one request, of
-whatever class, is that request's outcome (`_settle`).  An exception in the work for a connection fails the
-requests on it (`_fail_connection`).  A run ends early only by an error of the iterable or of `progress`, by
-an interrupt, or by the end of the generator.
+Rule: each request that was read has exactly one outcome, also after an exception of any class in the work for
+it (`_settle`), or for its connection (`_fail_connection`).  A run ends early only by an error of the iterable
+or of `progress`, by an interrupt, or by the end of the generator.
 """
 
 import contextlib
@@ -47,7 +46,7 @@ from .backpressure import Backpressure
 from .blocking import BlockingWork
 from .budget import Budget, weight
 from .feed import Feed
-from .flight import Flight
+from .flight import Flight, tell_sent
 from .outcomes import OutcomeQueue
 from .poller import Poller
 from .schedule import Schedule
@@ -167,7 +166,7 @@ class Loop:
         try:
             self._schedule.add(task, self._fetcher.origin, first=first)
         except Exception as error:  # the pool was closed meanwhile
-            self._deliver(None, Failed(task.item, task.index, error, attempts=task.attempts))
+            self._deliver(None, Failed(task.item, task.index, error, attempts=task.course.attempts))
 
     # -- starting ---------------------------------------------------------------------------------
 
@@ -233,15 +232,18 @@ class Loop:
         http2 = connection.http2
         flights: list[Flight] = []
         touched, wake, now = self._touched, self._poller.wake, time.monotonic()
+        watch = self._fetcher.watch if self._fetcher.is_watched else None
         try:
             # None: the pool was closed at this moment.
             while http2 is not None and leases and window.queue and window.queue[0].repeatable:
                 task = self._schedule.take(window)
                 try:
-                    if task.deadline is not None:
+                    if task.course.deadline is not None:
                         task.patience()
                     request = connection.make_request(task.method, task.url.target, task.body, task.fields())
                     stream = Stream(0, request)
+                    if watch is not None:
+                        watch(task)
                 except Exception as error:
                     self._settle(window, task, None, error, UNSENT)
                     continue
@@ -257,6 +259,7 @@ class Loop:
             accepted = http2.submit([flight.stream for flight in flights])
             if accepted:
                 self._poller.watch(http2)
+                tell_sent(flights)
         except Exception as error:
             self._fail_connection(http2, error)
             return
@@ -324,7 +327,7 @@ class Loop:
             if window.in_flight or window.dialling or not window.queue:
                 del self._stuck[window]
                 continue
-            timeout, deadline = window.queue[0].options.timeout, window.queue[0].deadline
+            timeout, deadline = window.queue[0].options.timeout, window.queue[0].course.deadline
             if (timeout is not None and now - since >= timeout) or (deadline is not None and now >= deadline):
                 complaint = f"no connection to {window.origin.key} was free for {now - since:.3g} s"
                 task = self._schedule.take(window)
@@ -415,7 +418,7 @@ class Loop:
         response: FetchResponse | None = None
         try:
             if error is None or flight.is_superseded:
-                response = self._fetcher.received(task, *flight.finish())
+                response = self._fetcher.received(task, flight.dialled, *flight.finish())
         except Exception as failure:
             error = error or failure
         if flight.stream.waiters:  # its response was not read to the end
@@ -449,14 +452,14 @@ class Loop:
             response, error, pause = None, refusal, None
         if pause is None:
             if response is not None:
-                response.elapsed = time.monotonic() - task.started
-                self._deliver(window, Fetched(task.item, task.index, response, attempts=task.attempts))
+                response.elapsed = time.monotonic() - task.course.started
+                self._deliver(window, Fetched(task.item, task.index, response, attempts=task.course.attempts))
                 return
             assert error is not None
             if not isinstance(error, RedirectError):  # this error holds the redirects' responses
                 self._budget.free(task.index)
             failure = task.named(error, Stage.ASKING if tried.sent else Stage.CONNECTING)
-            self._deliver(window, Failed(task.item, task.index, failure, attempts=task.attempts))
+            self._deliver(window, Failed(task.item, task.index, failure, attempts=task.course.attempts))
             return
         window.busy -= 1
         self._schedule.note(window)

@@ -96,7 +96,7 @@ class Schedule:
 
     def late(self, now: float) -> list[Window]:
         """Return the windows whose first request has a deadline that is over."""
-        heads = [(window, window.queue[0]) for window in self._windows.values() if window.queue]
+        heads = [(window, window.queue[0].course) for window in self._windows.values() if window.queue]
         return [window for window, head in heads if head.deadline is not None and now >= head.deadline]
 
     def put_back(self, window: Window, task: Task) -> None:
@@ -166,7 +166,7 @@ class Schedule:
             return room
         first = window.queue[0]
         # A request that has begun before keeps its place; for the awaited one there is always room.
-        return int(bool(first.started) or self._outcomes.waits_for(first))
+        return int(bool(first.course.started) or self._outcomes.waits_for(first))
 
     def abandon(self) -> None:
         """Abandon the connections that were dialled and not used. A finalizer may call this."""
@@ -196,5 +196,5 @@ class Schedule:
 def _is_over(task: Task, waited: float) -> bool:
     """Tell whether a request has no time left after it has waited for `waited` seconds."""
     timeout = task.options.timeout
-    late = task.deadline is not None and time.monotonic() >= task.deadline
+    late = task.course.deadline is not None and time.monotonic() >= task.course.deadline
     return late or (timeout is not None and timeout <= waited)

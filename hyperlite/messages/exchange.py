@@ -10,6 +10,7 @@ from http.client import HTTPMessage
 from typing import Any, Protocol, TypeVar
 
 from ..errors import HTTP2Error
+from ..observing import Marks
 from .body_file import BodyFile
 from .fields import Field
 from .request import Request
@@ -36,6 +37,10 @@ class Exchange(Carried, Protocol):
     @property
     def heir(self) -> "Exchange | None":
         """The exchange that has taken the place of this one, on another protocol; None: there is none."""
+
+    @property
+    def marks(self) -> Marks:
+        """When it was sent, when its response began, and when that was complete."""
 
     @property
     def error(self) -> BaseException | None:

@@ -16,6 +16,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 from .. import stock
+from ..observing import NOT_YET, Marks
 from .body_file import incomplete
 from .exchange import Answer, Promise
 from .fields import to_message
@@ -151,11 +152,12 @@ class HTTP20Response(stock.HTTPResponse):
 
     def _whole(self) -> bytes | None:
         """Return the body if all of it has come and nothing of it was read: no file is needed then."""
-        stream = self._stream
+        stream, own = self._stream, vars(self)
         if (
             stream is None
             or not stream.inbox.complete
-            or "fp" in vars(self)
+            or "fp" in own
+            or "_close_conn" in own
             or stock.HTTPResponse.read is not _INHERITED_READ
             or type(self)._close_conn is not _INHERITED_CLOSE_CONN  # type: ignore[attr-defined]
         ):
@@ -225,6 +227,11 @@ class HTTP20Response(stock.HTTPResponse):
             self.length = None  # so that the next read asks the stream, which raises
             if self.fp is None:
                 del self.fp
+
+    @property
+    def _marks(self) -> Marks:
+        """When the request was sent, when the response began, and when it was complete; see `Marks`."""
+        return NOT_YET if self._stream is None else self._stream.marks
 
     @property
     def _taken(self) -> int:

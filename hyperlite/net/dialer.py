@@ -14,11 +14,14 @@ import socket
 import ssl
 import time
 import types
+import weakref
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from .. import stock
 from ..errors import RequestTimeout
+from ..observing import ConnectionInfo, Steps
+from ..telling import NONE, Observers
 from . import tunnel as tunnels
 from .contexts import trust_of
 from .protocols import BOTH, HTTP11
@@ -47,6 +50,8 @@ class Dialer:
         create_connection: called instead of `socket.create_connection`, which tries each address in turn.
         session: of an earlier connection, to be resumed if the terms are the same; see `tls.secure`.
         debuglevel: above 0, http.client prints what it sends to the proxy.
+        observers: are told when a connection is open.
+        steps: is told when each step is over.
 
     Attributes:
         proxy_headers: what http.client keeps of the answer to CONNECT (since Python 3.12), or None.
@@ -64,6 +69,8 @@ class Dialer:
         create_connection: CreateConnection = socket.create_connection,
         session: Session | None = None,
         debuglevel: int = 0,
+        observers: Observers = NONE,
+        steps: Steps | None = None,
     ) -> None:
         self._address = host, port
         self._context = context
@@ -73,6 +80,8 @@ class Dialer:
         self._create_connection = create_connection
         self._session = session
         self._debuglevel = debuglevel
+        self._observers = observers
+        self._steps = steps or Steps()
         self.proxy_headers: Any = None
 
     def dial(
@@ -98,7 +107,8 @@ class Dialer:
             TypeError: the context makes no ssl.SSLSocket.
             RequestTimeout: `by` has passed. And as `tunnel.establish`.
         """
-        start = time.monotonic()
+        steps = self._steps
+        start = steps.began = time.monotonic()
         sock, protocol = self._connected(timeout, by), alpn[0]
         try:
             _send_at_once(sock)
@@ -107,6 +117,7 @@ class Dialer:
                 origin, proxy = self._tunnel[:2], self._address
                 self._pass_proxy(sock, self._tunnel, deadline_after(_patience(timeout, by)))
                 start = time.monotonic()
+            steps.connected = time.monotonic()
             if self._context is not None:
                 trust = trust_of(self._context) if self._trust is None else self._trust
                 sock, chosen = secure(
@@ -121,7 +132,11 @@ class Dialer:
                 if not isinstance(sock, ssl.SSLSocket):
                     raise TypeError(f"{self._context!r} makes {sock!r}, which is no ssl.SSLSocket")
                 protocol = chosen or HTTP11
+                steps.secured = time.monotonic()
             sock.settimeout(timeout)
+            _opened[sock] = info = steps.info(sock, origin, proxy, protocol)
+            if (tell := self._observers.of("connections")) is not None:
+                tell("dialled", info)
         except BaseException:
             sock.close()
             raise
@@ -141,6 +156,15 @@ class Dialer:
         proxy.sock = sock
         tunnels.establish(proxy, proxy._tunnel, deadline)
         self.proxy_headers = getattr(proxy, "_raw_proxy_headers", None)
+
+
+# What is known of the connections that were opened here, by their sockets.
+_opened: "weakref.WeakKeyDictionary[socket.socket, ConnectionInfo]" = weakref.WeakKeyDictionary()
+
+
+def info_of(sock: socket.socket | None) -> ConnectionInfo | None:
+    """Return what is known of a connection that a `Dialer` has opened; None: the program has opened it."""
+    return None if sock is None else _opened.get(sock)
 
 
 def spoken_on(sock: Any, alpn: Sequence[str], *, is_secure: bool) -> str:

@@ -8,9 +8,11 @@ import errno
 import os
 import selectors
 import socket
+import time
 from collections.abc import Sequence
 from typing import Any
 
+from ..observing import Steps
 from .timeouts import deadline_after, pollable, remaining, soonest
 
 # Seconds before the next address is tried too (RFC 8305 section 8).
@@ -26,6 +28,8 @@ def create_connection(
     address: tuple[str, int],
     timeout: float | None = None,
     source_address: tuple[str, int] | None = None,
+    *,
+    steps: Steps | None = None,
 ) -> socket.socket:
     """Connect to a host, as `socket.create_connection`, but without waiting for a dead address.
 
@@ -33,6 +37,7 @@ def create_connection(
         address: (host, port).
         timeout: seconds for all addresses together, or None.
         source_address: (host, port) to bind to.
+        steps: is told when the name is resolved.
 
     Raises:
         OSError: no address could be reached; TimeoutError: not in time.
@@ -40,6 +45,8 @@ def create_connection(
     host, port = address
     deadline = deadline_after(timeout)
     addresses = interleave(socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM))
+    if steps is not None:
+        steps.resolved = time.monotonic()
     with _Race(source_address) as race:
         sock = race.run(addresses, deadline, f"{host}:{port}")
     sock.settimeout(timeout)

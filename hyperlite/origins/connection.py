@@ -1,6 +1,7 @@
 """A connection as a pool keeps it: one socket for its life."""
 
 import contextlib
+import functools
 import http.client as http_client
 import sys
 import time
@@ -16,13 +17,15 @@ from ..messages.hosts import ascii_host
 from ..messages.request import Request
 from ..messages.response import HTTP20Response
 from ..net import socks
-from ..net.dialer import Dialer, Tunnel
+from ..net.dialer import Dialer, Tunnel, info_of
 from ..net.forking import watch
 from ..net.happy_eyeballs import create_connection
 from ..net.protocols import H2, Protocols
 from ..net.sockets import is_stale
 from ..net.timeouts import deadline_after
 from ..net.trust import default_context
+from ..observing import ConnectionInfo, Steps
+from ..telling import Watch
 from ..transports import Speaker, TransportOptions, make_http1, make_http2
 from .bonds import Bond
 from .key import Key
@@ -43,19 +46,23 @@ class PooledConnection:
         sock: the same; None in a child process, and when another protocol has taken the socket over.
         http2: the HTTP/2 connection, or None on HTTP/1.1.
         leased: how many requests use it now; the origin's lock guards it.
-        used: whether a request was sent on it before.
+        used: whether it was leased before.
+        carried: whether `ask()` has sent a request on it.
         idle_since: the monotonic time at which it was last given back.
         noted: it has an entry in the pool's `IdleConnections`; the origin's lock guards it.
         bond: the credentials that it serves, once it has carried NTLM or Negotiate; guard: the origin's lock.
         forwarded: requests go to a proxy, and their target is the whole URL.
+        info: how it was opened; None: that is not known.
     """
 
     def __init__(self, key: Key, sock: Any, transport: Carrier[Any]) -> None:
         self.sock: Any = sock
         self._transport = transport
         self.http2: HTTP2Connection | None = transport if isinstance(transport, HTTP2Connection) else None
+        self.info: ConnectionInfo | None = info_of(sock if self.http2 is None else self.http2.sock)
         self.leased = 0
         self.used = False
+        self.carried = False
         self.noted = False
         self.bond: Bond | None = None
         self.idle_since: float = time.monotonic()
@@ -111,6 +118,7 @@ class PooledConnection:
         timeout: float | None,
         deadline: float | None = None,
         chunked: bool = False,
+        watch: Watch | None = None,
     ) -> HTTP20Response:
         """Send a request and return its response when its header is there.
 
@@ -118,6 +126,7 @@ class PooledConnection:
             method, target, body, headers, chunked: as for `make_request()`.
             timeout: seconds that each step may last, or None.
             deadline: the monotonic time by which all must be over, or None.
+            watch: is told when the request was sent; or None.
 
         Raises:
             As `make_request()`. HTTP2Error, OSError, http.client.HTTPException: the request failed.  If a
@@ -135,6 +144,9 @@ class PooledConnection:
             if not transport.submit((exchange,)):
                 raise ConnectionGoingAway("the connection takes no further requests", retry_safe=True)
             transport.wait_sent(exchange)
+            if watch is not None:
+                watch.sent(self.info, exchange.marks, getattr(exchange, "wire_id", 0), reused=self.carried)
+            self.carried = True
             transport.wait_head(exchange)
             response: HTTP20Response = exchange.make_response(HTTP20Response)
         except BaseException as error:
@@ -194,12 +206,14 @@ def dial(
     """
     proxy, secure = key.proxy, key.scheme == "https"
     host, port, tunnel, create = ascii_host(key.host), key.port, None, create_connection
-    address = host, port
+    address, steps = (host, port), Steps()
     if proxy is not None and proxy.scheme == "http":
         address = ascii_host(proxy.host), proxy.port
         tunnel = Tunnel(host, port, proxy.told) if secure else None
     elif proxy is not None:
         create = socks.through(proxy)
+    if create is create_connection:
+        create = functools.partial(create_connection, steps=steps)
     context = key.context if secure else None
     if secure and context is None:
         context = default_context()
@@ -211,6 +225,8 @@ def dial(
         source_address=source_address,
         create_connection=create,
         debuglevel=stock.HTTPConnection.debuglevel,
+        observers=options.observers,
+        steps=steps,
     )
     sys.audit("http.client.connect", dialer, *address)
     sock, protocol = dialer.dial(protocols.offer(), timeout=timeout, by=deadline_after(timeout))

@@ -9,6 +9,7 @@ from ..http2.connection import HTTP2Connection
 from ..messages.replay import Tried
 from ..net.forking import OwnLock
 from ..net.sockets import break_off
+from ..telling import Watch
 from .bonds import Bond, Claim
 from .connection import PooledConnection
 from .limits import Permit
@@ -46,10 +47,11 @@ class Lease:
         attempt: a thread's attempt, which lets go of the connection before the lease ends; or None.
         over: the lease has ended; the origin's lock guards this.
         permit: counts the request among those that the pool's limits allow; or None: there are no limits.
+        watch: tells observers of the response while it is streamed; or None.
         bond: of the connection, while the request carries NTLM or Negotiate and has no answer; or None.
     """
 
-    __slots__ = ("__weakref__", "attempt", "bond", "connection", "origin", "over", "permit")
+    __slots__ = ("__weakref__", "attempt", "bond", "connection", "origin", "over", "permit", "watch")
 
     def __init__(self, origin: Lessor, connection: PooledConnection, claim: Claim | None = None) -> None:
         self.over: bool = True  # as long as it does not count
@@ -57,6 +59,7 @@ class Lease:
         self.connection: PooledConnection = connection
         self.attempt: Attempt | None = None
         self.permit: Permit | None = None
+        self.watch: Watch | None = None
         self.bond: Bond | None = None
         if claim is not None and claim.carried:
             self.bond = connection.bond = connection.bond or Bond(claim)

@@ -17,7 +17,18 @@ DOCS = Path(__file__).parents[2] / "docs"
 EXAMPLE = re.compile(r"^```python\n(.*?)^```\n(?:\n```text\n(.*?)^```\n)?", re.MULTILINE | re.DOTALL)
 # Run against servers of their own: tests/real/test_grpc.py, tests/real/test_push.py,
 # tests/connection/test_upgrade.py, and the pages that have a module of their own beside this one.
-ELSEWHERE = {"asyncio", "bodies", "grpc", "hyper", "pool", "push", "requests", "testing", "upgrade"}
+ELSEWHERE = {
+    "asyncio",
+    "bodies",
+    "grpc",
+    "hyper",
+    "observing",
+    "pool",
+    "push",
+    "requests",
+    "testing",
+    "upgrade",
+}
 # What HTTP/1.1 has not got.
 HTTP2_ONLY = {"h2c", "health"}
 

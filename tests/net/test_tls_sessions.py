@@ -232,9 +232,9 @@ class TestThePool:
         context = client_context(ca)
         connect = origin_connection.create_connection
 
-        def disarm(*args: Any) -> Any:
+        def disarm(*args: Any, **options: Any) -> Any:
             unverified(context)
-            return connect(*args)
+            return connect(*args, **options)
 
         monkeypatch.setattr(origin_connection, "create_connection", disarm)
         with ConnectionPool(context=context, timeout=TIMEOUT, retries=0) as pool:

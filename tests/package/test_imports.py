@@ -12,9 +12,11 @@ before = set(sys.modules)
 print(*sorted(set(sys.modules) - before))
 """
 # Packages, and modules in no package, of hyperlite's own.
-COMMON = {"errors", "http2", "messages", "net", "stock"}
-CONNECTION = COMMON | {"as_ready", "connection", "http1", "pending", "putting", "transports"}
-POOL = COMMON | {"fetching", "http1", "origins", "pool", "transports"}
+COMMON = {"errors", "http2", "messages", "net", "observing", "stock"}
+CONNECTION = COMMON | {
+    "as_ready", "connection", "http1", "pending", "putting", "telling", "transports", "watching"
+}  # fmt: skip
+POOL = COMMON | {"fetching", "http1", "origins", "pool", "telling", "transports"}
 LOADED = {
     "import hyperlite": set(),
     "import hyperlite.errors": {"errors"},

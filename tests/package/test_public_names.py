@@ -60,6 +60,7 @@ PUBLIC = {
         "HTTP20Push",
         "HTTP20Response",
         "Limits",
+        "Observer",
         "Outcome",
         "Retries",
         "SavedFile",

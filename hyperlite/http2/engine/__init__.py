@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 
 from ...messages.fields import Field
 from ...messages.response_rules import MAX_FIELDS
+from ...observing import Frame
 from .interface import Engine
 from .limits import Limits
 from .windows import MAX_STREAM_WINDOW, STREAM_WINDOW
@@ -47,7 +48,7 @@ def make_engine(
     limits = Limits(stream_window, max_stream_window, max_header_list, max_fields)
     kind, options = _kind(os.environ.get("HYPERLITE_ENGINE", "native")), {"first_wire_id": first_wire_id}
     engine = _kind("h2")(limits, **options, enable_push=True) if enable_push else kind(limits, **options)
-    return with_trace(engine) if trace else engine
+    return with_trace(engine, fresh=True) if trace else engine
 
 
 def make_upgrading_engine(
@@ -71,7 +72,7 @@ def make_upgrading_engine(
 
     limits = Limits(STREAM_WINDOW, MAX_STREAM_WINDOW, max_header_list, max_fields)
     engine = H2Engine(limits, enable_push=enable_push, upgrade=fields)
-    return with_trace(engine) if trace else engine, engine.upgrade_settings
+    return with_trace(engine, fresh=True) if trace else engine, engine.upgrade_settings
 
 
 def _kind(name: str) -> Callable[..., Engine]:
@@ -87,15 +88,29 @@ def _kind(name: str) -> Callable[..., Engine]:
     raise ValueError(f"HYPERLITE_ENGINE={name!r} names no engine; there are: native, h2")
 
 
-def with_trace(engine: Engine) -> Engine:
-    """Return the engine as one that prints each frame as it passes."""
-    from .trace import TracedEngine  # noqa: PLC0415  seldom needed
+def with_trace(engine: Engine, sink: Callable[[Frame], None] | None = None, *, fresh: bool = False) -> Engine:
+    """Return the engine as one that tells each frame as it passes.
 
-    return engine if isinstance(engine, TracedEngine) else TracedEngine(engine)
+    Args:
+        engine: the engine.
+        sink: is given each frame; None: each is printed, as `set_debuglevel()` has it.
+        fresh: nothing has passed yet.
+    """
+    from .trace import TracedEngine, show  # noqa: PLC0415  seldom needed
+
+    sink = sink or show
+    if not isinstance(engine, TracedEngine):
+        return TracedEngine(engine, (sink,), fresh=fresh)
+    if sink not in engine.sinks:
+        engine.sinks += (sink,)
+    return engine
 
 
 def without_trace(engine: Engine) -> Engine:
     """Return the engine as one that prints nothing."""
-    from .trace import TracedEngine  # noqa: PLC0415  seldom needed
+    from .trace import TracedEngine, show  # noqa: PLC0415  seldom needed
 
-    return engine.untraced if isinstance(engine, TracedEngine) else engine
+    if not isinstance(engine, TracedEngine):
+        return engine
+    engine.sinks = tuple(sink for sink in engine.sinks if sink is not show)
+    return engine if engine.sinks else engine.untraced

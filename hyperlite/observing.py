@@ -1,0 +1,264 @@
+"""What connections and requests tell observers, and the log.
+
+::
+
+    a connection is opened:  dialled, then frame … on HTTP/2
+    a request:               sent ──> head ──> body … ──> done, or redirected: another request follows
+                               └───────┴────────┴──> failed, or retried: it begins anew
+
+Rule: an observer is called by the thread that makes the request, without a lock.  The times say when
+something happened, and not when the observer was called: an answer may have come before the thread asked.
+Only `frame` is called under the lock of the connection, by any thread.
+
+Rule: an exception of an observer is logged, and harms nothing else.
+"""
+
+import itertools
+from collections.abc import Sequence
+from typing import Any, NamedTuple, Protocol
+
+
+class Timings(NamedTuple):
+    """Where the time of a request went, in seconds.
+
+    Attributes:
+        dns, connect, tls: how long each step of opening the connection took; a proxy's tunnel counts as
+            connecting. None: the connection was open already, or has no such step. `dns` is None as well
+            where `socket.create_connection` resolves the name: then `connect` includes it.
+        sent: from the beginning of the request until its header was written; it includes the three above.
+        first_byte: from the beginning of the request until the header of its response had come.
+        last_byte: until the whole response had come. These three are None as long as that has not happened.
+    """
+
+    dns: float | None
+    connect: float | None
+    tls: float | None
+    sent: float | None
+    first_byte: float | None
+    last_byte: float | None
+
+
+class ConnectionInfo(NamedTuple):
+    """A connection that was opened.
+
+    Attributes:
+        number: counts the connections of this process, from 1.
+        host, port: of the origin.
+        proxy: host and port of the proxy, or None.
+        address: of the peer: the proxy, or the server.
+        protocol: "h2" or "http/1.1".
+        tls: the version of TLS, as "TLSv1.3"; None: there is no TLS.
+        cipher: the name of the cipher suite, or None.
+        began: the monotonic time at which opening began.
+        dns, connect, handshake: seconds of each step; see `Timings`.
+    """
+
+    number: int
+    host: str
+    port: int
+    proxy: tuple[str, int] | None
+    address: Any
+    protocol: str
+    tls: str | None
+    cipher: str | None
+    began: float
+    dns: float | None
+    connect: float
+    handshake: float | None
+
+
+class Steps:
+    """The monotonic times at which each step of opening a connection was over; 0: it did not happen."""
+
+    __slots__ = ("began", "connected", "resolved", "secured")
+
+    def __init__(self) -> None:
+        self.began: float = 0.0
+        self.resolved: float = 0.0
+        self.connected: float = 0.0
+        self.secured: float = 0.0
+
+    def info(
+        self, sock: Any, origin: tuple[str, int], proxy: tuple[str, int] | None, protocol: str
+    ) -> ConnectionInfo:
+        """Return what is known of the connection that was opened, and give it a number."""
+        try:
+            address = sock.getpeername()
+        except (OSError, AttributeError):  # the peer has closed it already, or it is no usual socket
+            address = None
+        is_secure = hasattr(sock, "cipher")
+        return ConnectionInfo(
+            next(_numbers),
+            *origin,
+            proxy,
+            address,
+            protocol,
+            sock.version() if is_secure else None,
+            (sock.cipher() or (None,))[0] if is_secure else None,
+            self.began,
+            self.resolved - self.began if self.resolved else None,
+            self.connected - (self.resolved or self.began),
+            self.secured - self.connected if self.secured else None,
+        )
+
+
+_numbers = itertools.count(1)
+
+
+class Marks(NamedTuple):
+    """The monotonic times of a request's exchange; 0: it has not happened yet."""
+
+    sent: float
+    head: float
+    end: float
+
+
+class RequestInfo:
+    """A request that was made, and what has come of it.  Each try and each redirect has one of its own.
+
+    Attributes:
+        number: counts the observed requests of this process, from 1.
+        method, url: the URL with its query, and without user and password.
+        headers: (name, value) pairs that are sent; a connection adds its own.
+        attempt: 1 for the first try; redirects count on.
+        began: the monotonic time at which the request began: for a connection, if there is none yet.
+        connection: which carries it; None: there is none yet.
+        reused: the connection had carried a request before this one.
+        stream_id: the number of its stream on the wire; 0 on HTTP/1.1, or if it was not sent.
+        response: the response, once its head has come: an `HTTP20Response`, or a `FetchResponse` of a pool.
+        status: of the response; 0: none has come.
+        received: bytes of the body that were read so far, decoded if the caller gets it decoded.
+    """
+
+    __slots__ = (
+        "attempt",
+        "began",
+        "connection",
+        "headers",
+        "marks",
+        "method",
+        "number",
+        "received",
+        "response",
+        "reused",
+        "status",
+        "stream_id",
+        "url",
+    )
+
+    _numbers = itertools.count(1)
+
+    def __init__(
+        self, method: str, url: str, headers: Sequence[tuple[str, str]], began: float, attempt: int = 1
+    ) -> None:
+        self.number: int = next(self._numbers)
+        self.method: str = method
+        self.url: str = url
+        self.headers: Sequence[tuple[str, str]] = headers
+        self.attempt: int = attempt
+        self.began: float = began
+        self.connection: ConnectionInfo | None = None
+        self.reused: bool = False
+        self.stream_id: int = 0
+        self.marks: Marks = NOT_YET
+        self.response: Any = None
+        self.status: int = 0
+        self.received: int = 0
+
+    @property
+    def timings(self) -> Timings:
+        """What is known of its times so far."""
+        return timings(self.began, None if self.reused else self.connection, self.marks)
+
+    def __repr__(self) -> str:
+        return f"<RequestInfo {self.number}: {self.method} {self.url}, attempt {self.attempt}>"
+
+
+class Frame(NamedTuple):
+    """A frame of HTTP/2 that has passed.
+
+    Attributes:
+        outgoing: this end has sent it; false: the peer has.
+        kind: its type's name in RFC 9113, or "type 0x…"; "preface" for the connection preface.
+        stream_id: 0: it concerns the connection.
+        length: bytes of its payload.
+        flags: the names of those that are set.
+        fields: (name, value) of the header block that ends with this frame; () otherwise, or if the block
+            is unknown, because earlier blocks were not seen.
+        detail: what else its payload says, in words: settings, an error code, a window's increment.
+    """
+
+    outgoing: bool
+    kind: str
+    stream_id: int
+    length: int
+    flags: tuple[str, ...] = ()
+    fields: tuple[tuple[str, str], ...] = ()
+    detail: str = ""
+
+    def __str__(self) -> str:
+        if self.kind == "preface":
+            return self.kind
+        words = [self.kind, f"stream {self.stream_id}", f"{self.length} bytes", *self.flags]
+        return " ".join([*words, self.detail] if self.detail else words)
+
+
+class Observer(Protocol):
+    """What is told of connections and requests; each method does nothing: override those that are wanted.
+
+    Give observers to `ConnectionPool(observers=…)` or `HTTP20Connection(observers=…)`.  Several threads may
+    call one at once.
+    """
+
+    def dialled(self, connection: ConnectionInfo) -> None:
+        """Learn that a connection was opened."""
+        return
+
+    def frame(self, connection: ConnectionInfo, frame: Frame) -> None:
+        """Learn of a frame of HTTP/2.  The connection is locked: do not use it here, and return soon."""
+        return
+
+    def sent(self, request: RequestInfo) -> None:
+        """Learn that a request's header was written, or waits in the queue of a connection that is full."""
+        return
+
+    def head(self, request: RequestInfo) -> None:
+        """Learn that the header of the response has come, and the caller gets the response."""
+        return
+
+    def body(self, request: RequestInfo, size: int) -> None:
+        """Learn that so many further bytes of the body were read."""
+        return
+
+    def done(self, request: RequestInfo) -> None:
+        """Learn that the response was read to its end; or closed: then `timings.last_byte` is None."""
+        return
+
+    def retried(self, request: RequestInfo, reason: Exception | int, pause: float) -> None:
+        """Learn that the request is tried again after `pause` seconds: for an error, or a status."""
+        return
+
+    def redirected(self, request: RequestInfo, url: str) -> None:
+        """Learn that another request follows, to this URL."""
+        return
+
+    def failed(self, request: RequestInfo, error: Exception) -> None:
+        """Learn that the request has failed, and is not tried again."""
+        return
+
+
+NOT_YET = Marks(0.0, 0.0, 0.0)
+
+
+def timings(began: float, dialled: ConnectionInfo | None, marks: Marks) -> Timings:
+    """Return the times of a request.
+
+    Args:
+        began: the monotonic time at which it began.
+        dialled: the connection, if the request was the first on it; or None.
+        marks: of its exchange.
+    """
+    sent, head, end = (max(0.0, mark - began) if mark else None for mark in marks)
+    if dialled is None:
+        return Timings(None, None, None, sent, head, end)
+    return Timings(dialled.dns, dialled.connect, dialled.handshake, sent, head, end)

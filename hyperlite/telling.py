@@ -1,0 +1,272 @@
+"""Tells observers, and the log, what connections and requests do: see `observing`."""
+
+import re
+import sys
+import weakref
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from .errors import FetchError
+from .observing import ConnectionInfo, Frame, Marks, Observer, RequestInfo
+
+# Header fields whose values the log does not show, and parameters in the query of a URL. Names are in lower
+# case; a program may add its own.
+SECRET_FIELDS = {"authorization", "proxy-authorization", "cookie", "set-cookie", "x-api-key", "x-auth-token"}
+SECRET_PARAMETERS = {
+    "access_token",
+    "api-key",
+    "api_key",
+    "apikey",
+    "client_secret",
+    "id_token",
+    "key",
+    "password",
+    "refresh_token",
+    "secret",
+    "sig",
+    "signature",
+    "token",
+    "x-amz-credential",
+    "x-amz-security-token",
+    "x-amz-signature",
+    "x-goog-signature",
+}
+_DEBUG = 10  # logging.DEBUG
+_EVENTS = ("dialled", "frame", "sent", "head", "body", "done", "retried", "redirected", "failed")
+
+_parameters = re.compile(r"(?<=[?&;])([^=&;#\s]+)=[^&;#\s'\"<>]*")
+_userinfo = re.compile(r"(?<=://)[^/?#\s]*@")
+_loggers: dict[str, Any] = {}
+
+
+def redacted(text: str) -> str:
+    """Return a text in which URLs show neither a password nor a secret parameter."""
+    return _parameters.sub(_without_secret, _userinfo.sub("…@", text))
+
+
+def _without_secret(found: "re.Match[str]") -> str:
+    return f"{found[1]}=…" if found[1].lower() in SECRET_PARAMETERS else found[0]
+
+
+class Observers:
+    """The observers of a pool or of a connection; and the log, where it is on.
+
+    Args:
+        given: by the caller.
+
+    Raises:
+        TypeError: one of them has not all methods of an `Observer`.
+    """
+
+    __slots__ = ("_frames", "_given")
+
+    def __init__(self, given: Iterable[Observer] = ()) -> None:
+        self._given: tuple[Observer, ...] = tuple(given)
+        for one in self._given:
+            missing = [name for name in _EVENTS if not callable(getattr(one, name, None))]
+            if missing:
+                raise TypeError(f"observers= takes Observers: {one!r} has no method {missing[0]}()")
+            if isinstance(one, type):
+                raise TypeError(f"observers= takes objects, and {one!r} is a class")
+        self._frames = tuple(one for one in self._given if type(one).frame is not Observer.frame)
+
+    def of(self, topic: str) -> "Telling | None":
+        """Return what is told of a topic; None: neither an observer nor the log wants it.
+
+        Args:
+            topic: "connections", "requests" or "retries".
+        """
+        logger = _loggers.get(topic) or _logger(topic)
+        if logger is not None and logger.isEnabledFor(_DEBUG):
+            return Telling((*self._given, _LOG))
+        return Telling(self._given) if self._given else None
+
+    def of_frames(self, connection: ConnectionInfo) -> Callable[[Frame], None] | None:
+        """Return what is called with each frame of a connection; None: nothing wants them."""
+        wanting, logger = self._frames, _logger("frames")
+        if logger is not None and logger.isEnabledFor(_DEBUG):
+            wanting = (*wanting, _LOG)
+        if not wanting:
+            return None
+        tell = Telling(wanting)
+        return lambda frame: tell("frame", connection, frame)
+
+
+NONE = Observers()
+
+
+class Telling:
+    """Tells each of some observers what happens."""
+
+    __slots__ = ("_observers",)
+
+    def __init__(self, observers: tuple[Observer, ...]) -> None:
+        self._observers = observers
+
+    def __call__(self, event: str, *arguments: Any) -> None:
+        """Call a method of each observer."""
+        for observer in self._observers:
+            try:
+                getattr(observer, event)(*arguments)
+            except Exception:
+                import logging  # noqa: PLC0415  most programs have no observer that fails
+
+                name = type(observer).__name__
+                logging.getLogger(__package__).exception("the observer %s has failed in %s()", name, event)
+
+
+class Watch:
+    """Tells what becomes of one request.
+
+    Args:
+        tell: the observers.
+        info: of the request.
+    """
+
+    __slots__ = ("info", "tell")
+
+    def __init__(self, tell: Telling, info: RequestInfo) -> None:
+        self.tell = tell
+        self.info = info
+
+    def sent(self, connection: ConnectionInfo | None, marks: Marks, stream_id: int, *, reused: bool) -> None:
+        """Take note that the request was handed to a connection.
+
+        Args:
+            connection: which, as far as it is known.
+            marks: of the exchange.
+            stream_id: the number of the stream on the wire; 0: there is none.
+            reused: the connection has carried a request before.
+        """
+        info = self.info
+        info.connection, info.marks, info.stream_id, info.reused = connection, marks, stream_id, reused
+        self.tell("sent", info)
+
+    def head(self, response: Any, marks: Marks) -> None:
+        """Take note of the response; `marks` as for `sent`."""
+        self.info.response, self.info.status, self.info.marks = response, response.status, marks
+        self.tell("head", self.info)
+
+    def body(self, size: int) -> None:
+        """Take note of bytes of the body."""
+        if size:
+            self.info.received += size
+            self.tell("body", self.info, size)
+
+    def done(self, marks: Marks) -> None:
+        """Take note that the response was read, or closed."""
+        self.info.marks = marks
+        self.tell("done", self.info)
+
+    def over(self, failure: Exception | None, marks: Marks) -> None:
+        """Take note of the end of a response that was streamed; it has failed with a `FetchError`, or not."""
+        if isinstance(failure, FetchError):
+            self.failed(failure)
+        else:
+            self.done(marks)
+
+    def failed(self, error: BaseException) -> None:
+        """Take note of the failure; an interrupt (KeyboardInterrupt) is none."""
+        if isinstance(error, Exception):
+            self.tell("failed", self.info, error)
+
+    def follow(self, response: Any) -> None:
+        """Tell when an `HTTP20Response` was read to its end, or closed."""
+        me, close_conn = weakref.ref(response), type(response)._close_conn
+
+        def end() -> None:
+            if (found := me()) is not None:
+                close_conn(found)
+                self.body(found._taken)
+                self.done(found._marks)
+
+        response._close_conn = end
+
+
+def _logger(topic: str) -> Any:
+    """Return the log of a topic; None: the program has not imported `logging`, so it reads no log."""
+    get_logger = getattr(sys.modules.get("logging"), "getLogger", None)
+    if get_logger is not None and topic not in _loggers:
+        _loggers[topic] = get_logger(f"hyperlite.{topic}")
+    return _loggers.get(topic)
+
+
+class _Log(Observer):
+    """Writes one line for each connection, request, retry, redirect and frame."""
+
+    def dialled(self, connection: ConnectionInfo) -> None:
+        steps = {"dns": connection.dns, "connect": connection.connect, "TLS": connection.handshake}
+        taken = ", ".join(f"{name} {1000 * took:.1f} ms" for name, took in steps.items() if took is not None)
+        secured = f", {connection.tls} {connection.cipher}" if connection.tls else ""
+        proxy = "" if connection.proxy is None else " by way of {}:{}".format(*connection.proxy)
+        _logger("connections").debug(
+            "connection %d to %s:%d%s: %s%s (%s)",
+            connection.number,
+            connection.host,
+            connection.port,
+            proxy,
+            connection.protocol,
+            secured,
+            taken,
+        )
+
+    def done(self, request: RequestInfo) -> None:
+        last = request.timings.last_byte
+        _logger("requests").debug(
+            "%s %s: %d, %d bytes%s%s",
+            request.method,
+            redacted(request.url),
+            request.status,
+            request.received,
+            ", closed before the end" if last is None else f" in {1000 * last:.1f} ms",
+            _where(request),
+        )
+
+    def failed(self, request: RequestInfo, error: Exception) -> None:
+        _logger("requests").debug(
+            "%s %s: failed: %s%s",
+            request.method,
+            redacted(request.url),
+            redacted(_said(error)),
+            _where(request),
+        )
+
+    def retried(self, request: RequestInfo, reason: Exception | int, pause: float) -> None:
+        why = _said(reason) if isinstance(reason, Exception) else f"status {reason}"
+        _logger("retries").debug(
+            "%s %s: tried again in %.3g s, after attempt %d: %s",
+            request.method,
+            redacted(request.url),
+            pause,
+            request.attempt,
+            redacted(why),
+        )
+
+    def redirected(self, request: RequestInfo, url: str) -> None:
+        _logger("retries").debug(
+            "%s %s: %d leads to %s", request.method, redacted(request.url), request.status, redacted(url)
+        )
+
+    def frame(self, connection: ConnectionInfo, frame: Frame) -> None:
+        fields = [
+            f"{name}: {'…' if name.lower() in SECRET_FIELDS else redacted(value)}"
+            for name, value in frame.fields
+        ]
+        direction = "out" if frame.outgoing else "in"
+        _logger("frames").debug("connection %d, %s: %s %s", connection.number, direction, frame, fields or "")
+
+
+def _said(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"
+
+
+def _where(request: RequestInfo) -> str:
+    connection = request.connection
+    if connection is None:
+        return ""
+    stream = f", stream {request.stream_id}" if request.stream_id else ""
+    state = " again" if request.reused else ""
+    return f", connection {connection.number}{state}{stream}"
+
+
+_LOG = _Log()

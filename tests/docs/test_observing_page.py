@@ -1,0 +1,40 @@
+"""The examples in docs/observing.md run as they stand, with a server in the place of example.org."""
+
+import logging
+
+import pytest
+
+from hyperlite.pool import default_pool
+from hyperlite.testing import Response
+from tests.conftest import Serve
+
+from .test_documents import examples
+
+
+@pytest.mark.parametrize("alpn", [("h2",), ("http/1.1",)], ids=["h2", "http1"])
+def test_examples(
+    alpn: tuple[str, ...],
+    serve: Serve,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    server = serve(routes={"/": lambda _: Response(body=b"hello")}, alpn=alpn)
+    monkeypatch.setenv("SSL_CERT_FILE", server.ca_file)
+    levels = {name: logging.getLogger(name).level for name in ("hyperlite", "hyperlite.frames")}
+    names: dict[str, object] = {}
+    printed = []
+    try:
+        for example, _ in examples("observing"):
+            exec(example.replace("https://example.org", server.url("")), names)
+            printed.append(capsys.readouterr().out)
+    finally:
+        default_pool().close()
+        for name, level in levels.items():
+            logging.getLogger(name).setLevel(level)
+    _, times, observed = printed
+    assert "None" not in times
+    assert observed == f"a connection to localhost {alpn[0]}\n"
+    logged = [record.name for record in caplog.records if record.levelno == logging.DEBUG]
+    assert logged[:2] == ["hyperlite.connections", "hyperlite.requests"]
+    assert "hyperlite.frames" not in logged
