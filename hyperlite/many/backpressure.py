@@ -77,7 +77,7 @@ class Backpressure:
             flight, job = self._flights.get(awaited), self._jobs.get(awaited)
             if flight is not None and not flight.stream.wire_id:
                 window = flight.window  # it waits for a stream
-            elif job is not None and not self._budget.has_begun(awaited):
+            elif job is not None and not job[0].begun:
                 window = job[1]  # it may wait for a connection
         if awaited is None or window is not None:
             self._chosen = self._choose(window)
@@ -95,7 +95,7 @@ class Backpressure:
         chosen = self._chosen
         if chosen is not None:
             flight, job = self._flights.get(chosen), self._jobs.get(chosen)
-            there = job[1] if job is not None and self._budget.has_begun(chosen) else None
+            there = job[1] if job is not None and job[0].begun else None
             if flight is not None and flight.stream.wire_id:
                 there = flight.window
             if there is not None and window in {None, there}:
@@ -103,7 +103,7 @@ class Backpressure:
         for index, flight in self._flights.items():
             if window in {None, flight.window} and flight.stream.wire_id:
                 return index
-        for index, (_, there) in self._jobs.items():
-            if window in {None, there} and self._budget.has_begun(index):
+        for index, (attempt, there) in self._jobs.items():
+            if window in {None, there} and attempt.begun:
                 return index
         return None

@@ -59,10 +59,6 @@ class Budget:
         """Tell whether a request may receive more."""
         return self._held < self._limit or index in self._favoured
 
-    def has_begun(self, index: int) -> bool:
-        """Tell whether bytes have come for a request: if a thread does it, it has a connection then."""
-        return index in self._arrived
-
     def charge(self, index: int, size: int) -> None:
         """Count bytes that have come for a request."""
         with self._lock:

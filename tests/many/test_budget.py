@@ -53,14 +53,6 @@ class TestArithmetic:
         budget.charge(1, 9)
         assert not budget.full
 
-    def test_what_a_request_has_begun(self) -> None:
-        budget = Budget(10, idle)
-        assert not budget.has_begun(0)
-        budget.charge(0, 0)
-        assert budget.has_begun(0)
-        budget.end_hop(0, 0)
-        assert not budget.has_begun(0)
-
     def test_the_favoured_go_on_while_it_is_full(self) -> None:
         budget = Budget(1, idle)
         budget.favour({2})
