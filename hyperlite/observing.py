@@ -120,7 +120,8 @@ class RequestInfo:
         number: counts the observed requests of this process, from 1.
         method, url: the URL with its query, and without user and password.
         headers: (name, value) pairs that are sent; a connection adds its own.
-        attempt: 1 for the first try; redirects count on.
+        attempt: 1 for the first try, and one more for each further try; after a redirect it counts on.
+        redirects: how many redirects have led to this request; 0 on a connection.
         began: the monotonic time at which the request began: for a connection, if there is none yet.
         connection: which carries it; None: there is none yet.
         reused: the connection had carried a request before this one.
@@ -139,6 +140,7 @@ class RequestInfo:
         "method",
         "number",
         "received",
+        "redirects",
         "response",
         "reused",
         "status",
@@ -149,13 +151,20 @@ class RequestInfo:
     _numbers = itertools.count(1)
 
     def __init__(
-        self, method: str, url: str, headers: Sequence[tuple[str, str]], began: float, attempt: int = 1
+        self,
+        method: str,
+        url: str,
+        headers: Sequence[tuple[str, str]],
+        began: float,
+        attempt: int = 1,
+        redirects: int = 0,
     ) -> None:
         self.number: int = next(self._numbers)
         self.method: str = method
         self.url: str = url
         self.headers: Sequence[tuple[str, str]] = headers
         self.attempt: int = attempt
+        self.redirects: int = redirects
         self.began: float = began
         self.connection: ConnectionInfo | None = None
         self.reused: bool = False

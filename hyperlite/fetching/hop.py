@@ -276,7 +276,12 @@ def _info(task: Task) -> RequestInfo:
     if task.watch is not None:
         return task.watch.info
     return RequestInfo(
-        task.method, str(task.url), as_text(task.sent), task.course.asked, task.course.attempts
+        task.method,
+        str(task.url),
+        as_text(task.sent),
+        task.course.asked,
+        task.course.attempts,
+        len(task.history),
     )
 
 

@@ -5,7 +5,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -13,6 +13,7 @@ import pytest
 from hyperlite.testing.server import Request, Response, Server
 from tests.conftest import Serve
 from tests.fetching.test_types import pyright
+from tests.real.runtimes import require_module
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "docs" / "examples"
@@ -168,9 +169,28 @@ def test_from_asyncio(serve: Serve, alpn: tuple[str, ...]) -> None:
     assert len(server.log) == 71
 
 
+# The programs that want a package of other people's: its module, and its name.
+WANTED = {
+    "metrics.py": ("prometheus_client", "prometheus-client"),
+    "tracing.py": ("opentelemetry.sdk", "opentelemetry-sdk"),
+}
+
+
 def test_types_by_mypy() -> None:
     pytest.importorskip("mypy")
-    programs = sorted(str(path) for path in EXAMPLES.rglob("*.py"))
+    check_by_mypy(path for path in EXAMPLES.rglob("*.py") if path.name not in WANTED)
+
+
+@pytest.mark.parametrize("name", WANTED)
+def test_types_with_a_package(name: str) -> None:
+    pytest.importorskip("mypy")
+    require_module(*WANTED[name])
+    check_by_mypy([EXAMPLES / name])
+    assert pyright(str(EXAMPLES / name))["generalDiagnostics"] == []
+
+
+def check_by_mypy(paths: Iterable[Path]) -> None:
+    programs = sorted(str(path) for path in paths)
     done = subprocess.run(
         [sys.executable, "-m", "mypy", "--strict", "--config-file", ROOT / "pyproject.toml", *programs],
         capture_output=True,
@@ -184,5 +204,6 @@ def test_types_by_mypy() -> None:
 
 
 def test_types_by_pyright() -> None:
-    report = pyright(*sorted(str(path) for path in [*EXAMPLES.glob("*.py"), *EXAMPLES.glob("*/*.py")]))
+    paths = [*EXAMPLES.glob("*.py"), *EXAMPLES.glob("*/*.py")]
+    report = pyright(*sorted(str(path) for path in paths if path.name not in WANTED))
     assert report["generalDiagnostics"] == []
