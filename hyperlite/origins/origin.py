@@ -400,13 +400,15 @@ class Origin:
                 # Threads that wait for this dial get its error, unless only its own thread is out of time.
                 over = timeout is not None and isinstance(failure, TimeoutError)
                 self._dials.end(failure if isinstance(failure, Exception) and not over else None)
-                if failure is None and connection is not None:
-                    lease = Lease(self, connection, claim)
+                if connection is not None:
                     self._protocols.note(HTTP11 if connection.http2 is None else H2)
                     if not self._closed:
+                        lease = Lease(self, connection, claim)
                         self._connections.append(connection)
                 self._changed.notify_all()
-        assert lease is not None
+        if lease is None:  # the thread that asked may be gone, as when a run of fetch_many() is over
+            connection.close()
+            raise _closed()
         return lease
 
     # -- all connections --------------------------------------------------------------------------

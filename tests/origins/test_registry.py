@@ -1,12 +1,16 @@
 """All origins of a pool, each by its key."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 from hyperlite.messages.urls import parse
 from hyperlite.net.trust import create_context
+from hyperlite.origins import connection
+from hyperlite.origins import origin as origin_module
 from hyperlite.origins import registry as registry_module
+from hyperlite.origins.connection import PooledConnection
 from hyperlite.origins.key import Key
 from hyperlite.origins.origin import Settings
 from hyperlite.origins.registry import Registry
@@ -120,3 +124,21 @@ def test_closed(registry: Registry, sites: list[Site]) -> None:
     for call in (lambda: registry.get(sites[0].key), lambda: origin.lease(10)):
         with pytest.raises(ValueError, match="closed"):
             call()
+
+
+def test_a_connection_that_is_open_when_the_pool_is_closed_is_closed(
+    registry: Registry, serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The thread that asked for it may be gone: a run of fetch_many() does not wait for its dials."""
+    opened: list[PooledConnection] = []
+
+    def dial(*args: Any, **options: Any) -> PooledConnection:
+        opened.append(connection.dial(*args, **options))
+        registry.close()
+        return opened[0]
+
+    monkeypatch.setattr(origin_module, "dial", dial)
+    with pytest.raises(ValueError, match="the pool is closed"):
+        registry.get(Site(serve()).key).lease(10)
+    assert opened[0].http2 is not None
+    assert opened[0].http2.closed
