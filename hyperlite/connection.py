@@ -468,8 +468,9 @@ class HTTP20Connection(PutRequest):
         with self._transports.dialling, self._pending.lock:
             vars(self).pop("_drafts", None)
             self._transports.close()
-            self._pending.cancel_all_locked()
+            dropped = self._pending.cancel_all_locked()
             super().close()
+        self._pending.watched.dropped(dropped)
 
     def __del__(self) -> None:
         """Close a connection in HTTP/1.1 at once when its caller drops it: no collector is waited for."""

@@ -11,9 +11,12 @@ something happened, and not when the observer was called: an answer may have com
 Only `frame` is called under the lock of the connection, by any thread.
 
 Rule: an exception of an observer is logged, and harms nothing else.
+
+Rule: observers do not keep responses alive: one that the program drops gives its connection back.
 """
 
 import itertools
+import weakref
 from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol
 
@@ -23,8 +26,8 @@ class Timings(NamedTuple):
 
     Attributes:
         dns, connect, tls: how long each step of opening the connection took; a proxy's tunnel counts as
-            connecting. None: the connection was open already, or has no such step. `dns` is None as well
-            where `socket.create_connection` resolves the name: then `connect` includes it.
+            connecting. None: there is no such step, or opening had begun before the request. `dns` is None
+            as well where `socket.create_connection` resolves the name: then `connect` includes it.
         sent: from the beginning of the request until its header was written; it includes the three above.
         first_byte: from the beginning of the request until the header of its response had come.
         last_byte: until the whole response had come. These three are None as long as that has not happened.
@@ -127,6 +130,7 @@ class RequestInfo:
         reused: the connection had carried a request before this one.
         stream_id: the number of its stream on the wire; 0 on HTTP/1.1, or if it was not sent.
         response: the response, once its head has come: an `HTTP20Response`, or a `FetchResponse` of a pool.
+            None: there is none, or the program keeps it no longer.
         status: of the response; 0: none has come.
         received: bytes of the body that were read so far, decoded if the caller gets it decoded.
     """
@@ -141,7 +145,7 @@ class RequestInfo:
         "number",
         "received",
         "redirects",
-        "response",
+        "responded",
         "reused",
         "status",
         "stream_id",
@@ -170,9 +174,14 @@ class RequestInfo:
         self.reused: bool = False
         self.stream_id: int = 0
         self.marks: Marks = NOT_YET
-        self.response: Any = None
+        self.responded: weakref.ref[Any] | None = None
         self.status: int = 0
         self.received: int = 0
+
+    @property
+    def response(self) -> Any:
+        """The response; see above."""
+        return None if self.responded is None else self.responded()
 
     @property
     def timings(self) -> Timings:
@@ -217,10 +226,13 @@ class Observer(Protocol):
 
     Give observers to `ConnectionPool(observers=…)` or `HTTP20Connection(observers=…)`.  Several threads may
     call one at once.
+
+    A request ends once: by `done`, by `failed`, or by `retried` with an error.  A request that the program
+    gives up has no end: by an interrupt, by closing a run of `fetch_many()`, by dropping its response.
     """
 
     def dialled(self, connection: ConnectionInfo) -> None:
-        """Learn that a connection was opened."""
+        """Learn that a connection was opened.  Its requests wait meanwhile: do not use its pool here."""
         return
 
     def frame(self, connection: ConnectionInfo, frame: Frame) -> None:
@@ -268,6 +280,6 @@ def timings(began: float, dialled: ConnectionInfo | None, marks: Marks) -> Timin
         marks: of its exchange.
     """
     sent, head, end = (max(0.0, mark - began) if mark else None for mark in marks)
-    if dialled is None:
+    if dialled is None or dialled.began < began:  # else `sent` would not include these steps
         return Timings(None, None, None, sent, head, end)
     return Timings(dialled.dns, dialled.connect, dialled.handshake, sent, head, end)

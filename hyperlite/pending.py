@@ -26,7 +26,7 @@ from .messages.fields import Field
 from .messages.replay import MAX_TRIES, begin_again, may_replay, pause
 from .messages.request import SAFE_TO_REPEAT, Request, split_body
 from .net.timeouts import deadline_after, end_of_step, remaining, soonest
-from .telling import NONE, Observers
+from .telling import NONE, Observers, Watch
 from .transports import Transports, may_ask
 from .watching import Beginning, Watched
 
@@ -87,6 +87,7 @@ class Pending:
             with self.lock:  # `close()` goes through them
                 for one in begun:  # the caller will never know their ids
                     self.requests.pop(one.stream_id, None)
+                    self.watched.pending.pop(one.stream_id, None)
             for one in begun:
                 give_up(one)
             raise
@@ -430,12 +431,14 @@ class Pending:
             give_up(exchange)
             raise
 
-    def cancel_all_locked(self) -> None:
-        """Give up all requests, including those whose responses have come."""
+    def cancel_all_locked(self) -> list[Watch]:
+        """Give up all requests, including those whose responses have come; return what tells of them."""
         for exchange in self.requests.values():
             give_up(exchange)
-        self.watched.pending.clear()
         self.requests.clear()
+        dropped = [*self.watched.pending.values()]
+        self.watched.pending.clear()
+        return dropped
 
     def after_fork(self) -> None:
         """In the child: another thread may have had the lock, in the parent."""

@@ -5,21 +5,37 @@ import sys
 import weakref
 from collections.abc import Callable, Iterable
 from typing import Any
+from urllib.parse import unquote
 
 from .errors import FetchError
 from .observing import ConnectionInfo, Frame, Marks, Observer, RequestInfo
 
 # Header fields whose values the log does not show, and parameters in the query of a URL. Names are in lower
 # case; a program may add its own.
-SECRET_FIELDS = {"authorization", "proxy-authorization", "cookie", "set-cookie", "x-api-key", "x-auth-token"}
+SECRET_FIELDS = {
+    "api-key",
+    "authorization",
+    "cookie",
+    "private-token",
+    "proxy-authorization",
+    "set-cookie",
+    "x-amz-security-token",
+    "x-api-key",
+    "x-auth-token",
+    "x-goog-api-key",
+    "x-vault-token",
+}
 SECRET_PARAMETERS = {
     "access_token",
     "api-key",
     "api_key",
     "apikey",
+    "auth_token",
+    "client_assertion",
     "client_secret",
     "id_token",
     "key",
+    "passwd",
     "password",
     "refresh_token",
     "secret",
@@ -34,8 +50,12 @@ SECRET_PARAMETERS = {
 _DEBUG = 10  # logging.DEBUG
 _EVENTS = ("dialled", "frame", "sent", "head", "body", "done", "retried", "redirected", "failed")
 
-_parameters = re.compile(r"(?<=[?&;])([^=&;#\s]+)=[^&;#\s'\"<>]*")
-_userinfo = re.compile(r"(?<=://)[^/?#\s]*@")
+# A name; its value; and what follows ";" or "?" and is no pair: some servers end values there, others do not.
+# In fragments, OAuth sends tokens.
+_parameters = re.compile(
+    r"(?<=[?&;#])([^=&;#?\s]+)=([^&;#?\s\"<>]*(?:[;?][^&;#?=\s\"<>]*(?=[&;#?\s\"<>]|\Z))*)"
+)
+_userinfo = re.compile(r"(?<=//)[^/?#\s]*@")
 _loggers: dict[str, Any] = {}
 
 
@@ -45,7 +65,13 @@ def redacted(text: str) -> str:
 
 
 def _without_secret(found: "re.Match[str]") -> str:
-    return f"{found[1]}=…" if found[1].lower() in SECRET_PARAMETERS else found[0]
+    name, value = found[1], found[2]
+    is_secret = unquote(name).lower() in SECRET_PARAMETERS
+    if not is_secret and "%" in value:  # a whole URL may be in it
+        plain = unquote(value)
+        inner = [unquote(one[1]).lower() for one in _parameters.finditer(plain)]
+        is_secret = _userinfo.search(plain) is not None or not SECRET_PARAMETERS.isdisjoint(inner)
+    return f"{name}=…" if is_secret else found[0]
 
 
 class Observers:
@@ -144,7 +170,7 @@ class Watch:
 
     def head(self, response: Any, marks: Marks) -> None:
         """Take note of the response; `marks` as for `sent`."""
-        self.info.response, self.info.status, self.info.marks = response, response.status, marks
+        self.info.responded, self.info.status, self.info.marks = weakref.ref(response), response.status, marks
         self.tell("head", self.info)
 
     def body(self, size: int) -> None:
@@ -171,14 +197,18 @@ class Watch:
             self.tell("failed", self.info, error)
 
     def follow(self, response: Any) -> None:
-        """Tell when an `HTTP20Response` was read to its end, or closed."""
+        """Tell when an `HTTP20Response` was read to its end, or closed, or when reading it has failed."""
         me, close_conn = weakref.ref(response), type(response)._close_conn
 
         def end() -> None:
             if (found := me()) is not None:
+                failure = found._broken
                 close_conn(found)
                 self.body(found._taken)
-                self.done(found._marks)
+                if failure is None:
+                    self.done(found._marks)
+                else:
+                    self.failed(failure)
 
         response._close_conn = end
 

@@ -4,6 +4,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+from .errors import StreamReset
 from .messages.exchange import Exchange, standing
 from .messages.request import Request
 from .net.dialer import info_of
@@ -54,6 +55,11 @@ class Watched:
         watch = self.pending.pop(pending.stream_id, None)
         if watch is not None:
             watch.failed(error)
+
+    def dropped(self, watches: Sequence[Watch]) -> None:
+        """Tell that requests were cancelled because the connection object was closed."""
+        for watch in watches:
+            watch.failed(StreamReset("the connection was closed, and the request with it"))
 
     def _note(self, exchange: Any, watch: Watch) -> None:
         """Note which connection carries a request: it may have been sent again on another one."""

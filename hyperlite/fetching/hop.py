@@ -100,10 +100,7 @@ class Fetcher:
         except BaseException as error:
             drain(response)
             if isinstance(error, Exception):
-                failure = task.named(error, Stage.ASKING)
-                if tell is not None:
-                    tell("failed", before, failure)
-                raise failure from error.__cause__
+                raise task.named(error, Stage.ASKING) from error.__cause__
             raise
         if pause is not None:
             drain(response)

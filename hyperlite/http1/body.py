@@ -105,7 +105,7 @@ class HTTP1Body(BodyFile):
         self._stream_id = stream_id
         self._taken = 0  # from the wire
         self._ahead = Buffer()
-        self._error: Exception | None = None
+        self.error: Exception | None = None
         self.complete: bool = self._length == 0
         self.stalled: bool = False
         self.clean: bool = False
@@ -170,7 +170,7 @@ class HTTP1Body(BodyFile):
         Raises:
             Paused: the thread has no more time for it.
         """
-        while self._error is None and not (self.complete or self._file.closed) and self._ahead.size <= limit:
+        while self.error is None and not (self.complete or self._file.closed) and self._ahead.size <= limit:
             try:
                 self._ahead.put(self._receive(PIECE, self._file.read1))
             except RequestTimeout:
@@ -246,15 +246,15 @@ class HTTP1Body(BodyFile):
 
     def _next(self, limit: int, take: Callable[[int], T]) -> T | bytes:
         """Return the next bytes from the wire, or raise the error that has ended the body; see `_receive`."""
-        if self._error is None:
+        if self.error is None:
             try:
                 return self._receive(limit, take)
             except IncompleteBody as error:
                 self._fail(error)
-        assert self._error is not None
-        if isinstance(self._error, IncompleteBody):
-            raise self._with_partial(self._error, b"") from self._error.__cause__
-        raise self._error
+        assert self.error is not None
+        if isinstance(self.error, IncompleteBody):
+            raise self._with_partial(self.error, b"") from self.error.__cause__
+        raise self.error
 
     def _receive(self, limit: int, take: Callable[[int], T]) -> T | bytes:
         """Return the next bytes from the wire, b"" only at the end.
@@ -314,7 +314,7 @@ class HTTP1Body(BodyFile):
 
     def _fail(self, error: Exception) -> None:
         """Keep an error for all further reads, and let go of the connection."""
-        self._error = error
+        self.error = error
         self._file.close()
 
     def _incomplete(self, reason: str, kind: type[IncompleteBody] = IncompleteBody) -> IncompleteBody:

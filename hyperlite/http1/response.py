@@ -217,6 +217,10 @@ class QueuedResponse(HTTP20Response):
         return [(status, to_message(fields)) for status, fields in self._seen]
 
     @property
+    def _broken(self) -> Exception | None:
+        return None if self._body is None else self._body.error
+
+    @property
     def _taken(self) -> int:
         return 0 if self._body is None else self._body.handed_out
 

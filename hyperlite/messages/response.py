@@ -234,6 +234,11 @@ class HTTP20Response(stock.HTTPResponse):
         return NOT_YET if self._stream is None else self._stream.marks
 
     @property
+    def _broken(self) -> BaseException | None:
+        """Why the body cannot be read to its end; None: it can, or the caller has closed the response."""
+        return None if self._stream is None or self._stream.inbox.complete else self._stream.error
+
+    @property
     def _taken(self) -> int:
         """How many bytes of the body were read."""
         return 0 if self._stream is None else self._stream.inbox.taken
