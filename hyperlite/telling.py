@@ -80,21 +80,24 @@ class Observers:
     Args:
         given: by the caller.
 
+    Attributes:
+        given: the same.
+
     Raises:
         TypeError: one of them has not all methods of an `Observer`.
     """
 
-    __slots__ = ("_frames", "_given")
+    __slots__ = ("_frames", "given")
 
     def __init__(self, given: Iterable[Observer] = ()) -> None:
-        self._given: tuple[Observer, ...] = tuple(given)
-        for one in self._given:
+        self.given: tuple[Observer, ...] = tuple(given)
+        for one in self.given:
             missing = [name for name in _EVENTS if not callable(getattr(one, name, None))]
             if missing:
                 raise TypeError(f"observers= takes Observers: {one!r} has no method {missing[0]}()")
             if isinstance(one, type):
                 raise TypeError(f"observers= takes objects, and {one!r} is a class")
-        self._frames = tuple(one for one in self._given if type(one).frame is not Observer.frame)
+        self._frames = tuple(one for one in self.given if type(one).frame is not Observer.frame)
 
     def of(self, topic: str) -> "Telling | None":
         """Return what is told of a topic; None: neither an observer nor the log wants it.
@@ -104,8 +107,8 @@ class Observers:
         """
         logger = _loggers.get(topic) or _logger(topic)
         if logger is not None and logger.isEnabledFor(_DEBUG):
-            return Telling((*self._given, _LOG))
-        return Telling(self._given) if self._given else None
+            return Telling((*self.given, _LOG))
+        return Telling(self.given) if self.given else None
 
     def of_frames(self, connection: ConnectionInfo) -> Callable[[Frame], None] | None:
         """Return what is called with each frame of a connection; None: nothing wants them."""

@@ -11,7 +11,7 @@ and they multiplex.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import requests
@@ -19,7 +19,9 @@ from requests.adapters import HTTPAdapter
 from urllib3 import PoolManager
 
 from ..net.protocols import checked_protocols
+from ..observing import Observer
 from ..pool import ConnectionPool
+from ..telling import Observers
 from ._urllib3.connection import UNDER_WAY
 from ._urllib3.pools import Multiplexed, SharedPool, own, use_shared_pool
 from ._urllib3.response import HTTP20Raw
@@ -50,16 +52,26 @@ class HTTP20Adapter(HTTPAdapter):
         pool_block: `pool_maxsize` limits HTTP/1.1 connections too; otherwise there are as many as there are
             requests at once.
         protocols: the protocols to offer, as for `hyperlite.ConnectionPool`: "h2" and "http/1.1", or one.
+        observers: are told of connections and requests: see `hyperlite.Observer`.  Pickle leaves them out.
 
     Raises:
         ValueError: `protocols` is something else.
+        TypeError: `observers` is something else.
     """
 
     __attrs__: list[str] = [*HTTPAdapter.__attrs__, "_protocols"]  # noqa: RUF012  what is pickled
     _protocols: tuple[str, ...] | None = None
+    _observers: tuple[Observer, ...] = ()
 
-    def __init__(self, *args: Any, protocols: Sequence[str] | None = None, **options: Any) -> None:
+    def __init__(
+        self,
+        *args: Any,
+        protocols: Sequence[str] | None = None,
+        observers: Iterable[Observer] = (),
+        **options: Any,
+    ) -> None:
         self._protocols = checked_protocols(protocols)
+        self._observers = Observers(observers).given
         super().__init__(*args, **options)
 
     @property
@@ -80,6 +92,7 @@ class HTTP20Adapter(HTTPAdapter):
             max_idle=self._pool_connections * (arguments.get("maxsize") or 1),
             source_address=arguments.get("source_address"),
             protocols=self._protocols,
+            observers=self._observers,
         )
         self._found: dict[Any, tuple[Multiplexed, dict[str, Any]]] = {}
         if isinstance(manager, PoolManager):

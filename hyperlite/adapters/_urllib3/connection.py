@@ -38,6 +38,7 @@ from ...net.timeouts import checked_seconds
 from ...origins.bonds import Claim, goes_on
 from ...origins.connection import PooledConnection
 from ...origins.lease import Lease
+from ...telling import Watch
 from .response import HTTP20Raw
 from .seams import Pool
 
@@ -123,13 +124,17 @@ class LeasedConnection:
         """
         self._asked = Asked(method, target, body, fields, upgrades=asks_for_upgrade(fields))
         self.timeout = connect_timeout
+        watch = None
         try:
+            watch = self._watch()
             self._connect_timeout = self._seconds()
             self._lease()
             self._reached = True
             self.timeout = read_timeout
             return self._answer()
         except Exception as error:
+            if watch is not None and not self._reached:  # or else it is told already
+                watch.failed(error)
             self.outcome = error
             return None
 
@@ -300,11 +305,14 @@ class LeasedConnection:
         """Send the request until there is an answer, or an error that lasts."""
         failure: Exception | None = None  # of a try that may have been processed
         while True:
+            watch = self._watch()
             lease = self._leased
             if lease is None:
                 try:
                     lease = self._lease()
                 except Exception as error:
+                    if watch is not None:
+                        watch.failed(failure or error)
                     if failure is None:
                         raise
                     raise failure from error  # to urllib3, an error of connecting says that nothing was sent
@@ -312,7 +320,7 @@ class LeasedConnection:
             reused, http2 = connection.used, connection.http2
             answered = http2.answered if http2 is not None else 0
             try:
-                raw = self._raw = self._exchange(connection)
+                raw = self._raw = self._exchange(connection, watch)
                 if lease.bond is not None:
                     lease.note_answer(goes_on=goes_on(raw.status, raw.headers.items()))
                 break
@@ -329,7 +337,19 @@ class LeasedConnection:
             if pause:
                 time.sleep(pause)
         self._hyper._origins.counters.requests += 1
+        if watch is not None:
+            watch.head(raw, raw._marks)
+            watch.follow(raw)
         return raw
+
+    def _watch(self) -> Watch | None:
+        """Return what tells observers of the next try, which begins; None: there are none."""
+        if not self._hyper._fetcher.is_watched:
+            return None
+        if self._task is None:
+            self._task = self._new_task()
+        self._task.begin()
+        return self._task.watch or self._hyper._fetcher.watch(self._task)
 
     def _pause(self, error: Exception, tried: Tried) -> float | None:
         """Return the seconds to wait before another try; None: there is no other try."""
@@ -388,9 +408,10 @@ class LeasedConnection:
             return self.pool.ConnectionCls(self._via.host, self._via.port)
         return self.pool.ConnectionCls(self.host, self.port)
 
-    def _exchange(self, connection: PooledConnection) -> HTTP20Response:
+    def _exchange(self, connection: PooledConnection, watch: Watch | None) -> HTTP20Response:
         method, target, body, fields, chunked, *_ = self._asked
-        return connection.ask(method, target, body, fields, timeout=self._seconds(), chunked=chunked)
+        timeout = self._seconds()
+        return connection.ask(method, target, body, fields, timeout=timeout, chunked=chunked, watch=watch)
 
     def _end(self, *, reusable: bool) -> None:
         lease, self._leased = self._leased, None

@@ -33,6 +33,7 @@ from ...net.contexts import is_stock
 from ...net.forking import watch
 from ...net.protocols import H2, Protocols
 from ...net.proxy import Proxy
+from ...observing import Observer
 from ...origins.key import Key
 from ...origins.origin import Origin
 from ...pool import ConnectionPool
@@ -80,6 +81,7 @@ class SharedPool:
         max_idle: connections to be kept open while no request uses them.
         source_address: (host, port) to connect from.
         protocols: which may be spoken, as for `ConnectionPool`.
+        observers: are told of connections and requests.
 
     Attributes:
         protocols: the same, checked.
@@ -93,6 +95,7 @@ class SharedPool:
         max_idle: int,
         source_address: tuple[str, int] | None = None,
         protocols: tuple[str, ...] | None = None,
+        observers: tuple[Observer, ...] = (),
     ) -> None:
         self.protocols = protocols
         self._options = {
@@ -104,6 +107,7 @@ class SharedPool:
             "retries": Retries(total=0),
             "source_address": source_address,
             "protocols": protocols,
+            "observers": observers,
         }
         self.contexts = Contexts()
         self.making = threading.Lock()  # of managers for proxies
