@@ -1,4 +1,4 @@
-"""What `make bench-count` counts: seven workloads on a tape of bytes, in one thread, without a server or TLS.
+"""What `make bench-count` counts: nine workloads on a tape of bytes, in one thread, without a server or TLS.
 
 It runs as a file under callgrind, with one commit's hyperlite on PYTHONPATH.  The server is a tape: its
 responses lie ready before anything is counted, and a socket hands out the next one while the client sends
@@ -8,6 +8,7 @@ the request for it.  No other thread or process decides how often the client wai
 import contextlib
 import gc
 import itertools
+import logging
 import os
 import socket
 import struct
@@ -270,6 +271,33 @@ def _pool() -> hyperlite.ConnectionPool:
     return hyperlite.ConnectionPool(protocols=("h2",), timeout=60)
 
 
+class _Nothing(hyperlite.Observer):
+    """Is told everything but frames, and does nothing."""
+
+
+def _observed() -> hyperlite.ConnectionPool:
+    return hyperlite.ConnectionPool(protocols=("h2",), timeout=60, observers=[_Nothing()])
+
+
+@contextlib.contextmanager
+def _logged() -> Iterator[hyperlite.ConnectionPool]:
+    """A pool whose connections, requests and retries are logged, to a handler that drops the lines."""
+    log, frames = logging.getLogger("hyperlite"), logging.getLogger("hyperlite.frames")
+    handler = logging.NullHandler()
+    log.addHandler(handler)
+    log.propagate = False
+    log.setLevel(logging.DEBUG)
+    frames.setLevel(logging.INFO)
+    try:
+        with _pool() as pool:
+            yield pool
+    finally:
+        log.removeHandler(handler)
+        log.propagate = True
+        log.setLevel(logging.NOTSET)
+        frames.setLevel(logging.NOTSET)
+
+
 class Workload(NamedTuple):
     """What is counted together.
 
@@ -302,6 +330,8 @@ WORKLOADS = (
     Workload("HTTP/2, bodies of 256 KiB", _http2, large_bodies, _http2_tape, LARGE, 2, 20),
     Workload("HTTP/2, ten new values each", _http2, a_hundred_at_once, _fresh_tape, SMALL, 100, 100),
     Workload("HTTP/2, downloads of 256 KiB", _http2, downloads, _http2_tape, LARGE, 2, 20, record=PIECE),
+    Workload("fetch_many(), an observer", _observed, fetch_many, _http2_tape, SMALL, 100, 200),
+    Workload("fetch_many(), the log", _logged, fetch_many, _http2_tape, SMALL, 100, 200),
 )
 
 
