@@ -325,8 +325,9 @@ class ConnectionPool:
         """
         new = checked_limits(limits, "limits")
         place = None if origin is None else parse(origin).origin
-        if self._fetcher.throttle is None:
-            self._fetcher.throttle = Throttle(Limits(), Limits())
+        with _lock:
+            if self._fetcher.throttle is None:
+                self._fetcher.throttle = Throttle(Limits(), Limits())
         self._fetcher.throttle.set_limits(new, place)
 
     # -- the whole --------------------------------------------------------------------------------
@@ -438,19 +439,19 @@ _ALLOWED = {
 # -- for callers without a pool of their own: all of them share one --------------------------------
 
 _default: ConnectionPool | None = None
-_default_lock = threading.Lock()
+_lock = threading.Lock()  # what a pool gets later, and the shared pool, are made once
 
 
 def _renew_lock() -> None:
     """In a child process, replace the lock: a thread of the parent may have held it during the fork."""
-    global _default_lock  # noqa: PLW0603
-    _default_lock = threading.Lock()
+    global _lock  # noqa: PLW0603
+    _lock = threading.Lock()
 
 
 def default_pool() -> ConnectionPool:
     """Return the pool that `hyperlite.fetch()` and `hyperlite.fetch_many()` use."""
     global _default  # noqa: PLW0603
-    with _default_lock:
+    with _lock:
         if _default is None or _default.closed:
             _default = ConnectionPool()
         return _default

@@ -22,7 +22,6 @@ class Feed:
     Attributes:
         items: the items.
         added: how many there were.
-        waits: the run goes on until `close()`.
         over: the run has ended.
         has_news: one of these calls was made since the loop last looked.
         wake: what these calls do to wake the loop.
@@ -31,13 +30,18 @@ class Feed:
     def __init__(self, *, waits: bool) -> None:
         self.items: deque[Any] = deque()
         self.added: int = 0
-        self.waits: bool = waits
+        self._waits = waits
         self.over: bool = False
         self.has_news: bool = False
         self.wake: Callable[[], None] = _wake_nothing
         self._closed = False
         # A run does not end between the look whether it is over and the addition of an item.
         self._lock = OwnLock(threading.RLock)
+
+    @property
+    def waits(self) -> bool:
+        """Whether the run goes on until `close()`, although nothing may be left."""
+        return self._waits and not self._closed
 
     def add(self, item: Any) -> None:
         """Add an item.
@@ -48,7 +52,7 @@ class Feed:
         with self._lock.own:
             if self.over or self._closed:
                 raise ValueError(CLOSED if self._closed else ENDED)
-            self.waits = True
+            self._waits = True
             self.added += 1
             self.items.append(item)
         self._tell()
@@ -56,7 +60,6 @@ class Feed:
     def close(self) -> None:
         """Take note that nothing more will be added."""
         self._closed = True
-        self.waits = False
         self._tell()
 
     def cancel(self) -> None:

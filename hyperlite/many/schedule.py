@@ -115,10 +115,7 @@ class Schedule:
                 window.dialled.pop().end()
             self._windows.pop(window.route, None)
             self._startable.pop(window, None)
-            if window.active:
-                window.active = False
-                self._active -= 1
-                self._admit()
+            self._deactivate(window)
 
     def next(self) -> Window | None:
         """Return a window in which a request may be able to begin; None if there is none."""
@@ -135,6 +132,8 @@ class Schedule:
     def allows(self, window: Window) -> bool:
         """Tell whether the limits allow a request of a window; otherwise `next()` returns it again later."""
         if self.allowance.holds_back_window(window):
+            if not (window.busy or window.dialling or window.dialled):
+                self._deactivate(window)  # while it rests, another one may begin
             return False
         if self.allowance.holds_back():
             self._startable[window] = None
@@ -184,6 +183,13 @@ class Schedule:
         window.active = True
         self._active += 1
         return True
+
+    def _deactivate(self, window: Window) -> None:
+        """Count a window no more, as nothing of it is under way."""
+        if window.active:
+            window.active = False
+            self._active -= 1
+            self._admit()
 
     def _admit(self) -> None:
         """Let the next waiting window begin."""

@@ -7,6 +7,7 @@
 A permit stands for a request under way.  It goes along with the lease of a connection, and ends with it.
 """
 
+import itertools
 import math
 import threading
 import time
@@ -69,18 +70,19 @@ class Limiter:
 
     Attributes:
         limits: the same.
-        under_way: how many requests are under way.
+        under_way: the numbers of the requests under way.  A number can be taken out twice, so no interrupt
+            makes the count wrong.
     """
 
     def __init__(self, limits: Limits) -> None:
         self.limits: Limits = limits
-        self.under_way: int = 0
+        self.under_way: set[int] = set()
         self._begun: deque[float] = deque()  # when the latest requests began
 
     def wait(self, now: float) -> float:
         """Return the seconds until another request may begin; infinite: not before one ends."""
         limits = self.limits
-        if limits.under_way is not None and self.under_way >= limits.under_way:
+        if limits.under_way is not None and len(self.under_way) >= limits.under_way:
             return math.inf
         earliest = now
         if self._begun and limits.delay is not None:
@@ -89,16 +91,17 @@ class Limiter:
             earliest = max(earliest, self._begun[-burst] + burst / limits.per_second)
         return earliest - now
 
-    def begin(self, now: float) -> None:
+    def begin(self, now: float, number: int) -> None:
         """Take note that a request begins."""
-        self.under_way += 1
-        self._begun.append(now)
-        while len(self._begun) > self._burst:
-            self._begun.popleft()
+        self.under_way.add(number)
+        begun, burst = self._begun, self._burst
+        begun.append(now)
+        while len(begun) > burst or (len(begun) > 1 and begun[0] < now - 1):  # a burst is over in a second
+            begun.popleft()
 
-    def end(self) -> None:
+    def end(self, number: int) -> None:
         """Take note that a request has ended."""
-        self.under_way -= 1
+        self.under_way.discard(number)
 
     def is_like_new(self, now: float) -> bool:
         """Tell whether what has been under way makes no difference any more."""
@@ -115,21 +118,28 @@ class Limiter:
 class Permit:
     """A request under way. It ends once; a further end does nothing."""
 
-    __slots__ = ("_limiters", "_throttle")
+    __slots__ = ("_limiters", "_number", "_throttle")
 
-    def __init__(self, throttle: "Throttle", limiters: tuple[Limiter, Limiter]) -> None:
+    def __init__(self, throttle: "Throttle", number: int, limiters: tuple[Limiter, Limiter]) -> None:
         self._throttle = throttle
+        self._number = number
         self._limiters: tuple[Limiter, ...] = limiters
 
     def end(self) -> None:
         """Take note that the request has ended."""
-        limiters, self._limiters = self._limiters, ()
-        self._throttle.end(limiters)
+        self._throttle.end(self._number, self._limiters)
+        self._limiters = ()
 
     def abandon(self) -> None:
         """End from a finalizer, which may run at any moment and must not wait."""
-        limiters, self._limiters = self._limiters, ()
-        self._throttle.abandoned.append(limiters)
+        if self._limiters:
+            self._throttle.abandoned.append((self._number, self._limiters))
+            self._limiters = ()
+
+    def __del__(self) -> None:
+        """End with a request that was interrupted before it had a connection."""
+        if hasattr(self, "_limiters"):  # or else __init__ was interrupted
+            self.abandon()
 
 
 class Throttle:
@@ -147,7 +157,8 @@ class Throttle:
     def __init__(self, of_all: Limits, of_each: Limits, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._of_each = of_each
-        self.abandoned: deque[tuple[Limiter, ...]] = deque()
+        self.abandoned: deque[tuple[int, tuple[Limiter, ...]]] = deque()
+        self._numbers = itertools.count()
         self._changed = threading.Condition()
         # -- guarded by _changed --
         self._all = Limiter(of_all)
@@ -220,11 +231,11 @@ class Throttle:
                 return self._limiter_locked(place).wait(self._clock())
             return math.inf if self._yields_locked() else self._all.wait(self._clock())
 
-    def end(self, limiters: tuple[Limiter, ...]) -> None:
+    def end(self, number: int, limiters: tuple[Limiter, ...]) -> None:
         """Take note that a request has ended: one that its limiters have counted."""
         with self._changed:
             for limiter in limiters:
-                limiter.end()
+                limiter.end(number)
             if self._waiting:
                 self._changed.notify_all()
 
@@ -239,16 +250,19 @@ class Throttle:
 
     def _permit_locked(self, place: Place) -> Permit:
         limiters = self._all, self._limiter_locked(place)
-        now = self._clock()
+        number, now = next(self._numbers), self._clock()
+        permit = Permit(self, number, limiters)
         for limiter in limiters:
-            limiter.begin(now)
-        return Permit(self, limiters)
+            limiter.begin(now, number)
+        return permit
 
     def _collect_locked(self) -> None:
         """Take note of the requests that finalizers have ended."""
         while self.abandoned:
-            for limiter in self.abandoned.popleft():
-                limiter.end()
+            number, limiters = self.abandoned[0]
+            for limiter in limiters:
+                limiter.end(number)
+            self.abandoned.popleft()
 
     def _limiter_locked(self, place: Place) -> Limiter:
         limiter = self._limiters.get(place)

@@ -1,12 +1,16 @@
 """Items that are added to a run of fetch_many() while its outcomes are taken."""
 
+import contextlib
 import gc
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from http.client import InvalidURL
+from types import FrameType
+from typing import Any
 
 import pytest
 
@@ -244,6 +248,29 @@ class TestThreads:
         closer = in_a_thread(close)
         assert sorted(targets(run)) == sorted(f"/echo?n={number}" for number in range(400))
         closer.join()
+
+    def test_close_while_another_thread_adds(self) -> None:
+        """Whichever is first: the run ends when nothing is left. So it does if a signal handler closes it."""
+        for line in range(1, 20):
+            feed = Feed(waits=True)
+            left = [line]
+
+            def step(frame: FrameType, event: str, _: Any, feed: Feed = feed, left: list[int] = left) -> Any:
+                if frame.f_code is not Feed.add.__code__:
+                    return None
+                left[0] -= event == "line"
+                if left[0] == 0 and event == "line":
+                    feed.close()
+                return step
+
+            with contextlib.suppress(ValueError):
+                sys.settrace(step)
+                try:
+                    feed.add("item")
+                finally:
+                    sys.settrace(None)
+            feed.items.clear()
+            assert feed.has_ended(failed=False) == (left[0] <= 0), line
 
     def test_while_an_item_is_slow(self, pool: ConnectionPool, server: Server) -> None:
         """What is added begins at once, although the loop waits for something else."""

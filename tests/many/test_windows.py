@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 from h2.settings import SettingCodes
 
+from hyperlite import FetchRequest, Limits
 from hyperlite.pool import ConnectionPool
 from hyperlite.testing.server import Exchange, Request, Response, Server, streaming
 from tests.conftest import MakePool, Serve
@@ -79,6 +80,32 @@ def test_more_origins_than_are_talked_to_at_once(
     urls = [server.url(f"/?{n}") for n in range(5) for server in servers]
     for source in (urls, iter(urls)):
         assert sum(outcome.ok for outcome in make_pool().fetch_many(source)) == 50
+
+
+def test_an_origin_that_waits_for_its_delay_leaves_its_place_to_another(
+    make_pool: MakePool, monkeypatch: pytest.MonkeyPatch
+):
+    """Two may be active. One waits for an hour, another for the third to be asked."""
+    monkeypatch.setattr("hyperlite.many.schedule.MAX_ORIGINS", 2)
+    third_asked = threading.Event()
+
+    def answer(request: FetchRequest) -> Response:
+        if "third" in request.url:
+            third_asked.set()
+        elif "second" in request.url:
+            assert third_asked.wait(10)
+        return Response()
+
+    pool = make_pool(handler=answer)
+    pool.set_limits(Limits(delay=3600), "https://first/")
+    urls = [
+        "https://third/",
+        "https://second/",
+        "https://first/1",
+        "https://first/2",
+    ]  # the last begins first
+    with pool.fetch_many(urls) as run:
+        assert {next(run).result().url for _ in range(3)} == set(urls[:3])
 
 
 def test_where_there_is_an_order_all_may_wait_for_a_redirect(

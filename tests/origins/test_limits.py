@@ -15,6 +15,7 @@ from hyperlite.origins.limits import FEW, Limiter, Permit, Throttle
 from hyperlite.testing.server import Exchange, Response, Server, streaming
 from tests.conftest import MakePool, Serve
 from tests.http1.test_forked_locks import check_in_child, hold, over
+from tests.interrupts import moments
 
 __all__ = ["over"]
 
@@ -39,8 +40,8 @@ def clock() -> Clock:
 def begun(limits: Limits, *times: float) -> Limiter:
     """Return a limiter that has seen requests begin at these times."""
     limiter = Limiter(limits)
-    for moment in times:
-        limiter.begin(moment)
+    for number, moment in enumerate(times):
+        limiter.begin(moment, number)
     return limiter
 
 
@@ -86,9 +87,9 @@ class TestArithmetic:
         """Wherever the second begins: the first of three requests in it has to be a second old."""
         limiter = begun(Limits(per_second=3), 10.0, 10.4)
         assert limiter.wait(10.5) == 0
-        limiter.begin(10.5)
+        limiter.begin(10.5, 2)
         assert limiter.wait(10.5) == 0.5
-        limiter.begin(11.0)
+        limiter.begin(11.0, 3)
         assert limiter.wait(11.0) == pytest.approx(0.4)
 
     @pytest.mark.parametrize(("rate", "pause"), [(0.5, 2.0), (0.1, 10.0), (1, 1.0), (1.5, 1 / 1.5)])
@@ -98,16 +99,19 @@ class TestArithmetic:
     def test_fractions_count(self) -> None:
         limiter = Limiter(Limits(per_second=2.5))
         now = 0.0
-        for _ in range(250):
+        for number in range(250):
             now += limiter.wait(now)
-            limiter.begin(now)
+            limiter.begin(now, number)
         assert now == pytest.approx(248 / 2.5)
 
     def test_under_way(self) -> None:
         limiter = begun(Limits(under_way=2), 10.0, 10.0)
         assert limiter.wait(99.0) == math.inf
-        limiter.end()
+        for _ in range(2):
+            limiter.end(1)
         assert limiter.wait(99.0) == 0
+        limiter.begin(99.0, 2)
+        assert limiter.wait(99.0) == math.inf
 
     def test_the_strictest_counts(self) -> None:
         limiter = begun(Limits(per_second=100, delay=3, under_way=9), 10.0)
@@ -120,10 +124,16 @@ class TestArithmetic:
         limiter.limits = Limits(under_way=50)
         assert limiter.wait(10.0) == math.inf
 
+    def test_what_is_kept_is_bounded_by_what_begins_in_a_second(self) -> None:
+        limiter = Limiter(Limits(per_second=1_000_000))
+        for number in range(2000):
+            limiter.begin(0.01 * number, number)
+        assert len(limiter._begun) <= 102
+
     def test_when_it_is_like_a_new_one(self) -> None:
         limiter = begun(Limits(delay=5), 10.0)
         assert not limiter.is_like_new(20.0), "one is under way"
-        limiter.end()
+        limiter.end(0)
         assert not limiter.is_like_new(14.0)
         assert limiter.is_like_new(15.0)
 
@@ -132,28 +142,54 @@ class TestThrottle:
     def test_all_and_each(self, clock: Clock) -> None:
         throttle = Throttle(Limits(under_way=3), Limits(delay=1), clock)
         other = "https", "localhost", 8443
-        assert len(throttle.take(PLACE, 5)) == 1
+        held = throttle.take(PLACE, 5)
+        assert len(held) == 1
         assert (throttle.wait(PLACE), throttle.wait(None), throttle.wait(other)) == (1.0, 0.0, 0.0)
         clock.now += 1
-        assert len(throttle.take(PLACE, 5)) == len(throttle.take(other, 5)) == 1
+        held += throttle.take(PLACE, 5)
+        held += throttle.take(other, 5)
+        assert len(held) == 3
         assert throttle.wait(None) == math.inf
         clock.now += 1
         assert throttle.take(PLACE, 1) == []
 
     def test_a_permit_ends_once(self, clock: Clock) -> None:
         throttle = Throttle(Limits(under_way=2), Limits(), clock)
-        first, _ = throttle.take(PLACE, 5)
+        first, _second = throttle.take(PLACE, 5)
         for _ in range(3):
             first.end()
             first.abandon()
         assert len(throttle.take(PLACE, 5)) == 1
 
+    def test_a_permit_that_is_lost_ends(self, clock: Clock) -> None:
+        """As if an interrupt had come before its request had a connection."""
+        throttle = Throttle(Limits(under_way=1), Limits(), clock)
+        assert throttle.begin(PLACE, deadline=None, timeout=0) is not None
+        gc.collect()
+        assert throttle.wait(None) == 0.0
+        assert not throttle.abandoned
+
+    @pytest.mark.filterwarnings("ignore:Exception ignored in. <function Lease.abandon")
+    def test_interrupts(self, make_pool: MakePool) -> None:
+        """Wherever they strike, the requests under way are counted exactly."""
+        pool = make_pool(handler=lambda _: Response(), limits=Limits(under_way=1))
+        for interrupt in moments(60):
+            with interrupt:
+                pool.fetch("https://example.org/")
+            gc.collect()
+            throttle = pool._fetcher.throttle
+            assert throttle is not None
+            assert throttle.wait(None) == 0.0, interrupt.where
+            assert not throttle._all.under_way, interrupt.where
+
     def test_limits_of_one_origin(self, clock: Clock) -> None:
         throttle = Throttle(Limits(), Limits(delay=9), clock)
         throttle.set_limits(Limits(under_way=4), PLACE)
-        assert len(throttle.take(PLACE, 9)) == 4
+        held = throttle.take(PLACE, 9)
+        assert len(held) == 4
         throttle.set_limits(Limits(), PLACE)
-        assert len(throttle.take(PLACE, 9)) == 9
+        held += throttle.take(PLACE, 9)
+        assert len(held) == 13
         throttle.set_limits(Limits(under_way=13), None)
         assert throttle.wait(None) == math.inf
 
@@ -161,7 +197,7 @@ class TestThrottle:
         throttle = Throttle(Limits(), Limits(delay=1), clock)
         own = "https", "own", 443
         throttle.set_limits(Limits(under_way=1), own)
-        throttle.take(own, 1)
+        _own = throttle.take(own, 1)
         for port in range(10 * FEW):
             for permit in throttle.take(("https", "localhost", port), 1):
                 permit.end()
@@ -242,6 +278,27 @@ class Watched:
 @pytest.fixture(params=["h2", "http/1.1"])
 def watched(request: pytest.FixtureRequest, serve: Serve) -> Watched:
     return Watched(serve, (request.param,))
+
+
+def test_limits_that_two_threads_set(make_pool: MakePool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pool that had none gets one set of limits, of which neither thread's is lost."""
+    pool = make_pool()
+    others: list[threading.Thread] = []
+
+    def made(*limits: Limits) -> Throttle:
+        if not others:
+            others.append(threading.Thread(target=pool.set_limits, args=[Limits(under_way=2)]))
+            others[0].start()
+            others[0].join(0.5)  # it waits for this one, or is done
+        return Throttle(*limits)
+
+    monkeypatch.setattr("hyperlite.pool.Throttle", made)
+    pool.set_limits(Limits(under_way=1), "https://example.org/")
+    others[0].join()
+    throttle = pool._fetcher.throttle
+    assert throttle is not None
+    held = throttle.take(("https", "example.org", 443), 9) + throttle.take(PLACE, 9)
+    assert len(held) == 2
 
 
 class TestWhatTheServerSees:
