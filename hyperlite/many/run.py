@@ -1,14 +1,14 @@
 """A run of fetch_many(), as its caller has it."""
 
-import contextlib
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from ..fetching.outcome import Outcome
+from ..net.forking import OwnLock
 from .loop import Loop
 
 if TYPE_CHECKING:
-    from types import TracebackType
+    from types import GeneratorType, TracebackType
 
 Item = TypeVar("Item")
 
@@ -38,10 +38,16 @@ class FetchRun(Iterator[Outcome[Item]]):
 
     def __init__(self, loop: Loop, max_buffered: int) -> None:
         self._loop = loop
-        self._outcomes = loop.outcomes(max_buffered)
+        made = loop.outcomes(max_buffered)
+        self._outcomes = cast("GeneratorType[Outcome[Any], None, None]", made)
+        # Held in next(): Python 3.11 may crash if a thread closes a generator in which another thread is.
+        self._taking = OwnLock()
 
     def __next__(self) -> Outcome[Item]:
-        return next(self._outcomes)
+        if self._outcomes.gi_running:
+            raise ValueError("one thread at a time takes the outcomes of a run of fetch_many()")
+        with self._taking.own:
+            return next(self._outcomes)
 
     def add(self, item: Item) -> None:
         """Add an item: a URL, a FetchRequest or a mapping. Any thread may call this at any time.
@@ -68,8 +74,9 @@ class FetchRun(Iterator[Outcome[Item]]):
         end of the run.
         """
         self._loop.feed.cancel()
-        with contextlib.suppress(ValueError):  # a thread is waiting in it, and sees that the run is over
-            self._outcomes.close()
+        if not self._taking.own.locked():  # or else a thread is in it, and sees that the run is over
+            with self._taking.own:
+                self._outcomes.close()
         self._loop.give_back()
 
     @property

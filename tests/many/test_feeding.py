@@ -202,6 +202,43 @@ class TestGivingUp:
         assert not thread.is_alive()
         assert seen == []
 
+    def test_a_generator_in_which_a_thread_is_stays_open(self, pool: ConnectionPool, server: Server) -> None:
+        """To close it there may crash Python 3.11."""
+        inside, go_on, closed = threading.Event(), threading.Event(), list[int]()
+
+        class Outcomes:
+            gi_running = False
+
+            def __next__(self) -> None:
+                inside.set()
+                assert go_on.wait(10)
+                raise StopIteration
+
+            def close(self) -> None:
+                closed.append(1)
+
+        run = pool.fetch_many([server.url("/")])
+        run._outcomes = Outcomes()  # type: ignore[assignment]
+        thread = in_a_thread(lambda: list(run))
+        assert inside.wait(10)
+        run.cancel()
+        assert not closed
+        go_on.set()
+        thread.join()
+        run.cancel()
+        assert closed
+
+    def test_next_within_next_is_an_error(self, pool: ConnectionPool, server: Server) -> None:
+        urls, errors = [server.url("/")] * 2, list[Exception]()
+
+        def progress(_: int, __: int | None) -> None:
+            with pytest.raises(ValueError, match="one thread at a time") as caught:
+                next(run)
+            errors.append(caught.value)
+
+        run = pool.fetch_many(urls, progress=progress)
+        assert len(list(run)) == len(errors) == 2
+
     def test_within_a_batch_of_outcomes_that_are_ready(self, pool: ConnectionPool, server: Server) -> None:
         run = pool.fetch_many(["nonsense"] * 20)
         next(run)
