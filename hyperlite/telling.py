@@ -155,8 +155,8 @@ class Watch:
     __slots__ = ("info", "tell")
 
     def __init__(self, tell: Telling, info: RequestInfo) -> None:
-        self.tell = tell
-        self.info = info
+        self.tell: Telling = tell
+        self.info: RequestInfo = info
 
     def sent(self, connection: ConnectionInfo | None, marks: Marks, stream_id: int, *, reused: bool) -> None:
         """Take note that the request was handed to a connection.

@@ -62,7 +62,7 @@ class PooledConnection:
         self.info: ConnectionInfo | None = info_of(sock if self.http2 is None else self.http2.sock)
         self.leased = 0
         self.used = False
-        self.carried = False
+        self.carried: bool = False
         self.noted = False
         self.bond: Bond | None = None
         self.idle_since: float = time.monotonic()
