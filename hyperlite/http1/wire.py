@@ -68,7 +68,9 @@ class Wire:
         self.ragged: bool = False
         self.heard: bool = False
         self.read_until: float | None = None
-        self.sent_at = self.head_at = self.end_at = 0.0
+        self.sent_at: float = 0.0
+        self.head_at: float = 0.0
+        self.end_at: float = 0.0
         self.exact = exact
         size = 1 if exact else io.DEFAULT_BUFFER_SIZE
         self.file: io.BufferedReader = cast("io.BufferedReader", io.BufferedReader(_Reader(self, sock), size))
