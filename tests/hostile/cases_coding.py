@@ -5,6 +5,7 @@ import gzip
 import importlib.util
 import itertools
 import random
+import subprocess
 import sys
 import zlib
 from collections.abc import Callable, Iterator
@@ -117,11 +118,13 @@ def _brotli(data: bytes) -> bytes:
 
 
 def _brotli_bomb(size: int) -> bytes:
-    import brotli  # noqa: PLC0415
-
-    packer = brotli.Compressor(quality=5)
-    pieces = [packer.process(bytes(MB)) for _ in range(size // MB)]
-    return b"".join([*pieces, packer.finish()])
+    """Pack zeros in a process of its own: the packer takes 10 MB, and a case measures this process."""
+    program = (
+        "import brotli, sys; packer = brotli.Compressor(quality=5); "
+        f"out = [packer.process(bytes({MB})) for _ in range({size // MB})]; "
+        "sys.stdout.buffer.write(b''.join(out) + packer.finish())"
+    )
+    return subprocess.run([sys.executable, "-c", program], capture_output=True, check=True).stdout
 
 
 def _zstd() -> Any:
