@@ -132,7 +132,12 @@ def authority(host: str, port: int | None, default_port: int) -> bytes:
         if not is_ipv6(address.decode("ascii")):
             raise InvalidURL(f"host {host!r} is no IPv6 address")
         encoded = b"[%b]" % address
-    return encoded if port is None or port == default_port else b"%b:%d" % (encoded, port)
+    if port is None or port == default_port:
+        return encoded
+    try:
+        return b"%b:%d" % (encoded, port)
+    except OverflowError:
+        raise InvalidURL(f"port {port!r} is no port") from None
 
 
 @functools.lru_cache(REMEMBERED)

@@ -159,6 +159,11 @@ class TestAuthority:
     def test_authority(self, host: str, port: int | None, encoded: bytes) -> None:
         assert authority(host, port, 443) == encoded
 
+    @pytest.mark.parametrize("port", [float("inf"), float("-inf")])
+    def test_a_port_without_end(self, port: Any) -> None:
+        with pytest.raises(http.client.InvalidURL, match="inf is no port"):
+            authority("a", port, 443)
+
     @pytest.mark.parametrize("host", ["a b", "a\r\nb", "a\0b"])
     def test_controls_and_spaces(self, host: str) -> None:
         with pytest.raises(http.client.InvalidURL):
