@@ -20,6 +20,8 @@ import weakref
 from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol
 
+from .messages.marks import NOT_YET, Marks
+
 
 class Timings(NamedTuple):
     """Where the time of a request went, in seconds.
@@ -106,14 +108,6 @@ class Steps:
 
 
 _numbers = itertools.count(1)
-
-
-class Marks(NamedTuple):
-    """The monotonic times of a request's exchange; 0: it has not happened yet."""
-
-    sent: float
-    head: float
-    end: float
 
 
 class RequestInfo:
@@ -266,9 +260,6 @@ class Observer(Protocol):
     def failed(self, request: RequestInfo, error: Exception) -> None:
         """Learn that the request has failed, and is not tried again."""
         return
-
-
-NOT_YET = Marks(0.0, 0.0, 0.0)
 
 
 def timings(began: float, dialled: ConnectionInfo | None, marks: Marks) -> Timings:

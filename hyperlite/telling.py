@@ -8,7 +8,8 @@ from typing import Any
 from urllib.parse import unquote
 
 from .errors import FetchError
-from .observing import ConnectionInfo, Frame, Marks, Observer, RequestInfo
+from .messages.marks import Marks
+from .observing import ConnectionInfo, Frame, Observer, RequestInfo
 
 # Header fields whose values the log does not show, and parameters in the query of a URL. Names are in lower
 # case; a program may add its own.

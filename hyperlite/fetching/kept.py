@@ -8,10 +8,10 @@ import http.client as http_client
 from typing import Any, NamedTuple
 
 from ..messages.fields import message_of
+from ..messages.marks import NOT_YET, Marks
 from ..messages.response import HTTP_2, HTTP20Response
 from ..messages.spelling import spelled_message
 from ..messages.urls import URL
-from ..observing import NOT_YET, Marks
 from .reader import Reader
 
 Fields = list[tuple[str, str]]

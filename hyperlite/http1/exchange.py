@@ -12,10 +12,10 @@ from collections.abc import Callable
 from typing import Any
 
 from ..messages.exchange import Exchange, Transport
+from ..messages.marks import NOT_YET, Marks
 from ..messages.request import UNSET, Request
 from ..messages.waiters import Waiter
 from ..net.timeouts import remaining, soonest
-from ..observing import NOT_YET, Marks
 from .request_writer import Outgoing
 from .response import QueuedResponse
 from .wire import Wire

@@ -14,10 +14,10 @@ from .. import stock
 from ..errors import ErrorCode
 from ..messages.fields import Field, to_message
 from ..messages.head import Framing, HeadReader, LineReader, malformed
+from ..messages.marks import Marks
 from ..messages.response import HTTP20Response, Lazy
 from ..messages.response_rules import MAX_INFORMATIONAL, MAX_KEPT
 from ..net.forking import OwnLock
-from ..observing import Marks
 from .body import HTTP1Body
 from .timed_socket import Paused
 from .wire import Wire

@@ -12,9 +12,9 @@ from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
+from ..messages.marks import Marks
 from ..messages.request import UNSET
 from ..net.timeouts import soonest
-from ..observing import Marks
 from .timed_socket import TimedSocket
 
 if TYPE_CHECKING:

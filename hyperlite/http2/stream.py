@@ -16,10 +16,10 @@ from ..errors import HTTP2Error
 from ..messages.buffer import Buffer
 from ..messages.exchange import AnswerTransport, Exchange
 from ..messages.fields import Field
+from ..messages.marks import Marks
 from ..messages.replay import FIRST, Tries
 from ..messages.request import Request
 from ..messages.waiters import Waiter
-from ..observing import Marks
 
 T = TypeVar("T")
 

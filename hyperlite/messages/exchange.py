@@ -10,9 +10,9 @@ from http.client import HTTPMessage
 from typing import Any, Protocol, TypeVar
 
 from ..errors import HTTP2Error
-from ..observing import Marks
 from .body_file import BodyFile
 from .fields import Field
+from .marks import Marks
 from .request import Request
 from .waiters import Arrivals, Carried
 

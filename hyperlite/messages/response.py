@@ -16,10 +16,10 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 from .. import stock
-from ..observing import NOT_YET, Marks
 from .body_file import incomplete
 from .exchange import Answer, Promise
 from .fields import to_message
+from .marks import NOT_YET, Marks
 from .spelling import spelled_message
 
 if TYPE_CHECKING:

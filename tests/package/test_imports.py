@@ -12,11 +12,11 @@ before = set(sys.modules)
 print(*sorted(set(sys.modules) - before))
 """
 # Packages, and modules in no package, of hyperlite's own.
-COMMON = {"errors", "http2", "messages", "net", "observing", "stock"}
+COMMON = {"errors", "http2", "messages", "net", "stock"}
 CONNECTION = COMMON | {
-    "as_ready", "connection", "http1", "pending", "putting", "telling", "transports", "watching"
+    "as_ready", "connection", "http1", "observing", "pending", "putting", "telling", "transports", "watching"
 }  # fmt: skip
-POOL = COMMON | {"fetching", "http1", "origins", "pool", "telling", "transports"}
+POOL = COMMON | {"fetching", "http1", "observing", "origins", "pool", "telling", "transports"}
 LOADED = {
     "import hyperlite": set(),
     "import hyperlite.errors": {"errors"},

@@ -7,13 +7,16 @@ calls it under its lock.
 
 import os
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from ...messages.fields import Field
 from ...messages.response_rules import MAX_FIELDS
-from ...observing import Frame
 from .interface import Engine
 from .limits import Limits
 from .windows import MAX_STREAM_WINDOW, STREAM_WINDOW
+
+if TYPE_CHECKING:
+    from ...observing import Frame
 
 __all__ = ["Engine", "make_engine", "make_upgrading_engine", "with_trace", "without_trace"]
 
@@ -88,7 +91,9 @@ def _kind(name: str) -> Callable[..., Engine]:
     raise ValueError(f"HYPERLITE_ENGINE={name!r} names no engine; there are: native, h2")
 
 
-def with_trace(engine: Engine, sink: Callable[[Frame], None] | None = None, *, fresh: bool = False) -> Engine:
+def with_trace(
+    engine: Engine, sink: "Callable[[Frame], None] | None" = None, *, fresh: bool = False
+) -> Engine:
     """Return the engine as one that tells each frame as it passes.
 
     Args:
