@@ -17,7 +17,7 @@ Rule: observers do not keep responses alive: one that the program drops gives it
 
 import itertools
 import weakref
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from .messages.marks import NOT_YET, Marks
@@ -56,6 +56,8 @@ class ConnectionInfo(NamedTuple):
         cipher: the name of the cipher suite, or None.
         began: the monotonic time at which opening began.
         dns, connect, handshake: seconds of each step; see `Timings`.
+        certificate: the server's, as `ssl.SSLSocket.getpeercert()` has it, also if it was not verified.
+            None: there is no TLS; a TLS session was resumed, which shows none; nothing observes connections.
     """
 
     number: int
@@ -70,6 +72,7 @@ class ConnectionInfo(NamedTuple):
     dns: float | None
     connect: float
     handshake: float | None
+    certificate: Mapping[str, Any] | None = None
 
 
 class Steps:
@@ -84,9 +87,22 @@ class Steps:
         self.secured: float = 0.0
 
     def info(
-        self, sock: Any, origin: tuple[str, int], proxy: tuple[str, int] | None, protocol: str
+        self,
+        sock: Any,
+        origin: tuple[str, int],
+        proxy: tuple[str, int] | None,
+        protocol: str,
+        *,
+        in_full: bool,
     ) -> ConnectionInfo:
-        """Return what is known of the connection that was opened, and give it a number."""
+        """Return what is known of the connection that was opened, and give it a number.
+
+        Args:
+            sock: its socket.
+            origin, proxy: host and port.
+            protocol: that ALPN, or the caller, chose.
+            in_full: include the certificate, which takes some time.
+        """
         try:
             address = sock.getpeername()
         except (OSError, AttributeError):  # the peer has closed it already, or it is no usual socket
@@ -104,7 +120,15 @@ class Steps:
             self.resolved - self.began if self.resolved else None,
             self.connected - (self.resolved or self.began),
             self.secured - self.connected if self.secured else None,
+            _certificate(sock) if in_full and is_secure else None,
         )
+
+
+def _certificate(sock: Any) -> Mapping[str, Any] | None:
+    """Return the certificate that a server has shown; None: a session was resumed, which shows none."""
+    # getpeercert() says nothing of a certificate that was not verified.
+    chain = sock._sslobj.get_unverified_chain()
+    return chain[0].get_info() if chain else None
 
 
 _numbers = itertools.count(1)
@@ -125,6 +149,8 @@ class RequestInfo:
         stream_id: the number of its stream on the wire; 0 on HTTP/1.1, or if it was not sent.
         response: the response, once its head has come: an `HTTP20Response`, or a `FetchResponse` of a pool.
             None: there is none, or the program keeps it no longer.
+        fields: (name, value) pairs of all header fields that were sent, behind `:method`, `:path` and the
+            other pseudo-header fields; on HTTP/1.1 these two stand for the request line.  Empty: not sent.
         status: of the response; 0: none has come.
         received: bytes of the body that were read so far, decoded if the caller gets it decoded.
     """
@@ -139,6 +165,7 @@ class RequestInfo:
         "number",
         "received",
         "redirects",
+        "request_head",
         "responded",
         "reused",
         "status",
@@ -168,9 +195,27 @@ class RequestInfo:
         self.reused: bool = False
         self.stream_id: int = 0
         self.marks: Marks = NOT_YET
+        self.request_head: bytes | Sequence[tuple[bytes, bytes]] = ()
         self.responded: weakref.ref[Any] | None = None
         self.status: int = 0
         self.received: int = 0
+
+    def carried(self, connection: ConnectionInfo | None, exchange: Any) -> None:
+        """Take note of what carries the request: a connection, as far as it is known, and an `Exchange`."""
+        self.connection, self.marks, self.request_head = connection, exchange.marks, exchange.request_head
+        self.stream_id = getattr(exchange, "wire_id", 0)
+
+    @property
+    def fields(self) -> Sequence[tuple[str, str]]:
+        """The header fields that were sent; see above."""
+        head = self.request_head
+        if not isinstance(head, bytes):
+            return [(name.decode("latin-1"), value.decode("latin-1")) for name, value in head]
+        first, *lines = head.decode("latin-1").rstrip("\r\n").split("\r\n")
+        if not first:
+            return []
+        method, path, _ = first.split(" ")
+        return [(":method", method), (":path", path), *(_pair(line) for line in lines)]
 
     @property
     def response(self) -> Any:
@@ -184,6 +229,11 @@ class RequestInfo:
 
     def __repr__(self) -> str:
         return f"<RequestInfo {self.number}: {self.method} {self.url}, attempt {self.attempt}>"
+
+
+def _pair(line: str) -> tuple[str, str]:
+    name, _, value = line.partition(":")
+    return name, value.strip()
 
 
 class Frame(NamedTuple):

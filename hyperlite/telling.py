@@ -65,6 +65,11 @@ def redacted(text: str) -> str:
     return _parameters.sub(_without_secret, _userinfo.sub("…@", text))
 
 
+def shown(name: str, value: str) -> str:
+    """Return the value of a header field as it may be shown; see `SECRET_FIELDS`."""
+    return "…" if name.lower() in SECRET_FIELDS else redacted(value)
+
+
 def _without_secret(found: "re.Match[str]") -> str:
     name, value = found[1], found[2]
     is_secret = unquote(name).lower() in SECRET_PARAMETERS
@@ -159,21 +164,19 @@ class Watch:
         self.tell: Telling = tell
         self.info: RequestInfo = info
 
-    def sent(self, connection: ConnectionInfo | None, marks: Marks, stream_id: int, *, reused: bool) -> None:
+    def sent(self, connection: ConnectionInfo | None, exchange: Any, *, reused: bool) -> None:
         """Take note that the request was handed to a connection.
 
         Args:
-            connection: which, as far as it is known.
-            marks: of the exchange.
-            stream_id: the number of the stream on the wire; 0: there is none.
+            connection, exchange: as for `RequestInfo.carried()`.
             reused: the connection has carried a request before.
         """
-        info = self.info
-        info.connection, info.marks, info.stream_id, info.reused = connection, marks, stream_id, reused
-        self.tell("sent", info)
+        self.info.carried(connection, exchange)
+        self.info.reused = reused
+        self.tell("sent", self.info)
 
     def head(self, response: Any, marks: Marks) -> None:
-        """Take note of the response; `marks` as for `sent`."""
+        """Take note of the response, and of the times of its exchange."""
         self.info.responded, self.info.status, self.info.marks = weakref.ref(response), response.status, marks
         self.tell("head", self.info)
 
@@ -282,10 +285,7 @@ class _Log(Observer):
         )
 
     def frame(self, connection: ConnectionInfo, frame: Frame) -> None:
-        fields = [
-            f"{name}: {'…' if name.lower() in SECRET_FIELDS else redacted(value)}"
-            for name, value in frame.fields
-        ]
+        fields = [f"{name}: {shown(name, value)}" for name, value in frame.fields]
         direction = "out" if frame.outgoing else "in"
         _logger("frames").debug("connection %d, %s: %s %s", connection.number, direction, frame, fields or "")
 

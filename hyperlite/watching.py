@@ -68,8 +68,7 @@ class Watched:
             if info is not watch.info.connection:
                 watch.info.reused = self._latest == info.number
             self._latest = info.number
-        watch.info.connection, watch.info.marks = info, exchange.marks
-        watch.info.stream_id = getattr(exchange, "wire_id", 0)
+        watch.info.carried(info, exchange)
 
 
 class Beginning:

@@ -77,6 +77,11 @@ class HTTP1Exchange:
         """When it was sent, when its response began, and when that was complete."""
         return NOT_YET if self.outgoing is None else self.outgoing.response._marks
 
+    @property
+    def request_head(self) -> bytes:
+        """The lines of the request's head; empty: it was not written yet."""
+        return b"" if self.outgoing is None else self.outgoing.head
+
     def make_response(self, _kind: Any) -> QueuedResponse:
         """Return the response, whose head has arrived."""
         assert self.response is not None

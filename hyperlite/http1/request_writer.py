@@ -129,6 +129,11 @@ class Outgoing:
         return safe and isinstance(error, closed) and not self._wire.heard
 
     @property
+    def head(self) -> bytes:
+        """The lines of the head; empty: it was not written yet."""
+        return self._wire.head
+
+    @property
     def _is_small(self) -> bool:
         request = self._request
         return not self._expects and request.pieces is None and len(request.body or b"") <= PIECE

@@ -40,6 +40,7 @@ class Wire:
         file: the file from which http.client reads.
         ragged: the TLS connection ended without close_notify (RFC 8446 section 6.1).
         heard: bytes have come.
+        head: the first bytes that were given to be sent: the head of the request.
         read_until: the monotonic time at which the thread that reads is to be `Paused`, or None.
         sent_at, head_at, end_at: the monotonic times at which the head of the request was sent, and the head
             and the end of the response came; 0: not yet.
@@ -67,6 +68,7 @@ class Wire:
         self._failure: BaseException | None = None
         self.ragged: bool = False
         self.heard: bool = False
+        self.head: bytes = b""
         self.read_until: float | None = None
         self.sent_at: float = 0.0
         self.head_at: float = 0.0
@@ -84,6 +86,7 @@ class Wire:
     def sendall(self, data: Any) -> None:
         """Buffer bytes, which `flush` sends."""
         self._unsent.append(memoryview(data).cast("B"))
+        self.head = self.head or data
 
     @property
     def marks(self) -> Marks:

@@ -217,6 +217,11 @@ class Stream:
         return Marks(self.inbox.sent_at, self.inbox.head_at, self.inbox.end_at)
 
     @property
+    def request_head(self) -> Sequence[Field]:
+        """The header fields of the request."""
+        return self.request.fields
+
+    @property
     def doubtful(self) -> bool:
         """Whether an earlier try may have been processed."""
         return self.tries.doubtful

@@ -174,5 +174,4 @@ def tell_sent(flights: list[Flight]) -> None:
     """Tell observers that these requests were sent, or queued."""
     for flight in flights:
         if (watch := flight.task.watch) is not None:
-            stream = flight.stream
-            watch.sent(flight.lease.connection.info, stream.marks, stream.wire_id, reused=flight.reused)
+            watch.sent(flight.lease.connection.info, flight.stream, reused=flight.reused)

@@ -43,6 +43,10 @@ class Exchange(Carried, Protocol):
         """When it was sent, when its response began, and when that was complete."""
 
     @property
+    def request_head(self) -> bytes | Sequence[Field]:
+        """The head of the request as it is sent: lines of HTTP/1.1, fields of HTTP/2; empty: not known."""
+
+    @property
     def error(self) -> BaseException | None:
         """Why the exchange has failed; None: it has not."""
 

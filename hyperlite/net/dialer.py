@@ -134,8 +134,9 @@ class Dialer:
                 protocol = chosen or HTTP11
                 steps.secured = time.monotonic()
             sock.settimeout(timeout)
-            _opened[sock] = info = steps.info(sock, origin, proxy, protocol)
-            if (tell := self._observers.of("connections")) is not None:
+            tell = self._observers.of("connections")
+            _opened[sock] = info = steps.info(sock, origin, proxy, protocol, in_full=tell is not None)
+            if tell is not None:
                 tell("dialled", info)
         except BaseException:
             sock.close()

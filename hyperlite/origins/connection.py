@@ -145,7 +145,7 @@ class PooledConnection:
                 raise ConnectionGoingAway("the connection takes no further requests", retry_safe=True)
             transport.wait_sent(exchange)
             if watch is not None:
-                watch.sent(self.info, exchange.marks, getattr(exchange, "wire_id", 0), reused=self.carried)
+                watch.sent(self.info, exchange, reused=self.carried)
             self.carried = True
             transport.wait_head(exchange)
             response: HTTP20Response = exchange.make_response(HTTP20Response)

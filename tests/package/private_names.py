@@ -56,6 +56,8 @@ def standard_library() -> list[Owner]:
         ("ssl", ssl, ("_create_default_https_context", "_create_unverified_context", "_ssl")),
         ("ssl.SSLContext", context, ("_encode_hostname", "_host_flags", "_wrap_bio", "_wrap_socket")),
         ("ssl.SSLSocket", tls_socket, ("_context", "_sslobj")),
+        ("ssl._ssl._SSLSocket", ssl._ssl._SSLSocket, ("get_unverified_chain",)),
+        ("ssl._ssl.Certificate", ssl._ssl.Certificate, ("get_info",)),
         ("urllib.request.HTTPSHandler", urllib.request.HTTPSHandler(), ("_context",)),
         ("a named tuple", types.SimpleNamespace(_replace=None), ("_replace",)),  # which is documented
     ]
