@@ -45,6 +45,7 @@ from .fetching.task import make_task
 from .http2.liveness import KEEPALIVE_IDLE, PING_TIMEOUT
 from .messages.fields import Header
 from .messages.urls import parse
+from .net.resolving import Resolver
 from .net.trust import Cert, MadeContexts, Verify
 from .observing import Observer
 from .origins.connection import PooledConnection
@@ -103,6 +104,9 @@ class ConnectionPool:
         keepalive_idle, ping_timeout: as for `HTTP20Connection`.
         protocols: which may be spoken, as for `HTTP20Connection`. But http:// URLs go over HTTP/1.1, unless
             this is ("h2",): then they go over HTTP/2, by prior knowledge.
+        resolver: a function of a host and a port, which returns the addresses to connect to, as a list of
+            str, or None for those that the system has; it refuses the host by an OSError.  Through a proxy
+            that looks names up it can only refuse.  See docs/pool.md.
         handler: for tests, a function that answers requests in the place of servers, without a socket: called
             with a FetchRequest, in the thread that sends it, it returns a `hyperlite.testing.Response`.  What
             it raises is treated as an error of a connection.  See docs/testing.md.
@@ -136,6 +140,7 @@ class ConnectionPool:
         keepalive_idle: float | None = KEEPALIVE_IDLE,
         ping_timeout: float = PING_TIMEOUT,
         protocols: Sequence[str] | None = None,
+        resolver: Resolver | None = None,
         handler: "Handler | None" = None,
         observers: Iterable[Observer] = (),
     ) -> None:
@@ -152,7 +157,7 @@ class ConnectionPool:
             headers=_default_headers(headers),
             defaults=defaults(base_url, as_pairs(params), auth, cookies),
             **checked({"timeout": timeout, "deadline": deadline, "max_body": max_body, "retries": retries}),
-            **checked({"allow_downgrade": allow_downgrade, "protocols": protocols}),
+            **checked({"allow_downgrade": allow_downgrade, "protocols": protocols, "resolver": resolver}),
             **checked({"proxies": False if proxies is None and handler is not None else proxies}),
         )
         self._contexts = _contexts_for(verify, cert, context)
@@ -189,7 +194,8 @@ class ConnectionPool:
             decode: decode gzip and deflate, and br and zstd if their packages are installed.
             stream: return when the header is there; the body is read from the response.
             options: `timeout`, `deadline`, `retries`, `verify`, `cert`, `context`, `proxies`,
-                `max_body`, `allow_downgrade` and `protocols`, as for the pool, for this fetch alone.
+                `max_body`, `allow_downgrade`, `protocols` and `resolver`, as for the pool, for this fetch
+                alone.
 
         Raises:
             http.client.InvalidURL, ValueError, TypeError: the arguments make no sense.
@@ -300,7 +306,7 @@ class ConnectionPool:
         verify, cert, context = (given.pop(name, None) for name in ("verify", "cert", "context"))
         for name in given.keys() - _ALLOWED[function]:
             no_option(name, function, _ALLOWED[function])
-        for name in ("retries", "protocols"):
+        for name in ("retries", "protocols", "resolver"):
             if name in given and given[name] is None:
                 del given[name]
         if context is None and verify is None and cert is None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeAlias, TypedDict,
 from ..messages.fields import method_bytes
 from ..messages.request import IN_MEMORY
 from ..net.protocols import checked_protocols
+from ..net.resolving import Resolver
 from ..net.trust import Cert, MadeContexts, Verify
 from .checks import kind, seconds, truth, whole
 from .headers import Headers
@@ -53,6 +54,7 @@ class Changes(TypedDict, total=False):
     max_body: int
     allow_downgrade: bool
     protocols: Sequence[str] | None
+    resolver: Resolver | None
 
 
 class ManyChanges(Changes, total=False):
@@ -147,6 +149,13 @@ def retries(value: object, name: str = "retries") -> Retries:
     return Retries(total=whole(value, name))
 
 
+def resolver(value: object, name: str) -> Any:
+    """Check `resolver`, a function that says which addresses a host has."""
+    if value is not None and not callable(value):
+        raise TypeError(f"{name} is a function of a host and a port, not {kind(value)}")
+    return value
+
+
 def checked_context(context: Any) -> Any:
     """Check `context`, a caller's TLS context."""
     if not hasattr(context, "wrap_socket"):
@@ -192,6 +201,7 @@ _CHECKS: dict[str, Callable[[object, str], Any]] = {
     "protocols": lambda value, _: checked_protocols(value),  # type: ignore[arg-type]
     "proxies": lambda value, _: rules(value),  # type: ignore[arg-type]
     "redirects": redirects,
+    "resolver": resolver,
     "retries": retries,
     "timeout": seconds,
 }

@@ -244,7 +244,8 @@ class Fetcher:
         protocols = task.options.protocols
         if task.upgrades:  # over a connection for HTTP/1.1 alone
             protocols = Protocols(protocols, secure=context is not None).insist_on_http1()
-        return self._origins.get(Key.of(task.url, task.proxy, context, protocols=protocols))
+        key = Key.of(task.url, task.proxy, context, protocols=protocols, resolver=task.options.resolver)
+        return self._origins.get(key)
 
 
 def _ask(connection: PooledConnection, task: Task) -> HTTP20Response:

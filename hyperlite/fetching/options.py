@@ -4,6 +4,7 @@ import ssl
 from typing import NamedTuple
 
 from ..messages.fields import Header
+from ..net.resolving import Resolver
 from .defaults import Defaults
 from .proxy_rules import Rules
 from .retries import Retries
@@ -23,6 +24,7 @@ class Options(NamedTuple):
     proxies: Rules | None  # None: the environment's
     headers: tuple[Header, ...]  # header fields that are sent unless the request has its own
     protocols: tuple[str, ...] | None  # that may be spoken; None: see `HTTP20Connection`
+    resolver: Resolver | None  # that says which addresses a host has; None: the system does
     defaults: Defaults  # what the pool adds for its base_url, and its cookies
 
     def __repr__(self) -> str:  # without credentials

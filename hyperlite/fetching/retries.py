@@ -31,6 +31,7 @@ _HOPELESS = (
     DecodingError,
     InadequateSecurity,
     MalformedResponse,
+    PermissionError,  # the system or a pool's resolver does not let the connection be made
     ProtocolError,
     TimeoutError,  # the caller's time is over
     http_client.InvalidURL,

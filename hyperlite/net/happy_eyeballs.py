@@ -10,16 +10,14 @@ import selectors
 import socket
 import time
 from collections.abc import Sequence
-from typing import Any
 
 from ..observing import Steps
+from .resolving import Address, Resolver, addresses_of
 from .timeouts import deadline_after, pollable, remaining, soonest
 
 # Seconds before the next address is tried too (RFC 8305 section 8).
 ATTEMPT_DELAY = 0.25
 
-# What getaddrinfo returns of one address.
-_Address = tuple[Any, Any, int, str, Any]
 # Results of a non-blocking connect that is under way.
 _UNDER_WAY = {0, errno.EINPROGRESS, errno.EWOULDBLOCK, errno.EALREADY, errno.EISCONN}
 
@@ -30,6 +28,7 @@ def create_connection(
     source_address: tuple[str, int] | None = None,
     *,
     steps: Steps | None = None,
+    resolver: Resolver | None = None,
 ) -> socket.socket:
     """Connect to a host, as `socket.create_connection`, but without waiting for a dead address.
 
@@ -38,13 +37,14 @@ def create_connection(
         timeout: seconds for all addresses together, or None.
         source_address: (host, port) to bind to.
         steps: is told when the name is resolved.
+        resolver: says which addresses the host has; None: the system does.
 
     Raises:
-        OSError: no address could be reached; TimeoutError: not in time.
+        OSError: no address could be reached; TimeoutError: not in time. And as `addresses_of()`.
     """
     host, port = address
     deadline = deadline_after(timeout)
-    addresses = interleave(socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM))
+    addresses = interleave(addresses_of(host, port, resolver))
     if steps is not None:
         steps.resolved = time.monotonic()
     with _Race(source_address) as race:
@@ -53,11 +53,11 @@ def create_connection(
     return sock
 
 
-def interleave(addresses: Sequence[_Address]) -> list[_Address]:
+def interleave(addresses: Sequence[Address]) -> list[Address]:
     """Return addresses with their families in turn, the system's first choice first."""
     first = [one for one in addresses if one[0] == addresses[0][0]]
     others = [one for one in addresses if one[0] != addresses[0][0]]
-    mixed: list[_Address] = []
+    mixed: list[Address] = []
     while first or others:
         mixed += first[:1] + others[:1]
         del first[:1], others[:1]
@@ -80,7 +80,7 @@ class _Race:
             key.fileobj.close()  # type: ignore[union-attr]
         self._selector.close()
 
-    def run(self, addresses: list[_Address], deadline: float | None, name: str) -> socket.socket:
+    def run(self, addresses: list[Address], deadline: float | None, name: str) -> socket.socket:
         """Return the first socket that is connected."""
         while True:
             if addresses:
@@ -96,7 +96,7 @@ class _Race:
             if winner is not None:
                 return winner
 
-    def _start(self, address: _Address) -> None:
+    def _start(self, address: Address) -> None:
         family, kind, protocol, _, target = address
         sock = None
         try:

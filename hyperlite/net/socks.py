@@ -14,6 +14,7 @@ from typing import NoReturn, TypeVar
 from ..messages.fields import host_bytes
 from .happy_eyeballs import create_connection
 from .proxy import Proxy
+from .resolving import Address, Resolver, check_for_proxy, given_by
 from .sockets import in_time
 from .timeouts import deadline_after
 
@@ -38,8 +39,13 @@ _REFUSALS_5 = {  # RFC 1928 section 6
 _REFUSALS_4 = {91: "rejected or failed", 92: "no identd on this machine", 93: "identd knows another user"}
 
 
-def through(proxy: Proxy) -> Callable[..., socket.socket]:
+def through(proxy: Proxy, resolver: Resolver | None = None) -> Callable[..., socket.socket]:
     """Return a function that connects as `create_connection` does, but through a SOCKS proxy.
+
+    Args:
+        proxy: the proxy.
+        resolver: says which addresses the far host has, or refuses it; where the proxy looks names up, it can
+            only refuse.  None: the system knows them.
 
     It raises OSError if the proxy refuses or its answer is invalid, TimeoutError if the time is over, and
     ValueError, before anything is sent, if a name or a password is too long or contains a NUL.
@@ -52,7 +58,7 @@ def through(proxy: Proxy) -> Callable[..., socket.socket]:
         source_address: tuple[str, int] | None = None,
     ) -> socket.socket:
         deadline = deadline_after(timeout)
-        far = _Far(*address, is_resolved=proxy.scheme in {"socks4", "socks5"})
+        far = _Far(*address, is_resolved=proxy.scheme in {"socks4", "socks5"}, resolver=resolver)
         talk = ask(proxy, far)
         sock = create_connection((proxy.host, proxy.port), timeout, source_address)
         try:
@@ -73,24 +79,38 @@ class _Far:
     Args:
         host, port: as the caller has them.
         is_resolved: names are looked up here, and not by the proxy.
+        resolver: see `through()`.
+
+    Raises:
+        As `addresses_of()`: the resolver refuses the host.
     """
 
-    def __init__(self, host: str, port: int, *, is_resolved: bool) -> None:
+    def __init__(self, host: str, port: int, *, is_resolved: bool, resolver: Resolver | None) -> None:
         self.host, self.port, self.is_resolved = host, port, is_resolved
+        self._given: list[Address] | None = None
+        if resolver is not None and is_resolved:
+            self._given = given_by(resolver, host, port)
+        elif resolver is not None:
+            check_for_proxy(resolver, host, port)
 
     def address(self, family: socket.AddressFamily) -> bytes | None:
         """Return the address as bytes; the first of the family if names are looked up here; None for a name.
 
         Raises:
-            socket.gaierror: the name has none.
+            OSError: the name has none.
         """
+        if self._given is not None:
+            found = [one for one in self._given if family in (one[0], socket.AF_UNSPEC)]
+            if not found:
+                which = " that SOCKS 4 can name" if self._given else ""
+                raise OSError(f"{self.host}:{self.port} has no address{which}")
+            return _packed(found)
         try:
             return ipaddress.ip_address(self.host.partition("%")[0]).packed
         except ValueError:
             if not self.is_resolved:
                 return None
-        found = socket.getaddrinfo(self.host, self.port, family, socket.SOCK_STREAM)
-        return ipaddress.ip_address(str(found[0][4][0]).partition("%")[0]).packed
+        return _packed(socket.getaddrinfo(self.host, self.port, family, socket.SOCK_STREAM))
 
     @property
     def name(self) -> bytes:
@@ -101,6 +121,10 @@ class _Far:
     def port_bytes(self) -> bytes:
         """The port in network order."""
         return self.port.to_bytes(2, "big")
+
+
+def _packed(found: list[Address]) -> bytes:
+    return ipaddress.ip_address(str(found[0][4][0]).partition("%")[0]).packed
 
 
 class _Conversation:

@@ -21,8 +21,10 @@ from ..net.dialer import Dialer, Tunnel, info_of
 from ..net.forking import watch
 from ..net.happy_eyeballs import create_connection
 from ..net.protocols import H2, Protocols
+from ..net.resolving import check_for_proxy
 from ..net.sockets import is_stale
 from ..net.timeouts import deadline_after
+from ..net.tls import CreateConnection
 from ..net.trust import default_context
 from ..observing import ConnectionInfo, Steps
 from ..telling import Watch
@@ -205,15 +207,17 @@ def dial(
         As `Dialer.dial()`.
     """
     proxy, secure = key.proxy, key.scheme == "https"
-    host, port, tunnel, create = ascii_host(key.host), key.port, None, create_connection
+    host, port, tunnel = ascii_host(key.host), key.port, None
     address, steps = (host, port), Steps()
+    create: CreateConnection = functools.partial(create_connection, steps=steps, resolver=key.resolver)
     if proxy is not None and proxy.scheme == "http":
+        create = functools.partial(create_connection, steps=steps)
+        if key.resolver is not None:
+            check_for_proxy(key.resolver, host, port)
         address = ascii_host(proxy.host), proxy.port
         tunnel = Tunnel(host, port, proxy.told) if secure else None
     elif proxy is not None:
-        create = socks.through(proxy)
-    if create is create_connection:
-        create = functools.partial(create_connection, steps=steps)
+        create = socks.through(proxy, key.resolver)
     context = key.context if secure else None
     if secure and context is None:
         context = default_context()

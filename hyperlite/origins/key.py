@@ -8,6 +8,7 @@ from ..messages.urls import URL
 from ..net.contexts import trust_of
 from ..net.protocols import H2, HTTP11, Protocols
 from ..net.proxy import Proxy
+from ..net.resolving import Resolver
 
 
 class Key(NamedTuple):
@@ -20,6 +21,7 @@ class Key(NamedTuple):
     context: ssl.SSLContext | None  # by identity
     verification: tuple[Any, ...]  # the context's settings, which a program may change later
     protocols: tuple[str, ...] | None = None  # that may be spoken, as the caller says
+    resolver: Resolver | None = None  # that says which addresses the host has
 
     @classmethod
     def of(
@@ -30,6 +32,7 @@ class Key(NamedTuple):
         *,
         verified: bool = False,
         protocols: tuple[str, ...] | None = None,
+        resolver: Resolver | None = None,
     ) -> "Key":
         """Return the key for a URL; for `verified` see `trust_of`, for `protocols` `checked_protocols()`.
 
@@ -39,7 +42,7 @@ class Key(NamedTuple):
         if protocols == (H2,) and proxy is not None and proxy.scheme == url.scheme == "http":
             raise ValueError(f'protocols=("h2",): {proxy!r} is asked for http:// URLs in HTTP/1.1')
         verification = () if context is None else trust_of(context, verified=verified)
-        return cls(url.scheme, url.host, url.port, proxy, context, verification, protocols)
+        return cls(url.scheme, url.host, url.port, proxy, context, verification, protocols, resolver)
 
     @property
     def is_forwarded(self) -> bool:

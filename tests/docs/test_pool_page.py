@@ -23,7 +23,7 @@ def test_examples(serve: Serve, monkeypatch: pytest.MonkeyPatch, capsys: pytest.
     server = serve(routes=ROUTES | routes)
     monkeypatch.setenv("SSL_CERT_FILE", server.ca_file)
     examples = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
-    assert len(examples) == 14
+    assert len(examples) == 15
     names: dict[str, object] = {}
     try:
         for example in examples:
@@ -37,5 +37,5 @@ def test_examples(serve: Serve, monkeypatch: pytest.MonkeyPatch, capsys: pytest.
     assert f"GET {server.url('/report')}?n=2\n" in printed
     assert "<ConnectionPool, 1 origins, 1 connections, 0 requests under way>" in printed
     assert "10 books\n" in printed
-    assert len(server.log) == 1 + 1 + 1 + 2 + 1 + 1 + 1000 + 10 + 4 + 10 + 2 + 2 + 4 + 1
-    assert server.connections == 6, "the shared pool's, and one of each other pool"
+    assert len(server.log) == 1 + 1 + 1 + 2 + 1 + 1 + 1000 + 10 + 4 + 10 + 2 + 2 + 4 + 1 + 1
+    assert server.connections == 7, "the shared pool's, and one of each other pool"
