@@ -280,12 +280,14 @@ class FetchError(Exception):
         url: what was asked for, without credentials; after redirects, the URL of the last request.
         method: of the request.
         host, port: of the origin.
+        stage: how far the request had come: "connecting", "asking" or "reading" (the body).
     """
 
     url: str
     method: str
     host: str
     port: int
+    stage: str
 
 
 class _Named(FetchError):
@@ -316,16 +318,18 @@ def _fetch_error(
     return made
 
 
-def as_fetch_error(error: Exception, text: str, *, url: str, method: str, host: str, port: int) -> Exception:
+def as_fetch_error(
+    error: Exception, text: str, *, url: str, method: str, host: str, port: int, stage: str
+) -> Exception:
     """Return an error as a FetchError, with its traceback.
 
     Args:
         error: of a class of the standard library or of this module.
         text: what `str()` returns.
-        url, method, host, port: the attributes.
+        url, method, host, port, stage: the attributes.
     """
     arguments: Any = error.__reduce__()[1]
-    about = {"url": url, "method": method, "host": host, "port": port, "_text": text}
+    about = {"url": url, "method": method, "host": host, "port": port, "stage": stage, "_text": text}
     made = _fetch_error(type(error), arguments, error.args, vars(error) | about)
     if isinstance(error, OSError) and isinstance(made, OSError):
         made.strerror = error.strerror

@@ -1,7 +1,33 @@
-"""The command line: `hyperlite`, or `python -m hyperlite`; a module for each command."""
+"""The command line: `hyperlite`, or `python -m hyperlite`; a module for each command.
 
+A command's module has `main(arguments)`, which returns the exit status; it is imported when the command runs.
+"""
+
+import importlib
 import sys
 from collections.abc import Sequence
+
+HELP = """\
+usage: hyperlite [get] [OPTION …] URL …
+       hyperlite COMMAND …
+
+Fetch URLs, over HTTP/2 if the server has it:
+
+  hyperlite https://example.org/                     print what is there
+  hyperlite -O https://example.org/big.iso           save it as big.iso
+  hyperlite -C - -O https://example.org/big.iso      go on with a download
+  hyperlite --json '{"a": 1}' https://example.org/   send JSON
+  hyperlite -i -L http://example.org/                show the heads, follow redirects
+
+Other commands:
+
+  hyperlite demo         crawl 3,000 books over HTTP/2 and over HTTP/1.1
+  hyperlite run …        run a program with hyperlite in the place of http.client
+
+  hyperlite COMMAND --help says more about a command; get is the one above.
+"""
+
+COMMANDS = frozenset({"demo", "get", "run"})
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -11,18 +37,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: the command and its arguments; by default those of the process.
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
-    if given[:1] == ["run"]:  # argparse would remove a `--` from the program's own arguments
-        from .run import run  # noqa: PLC0415  each command imports what it needs
+    if not given or given[0] in {"-h", "--help"}:
+        if given[1:]:  # a topic of the options of `get`
+            given.insert(0, "get")
+        else:
+            print(HELP, end="", file=sys.stdout if given else sys.stderr)
+            return 0 if given else 2
+    name = given.pop(0) if given[0] in COMMANDS else "get"
+    command = importlib.import_module(f".{name}", __name__)
+    if name == "run":  # this process becomes another program
+        status: int = command.run(given)
+        return status
+    from .exits import guarded  # noqa: PLC0415  help does without it
 
-        return run(given[1:])
-    import argparse  # noqa: PLC0415
-
-    from .demo import declare  # noqa: PLC0415
-
-    parser = argparse.ArgumentParser(prog="hyperlite")
-    commands = parser.add_subparsers(dest="command", required=True)
-    declare(commands)
-    commands.add_parser("run", help="run a program with hyperlite in the place of http.client")
-    options = parser.parse_args(given)
-    status: int = options.run(options)
-    return status
+    return guarded(lambda: command.main(given), trace="--traceback" in given)

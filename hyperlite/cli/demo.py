@@ -9,9 +9,8 @@ import ssl
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from ..connection import HTTP20Connection
 from ..messages.urls import parse
@@ -240,23 +239,28 @@ def _protocol(version: int) -> str:
     return "HTTP/2" if version == 20 else f"HTTP/{version / 10:.1f}"
 
 
-def declare(commands: Any) -> None:
-    """Tell argparse of the command and its options."""
-    parser = commands.add_parser("demo", help="crawl 3,000 books over HTTP/2 and over HTTP/1.1")
-    parser.add_argument(
-        "--url", help="a server to crawl instead of the embedded one; {id} stands for a number"
+def main(arguments: Sequence[str]) -> int:
+    """Run the command."""
+    return demo(parser().parse_args(arguments))
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of its options."""
+    made = argparse.ArgumentParser(
+        "hyperlite demo", description="Crawl 3,000 books over HTTP/2 and over HTTP/1.1."
     )
-    parser.add_argument("--ca", help="a PEM file with the authority that signed its certificate")
-    parser.add_argument("--chunk", type=_positive, default=100, help="requests under way at once (100)")
-    parser.add_argument("--count", type=_positive, default=3000, help="how many books (3000)")
-    parser.add_argument(
+    made.add_argument("--url", help="a server to crawl instead of the embedded one; {id} stands for a number")
+    made.add_argument("--ca", help="a PEM file with the authority that signed its certificate")
+    made.add_argument("--chunk", type=_positive, default=100, help="requests under way at once (100)")
+    made.add_argument("--count", type=_positive, default=3000, help="how many books (3000)")
+    made.add_argument(
         "--latency",
         type=_latency,
         default=LATENCY_MS,
         metavar="MS",
         help=f"round trip of the second round ({LATENCY_MS})",
     )
-    parser.set_defaults(run=demo)
+    return made
 
 
 def _latency(text: str) -> float:

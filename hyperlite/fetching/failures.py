@@ -36,9 +36,9 @@ _SHOWN = 60
 class Stage(enum.Enum):
     """How far a request has come."""
 
-    CONNECTING = enum.auto()
-    ASKING = enum.auto()
-    READING = enum.auto()
+    CONNECTING = "connecting"
+    ASKING = "asking"
+    READING = "reading"
 
 
 def named(error: Exception, method: str, url: URL, stage: Stage, proxy: Proxy | None = None) -> Exception:
@@ -58,7 +58,8 @@ def named(error: Exception, method: str, url: URL, stage: Stage, proxy: Proxy | 
         text = _connecting(error, url, proxy)
     else:
         text = f"{method} {url} : {_asking(error, url, stage)}"
-    return as_fetch_error(error, text, url=str(url), method=method, host=url.host, port=url.port)
+    about = {"url": str(url), "method": method, "host": url.host, "stage": stage.value}
+    return as_fetch_error(error, text, port=url.port, **about)
 
 
 def _connecting(error: Exception, url: URL, proxy: Proxy | None) -> str:

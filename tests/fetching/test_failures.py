@@ -399,7 +399,7 @@ def test_no_password_shows(pool: ConnectionPool, url: str):
     ids=lambda error: type(error).__name__,
 )
 def test_a_fetch_error_has_all_that_its_other_class_has(error: Exception):
-    about = {"url": "https://a/", "method": "GET", "host": "a", "port": 443}
+    about = {"url": "https://a/", "method": "GET", "host": "a", "port": 443, "stage": "asking"}
     made = as_fetch_error(error, "said", **about)  # type: ignore[arg-type]
     again = pickle.loads(pickle.dumps(made))
     for one in (made, again, copy.deepcopy(made)):

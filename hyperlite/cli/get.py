@@ -1,0 +1,171 @@
+"""`hyperlite URL …`, or `hyperlite get URL …`: fetches URLs, with a `ConnectionPool`."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from .. import ConnectionPool, FetchResponse
+from . import bodies
+from .exits import Exit, Failure, UsageError, complain, sentence, status_of
+from .options import SHARED, Field, Group, Parser, pool_keywords, positive
+from .request import Payload, declare_payload, declare_request, payload_of, request_fields
+from .targets import Target, is_plain, targets
+
+_INTRODUCTION = """
+Fetches each URL, all on one connection to each server, and prints what is there.
+
+  hyperlite https://example.org/                     print what is there
+  hyperlite -i -L http://example.org/                heads too; follow redirects
+  hyperlite -d name=value https://example.org/form   POST a form (--json: JSON)
+  hyperlite -O https://example.org/big.iso           save it as big.iso
+  hyperlite -C - -O https://example.org/big.iso      go on with a download
+  hyperlite --parallel 20 URL URL …                  many at a time
+"""
+
+
+def parser() -> Parser:
+    """Return the parser of the command's options."""
+    made = Parser("get", "hyperlite [get] [OPTION …] URL …", _INTRODUCTION, GROUPS)
+    made.add_argument("urls", nargs="*", metavar="URL")
+    return made
+
+
+def _declare_output(group: Any) -> None:
+    group.add_argument(
+        "-o",
+        "--output",
+        dest="outputs",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="save the body as FILE; once for each URL; - is standard output",
+    )
+    group.add_argument(
+        "-O",
+        "--remote-name",
+        dest="outputs",
+        action="append_const",
+        const=None,
+        help="save it by the last name in its URL; once for each URL",
+    )
+    group.add_argument("--remote-name-all", action="store_true", help="-O for all URLs")
+    group.add_argument("-C", "--continue-at", metavar="-", help="- goes on with a download that was cut off")
+    group.add_argument("-i", "--include", action="store_true", help="print the heads of responses too")
+    group.add_argument("-I", "--head", action="store_true", help="HEAD: print the heads alone")
+    group.add_argument("--raw", action="store_true", help="leave gzip and other content codings as they are")
+    group.add_argument("--compressed", action="store_true", help="undo content codings (the default)")
+    group.add_argument(
+        "-f", "--fail", action="store_true", help="a status of 400 or more is a failure: no output"
+    )
+    group.add_argument("--fail-with-body", action="store_true", help="the same, but the body is printed")
+    group.add_argument("-s", "--silent", action="store_true", help="no progress bars, and no errors")
+    group.add_argument("-S", "--show-error", action="store_true", help="errors nevertheless")
+    group.add_argument(
+        "--traceback", action="store_true", help="show where in the program an error came from"
+    )
+    group.add_argument("--parallel", type=positive, metavar="N", default=1, help="so many URLs at a time (1)")
+
+
+GROUPS = {
+    "request": Group("Requests: what is asked for", declare_request),
+    "data": Group("Data: what is sent", declare_payload),
+    "output": Group("Output: what becomes of responses", _declare_output),
+    **SHARED,
+}
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the command."""
+    options = parser().parse(arguments)
+    _check(options)
+    found = targets(options.urls, options.outputs, all_by_name=options.remote_name_all)
+    payload = payload_of(options)
+    fields = request_fields(options, payload)
+    with _pool(options, fields) as pool:
+        return _Run(options, payload, fields, pool).all(found)
+
+
+def _check(options: argparse.Namespace) -> None:
+    if not options.urls:
+        raise UsageError("there is no URL: hyperlite --help shows examples")
+    for url in options.urls:
+        if "://" not in url:
+            raise UsageError(f"{url!r} is no command, and no URL, which begins with https:// or http://")
+    if options.continue_at not in {None, "-"}:
+        raise UsageError("-C takes - alone: the file that is there says where to go on")
+
+
+def _pool(options: argparse.Namespace, fields: Sequence[Field]) -> ConnectionPool:
+    """Return the pool that the options make.
+
+    Raises:
+        Failure: a file of certificates cannot be used.
+    """
+    if options.insecure and not options.silent:
+        print("hyperlite: warning: certificates are not verified (-k)", file=sys.stderr)
+    unsent = [field for field in fields if field[1] is None]
+    try:
+        return ConnectionPool(
+            **pool_keywords(options), headers=unsent, allow_downgrade=options.allow_downgrade
+        )
+    except OSError as error:
+        about_client = options.cert is not None and "verify=" not in str(error)
+        status = Exit.CLIENT_CERTIFICATE if about_client else Exit.AUTHORITIES
+        raise Failure(sentence(error), status) from error
+
+
+class _Run:
+    """One run of the command."""
+
+    def __init__(
+        self, options: argparse.Namespace, payload: Payload, fields: list[Field], pool: ConnectionPool
+    ) -> None:
+        self._options = options
+        self._payload = payload
+        self._fields = fields
+        self._pool = pool
+        self._output = bodies.Output(include=options.include or options.head, binary="-" in options.outputs)
+
+    def all(self, found: Sequence[Target]) -> int:
+        """Fetch all URLs; return the exit status, which is that of the first failure."""
+        first = Exit.DONE
+        for target in found:
+            try:
+                self._fetch(target)
+            except BrokenPipeError:
+                raise
+            except Exception as error:
+                first = first or status_of(error)
+                if not self._options.silent or self._options.show_error:
+                    complain(error, trace=self._options.traceback)
+        return first
+
+    def _fetch(self, target: Target) -> None:
+        options = self._options
+        url, body = self._payload.for_url(target.url)
+        with self._pool.fetch(
+            url,
+            options.request or self._payload.method,
+            headers=self._fields,
+            params=self._payload.query,
+            body=body,
+            redirects=options.max_redirs if options.location else 0,
+            decode=not options.raw,
+            stream=True,
+        ) as response:
+            self._write(response, target.path)
+
+    def _write(self, response: FetchResponse, path: str | None) -> None:
+        options = self._options
+        if options.fail:
+            response.raise_for_status()
+        self._output.head(response)
+        if path is None:
+            self._output.body(response)
+        elif is_plain(path):
+            bodies.save(response, path, resume=options.continue_at is not None)
+        else:
+            bodies.copy_to(response, path)
+        if options.fail_with_body:
+            response.raise_for_status()

@@ -1,0 +1,93 @@
+"""`hyperlite URL …`: what is sent, what is printed, and how it ends."""
+
+import json
+from collections.abc import Callable
+
+import pytest
+
+from hyperlite.cli import main
+from hyperlite.testing.server import Server
+from tests.conftest import Serve
+
+Get = Callable[..., str]
+
+
+@pytest.fixture
+def server(serve: Serve) -> Server:
+    return serve()
+
+
+@pytest.fixture
+def get(server: Server, capfdbinary: pytest.CaptureFixture[bytes]) -> Get:
+    """Run the command, which has to succeed; returns what it prints."""
+
+    def run(*arguments: str) -> str:
+        assert main(["--cacert", server.ca_file, *arguments]) == 0
+        printed = capfdbinary.readouterr()
+        assert printed.err == b""
+        return printed.out.decode()
+
+    return run
+
+
+def test_a_body_goes_to_standard_output(get: Get, server: Server) -> None:
+    assert get(server.url("/")) == "hello"
+    assert main(["get", "--cacert", server.ca_file, server.url("/")]) == 0
+    assert [entry[0] for entry in server.log] == ["h2", "h2"]
+
+
+def test_several_urls_on_one_connection(get: Get, server: Server) -> None:
+    assert get(server.url("/"), server.url("/late"), server.url("/")) == "hellolatehello"
+    assert server.connections == 1
+
+
+def test_heads(get: Get, server: Server) -> None:
+    cookies = "set-cookie: a=1\r\nx-one: 1\r\nset-cookie: b=2\r\ncontent-length: 0\r\n\r\n"
+    assert get("-i", server.url("/cookies")) == f"HTTP/2 200 \r\n{cookies}"
+    assert get("-I", server.url("/")) == "HTTP/2 200 \r\ncontent-length: 5\r\n\r\n"
+    assert get("-i", "--http1.1", server.url("/")).startswith("HTTP/1.1 200 OK\r\n")
+
+
+@pytest.mark.parametrize(
+    ("options", "method", "body"),
+    [
+        ([], "GET", ""),
+        (["-X", "DELETE"], "DELETE", ""),
+        (["-d", "a=1", "--data", "b"], "POST", "a=1&b"),
+        (["-d", ""], "POST", ""),
+        (["-X", "PUT", "-d", "a"], "PUT", "a"),
+        (["--json", '{"a":', "--json", "1}"], "POST", '{"a":1}'),
+        (["--data-urlencode", "a b~/", "--data-urlencode", "x y=1 2"], "POST", "a+b~%2F&x y=1+2"),
+        (["--data-raw", "@none"], "POST", "@none"),
+    ],
+)
+def test_what_is_sent(get: Get, server: Server, options: list[str], method: str, body: str) -> None:
+    seen = json.loads(get(*options, server.url("/report")))
+    assert (seen["method"], seen["body"]) == (method, body)
+
+
+def test_header_fields(get: Get, server: Server) -> None:
+    given = [
+        "-H",
+        "X-A:  one ",
+        "-H",
+        "X-E;",
+        "-H",
+        "user-agent:",
+        "-H",
+        "x-a: two",
+        "-u",
+        "me:pw",
+        "-b",
+        "c=1",
+    ]
+    seen = json.loads(get(*given, server.url("/report")))["headers"]
+    fields = [(name, value) for name, value in seen if name != "accept-encoding"]
+    assert fields == [
+        ("x-a", "one"),
+        ("x-e", ""),
+        ("x-a", "two"),
+        ("authorization", "Basic bWU6cHc="),
+        ("cookie", "c=1"),
+        ("accept", "*/*"),
+    ]
