@@ -12,6 +12,9 @@ from importlib import import_module
 TYPE_CHECKING = False  # instead of typing's, whose import takes longer than this whole module
 if TYPE_CHECKING:
     from . import client as client, errors as errors
+    from .crawling.crawl import crawl
+    from .crawling.progress import CrawlProgress
+    from .crawling.summary import CrawlSummary
     from .connection import HTTP20Connection
     from .errors import (
         BodyReset,
@@ -61,6 +64,8 @@ __all__ = [
     "ConnectionGoingAway",
     "ConnectionLost",
     "ConnectionPool",
+    "CrawlProgress",
+    "CrawlSummary",
     "DecodingError",
     "ErrorCode",
     "Failed",
@@ -92,6 +97,7 @@ __all__ = [
     "StreamReset",
     "TooManyRedirects",
     "UnvalidatedResumeWarning",
+    "crawl",
     "create_context",
     "fetch",
     "fetch_many",
@@ -102,6 +108,8 @@ __all__ = [
 # is first used: a program that uses connections does not wait for the import of the pool.
 _ELSEWHERE = {
     "ConnectionPool": "pool",
+    "CrawlProgress": "crawling.progress",
+    "CrawlSummary": "crawling.summary",
     "Failed": "fetching.outcome",
     "FetchRequest": "fetching.request",
     "FetchResponse": "fetching.response",
@@ -116,6 +124,7 @@ _ELSEWHERE = {
     "Retries": "fetching.retries",
     "SavedFile": "fetching.saving",
     "ServerSentEvent": "fetching.event_stream",
+    "crawl": "crawling.crawl",
     "create_context": "net.trust",
     "fetch": "pool",
     "fetch_many": "pool",

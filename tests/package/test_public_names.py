@@ -51,6 +51,8 @@ PUBLIC = {
     "hyperlite": ERRORS
     | {
         "ConnectionPool",
+        "CrawlProgress",
+        "CrawlSummary",
         "Failed",
         "FetchRequest",
         "FetchResponse",
@@ -65,6 +67,7 @@ PUBLIC = {
         "Retries",
         "SavedFile",
         "ServerSentEvent",
+        "crawl",
         "create_context",
         "fetch",
         "fetch_many",

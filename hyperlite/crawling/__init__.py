@@ -1,0 +1,1 @@
+"""crawl(): many URLs, in a way that survives the end of the process."""

@@ -1,0 +1,152 @@
+"""`crawl()`: fetch any number of URLs, in a way that survives the end of the process."""
+
+import contextlib
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import IO, Any, Unpack
+
+from ..fetching.checks import kind, whole
+from ..fetching.outcome import Outcome
+from ..pool import ConnectionPool
+from .arguments import PoolArguments
+from .driver import Driver
+from .export import COMPRESSIONS, Compression, compression_for, export
+from .progress import CrawlProgress, Tally
+from .records import BODY_KINDS, BodyKind, CallingRecorder, LineRecorder, Recorder
+from .state import State
+from .summary import CrawlSummary, error_text
+
+Source = Iterable[str] | str | os.PathLike[str]
+Output = str | os.PathLike[str] | Callable[[Outcome[str]], object]
+
+
+def crawl(
+    urls: Source,
+    *,
+    output: Output,
+    state: str | os.PathLike[str] | None = None,
+    body: BodyKind = "text",
+    compression: Compression | None = None,
+    per_host: int = 8,
+    progress: Callable[[CrawlProgress], object] | None = None,
+    **options: Unpack[PoolArguments],
+) -> CrawlSummary:
+    """Fetch URLs, each of them once, and write down what came.  The same call again goes on after a kill.
+
+    Before anything is fetched, the URLs are copied into the state, a folder.  What has been fetched is
+    written there some hundred URLs at a time.  At whatever moment the process ends, the next call fetches at
+    most the 1,000 URLs again that were not written down.  When all have an outcome, `output` is written,
+    whole or not at all.
+
+    Two URLs are the same if their WHATWG form is.  The first one that was given is the one that is fetched.
+
+    Args:
+        urls: an iterable of URLs, of any length; or the path of a file with a URL a line, "-" for standard
+            input. Once all of it was copied, it is not read again.
+        output: a path, for a file of JSON Lines; or a function, which is called with the `Outcome` of each
+            URL.  A URL that the function has got may come again after a kill.  What it raises ends the run.
+        state: the folder of the state, on a local disk; by default `output` with ".state" behind it.
+        body: how bodies are written: "text", "base64" or "none".
+        compression: of the output: "gzip", "zstd" or "none"; by default what its name ends in.
+        per_host: how many URLs of a host are under way at most.
+        progress: called some times a second with a `CrawlProgress`.
+        options: as for `ConnectionPool`.
+
+    Returns:
+        How many URLs there are, and what has become of them.
+
+    Raises:
+        BlockingIOError: another process is at this crawl. ValueError: it was begun with other arguments.
+        OSError: the state or the output cannot be written; the next call goes on.
+    """
+    recorder = _recorder(output, body)
+    if compression is not None and compression not in COMPRESSIONS:
+        raise ValueError(f"compression is one of {', '.join(COMPRESSIONS)}, not {compression!r}")
+    whole(per_host, "per_host", least=1)
+    with (
+        contextlib.closing(State(_folder(output, state), create=True)) as opened,
+        ConnectionPool(**options) as pool,
+    ):
+        _copy(opened, urls)
+        with _noted(opened, {"body": None if callable(output) else body}, {"per_host": per_host}):
+            before = opened.summary()
+            tally = Tally(before.urls, before.urls - before.left, progress)
+            Driver(opened, recorder, pool, per_host, tally).run()
+            tally.report()
+        if not callable(output):
+            path = Path(output)
+            export(opened, path, compression or compression_for(path))
+        return opened.summary()
+
+
+@contextlib.contextmanager
+def _noted(state: State, settings: Mapping[str, Any], options: Mapping[str, Any]) -> Iterator[None]:
+    """Note in the state that there is a run, and how it ends."""
+    number = state.begin(settings, options)
+    how = "finished"
+    try:
+        yield
+    except BaseException as error:
+        how = error_text(error)
+        raise
+    finally:
+        with contextlib.suppress(OSError):  # a full disk does not keep the first error from the caller
+            state.end(number, how)
+
+
+def _recorder(output: object, body: BodyKind) -> Recorder:
+    if callable(output):
+        return CallingRecorder(output)
+    if not isinstance(output, str | os.PathLike):
+        raise TypeError(f"output is a path, or a function, not {kind(output)}")
+    if body not in BODY_KINDS:
+        raise ValueError(f"body is one of {', '.join(BODY_KINDS)}, not {body!r}")
+    return LineRecorder(body)
+
+
+def _folder(output: Output, state: str | os.PathLike[str] | None) -> Path:
+    if state is not None:
+        return Path(state)
+    if callable(output):
+        raise TypeError(
+            "state is needed where output is a function: it is the folder that keeps what is done"
+        )
+    return Path(f"{os.fspath(output)}.state")
+
+
+# -- the input ------------------------------------------------------------------------------------
+
+
+def _copy(state: State, urls: Source) -> None:
+    """Copy the input into the state, unless that was done."""
+    if state.is_copied:
+        return
+    if isinstance(urls, bytes) or not isinstance(urls, str | os.PathLike | Iterable):
+        raise TypeError(f"urls is an iterable of URLs, or a path, not {kind(urls)}")
+    if isinstance(urls, str) and "://" in urls:
+        raise TypeError("crawl() takes an iterable of URLs, not one URL: put it in a list")
+    if urls == "-":
+        state.copy(_lines(sys.stdin.buffer), again=False)
+    elif isinstance(urls, str | os.PathLike):
+        with open(urls, "rb") as file:
+            state.copy(_lines(file), again=True)
+    else:
+        state.copy(_given(urls), again=True)
+
+
+def _lines(file: IO[bytes]) -> Iterator[str]:
+    """Yield the URLs of a file: a line each, but for empty ones, and comments."""
+    for line in file:
+        url = line.decode("utf-8-sig", "replace").strip()
+        if url and not url.startswith("#"):
+            yield url
+
+
+def _given(urls: Iterable[Any]) -> Iterator[str]:
+    for url in urls:
+        if not isinstance(url, str):
+            raise TypeError(f"urls are strings, not {kind(url)}")
+        if stripped := url.strip():
+            yield stripped if stripped.isascii() else stripped.encode("utf-8", "replace").decode()

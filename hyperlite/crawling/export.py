@@ -1,0 +1,107 @@
+"""The output of a crawl, written from what the manifest says: each URL once; whole, or not at all."""
+
+import contextlib
+import gzip
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any, Literal, TypeAlias, get_args
+
+from .durable import Lock, settle_folder
+from .parts import Counted, Parts
+from .state import State
+
+Compression: TypeAlias = Literal["gzip", "zstd", "none"]
+COMPRESSIONS: tuple[str, ...] = get_args(Compression)
+_BY_ENDING: dict[str, Compression] = {".gz": "gzip", ".zst": "zstd", ".zstd": "zstd"}
+
+# Bytes that are copied at a time.
+PIECE = 1 << 20
+
+
+def compression_for(output: Path) -> Compression:
+    """Return how a file of this name is compressed."""
+    return _BY_ENDING.get(output.suffix, "none")
+
+
+def export(state: State, output: Path, compression: Compression) -> int:
+    """Write the records that there are, and return how many there are.
+
+    The file is written beside `output` and then takes its name, so there is never a part of it.  A crawl may
+    go on
+    meanwhile: what counts when the export begins is written.
+
+    Raises:
+        OSError: it cannot be written; what was there before still is. BlockingIOError: it is being written.
+        ImportError: zstd needs a package.
+    """
+    lock = Lock(state.folder / "export.lock", "this crawl is being exported already")
+    beside = output.with_name(f".{output.name}.new")
+    try:
+        with open(beside, "wb") as raw:
+            with _packed(raw, compression) as file:
+                records = _write(state, file)
+            raw.flush()
+            os.fsync(raw.fileno())
+        os.replace(beside, output)
+        settle_folder(output.absolute().parent)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            beside.unlink(missing_ok=True)
+        raise
+    finally:
+        lock.release()
+    return records
+
+
+def _write(state: State, file: IO[bytes]) -> int:
+    records = 0
+    parts = Parts(state.parts)
+    for part in state.counted():
+        if part.dropped:
+            for number, line in parts.read(part):
+                if state.is_current(number, part):
+                    file.write(line)
+                    records += 1
+        else:
+            for piece in _pieces(parts, part):
+                file.write(piece)
+            records += part.records
+    return records
+
+
+def _pieces(parts: Parts, part: Counted) -> Iterator[bytes]:
+    """Yield the bytes of a part that count."""
+    left = part.size
+    with parts.open(part) as source:
+        while left and (piece := source.read(min(left, PIECE))):
+            left -= len(piece)
+            yield piece
+    if left:
+        raise OSError(f"{part.name} is {left} bytes shorter than the state says: the disk has lost them")
+
+
+@contextlib.contextmanager
+def _packed(raw: IO[bytes], compression: Compression) -> Iterator[IO[bytes]]:
+    """Return a file that compresses what is written."""
+    if compression == "none":
+        yield raw
+        return
+    packed: Any
+    if compression == "gzip":
+        packed = gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0)
+    else:
+        packed = _zstd().ZstdFile(raw, mode="w")
+    with packed:
+        yield packed
+
+
+def _zstd() -> Any:
+    try:
+        from compression import zstd  # type: ignore[import-not-found]  # noqa: PLC0415  Python 3.14
+    except ImportError:
+        try:
+            from backports import zstd  # noqa: PLC0415
+        except ImportError:
+            raise ImportError("zstd needs a package: hyperlite-http[zstd]") from None
+    return zstd

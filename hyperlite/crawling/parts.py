@@ -1,0 +1,129 @@
+"""Parts: what the attempts at shards have written.
+
+::
+
+    parts/00017-a2.jsonl     a record a line
+    parts/00017-a2.status    of each record, in the same order: [number of the URL, status, tries, bytes,
+    error]
+
+Rule: a part counts as far as the manifest in the state says, and only that far.  Bytes are on the disk
+before the manifest says so.  What an attempt writes after that, when its process is killed or the disk is
+full, is never read; the next attempt writes a part of its own.
+"""
+
+import json
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
+
+from .durable import THREADS, append, settle, settle_folder
+from .shards import Entry, Shard, part_name
+
+RECORDS, STATUSES = ".jsonl", ".status"
+
+
+class Result(NamedTuple):
+    """What has become of a URL.
+
+    Attributes:
+        entry: the URL.
+        status: of the response; 0: there is none.
+        tries: how often it was asked for.
+        error: why there is no response; None: there is one.
+        line: its record; None: a function of the program's has taken it.
+    """
+
+    entry: Entry
+    status: int
+    tries: int
+    error: str | None
+    line: bytes | None
+
+
+class Counted(NamedTuple):
+    """A part of which the manifest says that it counts; see `schema`."""
+
+    number: int
+    shard: int
+    attempt: int
+    size: int
+    records: int
+    dropped: int
+
+    @property
+    def name(self) -> str:
+        """The name of its files, without an ending."""
+        return part_name(self.shard, self.attempt)
+
+
+class Parts:
+    """The folder of the parts.
+
+    Args:
+        folder: where it is.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="hyperlite-fsync")
+
+    def write(self, results: Iterable[Result]) -> list[Shard]:
+        """Add records to the parts of their shards; return these shards when the disk has all.
+
+        Raises:
+            OSError: it cannot be written; then none of it counts.
+        """
+        by_shard: dict[Shard, list[Result]] = {}
+        for result in results:
+            if result.line is not None:
+                by_shard.setdefault(result.entry.shard, []).append(result)
+        if not by_shard:
+            return []
+        descriptors: list[int] = []
+        fresh = False
+        try:
+            for shard, own in by_shard.items():
+                lines = b"".join([result.line for result in own if result.line is not None])
+                descriptors.append(append(self._folder / f"{shard.name}{RECORDS}", lines))
+                statuses = b"".join(map(_status_line, own))
+                descriptors.append(append(self._folder / f"{shard.name}{STATUSES}", statuses))
+                fresh = fresh or not shard.records
+                shard.size += len(lines)
+                shard.records += len(own)
+        finally:
+            settle(descriptors, self._threads)
+        if fresh:
+            settle_folder(self._folder)
+        return list(by_shard)
+
+    def read(self, part: Counted) -> Iterator[tuple[int, bytes]]:
+        """Yield each record that counts: the number of its URL, and its line."""
+        with (
+            open(self._folder / f"{part.name}{RECORDS}", "rb") as lines,
+            open(self._folder / f"{part.name}{STATUSES}", "rb") as statuses,
+        ):
+            for _ in range(part.records):
+                number, _status, _tries, size, _error = json.loads(statuses.readline())
+                yield number, lines.read(size)
+
+    def open(self, part: Counted) -> BinaryIO:
+        """Return the file of its records; `part.size` bytes of it count."""
+        return open(self._folder / f"{part.name}{RECORDS}", "rb")
+
+    def remove_others(self, counted: Iterable[Counted]) -> None:
+        """Remove what attempts have left behind of which nothing counts."""
+        names = {part.name for part in counted}
+        for path in self._folder.iterdir():
+            if path.stem not in names:
+                path.unlink()
+
+    def close(self) -> None:
+        """End the threads."""
+        self._threads.shutdown()
+
+
+def _status_line(result: Result) -> bytes:
+    size = 0 if result.line is None else len(result.line)
+    status = [result.entry.number, result.status, result.tries, size, result.error]
+    return json.dumps(status).encode() + b"\n"

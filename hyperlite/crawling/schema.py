@@ -1,0 +1,56 @@
+"""The tables of a crawl's state.
+
+- `urls`: each URL once, with its shard, and once it has an outcome, that: `status` (0: no response), `tries`,
+  `error`, and the part that has its record.  `status` is NULL while there is none.
+- `hosts`: the hosts of these URLs.  All URLs of a host are in shards of one lane.
+- `shards`: at most `SHARD` URLs each.  The shards of a lane are done one after the other.
+- `parts`: the manifest.  A part has `records` records in its first `bytes` bytes; what is behind these does
+  not count, nor does a part that is not here.  Of its records, `dropped` are of URLs that were fetched again
+  since.
+- `runs`: when the crawl was run, and how each run ended; NULL: it was killed, or goes on.
+"""
+
+VERSION = 1
+# "hlcr": tells programs, such as file(1), of which kind this database is.
+APPLICATION = 0x686C6372
+
+TABLES = """
+CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;
+CREATE TABLE hosts (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, lane INTEGER);
+CREATE TABLE urls (
+    id INTEGER PRIMARY KEY,
+    url TEXT NOT NULL,
+    key BLOB NOT NULL UNIQUE,
+    host INTEGER NOT NULL,
+    depth INTEGER NOT NULL,
+    shard INTEGER,
+    status INTEGER,
+    tries INTEGER,
+    error TEXT,
+    part INTEGER
+);
+CREATE INDEX urls_of_shards ON urls (shard, host);
+CREATE TABLE shards (
+    id INTEGER PRIMARY KEY,
+    lane INTEGER NOT NULL,
+    open INTEGER NOT NULL,
+    attempt INTEGER NOT NULL DEFAULT 0
+);
+CREATE INDEX open_shards ON shards (lane, id) WHERE open > 0;
+CREATE TABLE parts (
+    id INTEGER PRIMARY KEY,
+    shard INTEGER NOT NULL,
+    attempt INTEGER NOT NULL,
+    bytes INTEGER NOT NULL,
+    records INTEGER NOT NULL,
+    dropped INTEGER NOT NULL DEFAULT 0,
+    UNIQUE (shard, attempt)
+);
+CREATE TABLE runs (
+    id INTEGER PRIMARY KEY,
+    began REAL NOT NULL,
+    ended REAL,
+    how TEXT,
+    options TEXT NOT NULL
+);
+"""

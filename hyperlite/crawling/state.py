@@ -1,0 +1,370 @@
+"""The state of a crawl: an SQLite database, of which the driver is the only writer.
+
+What is committed there has happened, and nothing else has: the URLs that were copied, the parts that count,
+the outcomes.  Rule: `turn()` is the only way in which a crawl goes on, and it is one transaction.
+"""
+
+import contextlib
+import errno
+import json
+import sqlite3
+import time
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import quote
+
+from .durable import Lock, settle_folder
+from .identity import identity
+from .parts import Counted, Result
+from .schema import APPLICATION, TABLES, VERSION
+from .shards import Cutter, Entry, Shard
+from .summary import CrawlSummary
+
+DATABASE = "state.sqlite3"
+PARTS = "parts"
+# Rows of one transaction while the input is copied.
+ROWS = 5000
+# Kilobytes of the database that are held in memory.
+CACHE = 32768
+# Seconds to wait for another process that looks at the database.
+PATIENCE = 30
+
+IN_USE = "this crawl is running already: one process at a time works on a state"
+
+
+class Turn(NamedTuple):
+    """What has happened since the last turn.
+
+    Attributes:
+        results: of URLs.
+        written: the shards whose parts have more records that count.
+        found: further URLs, each with its depth.
+    """
+
+    results: list[Result]
+    written: list[Shard]
+    found: list[tuple[str, int]]
+
+
+class Given(NamedTuple):
+    """A shard that was given out, and those of its URLs that have no outcome."""
+
+    shard: Shard
+    entries: list[Entry]
+
+
+class State:
+    """The state in a folder.
+
+    Args:
+        folder: which holds the database and the parts; `create` makes it.
+        create: there may be none yet; otherwise that is a FileNotFoundError.
+        read_only: for a look, beside a run that may go on.
+
+    Raises:
+        BlockingIOError: another process runs the crawl. ValueError: it is of another version, or no state.
+        OSError: it cannot be read or written.
+    """
+
+    def __init__(self, folder: Path, *, create: bool = False, read_only: bool = False) -> None:
+        self.folder: Path = folder
+        self.parts: Path = folder / PARTS
+        if create:
+            self.parts.mkdir(parents=True, exist_ok=True)
+        elif not (folder / DATABASE).exists():
+            raise FileNotFoundError(errno.ENOENT, "there is no state of a crawl", str(folder))
+        with contextlib.ExitStack() as opened:
+            if not read_only:
+                opened.callback(Lock(folder / "lock", IN_USE).release)
+            address = f"file:{quote(str((folder / DATABASE).absolute()))}?mode={'rw' if read_only else 'rwc'}"
+            with self._checked():
+                self._database = sqlite3.connect(
+                    address, uri=True, isolation_level=None, timeout=PATIENCE, check_same_thread=False
+                )
+                opened.callback(self._database.close)
+                self._prepare(read_only=read_only)
+            self._opened = opened.pop_all()
+
+    def _prepare(self, *, read_only: bool) -> None:
+        version = self._database.execute("PRAGMA user_version").fetchone()[0]
+        if version not in {0, VERSION} or (read_only and not version):
+            raise ValueError(f"{self.folder} holds the state of a crawl by another version of hyperlite")
+        if read_only:
+            self._database.execute("PRAGMA query_only = ON")
+            return
+        (mode,) = self._database.execute("PRAGMA journal_mode = WAL").fetchone()
+        if mode != "wal":
+            raise OSError(
+                errno.ENOTSUP, "SQLite has no WAL here: keep the state on a local disk", str(self.folder)
+            )
+        self._database.execute("PRAGMA synchronous = FULL")
+        self._database.execute(f"PRAGMA cache_size = -{CACHE}")
+        if not version:
+            self._database.executescript(
+                f"BEGIN IMMEDIATE; {TABLES} PRAGMA application_id = {APPLICATION};"
+                f" PRAGMA user_version = {VERSION}; COMMIT"
+            )
+            settle_folder(self.folder)
+
+    @contextlib.contextmanager
+    def _checked(self) -> Iterator[None]:
+        """Make an error of SQLite's an OSError that says what to do."""
+        try:
+            yield
+        except sqlite3.OperationalError as error:
+            code = (error.sqlite_errorcode or 0) & 0xFF
+            if code == sqlite3.SQLITE_FULL:
+                raise OSError(errno.ENOSPC, "no space is left for the state", str(self.folder)) from error
+            raise OSError(errno.EIO, f"the state cannot be used: {error}", str(self.folder)) from error
+        except sqlite3.DatabaseError as error:
+            raise ValueError(f"{self.folder / DATABASE} holds no state of a crawl: {error}") from error
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        with self._checked():
+            self._database.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._database
+                self._database.execute("COMMIT")
+            except BaseException:
+                with contextlib.suppress(sqlite3.Error):  # SQLite has rolled back some errors itself
+                    self._database.execute("ROLLBACK")
+                raise
+
+    def _select(self, query: str, *values: Any) -> list[Any]:
+        with self._checked():
+            return self._database.execute(query, values).fetchall()
+
+    # -- the whole --------------------------------------------------------------------------------
+
+    def get(self, name: str) -> Any:
+        """Return a value that was set, or None."""
+        found = self._select("SELECT value FROM meta WHERE name = ?", name)
+        return json.loads(found[0][0]) if found else None
+
+    def _set(self, name: str, value: Any) -> None:
+        self._database.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, json.dumps(value)))
+
+    def begin(self, settings: Mapping[str, Any], options: Mapping[str, Any]) -> int:
+        """Begin a run, and return its number.
+
+        Args:
+            settings: what may not change between the runs of a crawl.
+            options: what may, and is noted.
+
+        Raises:
+            ValueError: a setting is another one than before.
+        """
+        before = self.get("settings")
+        for name, value in settings.items():
+            if before is not None and before.get(name) != value:
+                raise ValueError(f"this crawl was begun with {name}={before.get(name)!r}, not {value!r}")
+        with self._transaction() as database:
+            self._set("settings", dict(settings))
+            number = database.execute(
+                "INSERT INTO runs (began, options) VALUES (?, ?)", (time.time(), json.dumps(dict(options)))
+            ).lastrowid
+        assert number is not None
+        return number
+
+    def end(self, number: int, how: str) -> None:
+        """Note how a run has ended."""
+        with self._transaction() as database:
+            database.execute("UPDATE runs SET ended = ?, how = ? WHERE id = ?", (time.time(), how, number))
+
+    def runs(self) -> list[tuple[float, float | None, str | None, dict[str, Any]]]:
+        """Return of each run when it began and ended, how, and its options."""
+        rows = self._select("SELECT began, ended, how, options FROM runs ORDER BY id")
+        return [(began, ended, how, json.loads(options)) for began, ended, how, options in rows]
+
+    def close(self) -> None:
+        """Close it, and let others run the crawl."""
+        self._opened.close()
+
+    # -- URLs -------------------------------------------------------------------------------------
+
+    @property
+    def is_copied(self) -> bool:
+        """Whether all of the input was copied."""
+        return bool(self.get("copied"))
+
+    def copy(self, urls: Iterable[str], *, again: bool) -> None:
+        """Copy the input, before anything is fetched.
+
+        Args:
+            urls: the input, from its beginning.
+            again: the input can be read again, so what an earlier copy has left that was not completed is
+                removed; otherwise it stays.
+        """
+        if again:
+            with self._transaction() as database:
+                database.execute("DELETE FROM urls")
+                database.execute("DELETE FROM hosts")
+                self._set("given", 0)
+        piece: list[tuple[str, int]] = []
+        for url in urls:
+            piece.append((url, 0))
+            if len(piece) >= ROWS:
+                self._copy_piece(piece)
+                piece = []
+        with self._transaction():
+            self._add(piece)
+            self._set("given", (self.get("given") or 0) + len(piece))
+            Cutter(self._database).cut()
+            self._set("copied", True)
+
+    def _copy_piece(self, piece: list[tuple[str, int]]) -> None:
+        with self._transaction():
+            self._add(piece)
+            self._set("given", (self.get("given") or 0) + len(piece))
+
+    def _add(self, urls: Iterable[tuple[str, int]]) -> int:
+        """Add those URLs that are not there yet; return how many."""
+        rows = [(url, *identity(url), depth) for url, depth in urls]
+        self._database.executemany(
+            "INSERT OR IGNORE INTO hosts (name) VALUES (?)", {(host,) for _, _, host, _ in rows}
+        )
+        return self._database.executemany(
+            "INSERT OR IGNORE INTO urls (url, key, host, depth)"
+            " VALUES (?, ?, (SELECT id FROM hosts WHERE name = ?), ?)",
+            rows,
+        ).rowcount
+
+    def retry_failed(self) -> int:
+        """Have the URLs fetched again that have no response, or an answer of 429, or of 500 and above.
+
+        Their records count until there are new ones.  Returns how many they are.
+        """
+        with self._transaction() as database:
+            database.execute(
+                "UPDATE urls SET status = NULL, shard = NULL"
+                " WHERE status IS NOT NULL AND (status = 0 OR status = 429 OR status >= 500)"
+            )
+            return Cutter(database).cut()
+
+    # -- the crawl --------------------------------------------------------------------------------
+
+    def turn(self, turn: Turn, wanting: Mapping[int, int], busy: Collection[int], room: int) -> list[Given]:
+        """Write down what has happened, and give out further shards, in one transaction.
+
+        Args:
+            turn: what has happened.
+            wanting: lanes whose next shard is wanted, and the last one of each that was given out.
+            busy: all lanes that are under way.
+            room: how many further lanes to begin.
+
+        Returns:
+            The next shards of these lanes, and the first of others, with their URLs.
+        """
+        with self._transaction() as database:
+            parts = {shard: self._count_in(shard) for shard in turn.written}
+            database.executemany(
+                "UPDATE urls SET status = ?, tries = ifnull(tries, 0) + ?, error = ?, part = ? WHERE id = ?",
+                [
+                    (one.status, one.tries, one.error, parts.get(one.entry.shard), one.entry.number)
+                    for one in turn.results
+                ],
+            )
+            database.executemany(
+                "UPDATE shards SET open = open - 1 WHERE id = ?",
+                [(one.entry.shard.number,) for one in turn.results],
+            )
+            database.executemany(
+                "UPDATE parts SET dropped = dropped + 1 WHERE id = ?",
+                [(one.entry.part,) for one in turn.results if one.entry.part is not None],
+            )
+            if turn.found and self._add(turn.found):
+                Cutter(database).cut()
+            return [self._give_out(*shard) for shard in self._next_shards(wanting, busy, room)]
+
+    def _count_in(self, shard: Shard) -> int:
+        """Let a part count, as far as it was written; return its number."""
+        (number,) = self._database.execute(
+            "INSERT INTO parts (shard, attempt, bytes, records) VALUES (?, ?, ?, ?)"
+            " ON CONFLICT DO UPDATE SET bytes = excluded.bytes, records = excluded.records RETURNING id",
+            (shard.number, shard.attempt, shard.size, shard.records),
+        ).fetchone()
+        return int(number)
+
+    def _next_shards(
+        self, wanting: Mapping[int, int], busy: Collection[int], room: int
+    ) -> list[tuple[int, int, int]]:
+        """Return the number, lane and attempt of each shard to be given out."""
+        find = (
+            "SELECT id, lane, attempt + 1 FROM shards WHERE open > 0 AND lane = ? AND id > ?"
+            " ORDER BY id LIMIT 1"
+        )
+        found: list[tuple[int, int, int]] = []
+        for lane in wanting.items():
+            found += self._database.execute(find, lane)
+        if room > 0:
+            lanes = self._database.execute(
+                "SELECT DISTINCT lane FROM shards WHERE open > 0 ORDER BY lane LIMIT ?", (room + len(busy),)
+            )
+            for (lane,) in [lane for lane in lanes if lane[0] not in busy][:room]:
+                found += self._database.execute(find, (lane, 0))
+        return found
+
+    def _give_out(self, number: int, lane: int, attempt: int) -> Given:
+        """Begin an attempt at a shard; what it writes has a name of its own."""
+        self._database.execute("UPDATE shards SET attempt = ? WHERE id = ?", (attempt, number))
+        shard = Shard(number, lane, attempt)
+        entries: list[Entry] = []
+        for url, identifier, host, depth, part in self._database.execute(
+            "SELECT u.url, u.id, h.name, u.depth, u.part FROM urls u JOIN hosts h ON h.id = u.host"
+            " WHERE u.shard = ? AND u.status IS NULL ORDER BY u.host, u.id",
+            (number,),
+        ):
+            entry = Entry(url)
+            entry.number, entry.host, entry.depth, entry.part, entry.shard = (
+                identifier,
+                host,
+                depth,
+                part,
+                shard,
+            )
+            entries.append(entry)
+        return Given(shard, entries)
+
+    # -- what there is ----------------------------------------------------------------------------
+
+    def counted(self) -> list[Counted]:
+        """Return the manifest: the parts that count."""
+        rows = self._select(
+            "SELECT id, shard, attempt, bytes, records, dropped FROM parts ORDER BY shard, attempt"
+        )
+        return [Counted(*row) for row in rows]
+
+    def is_current(self, number: int, part: Counted) -> bool:
+        """Tell whether the record of a URL in this part is its last one."""
+        return bool(self._select("SELECT 1 FROM urls WHERE id = ? AND part = ?", number, part.number))
+
+    def summary(self) -> CrawlSummary:
+        """Count what there is."""
+        rows = self._select(
+            "SELECT status, substr(error, 1, instr(error, ':') - 1), count(*) FROM urls GROUP BY 1, 2"
+        )
+        statuses: Counter[int] = Counter()
+        errors: Counter[str] = Counter()
+        left = 0
+        for status, error, count in rows:
+            if status is None:
+                left += count
+            elif status:
+                statuses[status] += count
+            else:
+                errors[error] += count
+        urls = left + statuses.total() + errors.total()
+        ((hosts,),) = self._select("SELECT count(*) FROM hosts WHERE name != ''")
+        found = self._select("SELECT count(*) FROM urls WHERE depth > 0")[0][0]
+        given = self.get("given") or 0
+        return CrawlSummary(
+            urls=urls,
+            left=left,
+            duplicates=given - (urls - found),
+            hosts=hosts,
+            statuses=dict(sorted(statuses.items())),
+            errors=dict(errors.most_common()),
+        )
