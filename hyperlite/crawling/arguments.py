@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, TypedDict
 from ..fetching.headers import Headers
 from ..fetching.proxy_rules import Proxies
 from ..fetching.retries import Retries
+from ..net.resolving import Resolver
 from ..net.trust import Cert, Verify
 from ..observing import Observer
 
@@ -28,5 +29,6 @@ class PoolArguments(TypedDict, total=False):
     allow_downgrade: bool
     source_address: tuple[str, int] | None
     protocols: Sequence[str] | None
+    resolver: Resolver | None
     handler: "Handler | None"
     observers: Iterable[Observer]

@@ -32,10 +32,7 @@ def main() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
     urls = given.pop("urls")
     try:
-        import socket
-        real = socket.getaddrinfo
-        socket.getaddrinfo = lambda host, *a, **k: real("127.0.0.1" if host.endswith(".test") else host, *a, **k)
-        summary = hyperlite.crawl(urls, verify=False, **given)
+        summary = hyperlite.crawl(urls, resolver=resolve, verify=False, **given)
     except (OSError, KeyboardInterrupt) as error:
         sys.exit(f"{type(error).__name__}: {error}")
     print(summary.urls, summary.left, summary.failed)

@@ -1,4 +1,4 @@
-"""A site of many hosts on one server, which keeps a log, and can end a crawl of it when it has come so far."""
+"""A site of many hosts on one server, which keeps a log, and can kill a crawl of it on its way."""
 
 import json
 import os
@@ -45,7 +45,7 @@ class Site:
         status = 500 if is_broken(request.path) else 200
         delay = self._slow if host == "0" else 0.0
         kind = ("content-type", "text/plain; charset=utf-8")
-        return Response(status, headers=[kind], body=f"{request.path} – läßt\n".encode() * 10, delay=delay)
+        return Response(status, headers=[kind], body=f"{request.path} läßt\n".encode() * 10, delay=delay)
 
     def crawl(self, *, kill_at: int | None = None, **given: Any) -> subprocess.CompletedProcess[str]:
         """Run the crawl in a process of its own; kill it when the server has had so many requests."""
@@ -79,7 +79,7 @@ class Site:
         assert {record["url"] for record in records} == set(self.urls)
         for record in records:
             target = "/" + record["final_url"].split("/", 3)[3]
-            assert record["body"] == f"{target} – läßt\n" * 10
+            assert record["body"] == f"{target} läßt\n" * 10
             assert record["status"] == (500 if is_broken(target) else 200)
             assert record["error"] is None
 

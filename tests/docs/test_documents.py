@@ -20,6 +20,7 @@ EXAMPLE = re.compile(r"^```python\n(.*?)^```\n(?:\n```text\n(.*?)^```\n)?", re.M
 ELSEWHERE = {
     "asyncio",
     "bodies",
+    "crawling",
     "grpc",
     "hyper",
     "observing",
