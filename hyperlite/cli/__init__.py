@@ -18,16 +18,29 @@ Fetch URLs, over HTTP/2 if the server has it:
   hyperlite -C - -O https://example.org/big.iso      go on with a download
   hyperlite --json '{"a": 1}' https://example.org/   send JSON
   hyperlite -i -L http://example.org/                show the heads, follow redirects
+  hyperlite -v https://example.org/                  show both heads, and the certificate
+  hyperlite --frames https://example.org/            show each frame of HTTP/2
+  hyperlite --timing URL URL …                       show where the time goes
 
 Other commands:
 
-  hyperlite demo         crawl 3,000 books over HTTP/2 and over HTTP/1.1
-  hyperlite run …        run a program with hyperlite in the place of http.client
+  hyperlite serve [DIR]        serve a bookstore, or a directory, to this machine
+  hyperlite demo               crawl 3,000 books over HTTP/2 and over HTTP/1.1
+  hyperlite run …              run a program with hyperlite in the place of http.client
+  hyperlite completion SHELL   have bash, zsh or fish complete commands and options
+  hyperlite --version          the versions of what takes part
 
   hyperlite COMMAND --help says more about a command; get is the one above.
 """
 
-COMMANDS = frozenset({"demo", "get", "run"})
+# A module for each, and what it does.
+COMMANDS = {
+    "completion": "print a script that has a shell complete commands and options",
+    "demo": "crawl 3,000 books over HTTP/2 and over HTTP/1.1",
+    "get": "fetch URLs",
+    "run": "run a program with hyperlite in the place of http.client",
+    "serve": "serve a bookstore, or a directory, to this machine",
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -43,6 +56,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         else:
             print(HELP, end="", file=sys.stdout if given else sys.stderr)
             return 0 if given else 2
+    if given[0] in {"-V", "--version"}:
+        from .version import report  # noqa: PLC0415  help does without it
+
+        print(report(), end="")
+        return 0
     name = given.pop(0) if given[0] in COMMANDS else "get"
     command = importlib.import_module(f".{name}", __name__)
     if name == "run":  # this process becomes another program

@@ -5,12 +5,13 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from .. import ConnectionPool, FetchResponse
+from .. import ConnectionPool, FetchResponse, Observer
 from . import bodies
 from .exits import Exit, Failure, UsageError, complain, sentence, status_of
 from .options import SHARED, Field, Group, Parser, pool_keywords, positive
 from .request import Payload, declare_payload, declare_request, payload_of, request_fields
 from .targets import Target, is_plain, targets
+from .watch import declare_watching, watching
 
 _INTRODUCTION = """
 Fetches each URL, all on one connection to each server, and prints what is there.
@@ -21,6 +22,8 @@ Fetches each URL, all on one connection to each server, and prints what is there
   hyperlite -O https://example.org/big.iso           save it as big.iso
   hyperlite -C - -O https://example.org/big.iso      go on with a download
   hyperlite --parallel 20 URL URL …                  many at a time
+  hyperlite -v https://example.org/                  heads, TLS, certificate
+  hyperlite --timing URL URL …                       where the time goes
 """
 
 
@@ -71,6 +74,7 @@ GROUPS = {
     "request": Group("Requests: what is asked for", declare_request),
     "data": Group("Data: what is sent", declare_payload),
     "output": Group("Output: what becomes of responses", _declare_output),
+    "watch": Group("Watching: what is said on the wire", declare_watching),
     **SHARED,
 }
 
@@ -82,7 +86,7 @@ def main(arguments: Sequence[str]) -> int:
     found = targets(options.urls, options.outputs, all_by_name=options.remote_name_all)
     payload = payload_of(options)
     fields = request_fields(options, payload)
-    with _pool(options, fields) as pool:
+    with watching(options) as observers, _pool(options, fields, observers) as pool:
         return _Run(options, payload, fields, pool).all(found)
 
 
@@ -96,7 +100,9 @@ def _check(options: argparse.Namespace) -> None:
         raise UsageError("-C takes - alone: the file that is there says where to go on")
 
 
-def _pool(options: argparse.Namespace, fields: Sequence[Field]) -> ConnectionPool:
+def _pool(
+    options: argparse.Namespace, fields: Sequence[Field], observers: Sequence[Observer]
+) -> ConnectionPool:
     """Return the pool that the options make.
 
     Raises:
@@ -107,7 +113,10 @@ def _pool(options: argparse.Namespace, fields: Sequence[Field]) -> ConnectionPoo
     unsent = [field for field in fields if field[1] is None]
     try:
         return ConnectionPool(
-            **pool_keywords(options), headers=unsent, allow_downgrade=options.allow_downgrade
+            **pool_keywords(options),
+            headers=unsent,
+            allow_downgrade=options.allow_downgrade,
+            observers=observers,
         )
     except OSError as error:
         about_client = options.cert is not None and "verify=" not in str(error)
