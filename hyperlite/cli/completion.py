@@ -35,30 +35,25 @@ def main(arguments: Sequence[str]) -> int:
         import shtab  # noqa: PLC0415  an extra has it
     except ImportError as error:
         raise Failure("completion needs shtab, the extra hyperlite-http[cli]", Exit.USAGE) from error
-    every = _every_command()
-    _mark_files(every, shtab.FILE, shtab.DIRECTORY)
-    print(shtab.complete(every, shell))
+    print(shtab.complete(_every_command(shtab.FILE, shtab.DIRECTORY), shell))
     return Exit.DONE
 
 
-def _every_command() -> argparse.ArgumentParser:
-    """Return a parser of all commands; the options of `get` need no command before them."""
+def _every_command(file: object, directory: object) -> argparse.ArgumentParser:
+    """Return a parser of all commands; the options of `get` need no command before them.
+
+    Args:
+        file, directory: what completes the options that take one; help calls it FILE, or DIRECTORY.
+    """
     every = argparse.ArgumentParser("hyperlite")
     for group in get.GROUPS.values():
         group.declare(every)
-    commands = every.add_subparsers(parser_class=argparse.ArgumentParser)
+    commands, parsers = every.add_subparsers(parser_class=argparse.ArgumentParser), [every]
     for name in sorted(COMMANDS):
         module = importlib.import_module(f".{name}", __package__)
         parents = [module.parser()] if hasattr(module, "parser") else []
-        commands.add_parser(name, parents=parents, add_help=False, help=COMMANDS[name])
-    return every
-
-
-def _mark_files(parser: argparse.ArgumentParser, file: object, directory: object) -> None:
-    """Say of options that take a file or a directory that they do: by the word that their help has for it."""
-    for action in parser._actions:
+        parsers.append(commands.add_parser(name, parents=parents, add_help=False, help=COMMANDS[name]))
+    for action in (action for parser in parsers for action in parser._actions):
         if action.metavar in {"FILE", "DIRECTORY"}:
             action.complete = file if action.metavar == "FILE" else directory  # type: ignore[attr-defined]
-        if isinstance(action, argparse._SubParsersAction):
-            for command in action.choices.values():
-                _mark_files(command, file, directory)
+    return every
