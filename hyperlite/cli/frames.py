@@ -54,10 +54,12 @@ class FrameLines(Observer):
 
     def _pieces(self, frame: Frame) -> Iterator[Piece]:
         mark, style = (">", "cyan") if frame.outgoing else ("<", "green")
-        said = harmless(" ".join([*frame.flags, frame.detail]).rstrip())
-        where = f" {frame.stream_id:>6} {frame.length:>8}  {said}"
+        lines = frame.detail.split() if frame.kind == "SETTINGS" else []  # too long for one line
+        said = [*frame.flags] if lines else [*frame.flags, frame.detail]
         yield f"{mark} {frame.kind:<15}", style
-        yield f"{where.rstrip()}\n", ""
+        where = f" {frame.stream_id:>6} {frame.length:>8}  {' '.join(said)}"
+        yield f"{harmless(where.rstrip())}\n", ""
         for name, value in frame.fields:
-            text = value if self._secrets else shown(name, value)
-            yield harmless(f"{'':{_INDENT}}{mark} {name}: {text}") + "\n", style
+            lines.append(f"{name}: {value if self._secrets else shown(name, value)}")
+        for line in lines:
+            yield f"{'':{_INDENT}}{mark} {harmless(line)}\n", style

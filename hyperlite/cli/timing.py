@@ -121,7 +121,7 @@ class Timing(Observer):
 
     def _table(self, rows: list[Row], width: int) -> Iterator[Piece]:
         heads = " ".join(f"{name:>{size}}" for name, size in _COLUMNS)
-        yield f"{'':8} {heads}  (ms)\n", "dim"
+        yield f"{'':8} {heads}  URL (ms)\n", "dim"
         for number, row in enumerate(rows, 1):
             info = row.info
             took = row.ended - info.began if row.ended else None

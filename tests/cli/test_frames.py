@@ -44,6 +44,7 @@ def test_each_frame(serve: Serve) -> None:
         assert len(theirs) > 3
     assert f"{'':16}> :path: /0?token=…" in page.lines
     assert f"{'':16}> cookie: …" in page.lines
+    assert f"{'':16}> ENABLE_PUSH=0" in page.lines
     assert f"{'':16}< :status: 200" in page.lines
     assert "s3cret" not in page.text
     assert [one["said"] for one in shown if one["kind"] == "DATA"][-1].startswith("END_STREAM")
