@@ -1,12 +1,15 @@
 """Responses on their way out: heads and bodies to standard output, bodies into files."""
 
 import sys
-import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator
 from typing import BinaryIO
 
 from ..fetching.response import FetchResponse
 from .exits import Exit, Failure, harmless
+from .targets import is_plain
+
+# Called with the bytes that are there, and those of the whole, or None.
+Progress = Callable[[int, int | None], object]
 
 
 class Output:
@@ -20,37 +23,36 @@ class Output:
     def __init__(self, *, include: bool, binary: bool) -> None:
         self._include = include
         self._file: BinaryIO = sys.stdout.buffer
-        self._is_terminal = sys.stdout.isatty()
-        self._careful = self._is_terminal and not binary
-        self._lock = threading.Lock()
+        self.is_terminal: bool = sys.stdout.isatty()
+        self._careful = self.is_terminal and not binary
 
     def head(self, response: FetchResponse) -> None:
         """Write the heads of a response and of the redirects that led to it, if they are wanted."""
         if not self._include:
             return
-        with self._lock:
-            for each in (*response.history, response):
-                lines = list(head_lines(each))
-                if self._is_terminal:
-                    lines = [harmless(line) for line in lines]
-                self._file.write("".join(f"{line}\r\n" for line in [*lines, ""]).encode("latin-1", "replace"))
-            self._file.flush()
+        for each in (*response.history, response):
+            lines = [line.encode("latin-1", "replace") for line in head_lines(each)]
+            if self.is_terminal:  # which control characters would steer
+                lines = [harmless(line.decode(errors="replace")).encode() for line in lines]
+            self._file.write(b"".join(line + b"\r\n" for line in [*lines, b""]))
+        self._file.flush()
 
-    def body(self, response: FetchResponse) -> None:
+    def body(self, response: FetchResponse, progress: Progress) -> None:
         """Write a body, each piece as soon as it has come.
 
         Raises:
             Failure: it is binary, and would go to a terminal.
         """
-        self._copy(response, response.url)
-
-    def _copy(self, pieces: Iterable[bytes], url: str) -> None:
-        for piece in pieces:
+        total = length_of(response)
+        done = 0
+        for piece in response:
             if self._careful and b"\0" in piece:
-                text = f"{url}: the body is binary, and not for a terminal: -o FILE saves it, -o - prints it"
+                text = f"{response.url}: the body is binary: -o FILE saves it, -o - prints it nevertheless"
                 raise Failure(text, Exit.WRITE)
             self._file.write(piece)
             self._file.flush()
+            done += len(piece)
+            progress(done, total)
 
 
 def head_lines(response: FetchResponse) -> Iterator[str]:
@@ -61,19 +63,35 @@ def head_lines(response: FetchResponse) -> Iterator[str]:
         yield f"{name}: {value}"
 
 
-def save(response: FetchResponse, path: str, *, resume: bool) -> None:
+def length_of(response: FetchResponse) -> int | None:
+    """Return how long a body is that is about to be read; None: that is not known."""
+    return None if "content-encoding" in response.headers else response.raw.length
+
+
+def is_resumable(response: FetchResponse) -> bool:
+    """Tell whether what comes of a body can be kept, for another call to go on with."""
+    asked = response.request
+    return response.status == 200 and asked.method == "GET" and asked.body is None
+
+
+def save(response: FetchResponse, path: str, progress: Progress, *, resume: bool, decoded: bool) -> None:
     """Save a body to a file.
 
     Args:
-        response: being streamed.
-        path: of the file.
+        response: it is being streamed.
+        path: of the file; what is no plain file is written to as it is.
+        progress: called after each piece.
         resume: go on with what an earlier call has left.
+        decoded: a content coding was asked for: what comes cannot be kept for another call.
     """
-    response.save(path, resume=resume and response.status == 200)
-
-
-def copy_to(response: FetchResponse, path: str) -> None:
-    """Write a body to what is no plain file: a device, a pipe, or where a link leads."""
-    with open(path, "wb") as file:
-        for piece in response:
-            file.write(piece)
+    if not is_plain(path):
+        total = length_of(response)
+        with open(path, "wb") as file:
+            for piece in response:
+                file.write(piece)
+                progress(file.tell() if file.seekable() else 0, total)
+    elif resume:
+        response.save(path, resume=True, progress=progress)
+    else:
+        later = is_resumable(response) and not decoded
+        response.save(path, resume="later" if later else False, progress=progress)

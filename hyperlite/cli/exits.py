@@ -23,7 +23,6 @@ from ..errors import (
     RedirectError,
     StreamReset,
 )
-from .options import UsageError
 
 
 class Exit(enum.IntEnum):
@@ -105,6 +104,11 @@ _SPELT = (
     ("verify= cannot be read", "--cacert cannot be read"),
     ("verify=", "--cacert "),
     ("(allow_downgrade=True?)", "(--allow-downgrade?)"),
+    (
+        "resume= takes the response of a GET without a body, by fetch(…, stream=True)",
+        "-C goes on with a GET without data, and with no other request",
+    ),
+    ("resume= takes", "-C takes"),
     ("redirects (redirects=)", "redirects (--max-redirs)"),
     ("read it in pieces with stream=True, or pass max_body=", "write it to a file, or leave out --parallel"),
 )
@@ -130,17 +134,14 @@ def status_of(error: BaseException) -> Exit:
 def sentence(error: BaseException) -> str:
     """Return an error as one sentence on one line, which names the options of the command."""
     text = str(error) or type(error).__name__
-    if isinstance(error, FetchError):
-        for library, command in _SPELT:
-            text = text.replace(library, command)
-        if error.url not in text:
-            text = f"{error.url}: {text}"
-    elif isinstance(error, OSError) and error.strerror:
+    if isinstance(error, OSError) and not isinstance(error, FetchError) and error.strerror:
         text = error.strerror
-        for library, command in _SPELT:
-            text = text.replace(library, command)
         if error.filename is not None:
             text = f"{os.fsdecode(error.filename)}: {text}"
+    for library, command in _SPELT:
+        text = text.replace(library, command)
+    if isinstance(error, FetchError) and error.url not in text:
+        text = f"{error.url}: {text}"
     return harmless(text)
 
 
@@ -151,17 +152,9 @@ def harmless(text: str) -> str:
     )
 
 
-def complain(error: BaseException, *, trace: bool = False) -> None:
-    """Say on standard error what has failed.
-
-    Args:
-        error: the failure.
-        trace: show where it has happened, too.
-    """
-    with contextlib.suppress(OSError):  # standard error may be closed
-        if trace:
-            traceback.print_exception(error)
-        print(f"hyperlite: {sentence(error)}", file=sys.stderr, flush=True)
+def trace_of(error: BaseException) -> str:
+    """Return where in the program an error came from, as lines."""
+    return "".join(traceback.format_exception(error))
 
 
 def guarded(command: Callable[[], int], *, trace: bool = False) -> int:
@@ -181,11 +174,11 @@ def guarded(command: Callable[[], int], *, trace: bool = False) -> int:
         return Exit.WRITE
     except KeyboardInterrupt as error:
         if trace:
-            traceback.print_exception(error)
+            print(trace_of(error), end="", file=sys.stderr)
         return Exit.INTERRUPTED
     except Exception as error:
-        complain(error, trace=trace)
+        with contextlib.suppress(OSError):  # standard error may be closed
+            print(
+                f"{trace_of(error) if trace else ''}hyperlite: {sentence(error)}", file=sys.stderr, flush=True
+            )
         return status_of(error)
-
-
-__all__ = ["Exit", "Failure", "UsageError", "complain", "guarded", "harmless", "sentence", "status_of"]

@@ -2,15 +2,19 @@
 
 import argparse
 import sys
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
-from .. import ConnectionPool, FetchResponse, Observer
-from . import bodies
-from .exits import Exit, Failure, UsageError, complain, sentence, status_of
-from .options import SHARED, Field, Group, Parser, pool_keywords, positive
-from .request import Payload, declare_payload, declare_request, payload_of, request_fields
-from .targets import Target, is_plain, targets
+from ..errors import UnvalidatedResumeWarning
+from ..observing import Observer
+from ..pool import ConnectionPool
+from .exits import Exit, Failure, sentence
+from .options import SHARED, Field, Group, Parser, UsageError, pool_keywords, positive
+from .request import declare_payload, declare_request, payload_of, request_fields
+from .screen import Screen
+from .targets import targets
+from .transfers import Asked, Transfers
 from .watch import declare_watching, watching
 
 _INTRODUCTION = """
@@ -86,8 +90,16 @@ def main(arguments: Sequence[str]) -> int:
     found = targets(options.urls, options.outputs, all_by_name=options.remote_name_all)
     payload = payload_of(options)
     fields = request_fields(options, payload)
-    with watching(options) as observers, _pool(options, fields, observers) as pool:
-        return _Run(options, payload, fields, pool).all(found)
+    asked = Asked.of(options, payload, fields)
+    with (
+        Screen(bars=not options.silent) as screen,
+        watching(options) as observers,
+        _pool(options, fields, observers) as pool,
+        warnings.catch_warnings(),
+    ):
+        warnings.simplefilter("always", UnvalidatedResumeWarning)
+        warnings.showwarning = lambda message, *_, **__: screen.say(f"hyperlite: warning: {message}")
+        return Transfers(options, asked, pool, screen).all(found)
 
 
 def _check(options: argparse.Namespace) -> None:
@@ -98,6 +110,8 @@ def _check(options: argparse.Namespace) -> None:
             raise UsageError(f"{url!r} is no command, and no URL, which begins with https:// or http://")
     if options.continue_at not in {None, "-"}:
         raise UsageError("-C takes - alone: the file that is there says where to go on")
+    if options.continue_at and not (options.outputs or options.remote_name_all):
+        raise UsageError("-C goes on with a file: it takes -o or -O")
 
 
 def _pool(
@@ -122,59 +136,3 @@ def _pool(
         about_client = options.cert is not None and "verify=" not in str(error)
         status = Exit.CLIENT_CERTIFICATE if about_client else Exit.AUTHORITIES
         raise Failure(sentence(error), status) from error
-
-
-class _Run:
-    """One run of the command."""
-
-    def __init__(
-        self, options: argparse.Namespace, payload: Payload, fields: list[Field], pool: ConnectionPool
-    ) -> None:
-        self._options = options
-        self._payload = payload
-        self._fields = fields
-        self._pool = pool
-        self._output = bodies.Output(include=options.include or options.head, binary="-" in options.outputs)
-
-    def all(self, found: Sequence[Target]) -> int:
-        """Fetch all URLs; return the exit status, which is that of the first failure."""
-        first = Exit.DONE
-        for target in found:
-            try:
-                self._fetch(target)
-            except BrokenPipeError:
-                raise
-            except Exception as error:
-                first = first or status_of(error)
-                if not self._options.silent or self._options.show_error:
-                    complain(error, trace=self._options.traceback)
-        return first
-
-    def _fetch(self, target: Target) -> None:
-        options = self._options
-        url, body = self._payload.for_url(target.url)
-        with self._pool.fetch(
-            url,
-            options.request or self._payload.method,
-            headers=self._fields,
-            params=self._payload.query,
-            body=body,
-            redirects=options.max_redirs if options.location else 0,
-            decode=not options.raw,
-            stream=True,
-        ) as response:
-            self._write(response, target.path)
-
-    def _write(self, response: FetchResponse, path: str | None) -> None:
-        options = self._options
-        if options.fail:
-            response.raise_for_status()
-        self._output.head(response)
-        if path is None:
-            self._output.body(response)
-        elif is_plain(path):
-            bodies.save(response, path, resume=options.continue_at is not None)
-        else:
-            bodies.copy_to(response, path)
-        if options.fail_with_body:
-            response.raise_for_status()

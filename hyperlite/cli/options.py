@@ -7,15 +7,18 @@ differ.
 """
 
 import argparse
+import ipaddress
 import os
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, BinaryIO, NamedTuple, NoReturn
+
+from .exits import Exit, Failure, sentence
 
 # What curl repeats with --retry: timeouts, too many requests, and failures that pass.
 _PASSING = frozenset({408, 429, 500, 502, 503, 504})
 # Seconds before the first further try, as curl waits.
-_BACKOFF = 1.0
+BACKOFF = 1.0
 
 Declare = Callable[[Any], None]
 # A header field; one whose value is None is not to be sent.
@@ -174,6 +177,13 @@ def _declare_connection(group: Any) -> None:
         help='http://, socks4://, socks4a://, socks5:// or socks5h://; "" for none',
     )
     group.add_argument("--noproxy", metavar="LIST", help="hosts to ask directly, with commas; * for all")
+    group.add_argument(
+        "--resolve",
+        action="append",
+        default=[],
+        metavar="HOST:PORT:ADDRESS",
+        help="connect to this address for that host; several with commas; * for any host",
+    )
 
 
 def _declare_time(group: Any) -> None:
@@ -240,7 +250,7 @@ def pool_keywords(options: argparse.Namespace) -> dict[str, Any]:
         cert = (options.cert, options.key or options.cert, options.password)[
             : 2 + (options.password is not None)
         ]
-    retries = Retries(options.retry, _BACKOFF, _PASSING) if options.retry else Retries(0)
+    retries = Retries(options.retry, BACKOFF, _PASSING) if options.retry else Retries(0)
     return {
         "verify": False if options.insecure else options.cacert or True,
         "cert": cert,
@@ -249,6 +259,7 @@ def pool_keywords(options: argparse.Namespace) -> dict[str, Any]:
         "timeout": options.timeout,
         "deadline": options.deadline,
         "retries": retries,
+        "resolver": _resolver(options.resolve),
     }
 
 
@@ -264,11 +275,33 @@ def _proxies(proxy: str | None, noproxy: str | None) -> Any:
     return {name: found[name] for name in ("http", "https", "all") if name in found} | {"no_proxy": noproxy}
 
 
+def _resolver(entries: Sequence[str]) -> Callable[[str, int], list[str] | None] | None:
+    """Return the function of a pool that says where to connect, for `--resolve`."""
+    if not entries:
+        return None
+    table: dict[tuple[str, int], list[str]] = {}
+    for entry in entries:
+        host, _, rest = entry.removeprefix("+").partition(":")
+        port, _, addresses = rest.partition(":")
+        found = [address.strip().strip("[]") for address in addresses.split(",")]
+        try:
+            for address in found:
+                ipaddress.ip_address(address)
+            table[host.lower(), int(port)] = found
+        except ValueError as error:
+            raise UsageError(f"--resolve takes HOST:PORT:ADDRESS, not {entry!r}: {error}") from None
+
+    def resolve(host: str, port: int) -> list[str] | None:
+        return table.get((host, port)) or table.get(("*", port))
+
+    return resolve
+
+
 def header_fields(options: argparse.Namespace) -> list[Field]:
     """Return the header fields of `-H` and `-A`.
 
     Raises:
-        UsageError: one of them is no header field. OSError: a file of them cannot be read.
+        UsageError: one of them is no header field. Failure: a file of them cannot be read.
     """
     fields: list[Field] = [_field(line) for given in options.header for line in _lines(given)]
     if options.user_agent is not None and not any(name.lower() == "user-agent" for name, _ in fields):
@@ -294,8 +327,24 @@ def _field(line: str) -> Field:
 
 
 def read_file(name: str) -> bytes:
-    """Return what a file holds; `-` is standard input."""
+    """Return what a file holds; `-` is standard input.
+
+    Raises:
+        Failure: it cannot be read.
+    """
     if name == "-":
         return sys.stdin.buffer.read()
-    with open(name, "rb") as file:
+    with opened(name) as file:
         return file.read()
+
+
+def opened(name: str) -> BinaryIO:
+    """Open a file that is to be read.
+
+    Raises:
+        Failure: that is not possible.
+    """
+    try:
+        return open(name, "rb")
+    except OSError as error:
+        raise Failure(sentence(error), Exit.READ) from error

@@ -8,7 +8,7 @@ from typing import Any, BinaryIO, NamedTuple
 from urllib.parse import quote, quote_plus
 
 from ..messages.fields import basic
-from .options import Field, UsageError, count, declare_headers, header_fields, read_file
+from .options import Field, UsageError, count, declare_headers, header_fields, opened, read_file
 
 _FORM = "application/x-www-form-urlencoded"
 _JSON = "application/json"
@@ -35,7 +35,7 @@ class Payload(NamedTuple):
         """Return a URL as it is asked for, and the body that is sent there.
 
         Raises:
-            OSError: the file to send cannot be read.
+            Failure: the file to send cannot be read.
         """
         if self.upload is None:
             return url, self.body
@@ -46,7 +46,7 @@ class Payload(NamedTuple):
 
 def _opened(name: str) -> BinaryIO:
     if name != "-":
-        return open(name, "rb")
+        return opened(name)
     given = sys.stdin.buffer
     return given if given.seekable() else io.BytesIO(given.read())
 
@@ -81,7 +81,7 @@ def request_fields(options: argparse.Namespace, payload: Payload) -> list[Field]
     """Return the header fields of the requests: those of the options, and others as curl sends them.
 
     Raises:
-        UsageError: an option is none. OSError: a file of fields cannot be read.
+        UsageError: an option is none. Failure: a file of fields cannot be read.
     """
     given = header_fields(options)
     if options.user is not None:
@@ -129,7 +129,7 @@ def payload_of(options: argparse.Namespace) -> Payload:
     """Return what the options say of the body.
 
     Raises:
-        UsageError: they contradict one another. OSError: a file cannot be read.
+        UsageError: they contradict one another. Failure: a file cannot be read.
     """
     if sum((bool(options.data) and not options.get, options.head, options.upload_file is not None)) > 1:
         raise UsageError("-d, -I and -T are different requests: choose one of them")

@@ -152,6 +152,12 @@ class Part:
         self.output.cut(0)
         note.write(self._note_path)
 
+    def forget(self) -> None:
+        """Drop what an earlier download has left."""
+        self.output.cut(0)
+        self.note = None
+        _remove(self._note_path)
+
     def finish(self) -> None:
         """Put the part, which is whole, in the place of the file.
 

@@ -27,7 +27,7 @@ from .request import Asked, FetchRequest
 if TYPE_CHECKING:
     import os
 
-    from .saving import SavedFile
+    from .saving import Progress, Resume, SavedFile
 
 T = TypeVar("T")
 
@@ -150,10 +150,7 @@ class FetchResponse:
 
     @property
     def links(self) -> dict[str, dict[str, str]]:
-        """The links of the Link fields (RFC 8288), by relation: `links["next"]["url"]` is absolute.
-
-        Each has its `url` and its parameters (`title`, …). Of several with one relation the first counts.
-        """
+        """The first link of each relation in the Link fields (RFC 8288): its `url`, and its parameters."""
         from .links import links  # noqa: PLC0415  few programs ask for them
 
         return links(self.headers.get_all("link", ()), self._url)
@@ -279,19 +276,25 @@ class FetchResponse:
         limit = whole(max_event, "max_event", least=1)
         return self._parsed(lambda: Events(limit))
 
-    def save(self, path: "str | os.PathLike[str]", *, resume: bool = False) -> "SavedFile":
+    def save(
+        self, path: "str | os.PathLike[str]", *, resume: "Resume" = False, progress: "Progress | None" = None
+    ) -> "SavedFile":
         """Save the body to a file, which changes when all has come; in flat memory with `stream=True`.
 
-        With `resume=True` what comes is in `path.part` until then, with its URL, validator and length in
-        `path.part.json`, and the next call goes on. This response has the whole, so its header says what the
-        file is now. If the part belongs to that, the body is given up, and the request is made again with
-        `Range` and `If-Range`; otherwise the body is what is saved. One in memory is saved as it is.
+        Args:
+            resume: with True, what comes is in `path.part` until then, with its URL, validator and length in
+                `path.part.json`, and the next call goes on.  This response has the whole, so its header says
+                what the file is now.  If the part belongs to that, the body is given up, and the request is
+                made again with `Range` and `If-Range`; otherwise the body is what is saved.  A body in
+                memory is saved as it is.  With "later" it begins anew, and keeps what comes for a next call.
+            progress: called after each piece with how many bytes are in the file, those of earlier calls
+                included, and how many in all, or None.  What it raises ends the download.
 
         Raises:
-            ValueError: `resume=True` and this is no answer to a GET by `fetch(…, stream=True)`, or its status
-                is below 400 and not 200. HTTPStatusError: it is 400 or more.
+            ValueError: `resume` is set, and this is no answer to a GET by `fetch(…, stream=True)`, or its
+                status is below 400 and not 200.  HTTPStatusError: it is 400 or more.
             BlockingIOError: another thread or process is resuming the same file.
-            OSError: the file cannot be written. Otherwise as `body`.
+            OSError: the file cannot be written.  Otherwise as `body`.
 
         A part that may be of another file causes an `UnvalidatedResumeWarning`.
         """
@@ -299,7 +302,7 @@ class FetchResponse:
 
         if self._body is None:
             self._begin()
-        return save(self, path, self._again, resume=resume and self._body is None)
+        return save(self, path, self._again, resume=self._body is None and resume, progress=progress)
 
     @property
     def _packed(self) -> bool:
@@ -429,10 +432,7 @@ class FetchResponse:
     # -- the end ----------------------------------------------------------------------------------
 
     def close(self) -> None:
-        """Give the connection back; the rest of the body stays unread.
-
-        The connection of a 101 is closed: see `HTTP20Response.sock`.
-        """
+        """Give the connection back; the rest of the body stays unread. That of a 101 is closed."""
         whole = self._body is not None or self.raw.isclosed()
         if not (whole or self._ended or self._failure or self._is_empty()):
             self._failure = ValueError(f"the response of {self.url} was closed before its body was read")

@@ -22,7 +22,7 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Protocol
+from typing import Literal, Protocol
 
 from ..errors import MalformedBody, UnvalidatedResumeWarning
 from ..messages.body_file import incomplete
@@ -65,6 +65,9 @@ class Streamed(Protocol):
 
 
 Again = Callable[[list[Header]], Streamed]
+# Called with the bytes of the file that are there, and with those of the whole, or None.
+Progress = Callable[[int, int | None], object]
+Resume = bool | Literal["later"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,11 +119,18 @@ def checked_path(path: "str | os.PathLike[str]") -> str:
         raise FileNotFoundError(errno.ENOENT, "the folder of the file does not exist", folder)
     if os.path.isdir(name):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), name)
+    if os.path.exists(name) and not os.path.isfile(name):  # a file would take the place of /dev/null
+        raise OSError(errno.EINVAL, "it is a device, or a pipe, in whose place no file is put", name)
     return name
 
 
 def save(
-    response: Streamed, path: "str | os.PathLike[str]", again: Again | None, *, resume: bool
+    response: Streamed,
+    path: "str | os.PathLike[str]",
+    again: Again | None,
+    *,
+    resume: Resume,
+    progress: Progress | None = None,
 ) -> SavedFile:
     """Save a body to a file; see `FetchResponse.save()`.
 
@@ -129,29 +139,41 @@ def save(
         path: of the file.
         again: makes the request again, with these header fields in the place of those of the same names;
             None: that cannot be done.
-        resume: go on where an earlier call has stopped.
+        resume: go on where an earlier call has stopped; "later": begin anew, and keep what comes.
+        progress: called after each piece.
     """
     name = checked_path(path)
+    tell = progress or _tell_nothing
+    if resume not in (True, False, "later"):
+        raise ValueError(f'resume is True, False or "later", not {resume!r}')
     if not resume:
-        return _save_whole(response, name)
+        return _save_whole(response, name, tell)
     if again is None:
-        raise ValueError("resume=True takes the response of a GET without a body, by fetch(…, stream=True)")
+        raise ValueError("resume= takes the response of a GET without a body, by fetch(…, stream=True)")
     _check_status(response)
     with Part(name) as part:
-        download = _Download(response, part, again)
+        if resume == "later":
+            part.forget()
+        download = _Download(response, part, again, tell)
         try:
             return download.run(name)
         finally:
             download.response.close()
 
 
-def _save_whole(response: Streamed, path: str) -> SavedFile:
+def _tell_nothing(_done: int, _total: int | None) -> None:
+    return
+
+
+def _save_whole(response: Streamed, path: str, tell: Progress) -> SavedFile:
     """Save a body under another name, which becomes this one when all of it has come."""
+    total = None if response._packed else response.raw.length
     temporary = f"{path}.{secrets.token_hex(4)}.part"
     with Output(temporary, os.O_EXCL) as output:
         try:
             for piece in response:
                 output.write(piece)
+                tell(output.size, total)
             output.move(path)
         except BaseException:
             output.close()
@@ -168,10 +190,11 @@ class _Download:
         response: the latest; those before it are closed.
     """
 
-    def __init__(self, response: Streamed, part: Part, again: Again) -> None:
+    def __init__(self, response: Streamed, part: Part, again: Again, tell: Progress) -> None:
         self.response = response
         self._part = part
         self._again = again
+        self._tell = tell
         self._url = note_of(response).url
         # The coding of the bytes in the part: none, unless the caller wants them as they are sent.
         self._coding = None if response._packed else coding_of(response.raw)
@@ -194,7 +217,7 @@ class _Download:
                 _check_status(self.response)
             if self.response._packed:  # although it was asked for as it is: it cannot be resumed
                 output.cut(0)
-                return _save_whole(self.response, path)
+                return _save_whole(self.response, path, self._tell)
             note = note_of(self.response)
             self._part.begin(note._replace(url=self._url))
             total = note.length
@@ -296,6 +319,7 @@ class _Download:
                     MalformedBody(f"more came than the {total} bytes that were announced")
                 )
             output.write(piece)
+            self._tell(output.size, total)
         if total is not None and output.size < total:
             reason = "the answer ended"
             raise self.response.fail(incomplete(reason, output.size, total))
@@ -306,6 +330,4 @@ def _check_status(response: Streamed) -> None:
     if response.status != HTTPStatus.OK:
         response.close()
         response.raise_for_status()
-        raise ValueError(
-            f"resume=True takes a response of status 200, and {response.url} has {response.status}"
-        )
+        raise ValueError(f"resume= takes a response of status 200, and {response.url} has {response.status}")

@@ -1,33 +1,13 @@
 """`hyperlite URL …`: what is sent, what is printed, and how it ends."""
 
 import json
-from collections.abc import Callable
 
 import pytest
 
 from hyperlite.cli import main
 from hyperlite.testing.server import Server
-from tests.conftest import Serve
 
-Get = Callable[..., str]
-
-
-@pytest.fixture
-def server(serve: Serve) -> Server:
-    return serve()
-
-
-@pytest.fixture
-def get(server: Server, capfdbinary: pytest.CaptureFixture[bytes]) -> Get:
-    """Run the command, which has to succeed; returns what it prints."""
-
-    def run(*arguments: str) -> str:
-        assert main(["--cacert", server.ca_file, *arguments]) == 0
-        printed = capfdbinary.readouterr()
-        assert printed.err == b""
-        return printed.out.decode()
-
-    return run
+from .conftest import Get
 
 
 def test_a_body_goes_to_standard_output(get: Get, server: Server) -> None:
@@ -91,3 +71,9 @@ def test_header_fields(get: Get, server: Server) -> None:
         ("cookie", "c=1"),
         ("accept", "*/*"),
     ]
+
+
+def test_many_at_a_time_come_in_the_order_of_the_urls(get: Get, server: Server) -> None:
+    urls = [server.url("/late"), *[server.url(f"/sized?n={n}") for n in range(1, 8)], server.url("/")]
+    assert get("--parallel", "5", *urls) == "late" + "x" * 28 + "hello"
+    assert server.connections == 1

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from hyperlite import (
+    ConnectionPool,
     HTTPStatusError,
     IncompleteBody,
     SavedFile,
@@ -333,3 +334,39 @@ def test_bytes_as_they_are_sent(save: Save, files: Files, path: Path) -> None:
         save(decode=False)
     assert save(decode=False).resumed_at == CUT
     assert path.read_bytes() == files.body
+
+
+def test_begun_anew_and_kept_for_later(save: Save, files: Files, path: Path) -> None:
+    cut_off(save, files)
+    files.cut = 2 * CUT
+    with pytest.raises((IncompleteBody, ConnectionError)):
+        save(resume="later")
+    assert Path(f"{path}.part").read_bytes() == BODY[: 2 * CUT]
+    assert save() == SavedFile(str(path), len(BODY), 2 * CUT)
+    assert files.asked == [(None, None), (None, None), (f"bytes={2 * CUT}-", '"one"')]
+    with pytest.raises(ValueError, match=r"resume is True, False or .later., not 'earlier'"):
+        save(resume="earlier")
+
+
+@pytest.mark.parametrize("resume", [True, False, "later"])
+def test_progress(pool: ConnectionPool, server: Server, files: Files, path: Path, resume: Any) -> None:
+    seen: list[tuple[int, int | None]] = []
+
+    def stop(done: int, _total: int | None) -> None:
+        seen.append((done, _total))
+        if done >= CUT:
+            raise KeyError("enough")
+
+    with pool.fetch(server.url("/file"), stream=True) as response, pytest.raises(KeyError):
+        response.save(path, resume=resume, progress=stop)
+    assert {total for _, total in seen} == {len(BODY)}
+    kept = seen[-1][0] if resume else 0
+    del seen[:]
+    with pool.fetch(server.url("/file"), stream=True) as response:
+        saved = response.save(path, resume=bool(resume), progress=lambda *told: seen.append(told))
+    assert saved.resumed_at == kept
+    assert seen[-1] == (len(BODY), len(BODY))
+    assert all(done > kept for done, _ in seen)
+    with pool.fetch(server.url("/always-packed"), stream=True) as response:
+        response.save(path, progress=lambda *told: seen.append(told))
+    assert seen[-1] == (len(BODY), None)

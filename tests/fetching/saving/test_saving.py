@@ -70,6 +70,7 @@ def test_what_was_read_in_part_is_not_saved(pool: ConnectionPool, server: Server
 def test_wrong_places(pool: ConnectionPool, server: Server, tmp_path: Path) -> None:
     wrong: list[tuple[Any, type[Exception], str]] = [
         (tmp_path, IsADirectoryError, re.escape(str(tmp_path))),
+        ("/dev/null", OSError, "it is a device, or a pipe, in whose place no file is put: '/dev/null'"),
         (
             tmp_path / "none" / "file",
             FileNotFoundError,
