@@ -11,6 +11,8 @@ end of the process, at whatever moment that comes.
 
 import contextlib
 import time
+from collections.abc import Collection, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 
 from ..fetching.outcome import Outcome
 from ..many.run import FetchRun
@@ -20,7 +22,7 @@ from .parts import Parts, Result
 from .progress import Tally
 from .records import Recorder
 from .shards import Entry
-from .state import State, Turn
+from .state import Given, State, Turn
 
 AT_RISK = 1000
 # A turn comes after so many outcomes, or bytes of records, or seconds; and with fewer outcomes if nothing
@@ -33,6 +35,8 @@ MAX_BUFFERED = 64 << 20
 
 class Driver:
     """One run of a crawl.
+
+    What comes goes on while a turn is written down, by a thread of its own.
 
     Args:
         state: of the crawl.
@@ -53,10 +57,12 @@ class Driver:
         self._parts = Parts(state.parts)
         self._frontier = Frontier(per_host)
         self._under_way = 0
-        self._results: list[Result] = []
+        self._results: list[Result] = []  # of which the turn under way knows nothing
         self._size = 0  # bytes of their records
+        self._writer = ThreadPoolExecutor(1, thread_name_prefix="hyperlite-crawl")
+        self._turn: Future[list[Given]] | None = None
+        self._turn_size = 0  # how many results the turn under way writes down
         self._last_turn = time.monotonic()
-        self._turning = False
 
     def run(self) -> None:
         """Fetch what is left.
@@ -65,35 +71,44 @@ class Driver:
             OSError: the state or a part cannot be written. What the recorder raises.
         """
         self._parts.remove_others(self._state.counted())
+        run: FetchRun[Entry] = self._pool.fetch_many(concurrency=self._per_host, max_buffered=MAX_BUFFERED)
         try:
-            run: FetchRun[Entry] = self._pool.fetch_many(
-                concurrency=self._per_host, max_buffered=MAX_BUFFERED
-            )
             with run:
                 self._cycle(run)
         except BaseException:
-            if not self._turning:  # or else it is the turn that has failed, and none of it counts
-                with contextlib.suppress(Exception):
-                    self._turn()
+            with contextlib.suppress(Exception):  # what has come is written down, unless that is what fails
+                self._end_turn()
+                self._begin_turn()
+                self._end_turn()
             raise
         finally:
+            self._writer.shutdown()
             self._parts.close()
 
     def _cycle(self, run: FetchRun[Entry]) -> None:
-        self._turn()
-        frontier = self._frontier
+        self._begin_turn()
         while True:
-            while self._under_way + len(self._results) < AT_RISK and (entry := frontier.next()) is not None:
-                run.add(entry)
-                self._under_way += 1
+            self._ask(run)
             if self._under_way:
                 self._take(next(run))
-                if self._is_time():
-                    self._turn()
+                if self._turn is not None and self._turn.done():
+                    self._end_turn()
+                if self._turn is None and self._is_time():
+                    self._begin_turn()
+            elif self._turn is not None:
+                self._end_turn()
+            elif self._results:
+                self._begin_turn()
             else:
-                self._turn()
-                if not frontier.waiting:
-                    return
+                return
+
+    def _ask(self, run: FetchRun[Entry]) -> None:
+        """Ask for URLs, as many as may be asked for now."""
+        risk = self._under_way + len(self._results) + self._turn_size
+        while risk < AT_RISK and (entry := self._frontier.next()) is not None:
+            run.add(entry)
+            self._under_way += 1
+            risk += 1
 
     def _take(self, outcome: Outcome[Entry]) -> None:
         """Take an outcome."""
@@ -103,6 +118,8 @@ class Driver:
         self._results.append(result)
         self._size += len(result.line or b"")
         self._tally.note(outcome)
+
+    # -- turns ------------------------------------------------------------------------------------
 
     def _is_time(self) -> bool:
         """Tell whether to write down what there is."""
@@ -114,14 +131,25 @@ class Driver:
             or time.monotonic() - self._last_turn >= TURN_SECONDS
         )
 
-    def _turn(self) -> None:
-        """Write down what has come, and take what comes next."""
-        self._turning = True
-        turn = Turn(self._results, self._parts.write(self._results), [])
+    def _begin_turn(self) -> None:
+        """Begin to write down what has come."""
         self._frontier.forget_lanes()
-        frontier = self._frontier
-        for shard, entries in self._state.turn(turn, frontier.wanting(), frontier.busy, frontier.room):
-            frontier.add(shard, entries)
-        self._results, self._size = [], 0
+        frontier, results = self._frontier, self._results
+        self._turn_size, self._results, self._size = len(results), [], 0
         self._last_turn = time.monotonic()
-        self._turning = False
+        self._turn = self._writer.submit(
+            self._write_down, results, frontier.wanting(), frontier.busy, frontier.room
+        )
+
+    def _write_down(
+        self, results: list[Result], wanting: Mapping[int, int], busy: Collection[int], room: int
+    ) -> list[Given]:
+        turn = Turn(results, self._parts.write(results), [])
+        return self._state.turn(turn, wanting, busy, room)
+
+    def _end_turn(self) -> None:
+        """Wait until it is written down, and take what comes next."""
+        if self._turn is not None:
+            for shard, entries in self._turn.result():
+                self._frontier.add(shard, entries)
+            self._turn, self._turn_size = None, 0

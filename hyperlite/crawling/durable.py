@@ -8,7 +8,7 @@ import contextlib
 import errno
 import importlib.util
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -64,19 +64,22 @@ def append(path: Path, data: bytes) -> int:
     return descriptor
 
 
-def settle(descriptors: Iterable[int], threads: ThreadPoolExecutor) -> None:
+def settle(descriptors: Sequence[int], threads: ThreadPoolExecutor) -> None:
     """Wait until the disk has what was written to these files, and close them."""
-    list(threads.map(_settle, descriptors))
+    list(
+        threads.map(_settle, [descriptors[first::THREADS] for first in range(min(THREADS, len(descriptors)))])
+    )
 
 
 def settle_folder(path: Path) -> None:
     """Wait until the disk has the names in a folder, where the system can do that."""
     with contextlib.suppress(PermissionError):  # Windows opens no folders
-        _settle(os.open(path, os.O_RDONLY))
+        _settle([os.open(path, os.O_RDONLY)])
 
 
-def _settle(descriptor: int) -> None:
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+def _settle(descriptors: Iterable[int]) -> None:
+    with contextlib.ExitStack() as closing:
+        for descriptor in descriptors:
+            closing.callback(os.close, descriptor)
+        for descriptor in descriptors:
+            os.fsync(descriptor)

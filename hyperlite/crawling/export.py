@@ -2,21 +2,20 @@
 
 import contextlib
 import gzip
+import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any, Literal, TypeAlias, get_args
 
 from .durable import Lock, settle_folder
+from .identity import identity
 from .parts import Counted, Parts
 from .state import State
 
 Compression: TypeAlias = Literal["gzip", "zstd", "none"]
 COMPRESSIONS: tuple[str, ...] = get_args(Compression)
 _BY_ENDING: dict[str, Compression] = {".gz": "gzip", ".zst": "zstd", ".zstd": "zstd"}
-
-# Bytes that are copied at a time.
-PIECE = 1 << 20
 
 
 def compression_for(output: Path) -> Compression:
@@ -58,27 +57,18 @@ def _write(state: State, file: IO[bytes]) -> int:
     records = 0
     parts = Parts(state.parts)
     for part in state.counted():
-        if part.dropped:
-            for number, line in parts.read(part):
-                if state.is_current(number, part):
-                    file.write(line)
-                    records += 1
-        else:
-            for piece in _pieces(parts, part):
-                file.write(piece)
-            records += part.records
+        for piece in parts.read(part):
+            file.write(b"".join(_current(state, part, piece)) if part.dropped else piece)
+        records += part.records - part.dropped
     return records
 
 
-def _pieces(parts: Parts, part: Counted) -> Iterator[bytes]:
-    """Yield the bytes of a part that count."""
-    left = part.size
-    with parts.open(part) as source:
-        while left and (piece := source.read(min(left, PIECE))):
-            left -= len(piece)
-            yield piece
-    if left:
-        raise OSError(f"{part.name} is {left} bytes shorter than the state says: the disk has lost them")
+def _current(state: State, part: Counted, lines: bytes) -> Iterator[bytes]:
+    """Yield those records of a part that are the last ones of their URLs."""
+    for line in lines.splitlines(keepends=True):
+        key, _ = identity(json.loads(line)["url"])
+        if state.part_of(key) == part.number:
+            yield line
 
 
 @contextlib.contextmanager

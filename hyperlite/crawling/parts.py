@@ -2,25 +2,24 @@
 
 ::
 
-    parts/00017-a2.jsonl     a record a line
-    parts/00017-a2.status    of each record, in the same order: [number of the URL, status, tries, bytes,
-    error]
+    parts/00017-a2.jsonl     the second attempt at shard 17: a record a line
 
 Rule: a part counts as far as the manifest in the state says, and only that far.  Bytes are on the disk
 before the manifest says so.  What an attempt writes after that, when its process is killed or the disk is
 full, is never read; the next attempt writes a part of its own.
 """
 
-import json
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import NamedTuple
 
 from .durable import THREADS, append, settle, settle_folder
 from .shards import Entry, Shard, part_name
 
-RECORDS, STATUSES = ".jsonl", ".status"
+ENDING = ".jsonl"
+# Bytes that are read at a time, and a record more.
+PIECE = 1 << 20
 
 
 class Result(NamedTuple):
@@ -85,9 +84,7 @@ class Parts:
         try:
             for shard, own in by_shard.items():
                 lines = b"".join([result.line for result in own if result.line is not None])
-                descriptors.append(append(self._folder / f"{shard.name}{RECORDS}", lines))
-                statuses = b"".join(map(_status_line, own))
-                descriptors.append(append(self._folder / f"{shard.name}{STATUSES}", statuses))
+                descriptors.append(append(self._folder / f"{shard.name}{ENDING}", lines))
                 fresh = fresh or not shard.records
                 shard.size += len(lines)
                 shard.records += len(own)
@@ -97,19 +94,21 @@ class Parts:
             settle_folder(self._folder)
         return list(by_shard)
 
-    def read(self, part: Counted) -> Iterator[tuple[int, bytes]]:
-        """Yield each record that counts: the number of its URL, and its line."""
-        with (
-            open(self._folder / f"{part.name}{RECORDS}", "rb") as lines,
-            open(self._folder / f"{part.name}{STATUSES}", "rb") as statuses,
-        ):
-            for _ in range(part.records):
-                number, _status, _tries, size, _error = json.loads(statuses.readline())
-                yield number, lines.read(size)
+    def read(self, part: Counted) -> Iterator[bytes]:
+        """Yield what counts of a part, in pieces that end with a record.
 
-    def open(self, part: Counted) -> BinaryIO:
-        """Return the file of its records; `part.size` bytes of it count."""
-        return open(self._folder / f"{part.name}{RECORDS}", "rb")
+        Raises:
+            OSError: it cannot be read, or is shorter than the manifest says.
+        """
+        left = part.size
+        with open(self._folder / f"{part.name}{ENDING}", "rb") as file:
+            while left and (piece := file.read(min(left, PIECE))):
+                if len(piece) < left:
+                    piece += file.readline()
+                left -= len(piece)
+                yield piece
+        if left:
+            raise OSError(f"{file.name} is {left} bytes shorter than the state says: the disk has lost them")
 
     def remove_others(self, counted: Iterable[Counted]) -> None:
         """Remove what attempts have left behind of which nothing counts."""
@@ -121,9 +120,3 @@ class Parts:
     def close(self) -> None:
         """End the threads."""
         self._threads.shutdown()
-
-
-def _status_line(result: Result) -> bytes:
-    size = 0 if result.line is None else len(result.line)
-    status = [result.entry.number, result.status, result.tries, size, result.error]
-    return json.dumps(status).encode() + b"\n"

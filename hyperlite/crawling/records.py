@@ -13,14 +13,17 @@ import time
 from collections.abc import Callable
 from typing import Any, Literal, Protocol, TypeAlias, get_args
 
+from ..fetching import charsets
 from ..fetching.outcome import Outcome
 from ..fetching.response import FetchResponse
+from ..observing import Timings
 from .parts import Result
 from .shards import Entry
 from .summary import error_text
 
 BodyKind: TypeAlias = Literal["text", "base64", "none"]
 BODY_KINDS: tuple[str, ...] = get_args(BodyKind)
+_encode = json.JSONEncoder(ensure_ascii=False, check_circular=False, separators=(",", ":")).encode
 
 
 class Recorder(Protocol):
@@ -65,7 +68,7 @@ class LineRecorder:
             return Result(entry, 0, outcome.attempts, error, _line(record))
         record = _record(str(entry), outcome.attempts, None)
         headers: dict[str, list[str]] = {}
-        for name, value in response.headers.items():
+        for name, value in response.headers.raw_items():
             headers.setdefault(name.lower(), []).append(value)
         body = response.body
         record |= {
@@ -75,13 +78,13 @@ class LineRecorder:
             "headers": headers,
             "timings": _timings(response),
             "size": len(body),
-            "body": self._shown(response, body),
+            "body": self._shown(body, headers),
         }
         return Result(entry, response.status, outcome.attempts, None, _line(record))
 
-    def _shown(self, response: FetchResponse, body: bytes) -> str | None:
+    def _shown(self, body: bytes, headers: dict[str, list[str]]) -> str | None:
         if self._body == "text":
-            return response.text
+            return charsets.text(body, headers["content-type"][0] if "content-type" in headers else None)
         return base64.b64encode(body).decode() if self._body == "base64" else None
 
 
@@ -103,13 +106,9 @@ def _record(url: str, attempts: int, error: str | None) -> dict[str, Any]:
 
 
 def _timings(response: FetchResponse) -> dict[str, float | None]:
-    times = response.timings
-    return {
-        name: None if value is None else round(value, 6)
-        for name, value in zip(times._fields, times, strict=True)
-    }
+    times = zip(Timings._fields, response.timings, strict=True)
+    return {name: value and round(value, 6) for name, value in times}
 
 
 def _line(record: dict[str, Any]) -> bytes:
-    text = json.dumps(record, ensure_ascii=False, separators=(",", ":"))
-    return text.encode("utf-8", "replace") + b"\n"
+    return _encode(record).encode("utf-8", "replace") + b"\n"

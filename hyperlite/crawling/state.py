@@ -268,8 +268,11 @@ class State:
                 ],
             )
             database.executemany(
-                "UPDATE shards SET open = open - 1 WHERE id = ?",
-                [(one.entry.shard.number,) for one in turn.results],
+                "UPDATE shards SET open = open - ? WHERE id = ?",
+                [
+                    (many, one)
+                    for one, many in Counter(one.entry.shard.number for one in turn.results).items()
+                ],
             )
             database.executemany(
                 "UPDATE parts SET dropped = dropped + 1 WHERE id = ?",
@@ -337,9 +340,10 @@ class State:
         )
         return [Counted(*row) for row in rows]
 
-    def is_current(self, number: int, part: Counted) -> bool:
-        """Tell whether the record of a URL in this part is its last one."""
-        return bool(self._select("SELECT 1 FROM urls WHERE id = ? AND part = ?", number, part.number))
+    def part_of(self, key: bytes) -> int | None:
+        """Return the number of the part that has the last record of a URL, by the URL's key."""
+        found = self._select("SELECT part FROM urls WHERE key = ?", key)
+        return found[0][0] if found else None
 
     def summary(self) -> CrawlSummary:
         """Count what there is."""
