@@ -24,6 +24,7 @@ Fetch URLs, over HTTP/2 if the server has it:
 
 Other commands:
 
+  hyperlite crawl FILE …       fetch the URLs in a file, and lose none at a kill
   hyperlite serve [DIR]        serve a bookstore, or a directory, to this machine
   hyperlite demo               crawl 3,000 books over HTTP/2 and over HTTP/1.1
   hyperlite run …              run a program with hyperlite in the place of http.client
@@ -36,6 +37,7 @@ Other commands:
 # A module for each, and what it does.
 COMMANDS = {
     "completion": "print a script that has a shell complete commands and options",
+    "crawl": "fetch the URLs in a file, in a way that survives a kill",
     "demo": "crawl 3,000 books over HTTP/2 and over HTTP/1.1",
     "get": "fetch URLs",
     "run": "run a program with hyperlite in the place of http.client",

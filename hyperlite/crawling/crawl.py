@@ -66,7 +66,7 @@ def crawl(
         raise ValueError(f"compression is one of {', '.join(COMPRESSIONS)}, not {compression!r}")
     whole(per_host, "per_host", least=1)
     with (
-        contextlib.closing(State(_folder(output, state), create=True)) as opened,
+        contextlib.closing(State(state_folder(output, state), create=True)) as opened,
         ConnectionPool(**options) as pool,
     ):
         _copy(opened, urls)
@@ -106,7 +106,8 @@ def _recorder(output: object, body: BodyKind) -> Recorder:
     return LineRecorder(body)
 
 
-def _folder(output: Output, state: str | os.PathLike[str] | None) -> Path:
+def state_folder(output: Output, state: str | os.PathLike[str] | None) -> Path:
+    """Return the folder of a crawl's state: see `crawl()`."""
     if state is not None:
         return Path(state)
     if callable(output):

@@ -133,6 +133,7 @@ class Driver:
 
     def _begin_turn(self) -> None:
         """Begin to write down what has come."""
+        self._tally.hosts = self._frontier.hosts
         self._frontier.forget_lanes()
         frontier, results = self._frontier, self._results
         self._turn_size, self._results, self._size = len(results), [], 0

@@ -52,6 +52,11 @@ class Frontier:
         self.waiting: int = 0
 
     @property
+    def hosts(self) -> int:
+        """How many hosts have URLs that wait or are under way."""
+        return len(self._hosts)
+
+    @property
     def busy(self) -> set[int]:
         """The lanes under way."""
         return set(self._lanes)

@@ -22,6 +22,7 @@ from collections.abc import Callable
 from typing import Any
 
 import hyperlite
+from hyperlite.crawling import state
 
 
 def main() -> None:
@@ -29,7 +30,9 @@ def main() -> None:
     if "die" in given:
         arm(*given.pop("die"))
     if limit := given.pop("largest_file", None):
+        sys.dont_write_bytecode = True  # or else modules would be cut off as well
         resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+    state.ROWS = given.pop("rows", state.ROWS)
     urls = given.pop("urls")
     try:
         summary = hyperlite.crawl(urls, resolver=resolve, verify=False, **given)

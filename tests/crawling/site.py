@@ -23,7 +23,7 @@ class Site:
     def __init__(self, folder: Path, hosts: int, each: int, *, slow: float = 0.01) -> None:
         self._hosts = hosts
         self._slow = slow
-        self._victim: tuple[int, int] | None = None
+        self._victim: tuple[int, int, int] | None = None
         self.server = Server(self._answer)
         self.urls = [
             f"https://h{host}.test:{self.server.port}/h{host}/{page}"
@@ -37,8 +37,8 @@ class Site:
 
     def _answer(self, request: Request) -> Response:
         if self._victim is not None and len(self.server.log) >= self._victim[1]:
-            with_pid, self._victim = self._victim, None
-            os.kill(with_pid[0], signal.SIGKILL)
+            (process, _, by), self._victim = self._victim, None
+            os.kill(process, by)
         host, _, page = request.path.removeprefix("/h").partition("/")
         if page.isdigit() and int(page) % 25 == 3:
             return Response(302, headers=[("location", f"{request.path}/moved")])
@@ -47,13 +47,18 @@ class Site:
         kind = ("content-type", "text/plain; charset=utf-8")
         return Response(status, headers=[kind], body=f"{request.path} läßt\n".encode() * 10, delay=delay)
 
-    def crawl(self, *, kill_at: int | None = None, **given: Any) -> subprocess.CompletedProcess[str]:
+    def arguments(self, **given: Any) -> str:
+        """Return the argument of `tests.crawling.child`."""
+        return json.dumps({"urls": str(self.list), "output": str(self.output)} | given)
+
+    def crawl(
+        self, *, kill_at: int | None = None, kill_by: int = signal.SIGKILL, **given: Any
+    ) -> subprocess.CompletedProcess[str]:
         """Run the crawl in a process of its own; kill it when the server has had so many requests."""
-        arguments = {"urls": str(self.list), "output": str(self.output)} | given
-        command = [sys.executable, "-m", "tests.crawling.child", json.dumps(arguments)]
+        command = [sys.executable, "-m", "tests.crawling.child", self.arguments(**given)]
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as child:
             if kill_at is not None:
-                self._victim = child.pid, kill_at
+                self._victim = child.pid, kill_at, kill_by
             out, err = child.communicate(timeout=100)
             self._victim = None
         return subprocess.CompletedProcess(command, child.returncode, out, err)

@@ -1,0 +1,129 @@
+"""`hyperlite crawl FILE --output OUT`: fetches the URLs in a file, and loses none when it is killed.
+
+`hyperlite crawl status OUT`, `export OUT` and `retry-failed OUT` are about a crawl that was begun.
+"""
+
+import argparse
+import contextlib
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ..crawling.crawl import crawl, state_folder
+from ..crawling.export import COMPRESSIONS, compression_for, export
+from ..crawling.records import BODY_KINDS
+from ..crawling.state import State
+from .crawl_progress import progress_for, summary_table
+from .exits import Exit
+from .options import (
+    SHARED,
+    Group,
+    Parser,
+    UsageError,
+    declare_headers,
+    header_fields,
+    pool_keywords,
+    positive,
+)
+
+_INTRODUCTION = """
+Fetches the URLs in a file, a line each, and writes a line of JSON for each.
+After a kill, a full disk or Ctrl-C, the same command goes on where it was.
+
+  hyperlite crawl urls.txt --output pages.jsonl
+  zcat urls.gz | hyperlite crawl - --output pages.jsonl.zst
+  hyperlite crawl status pages.jsonl         how far it is; also while it goes on
+  hyperlite crawl export pages.jsonl         write what there is so far
+  hyperlite crawl retry-failed pages.jsonl   have the next run try failures again
+"""
+_ABOUT = ("status", "export", "retry-failed")
+
+
+def parser() -> Parser:
+    """Return the parser of the command's options."""
+    usage = f"hyperlite crawl [OPTION …] FILE --output OUT\n       hyperlite crawl {'|'.join(_ABOUT)} OUT"
+    made = Parser("crawl", usage, _INTRODUCTION, GROUPS)
+    made.add_argument("source", metavar="FILE")
+    made.add_argument("about", nargs="?", metavar="OUT", help=argparse.SUPPRESS)
+    return made
+
+
+def _declare_output(group: Any) -> None:
+    group.add_argument("-o", "--output", metavar="FILE", help="where the records go")
+    group.add_argument(
+        "--state", metavar="DIRECTORY", help='the state, on a local disk (OUT with ".state" behind it)'
+    )
+    group.add_argument("--body", choices=BODY_KINDS, default="text", help="how bodies are written (text)")
+    group.add_argument(
+        "--compression", choices=COMPRESSIONS, help="of the output (by its name: .gz, .zst, or none)"
+    )
+    group.add_argument("-q", "--quiet", action="store_true", help="no progress, and no summary")
+    group.add_argument("--log-json", action="store_true", help="the progress as lines of JSON")
+
+
+def _declare_requests(group: Any) -> None:
+    group.add_argument(
+        "--per-host", type=positive, metavar="N", default=8, help="so many URLs of a host at a time (8)"
+    )
+    declare_headers(group)
+
+
+GROUPS = {
+    "output": Group("Output: what becomes of responses", _declare_output),
+    "requests": Group("Requests: how hosts are asked", _declare_requests),
+    **SHARED,
+}
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the command."""
+    options = parser().parse(arguments)
+    if options.about is not None:
+        if options.source not in _ABOUT:
+            raise UsageError(f"{options.source!r} is none of {', '.join(_ABOUT)}")
+        return _about(options, Path(options.about))
+    if options.output is None:
+        raise UsageError("--output says where the records go")
+    return _crawl(options)
+
+
+def _crawl(options: argparse.Namespace) -> int:
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)  # what has come is written down then
+    try:
+        with progress_for(options) as progress:
+            summary = crawl(
+                options.source,
+                output=options.output,
+                state=options.state,
+                body=options.body,
+                compression=options.compression,
+                per_host=options.per_host,
+                progress=progress,
+                headers=header_fields(options),
+                **pool_keywords(options),
+            )
+    except KeyboardInterrupt:
+        print("hyperlite: interrupted; the same command goes on", file=sys.stderr)
+        raise
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    if not options.quiet:
+        print(summary_table(summary), end="")
+    return Exit.DONE
+
+
+def _about(options: argparse.Namespace, output: Path) -> int:
+    """Show, write or prepare something of a crawl that was begun."""
+    read_only = options.source != "retry-failed"
+    with contextlib.closing(State(state_folder(output, options.state), read_only=read_only)) as state:
+        if options.source == "status":
+            print(summary_table(state.summary(), state.runs()), end="")
+        elif options.source == "export":
+            target = Path(options.output or output)
+            records = export(state, target, options.compression or compression_for(target))
+            print(f"{records:,} records in {target}")
+        else:
+            print(f"{state.retry_failed():,} URLs are fetched again by the next run of the crawl")
+    return Exit.DONE
