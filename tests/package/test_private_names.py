@@ -44,7 +44,6 @@ def other_libraries() -> list[Owner]:
         "_body", "_decoder", "_decoder_initialized", "_fp_bytes_read", "_has_decoded_content",
         "_uncached_read_occurred",
     )  # fmt: skip
-    connection = h2.connection.H2Connection(h2.config.H2Configuration())
     return [
         ("urllib3.HTTPHeaderDict", urllib3.HTTPHeaderDict(), ("_container",)),
         ("urllib3.HTTPResponse", urllib3.HTTPResponse(io.BytesIO()), tuple(sorted(of_responses))),
@@ -65,7 +64,6 @@ def other_libraries() -> list[Owner]:
         # No underscore, and no promise either.
         ("hpack.Encoder", hpack.Encoder(), ("header_table", "huffman_coder", "table_size_changes")),
         ("hpack.Encoder.header_table", hpack.Encoder().header_table, ("maxsize",)),
-        ("h2.connection.H2Connection", connection, ("decoder", "encoder", "outbound_flow_control_window")),
     ]
 
 

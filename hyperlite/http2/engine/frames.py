@@ -2,6 +2,8 @@
 
 import struct
 
+# RFC 9113 section 3.4: a client begins with it.
+PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 # Length and type in one number, flags, stream: three values are cut faster than five.
 FRAME_HEADER = struct.Struct(">LBL")
 HEADER_SIZE = FRAME_HEADER.size

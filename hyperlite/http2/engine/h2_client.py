@@ -1,4 +1,4 @@
-"""h2's own connection object, as both engines use it: what it checks, and the SETTINGS that it sends."""
+"""h2's own connection object, as `reference` uses it: what it checks, and the SETTINGS that it sends."""
 
 import h2.config
 import h2.connection
@@ -19,7 +19,7 @@ def h2_client(limits: Limits, *, push: bool = False) -> h2.connection.H2Connecti
         h2.config.H2Configuration(
             client_side=True,
             header_encoding=None,
-            validate_inbound_headers=False,  # the engines do it, and make errors of the stream of them
+            validate_inbound_headers=False,  # the engine does it, and makes errors of the stream of them
             normalize_inbound_headers=False,
             validate_outbound_headers=False,  # messages/fields has done it, more strictly
             normalize_outbound_headers=False,

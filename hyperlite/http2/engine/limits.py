@@ -1,12 +1,17 @@
 """What each side of a connection lets the other do: our limits, and the peer's SETTINGS."""
 
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Mapping
+from typing import NamedTuple
 
 from .frames import CONCURRENT_BEFORE_SETTINGS, DEFAULT_FRAME
 from .windows import DEFAULT_WINDOW
 
-if TYPE_CHECKING:
-    import h2.settings
+# RFC 9113 section 6.5.2; the last is of RFC 8441.
+HEADER_TABLE_SIZE, ENABLE_PUSH, MAX_CONCURRENT_STREAMS = 1, 2, 3
+INITIAL_WINDOW_SIZE, MAX_FRAME_SIZE, MAX_HEADER_LIST_SIZE = 4, 5, 6
+ENABLE_CONNECT_PROTOCOL = 8
+# More than a peer can name: it has not limited its streams.
+_UNLIMITED = 2**32
 
 
 class Limits(NamedTuple):
@@ -43,9 +48,11 @@ class PeerSettings:
         self.window: int = DEFAULT_WINDOW
         self.max_frame: int = DEFAULT_FRAME
 
-    def apply(self, settings: "h2.settings.Settings") -> None:
-        """Take what the peer has just said, as h2 has checked it."""
-        self.greeted = True
-        self.max_concurrent_streams = settings.max_concurrent_streams
-        self.window = settings.initial_window_size
-        self.max_frame = settings.max_frame_size
+    def apply(self, named: Mapping[int, int]) -> None:
+        """Take what the peer's SETTINGS say: by number, checked; what is not named stays."""
+        if not self.greeted:
+            self.greeted = True
+            self.max_concurrent_streams = _UNLIMITED
+        self.max_concurrent_streams = named.get(MAX_CONCURRENT_STREAMS, self.max_concurrent_streams)
+        self.window = named.get(INITIAL_WINDOW_SIZE, self.window)
+        self.max_frame = named.get(MAX_FRAME_SIZE, self.max_frame)

@@ -1,9 +1,4 @@
-"""NativeEngine: h2 runs the connection, hyperlite runs the streams. The fast `Engine`.
-
-h2 sees the frames of stream 0 alone: it writes the preface and SETTINGS, applies and acknowledges the
-peer's, answers PING, and knows the connection's outbound window.  The work for each request and each byte is
-done here: HEADERS, CONTINUATION, DATA, RST_STREAM and WINDOW_UPDATE, both ways, and
-the credit of the connection (h2's own counter would overflow after 2 GiB of DATA that it never saw).
+"""NativeEngine: HTTP/2 in as little work for each request and each byte as Python allows. The fast `Engine`.
 
 Rule: guard.py and messages/response_rules decide what a peer may do, for both engines alike.  Both engines
 must do the same, and a test drives them side by side.
@@ -12,8 +7,6 @@ must do the same, and a test drives them side by side.
 import struct
 from collections.abc import Sequence
 
-import h2.events
-import h2.exceptions
 import hpack
 
 from ...errors import ErrorCode, MalformedResponse, code_name
@@ -33,6 +26,7 @@ from .events import (
     WindowOpened,
 )
 from .frames import (
+    ACK,
     CONTINUATION,
     DATA,
     DEFAULT_FRAME,
@@ -48,6 +42,7 @@ from .frames import (
     MAX_WIRE_ID,
     PADDED,
     PING,
+    PREFACE,
     PRIORITY_UPDATE,
     RST_STREAM,
     SETTINGS,
@@ -66,11 +61,11 @@ from .guard import (
     data_size,
     increment_of,
 )
-from .h2_client import h2_client
 from .hpack_decoder import MemoDecoder
 from .hpack_encoder import MemoEncoder
-from .limits import Limits, PeerSettings
+from .limits import HEADER_TABLE_SIZE, Limits, PeerSettings
 from .open_stream import OpenStream
+from .settings import announced, read_settings
 from .speedups import Decoder, compiled_decoder
 from .windows import CONNECTION_WINDOW, DEFAULT_WINDOW
 
@@ -94,9 +89,8 @@ class NativeEngine:
         self._decoder: Decoder = (compiled_decoder or MemoDecoder)(limits.max_header_list)
         self._encoder = MemoEncoder()
         self._inbound = CONNECTION_WINDOW  # how many bytes of DATA the peer may still send on all streams
-        self._h2 = h2_client(limits)
-        self._h2.initiate_connection()
-        self._out: list[bytes | memoryview] = [self._h2.data_to_send()]
+        self._outbound = DEFAULT_WINDOW  # how many bytes of DATA we may still send on all streams
+        self._out: list[bytes | memoryview] = [PREFACE, announced(limits)]
         # By stream, and the last to go out: a stream that is reset before gets none. HAProxy is said to lose
         # the request behind credit and a reset of the same stream.
         self._credits: dict[int, int] = {}
@@ -130,7 +124,7 @@ class NativeEngine:
         """Send as much of the body as the windows allow; returns how many bytes that was."""
         stream = self._streams[wire_id]
         total = len(data)
-        allowed = max(0, min(total, stream.outbound, self._h2.outbound_flow_control_window))
+        allowed = max(0, min(total, stream.outbound, self._outbound))
         if total <= allowed and total <= self.peer.max_frame:  # nearly always
             if total or end_stream:
                 flags = END_STREAM if end_stream else 0
@@ -142,7 +136,7 @@ class NativeEngine:
             if self._guard.useless:
                 self._guard.earn(FRAME_EARNS * -(-sent // self.peer.max_frame))
             stream.outbound -= sent
-            self._h2.outbound_flow_control_window -= sent
+            self._outbound -= sent
         if end_stream and sent == total:
             self._end(wire_id, stream)
         return sent
@@ -350,18 +344,15 @@ class NativeEngine:
                 self._block(wire_id, stream, block, guard.block_ends_stream, events)
         else:
             guard.spend_on(kind, len(payload))
-            if kind == WINDOW_UPDATE and wire_id:
+            if wire_id == 0:
+                self._connection_frame(kind, flags, payload, events)
+            elif kind == WINDOW_UPDATE:
                 self._widen(wire_id, stream, increment_of(payload), events)
-            elif kind in (SETTINGS, PING, WINDOW_UPDATE):
-                self._feed_h2(kind, whole, events)
             elif kind == RST_STREAM and stream is not None:
                 del self._streams[wire_id]
                 guard.cut_short(wire_id, stream.left)
                 code = _WORD.unpack(payload)[0]
                 events.append(StreamFailed(wire_id, code, f"reset by the peer: {code_name(code)}", True))
-            elif kind == GOAWAY:
-                last, code = struct.unpack_from(">LL", payload)
-                events.append(GoAwayReceived(last & MAX_WIRE_ID, code, payload[8:]))
 
     def _data(
         self, wire_id: int, stream: OpenStream, body: bytes, length: int, ends: bool, events: list[Event]
@@ -460,33 +451,35 @@ class NativeEngine:
             self.reset(wire_id, code)
         events.append(StreamFailed(wire_id, code, str(error), remote=False))
 
-    # -- the connection, which h2 runs -------------------------------------------------------
+    # -- frames of the connection ------------------------------------------------------------
 
-    def _feed_h2(self, kind: int, whole: bytes, events: list[Event]) -> None:
-        """Have h2 deal with a frame of stream 0."""
-        if kind == WINDOW_UPDATE:  # without the reserved bit, which RFC 9113 section 6.9 has ignored
-            whole = frame(WINDOW_UPDATE, 0, 0, _WORD.pack(increment_of(whole[HEADER_SIZE:])))
-        try:
-            for event in self._h2.receive_data(whole):
-                self._translate(event, events)
-        except h2.exceptions.ProtocolError as error:
-            raise Violation(ErrorCode(error.error_code), str(error)) from error
-        self._out.append(self._h2.data_to_send())
+    def _connection_frame(self, kind: int, flags: int, payload: bytes, events: list[Event]) -> None:
+        """Take a frame of stream 0; an acknowledgement of SETTINGS asks for nothing."""
+        if kind == WINDOW_UPDATE:
+            self._widen_connection(increment_of(payload), events)
+        elif kind == SETTINGS and not flags & ACK:
+            self._apply_settings(payload, events)
+        elif kind == PING and flags & ACK:
+            events.append(PingAcknowledged(payload))
+        elif kind == PING:
+            self._out.append(frame(PING, ACK, 0, payload))
+        elif kind == GOAWAY:
+            last, code = struct.unpack_from(">LL", payload)
+            events.append(GoAwayReceived(last & MAX_WIRE_ID, code, payload[8:]))
 
-    def _translate(self, event: h2.events.Event, events: list[Event]) -> None:
-        match event:
-            case h2.events.RemoteSettingsChanged():
-                self._apply_settings()
-                events.append(SettingsReceived())
-            case h2.events.WindowUpdated():
-                events.append(WindowOpened(0))
-            case h2.events.PingAckReceived(ping_data=payload):
-                events.append(PingAcknowledged(payload))
+    def _widen_connection(self, increment: int, events: list[Event]) -> None:
+        """Take the peer's credit for the bodies of all streams."""
+        self._outbound += increment
+        if self._outbound > MAX_WINDOW:
+            raise Violation(ErrorCode.FLOW_CONTROL_ERROR, "the peer overflowed our sending window")
+        events.append(WindowOpened(0))
 
-    def _apply_settings(self) -> None:
-        settings, before = self._h2.remote_settings, self.peer.window
-        self.peer.apply(settings)
-        self._encoder.header_table_size = settings.header_table_size
+    def _apply_settings(self, payload: bytes, events: list[Event]) -> None:
+        """Take the peer's SETTINGS, and acknowledge them."""
+        named, before = read_settings(payload), self.peer.window
+        self.peer.apply(named)
+        if HEADER_TABLE_SIZE in named:
+            self._encoder.header_table_size = named[HEADER_TABLE_SIZE]
         change = self.peer.window - before
         for wire_id, stream in self._streams.items() if change else ():
             stream.outbound += change
@@ -494,3 +487,5 @@ class NativeEngine:
                 raise Violation(
                     ErrorCode.FLOW_CONTROL_ERROR, f"SETTINGS overflowed the window of stream {wire_id}"
                 )
+        events.append(SettingsReceived())
+        self._out.append(frame(SETTINGS, ACK, 0))

@@ -10,10 +10,10 @@ from ...errors import code_name
 from ...observing import Frame
 from ...stock import say
 from .events import Event
+from .frames import PREFACE
 from .hpack_decoder import MemoDecoder
 from .interface import Engine
 
-PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 _HEADER = struct.Struct(">HBBBL")
 _KINDS = {
     0: "DATA",

@@ -68,7 +68,7 @@ SETTINGS = [
     {8: 1},
     {0xABCD: 7},
 ]
-BAD_SETTINGS = [{4: 2**31 - 1}, {4: 2**31}, {5: 16_383}, {2: 1}, {2: 2}]
+BAD_SETTINGS = [{4: 2**31 - 1}, {4: 2**31}, {5: 16_383}, {5: 2**24}, {2: 1}, {2: 2}, {8: 2}]
 BODIES = [b"", b"x", b"hello", b"12345678", bytes(100), bytes(700), bytes(1999)]
 CUTS = st.lists(st.integers(0, 400), max_size=4)
 ENDS = st.booleans()
@@ -243,7 +243,7 @@ class BothEngines(RuleBasedStateMachine):
     def window_update(self, choice: int, increment: int, cuts: list[int], judge_cuts: list[int]) -> None:
         self.say(self.pair.frames.window_update(self.some(self.live, choice), increment), cuts, judge_cuts)
 
-    @rule(increment=st.sampled_from([1, 70_000, 2**31 + 9]), cuts=CUTS, judge_cuts=CUTS)
+    @rule(increment=st.sampled_from([1, 70_000, 2**31 + 9, 2**31 - 1]), cuts=CUTS, judge_cuts=CUTS)
     def connection_window_update(self, increment: int, cuts: list[int], judge_cuts: list[int]) -> None:
         self.say(self.pair.frames.window_update(0, increment), cuts, judge_cuts)
 
@@ -430,19 +430,29 @@ MUTANTS = {
     "half a frame is lost": (native, "(self.pending, *pieces)", "pieces"),
     "what is sent uses up no connection window": (
         native,
-        "self._h2.outbound_flow_control_window -= sent",
+        "self._outbound -= sent",
         "pass",
     ),
     "the peer's frame size is not heeded": (
         native,
-        "self.peer.apply(settings)",
-        "size = self.peer.max_frame; self.peer.apply(settings); self.peer.max_frame = size",
+        "self.peer.apply(named)",
+        "size = self.peer.max_frame; self.peer.apply(named); self.peer.max_frame = size",
     ),
     "the peer's table size is not heeded": (
         native,
-        "self._encoder.header_table_size = settings.header_table_size",
+        "self._encoder.header_table_size = named[HEADER_TABLE_SIZE]",
         "pass",
     ),
+    "the connection's credit is not heeded": (native, "self._outbound += increment", "pass"),
+    "the connection's window may overflow": (native, "if self._outbound > MAX_WINDOW:", "if False:"),
+    "PING is not answered": (native, "self._out.append(frame(PING, ACK, 0, payload))", "pass"),
+    "SETTINGS are not acknowledged": (native, "self._out.append(frame(SETTINGS, ACK, 0))", "pass"),
+    "an acknowledgement is taken for SETTINGS": (
+        native,
+        "kind == SETTINGS and not flags & ACK",
+        "kind == SETTINGS",
+    ),
+    "wrong SETTINGS are taken": (native, "named, before = read_settings(payload)", "named, before = {}"),
     "a block that came before enters no table": (hpack_decoder, "self._inserted += inserted", "pass"),
     "a table size update is not obeyed": (hpack_decoder, "self._max_size = size\n            while", "while"),
     "what a smaller table has no room for stays": (hpack_decoder, "while self._size > size:", "while False:"),
