@@ -23,8 +23,9 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 from . import stock
 from .errors import NotHTTP1, NotHTTP2
 from .http2.connection import HTTP2Connection
-from .http2.engine import make_engine
+from .http2.engine import make_engine, with_trace
 from .http2.stream import Stream
+from .logs import is_on
 from .messages.exchange import give_up
 from .messages.fields import authority
 from .messages.head import no_status_line
@@ -39,6 +40,8 @@ from .strict_socket import StrictSocket, beneath, upgrades
 
 if TYPE_CHECKING:
     import ssl
+
+    from .client_log import ConnectionLog
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -127,6 +130,55 @@ class HTTPConnection(stock.HTTPConnection):
     response_class: type[HTTPResponse] = HTTPResponse
     if stock.HTTPConnection.response_class is not stock.HTTPResponse:  # unless a program has set its own
         response_class = stock.HTTPConnection.response_class  # type: ignore[assignment]
+    _log: "ConnectionLog | None" = None
+
+    def connect(self) -> None:
+        """Connect, and go through the tunnel if one is set."""
+        if self._log is not None or any(map(is_on, ("connections", "requests", "frames"))):
+            self._logged().connecting()
+        super().connect()
+        if self._log is not None:
+            self._log.connected()
+            if not isinstance(self, HTTPSConnection):
+                self._log.opened(self.sock, HTTP11)
+
+    @_signed_as(stock.HTTPConnection.putrequest)
+    def putrequest(self, method: str, url: str, *args: Any, **options: Any) -> None:
+        """Begin a request."""
+        super().putrequest(method, url, *args, **options)
+        if is_on("requests"):
+            self._logged().asked(method, url)
+
+    @_signed_as(stock.HTTPConnection.send)
+    def send(self, data: Any) -> None:
+        """Send a piece of a request, on a connection that is opened if there is none."""
+        try:
+            super().send(data)
+        except BaseException as error:
+            if self._log is not None:
+                self._log.failed(error)
+            raise
+
+    @_signed_as(stock.HTTPConnection.getresponse)
+    def getresponse(self) -> stock.HTTPResponse:
+        """Wait for the response."""
+        if self._log is None or self._log.watch is None:
+            return super().getresponse()
+        try:
+            response = super().getresponse()
+        except BaseException as error:
+            self._log.failed(error)
+            raise
+        self._log.answered(response)
+        return response
+
+    def _logged(self) -> "ConnectionLog":
+        """Return the connection's log, made when the log is on."""
+        if self._log is None:
+            from .client_log import ConnectionLog  # noqa: PLC0415  most programs have no log
+
+            self._log = ConnectionLog(self)
+        return self._log
 
     def _tunnel(self) -> None:
         """Have the proxy connect us to the origin; `connect()` calls it, as in http.client."""
@@ -265,11 +317,14 @@ class HTTPSConnection(stock.HTTPSConnection, HTTPConnection):
             deadline=tls.handshake_deadline(timeout, start),
             alpn=self._offer(),
         )
+        sink = None if self._log is None else self._log.opened(self.sock, protocol or HTTP11)
         if protocol == H2:
             origin = authority(ascii_host_of_2003(host), port, self.default_port)
             # Since Python 3.15 a connection may have a limit of its own, which `begin()` is told.
             most = max(MAX_FIELDS, getattr(self, "max_response_headers", None) or 0)
             engine = make_engine(trace=self.debuglevel > 0, max_fields=most)
+            if sink is not None:
+                engine = with_trace(engine, sink, fresh=True)
             connection = HTTP2Connection(self.sock, engine, timeout=timeout, protocols=self._spoken())
             self.sock = StrictSocket(connection, b"https", origin, weakref.WeakMethod(self._renew))
 

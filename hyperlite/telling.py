@@ -1,13 +1,13 @@
 """Tells observers, and the log, what connections and requests do: see `observing`."""
 
 import re
-import sys
 import weakref
 from collections.abc import Callable, Iterable
 from typing import Any
 from urllib.parse import unquote
 
 from .errors import FetchError
+from .logs import is_on, logger
 from .messages.marks import Marks
 from .observing import ConnectionInfo, Frame, Observer, RequestInfo
 
@@ -48,7 +48,8 @@ SECRET_PARAMETERS = {
     "x-amz-signature",
     "x-goog-signature",
 }
-_DEBUG = 10  # logging.DEBUG
+# Bytes of a body that http.client reads to the end of its connection.
+UNCOUNTED = -1
 _EVENTS = ("dialled", "frame", "sent", "head", "body", "done", "retried", "redirected", "failed")
 
 # A name; its value; and what follows ";" or "?" and is no pair: some servers end values there, others do not.
@@ -57,7 +58,6 @@ _parameters = re.compile(
     r"(?<=[?&;#])([^=&;#?\s]+)=([^&;#?\s\"<>]*(?:[;?][^&;#?=\s\"<>]*(?=[&;#?\s\"<>]|\Z))*)"
 )
 _userinfo = re.compile(r"(?<=//)[^/?#\s]*@")
-_loggers: dict[str, Any] = {}
 
 
 def redacted(text: str) -> str:
@@ -111,16 +111,13 @@ class Observers:
         Args:
             topic: "connections", "requests" or "retries".
         """
-        logger = _loggers.get(topic) or _logger(topic)
-        if logger is not None and logger.isEnabledFor(_DEBUG):
+        if is_on(topic):
             return Telling((*self.given, _LOG))
         return Telling(self.given) if self.given else None
 
     def of_frames(self, connection: ConnectionInfo) -> Callable[[Frame], None] | None:
         """Return what is called with each frame of a connection; None: nothing wants them."""
-        wanting, logger = self._frames, _logger("frames")
-        if logger is not None and logger.isEnabledFor(_DEBUG):
-            wanting = (*wanting, _LOG)
+        wanting = (*self._frames, _LOG) if is_on("frames") else self._frames
         if not wanting:
             return None
         tell = Telling(wanting)
@@ -220,14 +217,6 @@ class Watch:
         response._close_conn = end
 
 
-def _logger(topic: str) -> Any:
-    """Return the log of a topic; None: the program has not imported `logging`, so it reads no log."""
-    get_logger = getattr(sys.modules.get("logging"), "getLogger", None)
-    if get_logger is not None and topic not in _loggers:
-        _loggers[topic] = get_logger(f"hyperlite.{topic}")
-    return _loggers.get(topic)
-
-
 class _Log(Observer):
     """Writes one line for each connection, request, retry, redirect and frame."""
 
@@ -236,7 +225,7 @@ class _Log(Observer):
         taken = ", ".join(f"{name} {1000 * took:.1f} ms" for name, took in steps.items() if took is not None)
         secured = f", {connection.tls} {connection.cipher}" if connection.tls else ""
         proxy = "" if connection.proxy is None else " by way of {}:{}".format(*connection.proxy)
-        _logger("connections").debug(
+        logger("connections").debug(
             "connection %d to %s:%d%s: %s%s (%s)",
             connection.number,
             connection.host,
@@ -249,18 +238,18 @@ class _Log(Observer):
 
     def done(self, request: RequestInfo) -> None:
         last = request.timings.last_byte
-        _logger("requests").debug(
-            "%s %s: %d, %d bytes%s%s",
+        logger("requests").debug(
+            "%s %s: %d%s%s%s",
             request.method,
             redacted(request.url),
             request.status,
-            request.received,
+            "" if request.received == UNCOUNTED else f", {request.received} bytes",
             ", closed before the end" if last is None else f" in {1000 * last:.1f} ms",
             _where(request),
         )
 
     def failed(self, request: RequestInfo, error: Exception) -> None:
-        _logger("requests").debug(
+        logger("requests").debug(
             "%s %s: failed: %s%s",
             request.method,
             redacted(request.url),
@@ -270,7 +259,7 @@ class _Log(Observer):
 
     def retried(self, request: RequestInfo, reason: Exception | int, pause: float) -> None:
         why = _said(reason) if isinstance(reason, Exception) else f"status {reason}"
-        _logger("retries").debug(
+        logger("retries").debug(
             "%s %s: tried again in %.3g s, after attempt %d: %s",
             request.method,
             redacted(request.url),
@@ -280,14 +269,14 @@ class _Log(Observer):
         )
 
     def redirected(self, request: RequestInfo, url: str) -> None:
-        _logger("retries").debug(
+        logger("retries").debug(
             "%s %s: %d leads to %s", request.method, redacted(request.url), request.status, redacted(url)
         )
 
     def frame(self, connection: ConnectionInfo, frame: Frame) -> None:
         fields = [f"{name}: {shown(name, value)}" for name, value in frame.fields]
         direction = "out" if frame.outgoing else "in"
-        _logger("frames").debug("connection %d, %s: %s %s", connection.number, direction, frame, fields or "")
+        logger("frames").debug("connection %d, %s: %s %s", connection.number, direction, frame, fields or "")
 
 
 def _said(error: Exception) -> str:
