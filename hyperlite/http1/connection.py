@@ -364,8 +364,7 @@ class HTTP1Connection:
         outgoing = exchange.outgoing
         assert outgoing is not None
         response = outgoing.response
-        with response.limited(until):
-            response.begin()
+        response.begin(until)
         with self._lock:
             if exchange.error is not None:  # given up meanwhile
                 response.close()

@@ -79,16 +79,23 @@ class QueuedResponse(HTTP20Response):
 
     # -- the head ---------------------------------------------------------------------------------
 
-    def begin(self) -> None:
+    def begin(self, until: float | None = None) -> None:
         """Read the head.
+
+        Args:
+            until: the monotonic time at which reads raise `Paused`.
 
         Raises:
             Paused: the thread at work had no more time; it can be called again.
             HTTPException, OSError: there is no response, or it breaks HTTP.
         """
         with self._guard.own:
-            while not self.advance():
-                pass
+            self._wire.read_until = until
+            try:
+                while not self.advance():
+                    pass
+            finally:
+                self._wire.read_until = None
             assert self._final is not None
             self._wire.head_at = time.monotonic()
             status, line, fields = self._final

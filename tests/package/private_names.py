@@ -48,7 +48,7 @@ def standard_library() -> list[Owner]:
         (
             "http.client.HTTPResponse",
             http.client.HTTPResponse(no_socket),
-            ("_close_conn", "_method", "_read_status"),
+            ("_close_conn", "_method", "_read_next_chunk_size", "_read_status"),
         ),
         ("http.client.HTTPResponse.begin()", types.SimpleNamespace(**begin), ("_max_headers",)),
         ("http.client.HTTPMessage", http.client.HTTPMessage(), ("_headers", "_payload")),

@@ -12,7 +12,7 @@ before = set(sys.modules)
 print(*sorted(set(sys.modules) - before))
 """
 # Packages, and modules in no package, of hyperlite's own.
-COMMON = {"errors", "http2", "messages", "net", "stock"}
+COMMON = {"errors", "http2", "logs", "messages", "net", "stock"}
 CONNECTION = COMMON | {
     "as_ready", "connection", "http1", "observing", "pending", "putting", "telling", "transports", "watching"
 }  # fmt: skip

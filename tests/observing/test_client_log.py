@@ -1,0 +1,168 @@
+"""The log of `hyperlite.client`: what a program reads that has changed one import, and turned the log on."""
+
+import gc
+import logging
+import re
+import socket
+import ssl
+import subprocess
+import sys
+import weakref
+
+import pytest
+
+from hyperlite import client
+from hyperlite.testing import Request, Response
+from tests.conftest import Serve
+from tests.listener import Listener
+
+
+def answer(request: Request) -> Response:
+    if request.path == "/chunks":
+        return Response(body=iter([b"a" * 10, b"b" * 20]))
+    return Response(body=bytes(1 << 20 if request.path == "/large" else 600))
+
+
+by_protocol = pytest.mark.parametrize("alpn", ["h2", "http/1.1"])
+
+
+def lines(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """Return the log without times, ports and numbers that count connections."""
+    said = (f"{record.name.rpartition('.')[2]}: {record.getMessage()}" for record in caplog.records)
+    said = (re.sub(r"TLSv\S+ \w+", "TLS", line) for line in said)
+    said = (re.sub(r"[\d.]+ ms", "# ms", re.sub(r"localhost:\d+", "localhost", line)) for line in said)
+    return [re.sub(r"connection \d+", "connection", line) for line in said]
+
+
+@pytest.fixture
+def log(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
+    for topic in ("connections", "requests", "retries"):
+        caplog.set_level(logging.DEBUG, f"hyperlite.{topic}")
+    return caplog
+
+
+@by_protocol
+def test_its_story(serve: Serve, log: pytest.LogCaptureFixture, alpn: str) -> None:
+    server = serve(routes=answer, alpn=(alpn,))
+    conn = client.HTTPSConnection("localhost", server.port, context=server.context(), timeout=10)
+    for method, target in (("GET", "/?token=s3cret"), ("HEAD", "/"), ("GET", "/chunks")):
+        conn.request(method, target, headers={"Authorization": "Basic s3cret"})
+        conn.getresponse().read()
+    conn.request("GET", "/large")
+    response = conn.getresponse()
+    response.read(10)
+    response.close()
+    conn.close()
+    where = [f", stream {number}" if alpn == "h2" else "" for number in (1, 3, 5, 7)]
+    partly = lines(log).pop()
+    assert lines(log)[:-1] == [
+        f"connections: connection to localhost: {alpn}, TLS (connect # ms, TLS # ms)",
+        f"requests: GET https://localhost/?token=…: 200, 600 bytes in # ms, connection{where[0]}",
+        f"requests: HEAD https://localhost/: 200, 0 bytes in # ms, connection again{where[1]}",
+        f"requests: GET https://localhost/chunks: 200, 30 bytes in # ms, connection again{where[2]}",
+    ]
+    ending = f", closed before the end, connection again{where[3]}"
+    assert re.fullmatch(rf"requests: GET https://localhost/large: 200, \d+ bytes{ending}", partly)
+
+
+def test_cleartext(serve: Serve, log: pytest.LogCaptureFixture) -> None:
+    server = serve(routes=answer, secure=False)
+    conn = client.HTTPConnection("localhost", server.port, timeout=10)
+    conn.request("GET", "/")
+    conn.getresponse().read()
+    conn.close()
+    assert lines(log) == [
+        "connections: connection to localhost: http/1.1 (connect # ms)",
+        "requests: GET http://localhost/: 200, 600 bytes in # ms, connection",
+    ]
+
+
+class Closing(Listener):
+    """Answers without a length, and ends the connection behind the body."""
+
+    def serve(self, sock: socket.socket) -> None:
+        sock.recv(65536)
+        sock.sendall(b"HTTP/1.1 200 OK\r\n\r\nbody")
+        sock.close()
+
+
+def test_a_body_of_unknown_length(log: pytest.LogCaptureFixture) -> None:
+    with Closing() as server:
+        conn = client.HTTPConnection("localhost", server.port, timeout=10)
+        conn.request("GET", "/")
+        assert conn.getresponse().read() == b"body"
+    assert lines(log)[1:] == ["requests: GET http://localhost/: 200 in # ms, connection"]
+
+
+def test_failures(serve: Serve, log: pytest.LogCaptureFixture) -> None:
+    server = serve(routes=answer)
+    with pytest.raises(ssl.SSLCertVerificationError):
+        client.HTTPSConnection("localhost", server.port, timeout=10).request("GET", "/?key=s3cret")
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        with pytest.raises(ConnectionRefusedError):
+            client.HTTPConnection("localhost", taken.getsockname()[1], timeout=10).request("GET", "/")
+    untrusted, refused = lines(log)
+    assert untrusted.startswith("requests: GET https://localhost/?key=…: failed: SSLCertVerificationError: ")
+    assert (
+        refused
+        == "requests: GET http://localhost/: failed: ConnectionRefusedError: [Errno 111] Connection refused"
+    )
+
+
+@by_protocol
+def test_a_response_that_does_not_come(serve: Serve, log: pytest.LogCaptureFixture, alpn: str) -> None:
+    server = serve(routes=answer, alpn=(alpn,))
+    server.faults.stall()
+    conn = client.HTTPSConnection("localhost", server.port, context=server.context(), timeout=0.2)
+    conn.request("GET", "/")
+    with pytest.raises(TimeoutError):
+        conn.getresponse()
+    conn.close()
+    assert re.match(r"requests: GET https://localhost/: failed: \w*Timeout\w*: ", lines(log)[-1])
+
+
+@by_protocol
+def test_frames(serve: Serve, caplog: pytest.LogCaptureFixture, alpn: str) -> None:
+    caplog.set_level(logging.DEBUG, "hyperlite.frames")
+    server = serve(routes=answer, alpn=(alpn,))
+    conn = client.HTTPSConnection("localhost", server.port, context=server.context(), timeout=10)
+    conn.request("GET", "/", headers={"Cookie": "s3cret"})
+    conn.getresponse().read()
+    conn.close()
+    said = [line for line in lines(caplog) if "HEADERS" in line]
+    assert len(said) == (2 if alpn == "h2" else 0)
+    assert "s3cret" not in caplog.text
+
+
+@by_protocol
+def test_the_log_keeps_no_response(serve: Serve, log: pytest.LogCaptureFixture, alpn: str) -> None:
+    server = serve(routes=answer, alpn=(alpn,))
+    conn = client.HTTPSConnection("localhost", server.port, context=server.context(), timeout=10)
+    conn.request("GET", "/")
+    response = conn.getresponse()
+    gone = weakref.ref(response)
+    response.read()
+    conn.close()  # http.client's own keeps it until then
+    gc.disable()  # no cycle may keep it
+    try:
+        del response
+        assert gone() is None
+    finally:
+        gc.enable()
+
+
+def test_while_the_log_is_off_nothing_of_it_is_imported(serve: Serve) -> None:
+    server = serve(routes=answer, secure=False)
+    script = f"""
+import logging, sys
+from hyperlite import client
+conn = client.HTTPConnection("localhost", {server.port}, timeout=10)
+conn.request("GET", "/")
+conn.getresponse().read()
+print([name for name in sys.modules if name in ("hyperlite.client_log", "hyperlite.telling")])
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert done.stdout.strip() == "[]"
