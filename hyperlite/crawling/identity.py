@@ -4,6 +4,7 @@ import hashlib
 from http.client import InvalidURL
 
 from ..messages.urls import parse
+from .keys import whatwg_form
 
 # Bytes of a key. Two of 2**64 URLs are taken for one another by chance, or on purpose with as much work.
 SIZE = 16
@@ -15,7 +16,7 @@ def identity(url: str) -> tuple[bytes, str]:
         parsed = parse(url)
     except InvalidURL:
         return _short(url), ""
-    return _short(f"{parsed.scheme}://{parsed.netloc}{parsed.target}"), parsed.host
+    return _short(whatwg_form(url, parsed)), parsed.host
 
 
 def _short(form: str) -> bytes:

@@ -1,0 +1,13 @@
+"""The errors of URLs that a crawl does not ask for."""
+
+
+class CrawlRefusal(Exception):
+    """A crawl does not ask for a URL, because its rules forbid it."""
+
+
+class Disallowed(CrawlRefusal):
+    """robots.txt forbids the URL, or cannot be had."""
+
+
+class HostGivenUp(CrawlRefusal):
+    """The host answers that it is overloaded, or does not answer in time, again and again."""
