@@ -22,6 +22,7 @@ from .options import (
     Group,
     Parser,
     UsageError,
+    count,
     declare_headers,
     header_fields,
     pool_keywords,
@@ -56,6 +57,9 @@ def _declare_output(group: Any) -> None:
         "--state", metavar="DIRECTORY", help='the state, on a local disk (OUT with ".state" behind it)'
     )
     group.add_argument("--body", choices=BODY_KINDS, default="text", help="how bodies are written (text)")
+    group.add_argument(
+        "--max-body", type=count, metavar="BYTES", default=64 << 20, help="cut longer bodies off (64 MiB)"
+    )
     group.add_argument(
         "--compression", choices=COMPRESSIONS, help="of the output (by its name: .gz, .zst, or none)"
     )
@@ -98,6 +102,7 @@ def _crawl(options: argparse.Namespace) -> int:
                 output=options.output,
                 state=options.state,
                 body=options.body,
+                max_body=options.max_body,
                 compression=options.compression,
                 per_host=options.per_host,
                 progress=progress,

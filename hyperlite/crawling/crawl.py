@@ -11,6 +11,7 @@ from ..fetching.checks import kind, whole
 from ..fetching.outcome import Outcome
 from ..pool import ConnectionPool
 from .arguments import PoolArguments
+from .bodies import Bodies
 from .driver import Driver
 from .export import COMPRESSIONS, Compression, compression_for, export
 from .progress import CrawlProgress, Tally
@@ -28,6 +29,7 @@ def crawl(
     output: Output,
     state: str | os.PathLike[str] | None = None,
     body: BodyKind = "text",
+    max_body: int = 64 << 20,
     compression: Compression | None = None,
     per_host: int = 8,
     progress: Callable[[CrawlProgress], object] | None = None,
@@ -35,10 +37,9 @@ def crawl(
 ) -> CrawlSummary:
     """Fetch URLs, each of them once, and write down what came.  The same call again goes on after a kill.
 
-    Before anything is fetched, the URLs are copied into the state, a folder.  What has been fetched is
-    written there some hundred URLs at a time.  At whatever moment the process ends, the next call fetches at
-    most the 1,000 URLs again that were not written down.  When all have an outcome, `output` is written,
-    whole or not at all.
+    Before anything is fetched, the URLs are copied into the state, a folder.  What was fetched is written
+    there some hundred URLs at a time, so the next call fetches at most 1,000 URLs again.  When all have an
+    outcome, `output` is written, whole or not at all.
 
     Two URLs are the same if their WHATWG form is.  The first one that was given is the one that is fetched.
 
@@ -48,7 +49,10 @@ def crawl(
         output: a path, for a file of JSON Lines; or a function, which is called with the `Outcome` of each
             URL.  A URL that the function has got may come again after a kill.  What it raises ends the run.
         state: the folder of the state, on a local disk; by default `output` with ".state" behind it.
-        body: how bodies are written: "text", "base64" or "none".
+        body: how bodies are written: as "text", in "base64", to a "file" each in a folder, `output` with
+            ".bodies" behind it, or not at all ("none"). One of more than 8 MiB goes to a file in any case.
+        max_body: bytes of a body to keep. What is longer is cut off there, and its record says so; for a
+            function, it is a `BodyTooLarge`.
         compression: of the output: "gzip", "zstd" or "none"; by default what its name ends in.
         per_host: how many URLs of a host are under way at most.
         progress: called some times a second with a `CrawlProgress`.
@@ -61,7 +65,7 @@ def crawl(
         BlockingIOError: another process is at this crawl. ValueError: it was begun with other arguments.
         OSError: the state or the output cannot be written; the next call goes on.
     """
-    recorder = _recorder(output, body)
+    recorder = _recorder(output, body, whole(max_body, "max_body"))
     if compression is not None and compression not in COMPRESSIONS:
         raise ValueError(f"compression is one of {', '.join(COMPRESSIONS)}, not {compression!r}")
     whole(per_host, "per_host", least=1)
@@ -96,14 +100,14 @@ def _noted(state: State, settings: Mapping[str, Any], options: Mapping[str, Any]
             state.end(number, how)
 
 
-def _recorder(output: object, body: BodyKind) -> Recorder:
+def _recorder(output: Output, body: BodyKind, max_body: int) -> Recorder:
     if callable(output):
-        return CallingRecorder(output)
+        return CallingRecorder(output, max_body)
     if not isinstance(output, str | os.PathLike):
         raise TypeError(f"output is a path, or a function, not {kind(output)}")
     if body not in BODY_KINDS:
         raise ValueError(f"body is one of {', '.join(BODY_KINDS)}, not {body!r}")
-    return LineRecorder(body)
+    return LineRecorder(body, Bodies(Path(f"{os.fspath(output)}.bodies"), max_body), max_body)
 
 
 def state_folder(output: Output, state: str | os.PathLike[str] | None) -> Path:

@@ -11,13 +11,14 @@ end of the process, at whatever moment that comes.
 
 import contextlib
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from ..fetching.outcome import Outcome
 from ..many.run import FetchRun
 from ..pool import ConnectionPool
 from .frontier import Frontier
+from .large import LargeBodies
 from .parts import Parts, Result
 from .progress import Tally
 from .records import Recorder
@@ -56,7 +57,8 @@ class Driver:
         self._tally = tally
         self._parts = Parts(state.parts)
         self._frontier = Frontier(per_host)
-        self._under_way = 0
+        self._large = LargeBodies(pool, recorder)
+        self._under_way = 0  # in the run
         self._results: list[Result] = []  # of which the turn under way knows nothing
         self._size = 0  # bytes of their records
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="hyperlite-crawl")
@@ -70,18 +72,24 @@ class Driver:
         Raises:
             OSError: the state or a part cannot be written. What the recorder raises.
         """
-        self._parts.remove_others(self._state.counted())
-        run: FetchRun[Entry] = self._pool.fetch_many(concurrency=self._per_host, max_buffered=MAX_BUFFERED)
+        counted = {part.name for part in self._state.counted()}
+        self._parts.remove_others(counted)
+        self._recorder.begin(counted)
+        run: FetchRun[Entry] = self._pool.fetch_many(
+            concurrency=self._per_host, max_buffered=MAX_BUFFERED, max_body=self._recorder.in_memory
+        )
         try:
             with run:
                 self._cycle(run)
         except BaseException:
+            self._large.close()
             with contextlib.suppress(Exception):  # what has come is written down, unless that is what fails
                 self._end_turn()
                 self._begin_turn()
                 self._end_turn()
             raise
         finally:
+            self._large.close()
             self._writer.shutdown()
             self._parts.close()
 
@@ -91,12 +99,15 @@ class Driver:
             self._ask(run)
             if self._under_way:
                 self._take(next(run))
+                self._note(self._large.done(block=False))
                 if self._turn is not None and self._turn.done():
                     self._end_turn()
                 if self._turn is None and self._is_time():
                     self._begin_turn()
             elif self._turn is not None:
                 self._end_turn()
+            elif self._large:
+                self._note(self._large.done(block=True))
             elif self._results:
                 self._begin_turn()
             else:
@@ -104,7 +115,7 @@ class Driver:
 
     def _ask(self, run: FetchRun[Entry]) -> None:
         """Ask for URLs, as many as may be asked for now."""
-        risk = self._under_way + len(self._results) + self._turn_size
+        risk = self._under_way + len(self._large) + len(self._results) + self._turn_size
         while risk < AT_RISK and (entry := self._frontier.next()) is not None:
             run.add(entry)
             self._under_way += 1
@@ -113,11 +124,16 @@ class Driver:
     def _take(self, outcome: Outcome[Entry]) -> None:
         """Take an outcome."""
         self._under_way -= 1
-        result = self._recorder.take(outcome)
-        self._frontier.done(outcome.request)
-        self._results.append(result)
-        self._size += len(result.line or b"")
-        self._tally.note(outcome)
+        if not self._large.takes(outcome):
+            self._note([self._recorder.take(outcome)])
+
+    def _note(self, results: Iterable[Result]) -> None:
+        """Keep what has become of URLs until the next turn writes it down."""
+        for result in results:
+            self._frontier.done(result.entry)
+            self._results.append(result)
+            self._size += len(result.line or b"")
+            self._tally.note(result)
 
     # -- turns ------------------------------------------------------------------------------------
 

@@ -9,7 +9,8 @@ before the manifest says so.  What an attempt writes after that, when its proces
 full, is never read; the next attempt writes a part of its own.
 """
 
-from collections.abc import Iterable, Iterator
+import os
+from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
@@ -31,6 +32,9 @@ class Result(NamedTuple):
         tries: how often it was asked for.
         error: why there is no response; None: there is one.
         line: its record; None: a function of the program's has taken it.
+        size: bytes of the body.
+        http_version: of the response, or None.
+        file: which has the body, or None.
     """
 
     entry: Entry
@@ -38,6 +42,9 @@ class Result(NamedTuple):
     tries: int
     error: str | None
     line: bytes | None
+    size: int
+    http_version: str | None
+    file: Path | None
 
 
 class Counted(NamedTuple):
@@ -67,7 +74,7 @@ class Parts:
         self._folder = folder
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="hyperlite-fsync")
 
-    def write(self, results: Iterable[Result]) -> list[Shard]:
+    def write(self, results: Sequence[Result]) -> list[Shard]:
         """Add records to the parts of their shards; return these shards when the disk has all.
 
         Raises:
@@ -82,6 +89,7 @@ class Parts:
         descriptors: list[int] = []
         fresh = False
         try:
+            descriptors += [os.open(path, os.O_RDONLY) for result in results if (path := result.file)]
             for shard, own in by_shard.items():
                 lines = b"".join([result.line for result in own if result.line is not None])
                 descriptors.append(append(self._folder / f"{shard.name}{ENDING}", lines))
@@ -92,6 +100,9 @@ class Parts:
             settle(descriptors, self._threads)
         if fresh:
             settle_folder(self._folder)
+        for folder in {result.file.parent for result in results if result.file}:
+            settle_folder(folder)
+            settle_folder(folder.parent)
         return list(by_shard)
 
     def read(self, part: Counted) -> Iterator[bytes]:
@@ -110,9 +121,8 @@ class Parts:
         if left:
             raise OSError(f"{file.name} is {left} bytes shorter than the state says: the disk has lost them")
 
-    def remove_others(self, counted: Iterable[Counted]) -> None:
-        """Remove what attempts have left behind of which nothing counts."""
-        names = {part.name for part in counted}
+    def remove_others(self, names: Collection[str]) -> None:
+        """Remove all parts but these."""
         for path in self._folder.iterdir():
             if path.stem not in names:
                 path.unlink()

@@ -3,9 +3,10 @@
 import time
 from collections import Counter
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from ..fetching.outcome import Outcome
+from .parts import Result
+from .summary import kind_of
 
 # Seconds between two reports.
 PAUSE = 0.1
@@ -67,15 +68,13 @@ class Tally:
         self._http2 = 0
         self._errors: Counter[str] = Counter()
 
-    def note(self, outcome: Outcome[Any]) -> None:
-        """Count an outcome."""
+    def note(self, result: Result) -> None:
+        """Count what has become of a URL."""
         self._count += 1
-        response = outcome.response
-        if response is None:
-            self._errors[type(outcome.error).__name__] += 1
-        else:
-            self._size += response.buffered
-            self._http2 += response.http_version == "HTTP/2"
+        self._size += result.size
+        self._http2 += result.http_version == "HTTP/2"
+        if result.error is not None:
+            self._errors[kind_of(result.error)] += 1
         if self._report is not None and time.monotonic() >= self._next:
             self.report()
 

@@ -1,0 +1,75 @@
+"""Bodies that are too long for memory: their URLs are asked for once more, and the bodies go to the disk.
+
+`fetch_many()` holds bodies in memory, and gives up one that is too long for that as soon as it knows.
+"""
+
+import threading
+from collections.abc import Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from http.client import HTTPException
+
+from ..errors import BodyTooLarge, FetchError
+from ..fetching.outcome import Failed, Outcome
+from ..fetching.response import FetchResponse
+from ..pool import ConnectionPool
+from .parts import Result
+from .records import Recorder
+from .shards import Entry
+
+# Bodies that go to the disk at a time.
+THREADS = 4
+
+
+class LargeBodies:
+    """The URLs with long bodies, on threads.
+
+    Args:
+        pool: fetches them.
+        recorder: takes the responses.
+    """
+
+    def __init__(self, pool: ConnectionPool, recorder: Recorder) -> None:
+        self._pool = pool
+        self._recorder = recorder
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="hyperlite-large")
+        self._futures: set[Future[Result]] = set()
+        self._stopped = threading.Event()
+
+    def __len__(self) -> int:
+        return len(self._futures)
+
+    def takes(self, outcome: Outcome[Entry]) -> bool:
+        """Take over a URL if its body was too long for memory; tell whether it was."""
+        if not (self._recorder.streams and isinstance(outcome.error, BodyTooLarge)):
+            return False
+        self._futures.add(self._threads.submit(self._fetch, outcome.request, outcome.attempts))
+        return True
+
+    def done(self, *, block: bool) -> Iterator[Result]:
+        """Yield what has become of URLs.
+
+        Args:
+            block: wait until there is one at least.
+        """
+        if self._futures:
+            done, self._futures = wait(self._futures, None if block else 0, return_when=FIRST_COMPLETED)
+            for future in done:
+                yield future.result()
+
+    def close(self) -> None:
+        """Give up what is under way."""
+        self._stopped.set()
+        self._threads.shutdown(cancel_futures=True)
+
+    def _fetch(self, entry: Entry, attempts: int) -> Result:
+        try:
+            with self._pool.fetch(entry, stream=True) as response:
+                return self._recorder.take_stream(entry, response, self._pieces(response), attempts + 1)
+        except (FetchError, HTTPException) as error:  # and not those of the disk
+            return self._recorder.take(Failed(entry, 0, error, attempts=attempts + 1))
+
+    def _pieces(self, response: FetchResponse) -> Iterator[bytes]:
+        for piece in response:
+            if self._stopped.is_set():
+                raise InterruptedError("the run has ended")
+            yield piece
