@@ -51,8 +51,7 @@ def crawl(
         state: the folder of the state, on a local disk; by default `output` with ".state" behind it.
         body: how bodies are written: as "text", in "base64", to a "file" each in a folder, `output` with
             ".bodies" behind it, or not at all ("none"). One of more than 8 MiB goes to a file in any case.
-        max_body: bytes of a body to keep. What is longer is cut off there, and its record says so; for a
-            function, it is a `BodyTooLarge`.
+        max_body: bytes of a body to keep. A longer one is cut off; for a function, it is a `BodyTooLarge`.
         compression: of the output: "gzip", "zstd" or "none"; by default what its name ends in.
         per_host: how many URLs of a host are under way at most.
         progress: called some times a second with a `CrawlProgress`.
