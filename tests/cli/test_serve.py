@@ -69,6 +69,27 @@ def test_a_directory(tmp_path: Path) -> None:
     assert process.returncode == 0
 
 
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the peak of memory is read from /proc")
+def test_a_large_file_in_flat_memory(tmp_path: Path) -> None:
+    size = 64 << 20
+    with (tmp_path / "large").open("wb") as file:
+        file.truncate(size)
+    with serving(str(tmp_path), "--cleartext", "-q") as (process, url, _), ConnectionPool(timeout=60) as pool:
+        pool.fetch(url)
+        before = peak(process)
+        with pool.fetch(f"{url}large", stream=True) as response:
+            assert sum(map(len, response)) == size
+        assert peak(process) - before < 16 << 20
+
+
+def peak(process: subprocess.Popen[str]) -> int:
+    """Return the bytes of memory that a process has had at most."""
+    for line in Path(f"/proc/{process.pid}/status").read_text().splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) << 10
+    raise AssertionError("no VmHWM")
+
+
 def test_http1_alone(tmp_path: Path) -> None:
     ca_file = tmp_path / "ca.pem"
     with (
