@@ -17,19 +17,19 @@ Fetch URLs, over HTTP/2 if the server has it:
   hyperlite -O https://example.org/big.iso           save it as big.iso
   hyperlite -C - -O https://example.org/big.iso      go on with a download
   hyperlite --json '{"a": 1}' https://example.org/   send JSON
-  hyperlite -i -L http://example.org/                show the heads, follow redirects
-  hyperlite -v https://example.org/                  show both heads, and the certificate
-  hyperlite --frames https://example.org/            show each frame of HTTP/2
-  hyperlite --timing URL URL …                       show where the time goes
+  hyperlite -i -L http://example.org/                heads; follow redirects
+  hyperlite -v https://example.org/                  heads, TLS, certificate
+  hyperlite --frames https://example.org/            each frame of HTTP/2
+  hyperlite --timing URL URL …                       where the time goes
 
 Other commands:
 
-  hyperlite crawl FILE …       fetch the URLs in a file, and lose none at a kill
-  hyperlite serve [DIR]        serve a bookstore, or a directory, to this machine
-  hyperlite demo               crawl 3,000 books over HTTP/2 and over HTTP/1.1
-  hyperlite run …              run a program with hyperlite in the place of http.client
-  hyperlite completion SHELL   have bash, zsh or fish complete commands and options
-  hyperlite --version          the versions of what takes part
+  hyperlite crawl FILE …      fetch the URLs in a file, and lose none at a kill
+  hyperlite serve [DIR]       serve a bookstore, or a directory
+  hyperlite demo              crawl 3,000 books over HTTP/2 and HTTP/1.1
+  hyperlite run …             run a program with hyperlite as its http.client
+  hyperlite completion SHELL  have bash, zsh or fish complete options
+  hyperlite --version         the versions of what takes part
 
   hyperlite COMMAND --help says more about a command; get is the one above.
 """

@@ -11,9 +11,9 @@ from .options import Group, Parser
 _INTRODUCTION = """
 Prints a script that has a shell complete commands, options and files.
 
-  eval "$(hyperlite completion bash)"                            in ~/.bashrc
-  eval "$(hyperlite completion zsh)"                             in ~/.zshrc, after compinit
-  hyperlite completion fish > ~/.config/fish/completions/hyperlite.fish
+  eval "$(hyperlite completion bash)"     in ~/.bashrc
+  eval "$(hyperlite completion zsh)"      in ~/.zshrc, after compinit
+  hyperlite completion fish | source      in ~/.config/fish/config.fish
 """
 SHELLS = ("bash", "zsh", "fish")
 

@@ -18,10 +18,10 @@ from .transfers import Asked, Transfers
 from .watch import declare_watching, watching
 
 _INTRODUCTION = """
-Fetches each URL, all on one connection to each server, and prints what is there.
+Fetches each URL, on one connection to each server, and prints what is there.
 
   hyperlite https://example.org/                     print what is there
-  hyperlite -i -L http://example.org/                heads too; follow redirects
+  hyperlite -i -L http://example.org/                heads; follow redirects
   hyperlite -d name=value https://example.org/form   POST a form (--json: JSON)
   hyperlite -O https://example.org/big.iso           save it as big.iso
   hyperlite -C - -O https://example.org/big.iso      go on with a download

@@ -21,7 +21,7 @@ _INTRODUCTION = """
 Serves a bookstore of 3,000 books, or a directory, over HTTP/2 and HTTP/1.1, to
 this machine alone, and prints its URL.  Ctrl-C ends it.
 
-  hyperlite serve                the bookstore: / has the ids, /book?id=7 is a book
+  hyperlite serve                the bookstore: /book?id=7 is a book
   hyperlite serve .              the files of this directory
   hyperlite serve --latency 50   with a round trip of 50 ms
 """

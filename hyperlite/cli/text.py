@@ -24,15 +24,16 @@ _WIDTH = 80
 
 def write(pieces: Iterable[Piece]) -> None:
     """Write pieces to standard error, all at once."""
-    file = sys.stderr
-    coloured = has_colour(file)
+    # What rich puts in the place of sys.stderr knows neither its encoding nor whether it is a terminal.
+    real = getattr(sys.stderr, "rich_proxied_file", sys.stderr)
+    coloured = has_colour(real)
     text = "".join(_styled(*piece) if coloured else piece[0] for piece in pieces)
     try:
-        text.encode(file.encoding)
+        text.encode(real.encoding)
     except UnicodeError:
         text = text.translate(_ASCII)
-    file.write(text)
-    file.flush()
+    sys.stderr.write(text)
+    sys.stderr.flush()
 
 
 def has_colour(file: TextIO) -> bool:

@@ -99,8 +99,8 @@ class Verbose(Observer):
         self._write("*", [f"request {request.number}: {request.status} leads to {self._text(url)}"])
 
     def failed(self, request: RequestInfo, error: Exception) -> None:
-        """Show why a request has failed."""
-        self._write("*", [f"request {request.number} has failed: {self._text(sentence(error))}"])
+        """Show that a request has failed; the command says why."""
+        self._write("*", [f"request {request.number} has failed ({type(error).__name__})"])
 
     def _received(self, request: RequestInfo, headers: Any) -> Iterator[str]:
         """Yield the lines of header fields that have come; HTTP/2 sends their names in lower case."""

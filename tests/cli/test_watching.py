@@ -1,5 +1,7 @@
 """`-v`, `--frames` and `--timing` as options of a command; colours, and what the terminal can show."""
 
+import contextlib
+import importlib
 import io
 import os
 import pty
@@ -140,7 +142,35 @@ def test_width(monkeypatch: pytest.MonkeyPatch, columns: str, expected: int) -> 
     assert text.width() == expected
 
 
+def test_text_above_bars(monkeypatch: pytest.MonkeyPatch) -> None:
+    """While rich draws bars, it has put something in the place of `sys.stderr`."""
+    live, console = pytest.importorskip("rich.live"), pytest.importorskip("rich.console")
+    file = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
+    monkeypatch.setattr(file, "isatty", lambda: True, raising=False)
+    monkeypatch.setattr(sys, "stderr", file)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    with live.Live("a bar", console=console.Console(file=file, force_terminal=True), auto_refresh=False):
+        text.write([("> GET /", "cyan"), (" …\n", "")])
+    shown = file.buffer.getvalue().decode()
+    assert "\x1b[36m> GET /\x1b[0m …" in shown
+
+
 # -- help -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("command", ["", "get", "serve", "completion"])
+def test_help_fits_on_a_screen(capsys: pytest.CaptureFixture[str], command: str) -> None:
+    topics = []
+    if command:
+        module = importlib.import_module(f"hyperlite.cli.{command}")
+        topics = [[topic] for topic in module.GROUPS]
+    for topic in [[], *topics]:
+        with contextlib.suppress(SystemExit):
+            main([*([command] if command else []), "--help", *topic])
+        lines = capsys.readouterr().out.splitlines()
+        assert 3 < len(lines) <= 30
+        assert max(map(len, lines)) < 80
 
 
 def test_help_has_a_topic(capsys: pytest.CaptureFixture[str]) -> None:
