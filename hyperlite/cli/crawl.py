@@ -35,9 +35,9 @@ After a kill, a full disk or Ctrl-C, the same command goes on where it was.
 
   hyperlite crawl urls.txt --output pages.jsonl
   zcat urls.gz | hyperlite crawl - --output pages.jsonl.zst
-  hyperlite crawl status pages.jsonl         how far it is; also while it goes on
+  hyperlite crawl status pages.jsonl         how far it is, also while it runs
   hyperlite crawl export pages.jsonl         write what there is so far
-  hyperlite crawl retry-failed pages.jsonl   have the next run try failures again
+  hyperlite crawl retry-failed pages.jsonl   have failures tried again
 """
 _ABOUT = ("status", "export", "retry-failed")
 

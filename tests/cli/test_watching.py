@@ -159,7 +159,7 @@ def test_text_above_bars(monkeypatch: pytest.MonkeyPatch) -> None:
 # -- help -----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("command", ["", "get", "serve", "completion"])
+@pytest.mark.parametrize("command", ["", "crawl", "get", "serve", "completion"])
 def test_help_fits_on_a_screen(capsys: pytest.CaptureFixture[str], command: str) -> None:
     topics = []
     if command:
