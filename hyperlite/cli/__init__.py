@@ -4,6 +4,7 @@ A command's module has `main(arguments)`, which returns the exit status; it is i
 """
 
 import importlib
+import os
 import sys
 from collections.abc import Sequence
 
@@ -52,6 +53,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: the command and its arguments; by default those of the process.
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # it was closed before the program began
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115  it is for the rest of the process
     if not given or given[0] in {"-h", "--help"}:
         if given[1:]:  # a topic of the options of `get`
             given.insert(0, "get")

@@ -122,6 +122,8 @@ def status_of(error: BaseException) -> Exit:
         return Exit.INTERRUPTED
     if isinstance(error, http_client.InvalidURL):
         return Exit.URL
+    if isinstance(error, IncompleteBody) and isinstance(error.__cause__, ConnectionError):
+        return Exit.STREAM if isinstance(error, StreamReset) else Exit.TRANSFER
     if isinstance(error, FetchError):
         for kind, stage, status in _STATUSES:
             if isinstance(error, kind) and stage in (None, error.stage):

@@ -31,17 +31,22 @@ class Payload(NamedTuple):
     query: str | None = None
     upload: str | None = None
 
-    def for_url(self, url: str) -> tuple[str, Any]:
-        """Return a URL as it is asked for, and the body that is sent there.
+    def for_url(self, url: str) -> tuple[str, Any, list[Field]]:
+        """Return a URL as it is asked for, the body that is sent there, and a field with its length.
 
         Raises:
             Failure: the file to send cannot be read.
         """
         if self.upload is None:
-            return url, self.body
+            return url, self.body, []
         if url.endswith("/") and self.upload != "-":
             url += quote(os.path.basename(self.upload))
-        return url, _opened(self.upload)
+        file = _opened(self.upload)
+        if not file.seekable():
+            return url, file, []
+        length = file.seek(0, os.SEEK_END)
+        file.seek(0)
+        return url, file, [("Content-Length", str(length))]
 
 
 def _opened(name: str) -> BinaryIO:

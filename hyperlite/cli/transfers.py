@@ -6,11 +6,12 @@ memory until it is their turn.
 """
 
 import argparse
+import contextlib
 import http.client as http_client
 import os
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ..errors import FetchError
@@ -63,10 +64,10 @@ class Asked(NamedTuple):
         Raises:
             Failure: the file to send cannot be read.
         """
-        url, body = self.payload.for_url(target.url)
-        headers = self.headers
+        url, body, of_body = self.payload.for_url(target.url)
+        headers = self.headers + of_body
         if target.path is not None and self.plain_files:
-            headers = [*headers, ("Accept-Encoding", "identity")]
+            headers.append(("Accept-Encoding", "identity"))
         return {
             "url": url,
             "method": self.method,
@@ -138,7 +139,8 @@ class Transfers:
         with self._pool.fetch_many(requests, ordered=True, concurrency=at_a_time, **options) as run:
             for target, outcome in zip(found, run, strict=True):
                 try:
-                    self._write(outcome.result(), target)
+                    with _closing(outcome.request):
+                        self._write(outcome.result(), target)
                 except Exception as error:
                     self._failed(target, error)
 
@@ -176,8 +178,8 @@ class Transfers:
         resume = self._options.continue_at is not None
         for further in range(self._options.retry, -1, -1):
             try:
-                request = self._asked.request(target) | self._asked.options
-                with self._pool.fetch(**request, stream=True) as response:
+                request = self._asked.request(target)
+                with _closing(request), self._fetch(request) as response:
                     self._write(response, target, resume=resume)
                 return
             except _Stopped:
@@ -188,6 +190,9 @@ class Transfers:
                     return
             resume = True
             time.sleep(BACKOFF * 2 ** (self._options.retry - further))
+
+    def _fetch(self, request: dict[str, Any]) -> FetchResponse:
+        return self._pool.fetch(**request, **self._asked.options, stream=True)
 
     def _write(self, response: FetchResponse, target: Target, *, resume: bool = False) -> None:
         options = self._options
@@ -223,6 +228,16 @@ class Transfers:
         left = _left(target) if isinstance(error, FetchError) and error.stage == "reading" else None
         trace = trace_of(error) if options.traceback else ""
         self._screen.say(f"{trace}hyperlite: {sentence(error)}" + (f"; {left}" if left else ""))
+
+
+@contextlib.contextmanager
+def _closing(request: Mapping[str, Any]) -> Iterator[None]:
+    """Close the file that is the body of a request, at the end of the block."""
+    try:
+        yield
+    finally:
+        if hasattr(request["body"], "close"):
+            request["body"].close()
 
 
 def _goes_on(target: Target, error: Exception) -> bool:
