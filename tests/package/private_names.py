@@ -59,7 +59,8 @@ def standard_library() -> list[Owner]:
         ("ssl._ssl._SSLSocket", ssl._ssl._SSLSocket, ("get_unverified_chain",)),
         ("ssl._ssl.Certificate", ssl._ssl.Certificate, ("get_info",)),
         ("urllib.request.HTTPSHandler", urllib.request.HTTPSHandler(), ("_context",)),
-        ("a named tuple", types.SimpleNamespace(_replace=None), ("_replace",)),  # which is documented
+        # These are documented.
+        ("a named tuple", types.SimpleNamespace(_asdict=None, _replace=None), ("_asdict", "_replace")),
     ]
 
 
