@@ -41,10 +41,11 @@ PHOTO = bytes(range(256)) * 40
 
 
 class Place(NamedTuple):
-    """A server: its ports with and without TLS, and what records its requests."""
+    """A server: its ports with and without TLS, whether it has HTTP/1.1, and what records its requests."""
 
     port: int
     plain: int
+    http1: bool = True
     recorder: Server | None = None
 
 
@@ -71,7 +72,7 @@ def place(
     if request.param == "embedded":
         answer = routes(root)
         with Server(answer, record=True) as secure, Server(answer, secure=False) as plain:
-            yield Place(secure.port, plain.port, secure)
+            yield Place(secure.port, plain.port, recorder=secure)
     elif request.param == "nginx":
         moved = "location = /moved { return 302 /a.txt; }"
         blocks = {"secure": Block(moved), "plain": Block(moved, secure=False)}
@@ -80,7 +81,7 @@ def place(
     else:
         folder = tmp_path_factory.mktemp("nghttpd")
         with nghttpd(folder, root) as secure, nghttpd(folder, root, secure=False) as plain:
-            yield Place(secure.port, plain.port)
+            yield Place(secure.port, plain.port, http1=False)
 
 
 class Done(NamedTuple):
@@ -193,6 +194,10 @@ def test_a_line_of_the_page(
         given = given.replace(name, curls)
     folder = folder_for("curl", tmp_path, monkeypatch)
     status, output = shell(given, f"{curl} -sS")
+    if "--http1.1" in given and not place.http1:
+        assert own.status, "what nghttpd says before it hangs up differs from time to time"
+        assert status
+        return
     assert own == Done(status, normal(output), files_in(folder), received(place, start))
 
 
