@@ -92,8 +92,8 @@ def main(arguments: Sequence[str]) -> int:
     fields = request_fields(options, payload)
     asked = Asked.of(options, payload, fields)
     with (
+        watching(options) as observers,  # whose report comes when the bars are over
         Screen(bars=not options.silent) as screen,
-        watching(options) as observers,
         _pool(options, fields, observers) as pool,
         warnings.catch_warnings(),
     ):

@@ -13,6 +13,8 @@ from rich.progress import (
 )
 from rich.table import Column
 
+from .text import width
+
 # Columns of a bar's name, so that all of the bar fits into 80.
 _NAME = 22
 
@@ -21,15 +23,16 @@ class RichBars:
     """A bar for each download; rich draws them anew ten times a second, on a thread of its own."""
 
     def __init__(self, stream: TextIO) -> None:
-        self._console = Console(file=stream, highlight=False)
+        # The terminal shows Ctrl-C as ^C, which would begin another line if the bars had the whole width.
+        self._console = Console(file=stream, highlight=False, width=width() - 2)
         self._progress: Progress | None = None
 
     def begin(self, name: str, done: int, total: int | None) -> int:
         """Add a download; returns its number."""
         if self._progress is None:
-            width = Column(width=_NAME, no_wrap=True, overflow="ellipsis")
+            name_column = Column(width=_NAME, no_wrap=True, overflow="ellipsis")
             columns = (
-                TextColumn("{task.description}", table_column=width, markup=False),
+                TextColumn("{task.description}", table_column=name_column, markup=False),
                 BarColumn(bar_width=None),
                 DownloadColumn(),
                 TransferSpeedColumn(),

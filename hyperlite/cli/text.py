@@ -17,7 +17,7 @@ Write: TypeAlias = Callable[[Iterable[Piece]], None]
 # "Select Graphic Rendition" (ECMA-48 section 8.3.117): colours that are readable on light and on dark.
 _STYLES = {"dim": "2", "red": "31", "green": "32", "blue": "34", "magenta": "35", "cyan": "36"}
 # What stands for characters that are not in every encoding.
-_ASCII = str.maketrans({"█": "#", "━": "=", "·": ".", "┄": "-", "✗": "x", "…": "..."})
+_ASCII = str.maketrans({"▇": "#", "━": "=", "·": ".", "┄": "-", "✗": "x", "…": "..."})
 # Columns, where the width of the screen is not known.
 _WIDTH = 80
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from ..observing import ConnectionInfo, Frame, Observer, RequestInfo, Timings
 from ..telling import redacted
 from .exits import harmless
+from .screen import size
 from .text import Piece, Write
 
 _COLUMNS = (("DNS", 5), ("connect", 7), ("TLS", 6), ("1st byte", 8), ("body", 7), ("total", 7), ("bytes", 9))
@@ -31,7 +32,7 @@ DNS = Step("D", "cyan", "DNS")
 CONNECT = Step("C", "magenta", "connect")
 TLS = Step("T", "blue", "TLS")
 WAITING = Step("·", "", "waiting")
-DATA = Step("█", "green", "data")
+DATA = Step("▇", "green", "data")
 PAUSE = Step("━", "green", "between")
 FAILED = Step("✗", "red", "failed")
 STEPS = (QUEUED, DNS, CONNECT, TLS, WAITING, DATA, PAUSE, FAILED)
@@ -120,13 +121,17 @@ class Timing(Observer):
             write([*self._table(rows, width), ("\n", ""), *self._waterfall(rows, width)])
 
     def _table(self, rows: list[Row], width: int) -> Iterator[Piece]:
-        heads = " ".join(f"{name:>{size}}" for name, size in _COLUMNS)
+        heads = " ".join(f"{name:>{room}}" for name, room in _COLUMNS)
         yield f"{'':8} {heads}  URL (ms)\n", "dim"
         for number, row in enumerate(rows, 1):
             info = row.info
             took = row.ended - info.began if row.ended else None
-            cells = [*_steps(info.timings), _ms(took), _size(info.received)]
-            shown = " ".join(f"{cell:>{size}}" for cell, (_, size) in zip(cells, _COLUMNS, strict=True))
+            cells = [
+                *_steps(info.timings),
+                _ms(took),
+                f"{info.received:,}" if info.received < 10**6 else size(info.received),
+            ]
+            shown = " ".join(f"{cell:>{room}}" for cell, (_, room) in zip(cells, _COLUMNS, strict=True))
             status = "fail" if row.failed else str(info.status or "-")
             yield f"{number:>3} ", "dim"
             yield f"{status:>4} ", "red" if row.failed or info.status >= 400 else "green"
@@ -176,12 +181,13 @@ class Timing(Observer):
                 if took is not None:
                     yield step, at, at + took
                     at += took
-        sent = max(at, info.began + times.sent) if times.sent is not None else at
+        end = row.ended or time.monotonic()
+        sent = end if times.sent is None else max(at, info.began + times.sent)
         if sent > at:
             yield QUEUED, at, sent
-        end = row.ended or time.monotonic()
         first = end if times.first_byte is None else info.began + times.first_byte
-        yield WAITING, sent, first
+        if times.sent is not None:
+            yield WAITING, sent, first
         if times.first_byte is not None:
             yield PAUSE, first, end
             key = (0 if info.connection is None else info.connection.number, info.stream_id)
@@ -203,12 +209,6 @@ def _ms(seconds: float | None) -> str:
     if seconds is None:
         return "-"
     return f"{1000 * seconds:.1f}" if seconds < 10 else f"{1000 * seconds:.0f}"
-
-
-def _size(count: int) -> str:
-    if count < 10**6:
-        return f"{count:,}"
-    return f"{count / 2**20:.1f} MiB" if count < 2**30 else f"{count / 2**30:.2f} GiB"
 
 
 def _end_of(url: str, width: int) -> str:

@@ -251,4 +251,4 @@ def _left(target: Target) -> str | None:
     part = f"{target.path}.part"
     if target.path is None or not os.path.isfile(part):
         return None
-    return f"{part} has {size(os.path.getsize(part))}: the same command with -C - goes on"
+    return f"{part} has {size(os.path.getsize(part))}: go on with -C -"

@@ -127,7 +127,7 @@ def test_a_download_goes_on(
     files: Files, server: Server, folder: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     said = cut_off(files, server, capfd)
-    assert said.endswith("; file.part has 200.0 kB: the same command with -C - goes on\n")
+    assert said.endswith("; file.part has 200.0 kB: go on with -C -\n")
     assert main(["--cacert", server.ca_file, "-C", "-", "-O", server.url("/file")]) == 0
     assert files.asked == [(None, None), (f"bytes={CUT}-", '"one"')]
     assert Path("file").read_bytes() == BODY
@@ -230,9 +230,7 @@ def test_a_download_that_is_ended_goes_on(
     left = os.path.getsize("file.part")
     if end == signal.SIGINT:
         assert process.returncode == 130
-        assert re.fullmatch(
-            r"hyperlite: interrupted: file\.part has \d\.\d MB: the same command with -C - goes on", said[-1]
-        )
+        assert re.fullmatch(r"hyperlite: interrupted: file\.part has \d\.\d MB: go on with -C -", said[-1])
         assert len(said) == 1 + parallel
     file.over.set()
     assert main(["-C", "-", *command]) == 0

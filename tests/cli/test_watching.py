@@ -72,7 +72,7 @@ def test_timing(run: Run, server: Server, monkeypatch: pytest.MonkeyPatch, width
     assert (status, out) == (0, "".join(f"/book/{number}" for number in range(20)))
     assert len(err.splitlines()) == 2 * 20 + 4
     assert all(len(line) <= width for line in err.splitlines())
-    assert "█" in err
+    assert "▇" in err
 
 
 def test_timing_of_a_failure(run: Run, server: Server) -> None:
@@ -131,7 +131,7 @@ def test_no_colour_in_a_file(run: Run, server: Server) -> None:
 def test_what_an_encoding_has_not(monkeypatch: pytest.MonkeyPatch) -> None:
     file = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
     monkeypatch.setattr(sys, "stderr", file)
-    text.write([("█━·┄✗…", "green"), ("\n", "")])
+    text.write([("▇━·┄✗…", "green"), ("\n", "")])
     assert file.buffer.getvalue() == b"#=.-x...\n"
 
 
