@@ -7,6 +7,7 @@ from typing import BinaryIO
 from ..fetching.response import FetchResponse
 from .exits import Exit, Failure, harmless
 from .targets import is_plain
+from .text import LINE
 
 # Called with the bytes that are there, and those of the whole, or None.
 Progress = Callable[[int, int | None], object]
@@ -51,6 +52,7 @@ class Output:
                 raise Failure(text, Exit.WRITE)
             self._file.write(piece)
             self._file.flush()
+            LINE.is_open = self.is_terminal and not piece.endswith(b"\n")
             done += len(piece)
             progress(done, total)
 

@@ -22,12 +22,28 @@ _ASCII = str.maketrans({"▇": "#", "━": "=", "·": ".", "┄": "-", "✗": "x
 _WIDTH = 80
 
 
+class Line:
+    """The line of the terminal at which standard output has stopped.
+
+    Attributes:
+        is_open: it has text, and no end yet.
+    """
+
+    def __init__(self) -> None:
+        self.is_open: bool = False
+
+
+LINE = Line()
+
+
 def write(pieces: Iterable[Piece]) -> None:
     """Write pieces to standard error, all at once."""
     # What rich puts in the place of sys.stderr knows neither its encoding nor whether it is a terminal.
     real = getattr(sys.stderr, "rich_proxied_file", sys.stderr)
     coloured = has_colour(real)
     text = "".join(_styled(*piece) if coloured else piece[0] for piece in pieces)
+    if LINE.is_open and real.isatty():
+        text, LINE.is_open = f"\n{text}", False
     try:
         text.encode(real.encoding)
     except UnicodeError:

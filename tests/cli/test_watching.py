@@ -102,14 +102,17 @@ def on_a_terminal(*arguments: str, **environment: str) -> str:
         command, stdout=subprocess.DEVNULL, stderr=there, env={**names, "TERM": "xterm", **environment}
     ) as process:
         os.close(there)
-        parts = []
-        try:
-            while part := os.read(here, 65536):
-                parts.append(part)
-        except OSError:  # Linux: the last process that had the terminal has ended
-            pass
-        os.close(here)
+        shown = read_all(here)
         assert process.wait(60) == 0
+    return shown
+
+
+def read_all(terminal: int) -> str:
+    """Return what is written to a terminal until the last process that has it has ended."""
+    parts = []
+    with os.fdopen(terminal, "rb", buffering=0) as file, contextlib.suppress(OSError):  # so Linux says it
+        while part := file.read(65536):
+            parts.append(part)
     return b"".join(parts).decode()
 
 
@@ -133,6 +136,16 @@ def test_what_an_encoding_has_not(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stderr", file)
     text.write([("▇━·┄✗…", "green"), ("\n", "")])
     assert file.buffer.getvalue() == b"#=.-x...\n"
+
+
+def test_a_body_without_a_line_end_has_a_line_of_its_own(server: Server) -> None:
+    here, there = pty.openpty()
+    command = [sys.executable, "-m", "hyperlite", "-v", "--cacert", server.ca_file, server.url("/body")]
+    with subprocess.Popen(command, stdout=there, stderr=there) as process:
+        os.close(there)
+        shown = read_all(here)
+        assert process.wait(60) == 0
+    assert "/body\r\n" in shown  # and not "/body* request 1: 5 bytes"
 
 
 @pytest.mark.parametrize(("columns", "expected"), [("100", 100), ("0", 80), ("x", 80), ("", 80)])
