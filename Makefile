@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: all demo test throughput hostile check fmt cov speedups no-speedups fuzz-speedups compat-stdlib compat-callers compat-requests bench bench-adapter bench-count profile clean
+.PHONY: all demo test throughput hostile check fmt cov speedups no-speedups fuzz-speedups compat-stdlib compat-callers compat-requests bench bench-adapter bench-count crawl-faults profile clean
 .DELETE_ON_ERROR:
 
 all: check test
@@ -114,6 +114,10 @@ bench-adapter: $(VENV)/bench/.made
 # Instructions for each request, beside those of the commit that bench-count.json names; needs valgrind, a minute.
 bench-count: $(VENV)/.dev
 	$(BIN)/python -m tests.benchmarks.count $(ARGS)
+
+# A crawl that is killed twenty times, and whose disk is full: some minutes; root, for the disk.
+crawl-faults: $(VENV)/.dev
+	$(BIN)/python -m tests.crawling.faults $(ARGS)
 
 clean:
 	rm -rf $(VENV) .coverage .coverage.* .pytest_cache .mypy_cache .ruff_cache .import_linter_cache dist

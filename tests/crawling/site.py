@@ -11,6 +11,9 @@ from typing import Any
 
 from hyperlite.testing.server import Request, Response, Server
 
+# What is asked for beside the pages.
+OTHERS = ("/moved", "/robots.txt")
+
 
 class Site:
     """`hosts` hosts below .test with `each` pages each: some redirect, some fail, one host is slow.
@@ -23,6 +26,7 @@ class Site:
     def __init__(self, folder: Path, hosts: int, each: int, *, slow: float = 0.01) -> None:
         self._hosts = hosts
         self._slow = slow
+        self._seen: set[str] = set()
         self._victim: tuple[int, int, int] | None = None
         self.server = Server(self._answer)
         self.urls = [
@@ -36,9 +40,13 @@ class Site:
         self.state = folder / "out.jsonl.state"
 
     def _answer(self, request: Request) -> Response:
-        if self._victim is not None and len(self.server.log) >= self._victim[1]:
+        if not request.path.endswith(OTHERS):
+            self._seen.add(request.path)
+        if self._victim is not None and len(self._seen) >= self._victim[1]:
             (process, _, by), self._victim = self._victim, None
             os.kill(process, by)
+        if request.path == "/robots.txt":
+            return Response(404)
         host, _, page = request.path.removeprefix("/h").partition("/")
         if page.isdigit() and int(page) % 25 == 3:
             return Response(302, headers=[("location", f"{request.path}/moved")])
@@ -54,7 +62,7 @@ class Site:
     def crawl(
         self, *, kill_at: int | None = None, kill_by: int = signal.SIGKILL, **given: Any
     ) -> subprocess.CompletedProcess[str]:
-        """Run the crawl in a process of its own; kill it when the server has had so many requests."""
+        """Run the crawl in a process of its own; kill it when so many pages were asked for."""
         command = [sys.executable, "-m", "tests.crawling.child", self.arguments(**given)]
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as child:
             if kill_at is not None:
@@ -65,7 +73,7 @@ class Site:
 
     def asked(self) -> Counter[str]:
         """Return how often each page was asked for, but for what redirects lead to."""
-        return Counter(target for _, _, _, target in self.server.log if not target.endswith("/moved"))
+        return Counter(target for _, _, _, target in self.server.log if not target.endswith(OTHERS))
 
     def refetched(self) -> int:
         """Return how many requests for pages there were beyond one for each."""
