@@ -49,7 +49,7 @@ def kills(site: Site) -> None:
     for kill in KILLS:
         before, start = site.refetched(), time.monotonic()
         if isinstance(kill, float):
-            done = site.crawl(kill_at=int(kill * len(site.urls)) + before)
+            done = site.crawl(kill_at=int(kill * len(site.urls)))
         else:
             done = site.crawl(die=kill)
         again = site.refetched() - before
