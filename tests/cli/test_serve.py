@@ -99,6 +99,25 @@ def test_http1_alone(tmp_path: Path) -> None:
         assert pool.fetch(f"{url}book?id=1").http_version == "HTTP/1.1"
 
 
+PAGE = Path(__file__).parents[2] / "docs" / "command-line.md"
+LINES = re.findall(r"^\| `hyperlite serve ?([^`]*)` ", PAGE.read_text(), re.MULTILINE)
+
+
+def test_the_page_has_lines() -> None:
+    assert len(LINES) == 6
+
+
+@pytest.mark.parametrize("line", LINES)
+def test_a_line_of_the_page(line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(PAGE.parents[1]))
+    arguments = line.replace("DIRECTORY", str(tmp_path)).replace("8443", "0").split()
+    with serving(*arguments) as (_, url, lines):
+        ca_file = lines[1].removeprefix("its authority: ").strip() if url.startswith("https") else True
+        with ConnectionPool(verify=ca_file, timeout=10) as pool:
+            assert pool.fetch(url).status == 200
+
+
 def test_only_this_machine_is_served() -> None:
     with serving("--cleartext") as (_, url, _lines):
         port = int(url.rpartition(":")[2].rstrip("/"))
