@@ -170,13 +170,13 @@ class PlainBars:
         number, *others = self._under_way
         name = f"{len(others) + 1} downloads" if others else self._names[number]
         speed = self._moved / max(now - self._began, 0.001)
-        words = [f"{name[:30]:<30}", f"{done * 100 // whole:3} %" if whole else "     ", size(done)]
+        words = [f"{name[:22]:<22}", f"{done * 100 // whole:3} %" if whole else "     ", size(done)]
         words += [f"of {size(whole)}"] if whole else []
         words.append(f"{size(speed)}/s")
         if whole and speed:
             left = int((whole - done) / speed)
             words.append(f"{left // 60}:{left % 60:02} left")
-        return "  ".join(words)[: width() - 1]
+        return "  ".join(words)[: width() - 3]  # the terminal shows Ctrl-C as ^C behind it
 
     def end(self, number: int) -> None:
         """Take a download off the line."""
