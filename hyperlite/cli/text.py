@@ -69,7 +69,7 @@ def width() -> int:
 
 def _styled(text: str, style: str) -> str:
     """Return text in its style, which ends before the end of the line."""
-    if not style:
+    if not (style and text):
         return text
     shown = text.rstrip("\n")
     return f"\x1b[{_STYLES[style]}m{shown}\x1b[0m{text[len(shown) :]}"

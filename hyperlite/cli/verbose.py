@@ -49,12 +49,12 @@ class Verbose(Observer):
         lines = [*_opened(connection)]
         if connection.tls is not None:
             lines += _certificate(connection.certificate, verified=self._verified)
-        self._write("*", lines)
+        self._write(("*", lines))
 
     def sent(self, request: RequestInfo) -> None:
         """Show the head of a request."""
         tries = f", attempt {request.attempt}" if request.attempt > 1 else ""
-        self._write("*", [f"request {request.number}{_where(request)}{tries}"])
+        said = f"request {request.number}{_where(request)}{tries}"
         fields = request.fields
         pseudo = {name: value for name, value in fields if name.startswith(":")}
         method, path = pseudo.get(":method", request.method), pseudo.get(":path", "")
@@ -62,7 +62,7 @@ class Verbose(Observer):
         others = [field for field in fields if not field[0].startswith(":")]
         if ":authority" in pseudo:
             others.insert(0, ("host", pseudo[":authority"]))
-        self._write(">", [first, *self._lines(others), ""])
+        self._write(("*", [said]), (">", [first, *self._lines(others), ""]))
 
     def head(self, request: RequestInfo) -> None:
         """Show the head of a response."""
@@ -72,35 +72,35 @@ class Verbose(Observer):
         raw = getattr(response, "raw", response)
         waited = request.timings.first_byte
         after = "" if waited is None else f" after {1000 * waited:.1f} ms"
-        self._write("*", [f"response to request {request.number}{after}"])
         version = _version(request)
+        lines = []
         for status, headers in raw.informational:
-            self._write("<", [f"{version} {status}", *self._received(request, headers), ""])
+            lines += [f"{version} {status}", *self._received(request, headers), ""]
         reason = raw.reason if version == "HTTP/1.1" else ""
-        first = f"{version} {raw.status} {reason}".rstrip()
-        self._write("<", [first, *self._received(request, raw.headers), ""])
+        lines += [f"{version} {raw.status} {reason}", *self._received(request, raw.headers), ""]
+        self._write(("*", [f"response to request {request.number}{after}"]), ("<", lines))
 
     def done(self, request: RequestInfo) -> None:
         """Show the trailers of a response, and how long it was."""
-        raw = getattr(request.response, "raw", None)
-        if raw is not None and len(raw.trailers):
-            self._write("<", [*self._received(request, raw.trailers), ""])
+        raw = getattr(request.response, "raw", request.response)
+        trailers = [] if raw is None else [*self._received(request, raw.trailers)]
         last = request.timings.last_byte
         end = "not read to its end" if last is None else f"{1000 * last:.1f} ms"
-        self._write("*", [f"request {request.number}: {request.received:,} bytes, {end}"])
+        said = f"request {request.number}: {request.received:,} bytes, {end}"
+        self._write(("<", [*trailers, ""] if trailers else []), ("*", [said]))
 
     def retried(self, request: RequestInfo, reason: Exception | int, pause: float) -> None:
         """Show why a request is tried again."""
         why = f"status {reason}" if isinstance(reason, int) else self._text(sentence(reason))
-        self._write("*", [f"request {request.number}: tried again in {pause:.3g} s: {why}"])
+        self._note(f"request {request.number}: tried again in {pause:.3g} s: {why}")
 
     def redirected(self, request: RequestInfo, url: str) -> None:
         """Show where a response leads."""
-        self._write("*", [f"request {request.number}: {request.status} leads to {self._text(url)}"])
+        self._note(f"request {request.number}: {request.status} leads to {self._text(url)}")
 
     def failed(self, request: RequestInfo, error: Exception) -> None:
         """Show that a request has failed; the command says why."""
-        self._write("*", [f"request {request.number} has failed ({type(error).__name__})"])
+        self._note(f"request {request.number} has failed ({type(error).__name__})")
 
     def _received(self, request: RequestInfo, headers: Any) -> Iterator[str]:
         """Yield the lines of header fields that have come; HTTP/2 sends their names in lower case."""
@@ -114,9 +114,16 @@ class Verbose(Observer):
     def _text(self, text: str) -> str:
         return text if self._secrets else redacted(text)
 
-    def _write(self, mark: str, lines: Iterable[str]) -> None:
-        text = "".join(f"{mark} {harmless(line)}".rstrip() + "\n" for line in lines)
-        self._write_text([(text, _STYLES[mark])])
+    def _note(self, text: str) -> None:
+        self._write(("*", [text]))
+
+    def _write(self, *blocks: tuple[str, Iterable[str]]) -> None:
+        """Write blocks of lines, each with the mark before its lines, at once: threads do not mix them."""
+        pieces = []
+        for mark, lines in blocks:
+            text = "".join(f"{mark} {harmless(line)}".rstrip() + "\n" for line in lines)
+            pieces.append((text, _STYLES[mark]))
+        self._write_text(pieces)
 
 
 def _version(request: RequestInfo) -> str:
