@@ -142,9 +142,13 @@ def _where(request: RequestInfo) -> str:
 def _opened(connection: ConnectionInfo) -> Iterator[str]:
     """Yield lines that say how a connection was opened."""
     peer = connection.address[0] if isinstance(connection.address, tuple) else connection.address
-    proxy = "" if connection.proxy is None else " by way of the proxy {}:{}".format(*connection.proxy)
     at = f" ({peer})" if peer else ""
-    yield f"connection {connection.number} to {connection.host}{at} port {connection.port}{proxy}"
+    if connection.proxy is None:
+        where = f"{connection.host}{at} port {connection.port}"
+    else:
+        host, port = connection.proxy
+        where = f"{connection.host} port {connection.port} by way of the proxy {host}{at} port {port}"
+    yield f"connection {connection.number} to {where}"
     spoken = [_VERSIONS[connection.protocol], connection.tls, connection.cipher]
     yield f"  {', '.join(word for word in spoken if word)}"
     steps = {"DNS": connection.dns, "connect": connection.connect, "TLS": connection.handshake}

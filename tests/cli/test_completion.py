@@ -1,7 +1,6 @@
 """`hyperlite completion`: the scripts, run by the shells that are here."""
 
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from hyperlite.cli import main
+from tests.real.servers import find_program
 
 # Calls the function that the script has registered, as bash does for the words of a command line.
 BASH = """
@@ -30,16 +30,8 @@ def scripts(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return directory
 
 
-def shell(name: str) -> str:
-    """Return the path of a shell; the test is skipped where it is not installed."""
-    path = shutil.which(name)
-    if path is None:
-        pytest.skip(f"{name} is not installed")
-    return path
-
-
 def in_bash(scripts: Path, *words: str) -> list[str]:
-    command = [shell("bash"), "-c", BASH, "-", str(scripts / "bash"), "hyperlite", *words]
+    command = [find_program("bash", "bash"), "-c", BASH, "-", str(scripts / "bash"), "hyperlite", *words]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True, cwd=scripts)
     assert done.stderr == ""
     return done.stdout.split()
@@ -47,7 +39,12 @@ def in_bash(scripts: Path, *words: str) -> list[str]:
 
 def in_fish(scripts: Path, *words: str) -> list[str]:
     line = " ".join(["hyperlite", *words])
-    command = [shell("fish"), "--no-config", "-c", f"source {scripts / 'fish'}; complete -C '{line}'"]
+    command = [
+        find_program("fish", "fish"),
+        "--no-config",
+        "-c",
+        f"source {scripts / 'fish'}; complete -C '{line}'",
+    ]
     home = {
         **os.environ,
         "HOME": str(scripts),
@@ -79,7 +76,7 @@ def test_zsh_takes_the_script(scripts: Path) -> None:
         eval "$(cat {scripts / "zsh"})"
         whence -w _shtab_hyperlite; print $_comps[hyperlite]
     """
-    command = [shell("zsh"), "-f", "-c", text]
+    command = [find_program("zsh", "zsh"), "-f", "-c", text]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
     assert done.stderr == ""
     assert done.stdout.split() == ["_shtab_hyperlite:", "function", "_shtab_hyperlite"]

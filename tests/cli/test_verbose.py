@@ -9,6 +9,7 @@ from hyperlite import ConnectionPool
 from hyperlite.cli.verbose import Verbose
 from hyperlite.testing import Request, Response, Server
 from tests.conftest import Serve
+from tests.connect_proxy import Proxy
 
 from .watching import Page, pool_of
 
@@ -139,4 +140,23 @@ def test_a_failure(serve: Serve) -> None:
     with pool_of(server, [Verbose(page.write)]) as pool, pytest.raises(hyperlite.FetchError):
         pool.fetch(server.url("/?token=s3cret"))
     assert any(" has failed (" in line for line in page.lines)
+    assert "s3cret" not in page.text
+
+
+@pytest.mark.parametrize("secure", [True, False])
+def test_a_proxy(serve: Serve, secure: bool) -> None:
+    server, page = serve(routes=shop, secure=secure), Page()
+    with (
+        Proxy() as proxy,
+        pool_of(server, [Verbose(page.write)], proxies=proxy.url("me:s3cret")) as pool,
+    ):
+        pool.fetch(server.url("/a"))
+    if secure:
+        at = f"by way of the proxy 127.0.0.1 (127.0.0.1) port {proxy.port}"
+        way = f"to localhost port {server.port} {at}"
+        assert page.lines[0].endswith(way)
+        assert "> GET /a HTTP/2" in page.lines
+    else:  # the proxy is sent the whole URL
+        assert f"> GET {server.url('/a')} HTTP/1.1" in page.lines
+        assert "> Proxy-Authorization: …" in page.lines
     assert "s3cret" not in page.text
