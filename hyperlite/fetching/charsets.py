@@ -8,6 +8,7 @@ choose UTF-7, HZ and ISO-2022-KR either: in these, what looks like plain ASCII t
 remembers each name that it has looked up, for ever.
 """
 
+import functools
 import re
 from encodings.aliases import aliases
 
@@ -41,6 +42,7 @@ def text(body: bytes, content_type: str | None) -> str:
     return decoded.removeprefix("\ufeff")
 
 
+@functools.lru_cache(64)
 def codec(content_type: str) -> str:
     """Return the name of the codec for a Content-Type."""
     for found in re.finditer(_PARAMETER, content_type):
