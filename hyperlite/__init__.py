@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from . import client as client, errors as errors
     from .crawling.crawl import crawl
     from .crawling.progress import CrawlProgress
+    from .crawling.scope import CrawlScope
     from .crawling.summary import CrawlSummary
     from .connection import HTTP20Connection
     from .errors import (
@@ -65,6 +66,7 @@ __all__ = [
     "ConnectionLost",
     "ConnectionPool",
     "CrawlProgress",
+    "CrawlScope",
     "CrawlSummary",
     "DecodingError",
     "ErrorCode",
@@ -109,6 +111,7 @@ __all__ = [
 _ELSEWHERE = {
     "ConnectionPool": "pool",
     "CrawlProgress": "crawling.progress",
+    "CrawlScope": "crawling.scope",
     "CrawlSummary": "crawling.summary",
     "Failed": "fetching.outcome",
     "FetchRequest": "fetching.request",

@@ -9,11 +9,12 @@ import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from ..crawling.crawl import crawl, state_folder
 from ..crawling.export import COMPRESSIONS, compression_for, export
 from ..crawling.records import BODY_KINDS
+from ..crawling.scope import CrawlScope, Hosts
 from ..crawling.state import State
 from .crawl_progress import progress_for, summary_table
 from .exits import Exit
@@ -69,14 +70,42 @@ def _declare_output(group: Any) -> None:
 
 def _declare_requests(group: Any) -> None:
     group.add_argument(
-        "--per-host", type=positive, metavar="N", default=8, help="so many URLs of a host at a time (8)"
+        "--per-host", type=positive, metavar="N", default=8, help="so many requests to a host at a time (8)"
+    )
+    group.add_argument("--rate", type=float, metavar="N", help="so many requests to a site in a second")
+    group.add_argument("--delay", type=float, metavar="SECONDS", help="between two requests to a site")
+    group.add_argument("--contact", metavar="URL", help="where you are found; sent with User-Agent")
+    group.add_argument("--ignore-robots", action="store_true", help="do not ask for robots.txt")
+    group.add_argument(
+        "--allow-private", action="store_true", help="redirects and links may lead to private addresses"
     )
     declare_headers(group)
+
+
+def _declare_links(group: Any) -> None:
+    group.add_argument(
+        "--follow",
+        choices=get_args(Hosts),
+        help="fetch what pages link to: on their host, on domains in FILE, anywhere",
+    )
+    group.add_argument("--depth", type=count, metavar="N", help="so many links away from FILE's URLs")
+    group.add_argument(
+        "--include", action="append", default=[], metavar="REGEX", help="only URLs that match (repeat it)"
+    )
+    group.add_argument(
+        "--exclude", action="append", default=[], metavar="REGEX", help="no URLs that match (repeat it)"
+    )
+    group.add_argument("--sitemaps", action="store_true", help="read the sitemaps that robots.txt names")
+    group.add_argument("--max-urls", type=positive, metavar="N", help="add no URLs beyond so many")
+    group.add_argument("--max-urls-per-host", type=positive, metavar="N", help="the same, of each host")
+    group.add_argument("--stop-after", type=float, metavar="SECONDS", help="then the next run goes on")
+    group.add_argument("--stop-after-bytes", type=positive, metavar="N", help="the same, of bodies")
 
 
 GROUPS = {
     "output": Group("Output: what becomes of responses", _declare_output),
     "requests": Group("Requests: how hosts are asked", _declare_requests),
+    "links": Group("Links: what is followed, and for how long", _declare_links),
     **SHARED,
 }
 
@@ -107,6 +136,14 @@ def _crawl(options: argparse.Namespace) -> int:
                 per_host=options.per_host,
                 progress=progress,
                 headers=header_fields(options),
+                rate=options.rate,
+                delay=options.delay,
+                contact=options.contact,
+                ignore_robots=options.ignore_robots,
+                allow_private=options.allow_private,
+                follow=_scope(options),
+                stop_after=options.stop_after,
+                stop_after_bytes=options.stop_after_bytes,
                 **pool_keywords(options),
             )
     except KeyboardInterrupt:
@@ -117,6 +154,27 @@ def _crawl(options: argparse.Namespace) -> int:
     if not options.quiet:
         print(summary_table(summary), end="")
     return Exit.DONE
+
+
+def _scope(options: argparse.Namespace) -> CrawlScope | None:
+    """Return which links are followed."""
+    if options.follow is None:
+        for name in ("depth", "include", "exclude", "sitemaps", "max_urls", "max_urls_per_host"):
+            if getattr(options, name):
+                raise UsageError(f"--{name.replace('_', '-')} is for links: --follow says which are followed")
+        return None
+    try:
+        return CrawlScope(
+            options.follow,
+            options.depth,
+            options.include,
+            options.exclude,
+            sitemaps=options.sitemaps,
+            max_urls=options.max_urls,
+            max_urls_per_host=options.max_urls_per_host,
+        )
+    except ValueError as error:
+        raise UsageError(f"--{error}") from None
 
 
 def _about(options: argparse.Namespace, output: Path) -> int:

@@ -66,6 +66,13 @@ def _draw(progress: CrawlProgress) -> None:
     sys.stderr.flush()
 
 
+# Options of a run that are worth a note.
+_NOTES = {
+    "ignore_robots": "without robots.txt",
+    "allow_private": "private addresses allowed",
+}
+
+
 def summary_table(
     summary: CrawlSummary, runs: list[tuple[float, float | None, str | None, dict[str, Any]]] | None = None
 ) -> str:
@@ -85,10 +92,11 @@ def summary_table(
         *((f"  {kind}", f"{count:,}") for kind, count in summary.errors.items()),
         ("left", f"{summary.left:,}"),
     ]
-    for began, ended, how, _ in runs or ():
+    for began, ended, how, options in runs or ():
         start = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(began))
         lasted = "" if ended is None else f" after {lasting(ended - began)}"
-        rows.append((f"run of {start}", f"{how or 'goes on, or was killed'}{lasted}"))
+        notes = "".join(f", {note}" for name, note in _NOTES.items() if options.get(name))
+        rows.append((f"run of {start}", f"{how or 'goes on, or was killed'}{lasted}{notes}"))
     first = max(len(name) for name, _ in rows)
     second = max(len(value) for name, value in rows if not name.startswith("run"))
     return "".join(

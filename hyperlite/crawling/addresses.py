@@ -152,15 +152,15 @@ class Guard:
             before = self._found.setdefault(host, most if most > permitted else least)
         shown = addresses[reaches.index(most)]
         if most > permitted:
-            raise refused(host, f"its address {shown} is inside")
+            raise leads_inside(host, f"its address {shown} is inside")
         if least != before:
-            raise refused(
+            raise leads_inside(
                 host, f"it has changed from {_word(before)} addresses to {_word(least)} ones, {shown}"
             )
         return [address for address, reach in zip(addresses, reaches, strict=True) if reach == least]
 
 
-def refused(host: str, reason: str) -> PermissionError:
+def leads_inside(host: str, reason: str) -> PermissionError:
     """Return the error of a URL that leads inside."""
     return PermissionError(
         errno.EACCES, f"no link and no redirect leads to {host}: {reason} (allow_private=True?)"

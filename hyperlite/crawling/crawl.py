@@ -10,12 +10,14 @@ from typing import IO, Any, Unpack
 from ..fetching.checks import kind, whole
 from ..fetching.outcome import Outcome
 from ..pool import ConnectionPool
-from .arguments import PoolArguments
+from .arguments import CrawlArguments
 from .bodies import Bodies
 from .driver import Driver
 from .export import COMPRESSIONS, Compression, compression_for, export
+from .manners import bound, manners
 from .progress import CrawlProgress, Tally
 from .records import BODY_KINDS, BodyKind, CallingRecorder, LineRecorder, Recorder
+from .rules import Rules
 from .state import State
 from .summary import CrawlSummary, error_text
 
@@ -33,7 +35,7 @@ def crawl(
     compression: Compression | None = None,
     per_host: int = 8,
     progress: Callable[[CrawlProgress], object] | None = None,
-    **options: Unpack[PoolArguments],
+    **options: Unpack[CrawlArguments],
 ) -> CrawlSummary:
     """Fetch URLs, each of them once, and write down what came.  The same call again goes on after a kill.
 
@@ -44,8 +46,7 @@ def crawl(
     Two URLs are the same if their WHATWG form is.  The first one that was given is the one that is fetched.
 
     Args:
-        urls: an iterable of URLs, of any length; or the path of a file with a URL a line, "-" for standard
-            input. Once all of it was copied, it is not read again.
+        urls: an iterable; or the path of a file with a URL a line, "-" for standard input.
         output: a path, for a file of JSON Lines; or a function, which is called with the `Outcome` of each
             URL.  A URL that the function has got may come again after a kill.  What it raises ends the run.
         state: the folder of the state, on a local disk; by default `output` with ".state" behind it.
@@ -53,12 +54,9 @@ def crawl(
             ".bodies" behind it, or not at all ("none"). One of more than 8 MiB goes to a file in any case.
         max_body: bytes of a body to keep. A longer one is cut off; for a function, it is a `BodyTooLarge`.
         compression: of the output: "gzip", "zstd" or "none"; by default what its name ends in.
-        per_host: how many URLs of a host are under way at most.
+        per_host: how many requests to a host are under way at most.
         progress: called some times a second with a `CrawlProgress`.
-        options: as for `ConnectionPool`.
-
-    Returns:
-        How many URLs there are, and what has become of them.
+        options: see `CrawlArguments`; the others are as for `ConnectionPool`.
 
     Raises:
         BlockingIOError: another process is at this crawl. ValueError: it was begun with other arguments.
@@ -67,16 +65,20 @@ def crawl(
     recorder = _recorder(output, body, whole(max_body, "max_body"))
     if compression is not None and compression not in COMPRESSIONS:
         raise ValueError(f"compression is one of {', '.join(COMPRESSIONS)}, not {compression!r}")
-    whole(per_host, "per_host", least=1)
+    made = manners(options)
+    noted = {"per_host": whole(per_host, "per_host", least=1)} | made.noted
     with (
         contextlib.closing(State(state_folder(output, state), create=True)) as opened,
-        ConnectionPool(**options) as pool,
+        ConnectionPool(**made.pool) as pool,
     ):
         _copy(opened, urls)
-        with _noted(opened, {"body": None if callable(output) else body}, {"per_host": per_host}):
+        with _noted(opened, {"body": None if callable(output) else body}, noted):
             before = opened.summary()
-            tally = Tally(before.urls, before.urls - before.left, progress)
-            Driver(opened, recorder, pool, per_host, tally).run()
+            tally = Tally(
+                before.urls, before.urls - before.left, progress, made.stop_after, made.stop_after_bytes
+            )
+            rules = Rules(bound(made.policy, opened), pool, made.guard)
+            Driver(opened, recorder, pool, rules, per_host, tally).run()
             tally.report()
         if not callable(output):
             path = Path(output)

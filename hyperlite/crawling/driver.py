@@ -2,7 +2,8 @@
 
 ::
 
-    state ── turn ──> shards ──> frontier ── add ──> fetch_many() ──> outcomes ──> records ── turn ──> state
+    state ── turn ──> shards ──> frontier ──> rules ──> fetch_many() ──> rules ──> records ── turn ──> state
+             │                      ╰──── robots.txt, redirects, further tries ────╯               │
              ╰── the same transaction writes down what was fetched, and gives out what comes next ──╯
 
 Rule: at most `AT_RISK` URLs were asked for and are not written down.  Only those are fetched again after the
@@ -11,19 +12,21 @@ end of the process, at whatever moment that comes.
 
 import contextlib
 import time
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from ..fetching.outcome import Outcome
 from ..many.run import FetchRun
 from ..pool import ConnectionPool
+from .asks import Ask, RobotsFile
 from .frontier import Frontier
 from .large import LargeBodies
 from .parts import Parts, Result
 from .progress import Tally
 from .records import Recorder
-from .shards import Entry
-from .state import Given, State, Turn
+from .rules import Rules, refused
+from .shards import Found
+from .state import State, Turn, Turned
 
 AT_RISK = 1000
 # A turn comes after so many outcomes, or bytes of records, or seconds; and with fewer outcomes if nothing
@@ -43,17 +46,24 @@ class Driver:
         state: of the crawl.
         recorder: takes the outcomes.
         pool: which fetches.
-        per_host: how many URLs of a host are under way at most.
+        rules: say what may be asked for, and what follows.
+        per_host: how many requests to a host are under way at most.
         tally: counts.
     """
 
     def __init__(
-        self, state: State, recorder: Recorder, pool: ConnectionPool, per_host: int, tally: Tally
+        self,
+        state: State,
+        recorder: Recorder,
+        pool: ConnectionPool,
+        rules: Rules,
+        per_host: int,
+        tally: Tally,
     ) -> None:
         self._state = state
         self._recorder = recorder
         self._pool = pool
-        self._per_host = per_host
+        self._rules = rules
         self._tally = tally
         self._parts = Parts(state.parts)
         self._frontier = Frontier(per_host)
@@ -62,7 +72,7 @@ class Driver:
         self._results: list[Result] = []  # of which the turn under way knows nothing
         self._size = 0  # bytes of their records
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="hyperlite-crawl")
-        self._turn: Future[list[Given]] | None = None
+        self._turn: Future[Turned] | None = None
         self._turn_size = 0  # how many results the turn under way writes down
         self._last_turn = time.monotonic()
 
@@ -75,8 +85,11 @@ class Driver:
         counted = {part.name for part in self._state.counted()}
         self._parts.remove_others(counted)
         self._recorder.begin(counted)
-        run: FetchRun[Entry] = self._pool.fetch_many(
-            concurrency=self._per_host, max_buffered=MAX_BUFFERED, max_body=self._recorder.in_memory
+        run: FetchRun[Ask] = self._pool.fetch_many(
+            concurrency=self._frontier.per_host,
+            max_buffered=MAX_BUFFERED,
+            max_body=self._recorder.in_memory,
+            redirects=0,  # the rules follow them
         )
         try:
             with run:
@@ -93,13 +106,13 @@ class Driver:
             self._writer.shutdown()
             self._parts.close()
 
-    def _cycle(self, run: FetchRun[Entry]) -> None:
+    def _cycle(self, run: FetchRun[Ask]) -> None:
         self._begin_turn()
         while True:
             self._ask(run)
             if self._under_way:
                 self._take(next(run))
-                self._note(self._large.done(block=False))
+                self._take_large(block=False)
                 if self._turn is not None and self._turn.done():
                     self._end_turn()
                 if self._turn is None and self._is_time():
@@ -107,33 +120,61 @@ class Driver:
             elif self._turn is not None:
                 self._end_turn()
             elif self._large:
-                self._note(self._large.done(block=True))
-            elif self._results:
+                self._take_large(block=True)
+            elif self._results or self._rules.found:
                 self._begin_turn()
             else:
                 return
 
-    def _ask(self, run: FetchRun[Entry]) -> None:
-        """Ask for URLs, as many as may be asked for now."""
+    def _ask(self, run: FetchRun[Ask]) -> None:
+        """Ask for as much as may be asked for now."""
+        frontier, rules = self._frontier, self._rules
         risk = self._under_way + len(self._large) + len(self._results) + self._turn_size
-        while risk < AT_RISK and (entry := self._frontier.next()) is not None:
-            run.add(entry)
-            self._under_way += 1
+        while risk < AT_RISK and not self._tally.is_over and (ask := frontier.next()) is not None:
             risk += 1
+            first = ask if isinstance(ask, RobotsFile) else rules.before(ask)
+            if isinstance(first, Exception):
+                frontier.release(ask.host)
+                self._note(self._recorder.take(refused(ask, first)))
+                continue
+            if first is not ask:
+                frontier.put_back(ask)
+            if rules.is_contacting(ask.host):
+                frontier.hold(ask.host)
+            run.add(first)
+            self._under_way += 1
 
-    def _take(self, outcome: Outcome[Entry]) -> None:
-        """Take an outcome."""
+    def _take(self, outcome: Outcome[Ask]) -> None:
+        """Take an outcome, and do what follows it."""
         self._under_way -= 1
-        if not self._large.takes(outcome):
-            self._note([self._recorder.take(outcome)])
+        ask, frontier = outcome.request, self._frontier
+        is_over = True
+        for following in self._rules.after(outcome):
+            if isinstance(following, str):
+                frontier.push(following)
+            elif isinstance(ask, RobotsFile) or not self._large.takes(following, ask):
+                self._note(self._recorder.take(following))
+            else:
+                is_over = False
+        if is_over:
+            frontier.release(ask.host)
+        host = ask.origin[1] if isinstance(ask, RobotsFile) else ask.host
+        frontier.narrow(host, self._rules.width(ask))
+        if not self._rules.is_contacting(host):
+            frontier.free(host)
 
-    def _note(self, results: Iterable[Result]) -> None:
-        """Keep what has become of URLs until the next turn writes it down."""
-        for result in results:
-            self._frontier.done(result.entry)
-            self._results.append(result)
-            self._size += len(result.line or b"")
-            self._tally.note(result)
+    def _take_large(self, *, block: bool) -> None:
+        """Take what has become of URLs with long bodies."""
+        for host, result in self._large.done(block=block):
+            self._frontier.release(host)
+            self._note(result)
+
+    def _note(self, result: Result) -> None:
+        """Keep what has become of a URL until the next turn writes it down."""
+        self._frontier.close(result.entry)
+        self._results.append(result)
+        self._size += len(result.line or b"")
+        self._tally.note(result)
 
     # -- turns ------------------------------------------------------------------------------------
 
@@ -152,21 +193,29 @@ class Driver:
         self._tally.hosts = self._frontier.hosts
         self._frontier.forget_lanes()
         frontier, results = self._frontier, self._results
+        found, self._rules.found = self._rules.found, []
         self._turn_size, self._results, self._size = len(results), [], 0
         self._last_turn = time.monotonic()
         self._turn = self._writer.submit(
-            self._write_down, results, frontier.wanting(), frontier.busy, frontier.room
+            self._write_down, results, found, frontier.wanting(), frontier.busy, frontier.room
         )
 
     def _write_down(
-        self, results: list[Result], wanting: Mapping[int, int], busy: Collection[int], room: int
-    ) -> list[Given]:
-        turn = Turn(results, self._parts.write(results), [])
+        self,
+        results: list[Result],
+        found: list[Found],
+        wanting: Mapping[int, int],
+        busy: Collection[int],
+        room: int,
+    ) -> Turned:
+        turn = Turn(results, self._parts.write(results), found)
         return self._state.turn(turn, wanting, busy, room)
 
     def _end_turn(self) -> None:
         """Wait until it is written down, and take what comes next."""
         if self._turn is not None:
-            for shard, entries in self._turn.result():
+            added, given = self._turn.result()
+            self._tally.urls += added
+            for shard, entries in given:
                 self._frontier.add(shard, entries)
             self._turn, self._turn_size = None, 0

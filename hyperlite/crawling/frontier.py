@@ -1,11 +1,13 @@
-"""The URLs that the state has given out and that were not asked for yet: which one is next.
+"""What can be asked for, and in which order: the URLs that the state has given out, and what follows them.
 
-Hosts take turns.  Each has at most `per_host` URLs under way.
+Hosts take turns.  Each has at most `per_host` requests under way, and while it is held none but those for
+robots.txt begin.
 """
 
 from collections import deque
 from collections.abc import Iterable
 
+from .asks import Ask, RobotsFile
 from .shards import SHARD, Entry, Shard
 
 # Lanes under way at a time, and so hosts, or groups of small ones.
@@ -24,28 +26,31 @@ class _Lane:
 
 
 class _Host:
-    """A host: its URLs that wait, how many are under way, and whether it stands in the row of the hosts."""
+    """A host: what waits, how much is under way, and may be; whether it stands in the row, and is held."""
 
-    __slots__ = ("queue", "queued", "under_way")
+    __slots__ = ("held", "most", "queue", "queued", "under_way")
 
-    def __init__(self) -> None:
-        self.queue: deque[Entry] = deque()
+    def __init__(self, most: int) -> None:
+        self.most: int = most
+        self.queue: deque[Ask] = deque()
         self.under_way: int = 0
         self.queued: bool = False
+        self.held: bool = False
 
 
 class Frontier:
     """What can be asked for.
 
     Args:
-        per_host: how many URLs of a host are under way at most.
+        per_host: how many requests to a host are under way at most.
 
     Attributes:
-        waiting: how many URLs wait.
+        per_host: the same.
+        waiting: how much waits.
     """
 
     def __init__(self, per_host: int) -> None:
-        self._per_host = per_host
+        self.per_host: int = per_host
         self._lanes: dict[int, _Lane] = {}
         self._hosts: dict[str, _Host] = {}
         self._row: deque[_Host] = deque()  # of the hosts of which a URL may be asked for now
@@ -75,36 +80,65 @@ class Frontier:
         lane = self._lanes.setdefault(shard.lane, _Lane())
         lane.last = shard.number
         for entry in entries:
-            host = self._hosts.get(entry.host)
-            if host is None:
-                host = self._hosts[entry.host] = _Host()
+            host = self._host(entry.host)
             host.queue.append(entry)
             self._line_up(host)
             lane.waiting += 1
             lane.open += 1
             self.waiting += 1
 
-    def next(self) -> Entry | None:
-        """Take a URL that may be asked for now; None: there is none."""
-        if not self._row:
-            return None
-        host = self._row.popleft()
-        host.queued = False
-        entry = host.queue.popleft()
-        host.under_way += 1
-        self.waiting -= 1
-        self._lanes[entry.shard.lane].waiting -= 1
-        self._line_up(host)
-        return entry
-
-    def done(self, entry: Entry) -> None:
-        """Take note that a URL has its outcome."""
-        host = self._hosts[entry.host]
-        host.under_way -= 1
-        if host.queue:
+    def next(self) -> Ask | None:
+        """Take what may be asked for now; None: nothing.  Its host has one request more under way."""
+        while self._row:
+            host = self._row.popleft()
+            host.queued = False
+            if not self._may_begin(host):  # it was held meanwhile
+                continue
+            ask = host.queue.popleft()
+            host.under_way += 1
+            self._count(ask, -1)
             self._line_up(host)
-        elif not host.under_way:
-            del self._hosts[entry.host]
+            return ask
+        return None
+
+    def put_back(self, ask: Ask) -> None:
+        """Put back what was taken, as the first in its host's row; the host's request is another one."""
+        self._host(ask.host).queue.appendleft(ask)
+        self._count(ask, 1)
+
+    def push(self, ask: Ask) -> None:
+        """Add what follows an answer, as the first in its host's row."""
+        host = self._host(ask.host)
+        host.queue.appendleft(ask)
+        self._count(ask, 1)
+        self._line_up(host)
+
+    def release(self, name: str) -> None:
+        """Take note that a request to a host is over."""
+        host = self._hosts[name]
+        host.under_way -= 1
+        self._look(name, host)
+
+    def narrow(self, name: str, most: int | None) -> None:
+        """Change how many requests to a host may be under way; None: as many as usual."""
+        host = self._hosts.get(name)
+        if host is not None:
+            host.most = self.per_host if most is None else min(most, self.per_host)
+            self._line_up(host)
+
+    def hold(self, name: str) -> None:
+        """Begin no further request to a host, until `free()`."""
+        self._host(name).held = True
+
+    def free(self, name: str) -> None:
+        """Let requests to a host begin again."""
+        host = self._hosts.get(name)
+        if host is not None and host.held:
+            host.held = False
+            self._look(name, host)
+
+    def close(self, entry: Entry) -> None:
+        """Take note that a URL has its outcome."""
         self._lanes[entry.shard.lane].open -= 1
 
     def forget_lanes(self) -> None:
@@ -112,7 +146,30 @@ class Frontier:
         for number in [number for number, lane in self._lanes.items() if not lane.open]:
             del self._lanes[number]
 
+    def _host(self, name: str) -> _Host:
+        host = self._hosts.get(name)
+        if host is None:
+            host = self._hosts[name] = _Host(self.per_host)
+        return host
+
+    def _count(self, ask: Ask, change: int) -> None:
+        self.waiting += change
+        if isinstance(ask, Entry):
+            self._lanes[ask.shard.lane].waiting += change
+
+    def _look(self, name: str, host: _Host) -> None:
+        """Put a host into the row, or forget it."""
+        if host.queue:
+            self._line_up(host)
+        elif not host.under_way and not host.held:
+            del self._hosts[name]
+
     def _line_up(self, host: _Host) -> None:
-        if host.queue and not host.queued and host.under_way < self._per_host:
+        if not host.queued and self._may_begin(host):
             host.queued = True
             self._row.append(host)
+
+    def _may_begin(self, host: _Host) -> bool:
+        if not host.queue or host.under_way >= host.most:
+            return False
+        return not host.held or isinstance(host.queue[0], RobotsFile)

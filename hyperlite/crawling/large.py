@@ -12,6 +12,7 @@ from ..errors import BodyTooLarge, FetchError
 from ..fetching.outcome import Failed, Outcome
 from ..fetching.response import FetchResponse
 from ..pool import ConnectionPool
+from .asks import Page
 from .parts import Result
 from .records import Recorder
 from .shards import Entry
@@ -32,38 +33,43 @@ class LargeBodies:
         self._pool = pool
         self._recorder = recorder
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="hyperlite-large")
-        self._futures: set[Future[Result]] = set()
+        self._futures: dict[Future[Result], str] = {}
         self._stopped = threading.Event()
 
     def __len__(self) -> int:
         return len(self._futures)
 
-    def takes(self, outcome: Outcome[Entry]) -> bool:
-        """Take over a URL if its body was too long for memory; tell whether it was."""
+    def takes(self, outcome: Outcome[Entry], ask: Page) -> bool:
+        """Take over a URL if its body was too long for memory; tell whether it was.
+
+        Args:
+            outcome: of the URL.
+            ask: its last request, which is made once more.
+        """
         if not (self._recorder.streams and isinstance(outcome.error, BodyTooLarge)):
             return False
-        self._futures.add(self._threads.submit(self._fetch, outcome.request, outcome.attempts))
+        future = self._threads.submit(self._fetch, outcome.request, ask, outcome.attempts)
+        self._futures[future] = ask.host
         return True
 
-    def done(self, *, block: bool) -> Iterator[Result]:
-        """Yield what has become of URLs.
+    def done(self, *, block: bool) -> Iterator[tuple[str, Result]]:
+        """Yield what has become of URLs, each with the host that was asked.
 
         Args:
             block: wait until there is one at least.
         """
         if self._futures:
-            done, self._futures = wait(self._futures, None if block else 0, return_when=FIRST_COMPLETED)
-            for future in done:
-                yield future.result()
+            for future in wait(self._futures, None if block else 0, return_when=FIRST_COMPLETED).done:
+                yield self._futures.pop(future), future.result()
 
     def close(self) -> None:
         """Give up what is under way."""
         self._stopped.set()
         self._threads.shutdown(cancel_futures=True)
 
-    def _fetch(self, entry: Entry, attempts: int) -> Result:
+    def _fetch(self, entry: Entry, url: str, attempts: int) -> Result:
         try:
-            with self._pool.fetch(entry, stream=True) as response:
+            with self._pool.fetch(url, stream=True, redirects=0) as response:
                 return self._recorder.take_stream(entry, response, self._pieces(response), attempts + 1)
         except (FetchError, HTTPException) as error:  # and not those of the disk
             return self._recorder.take(Failed(entry, 0, error, attempts=attempts + 1))

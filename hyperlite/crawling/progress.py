@@ -50,17 +50,27 @@ class Tally:
         urls: how many URLs there are.
         done: how many had an outcome when the run began.
         report: is called with how far the crawl is; None: nothing is reported.
+        stop_after, stop_after_bytes: after how many seconds, and bytes of bodies, the run is to end; or None.
 
     Attributes:
         urls: how many there are now.
         hosts: how many are being asked.
     """
 
-    def __init__(self, urls: int, done: int, report: Report | None) -> None:
+    def __init__(
+        self,
+        urls: int,
+        done: int,
+        report: Report | None,
+        stop_after: float | None = None,
+        stop_after_bytes: int | None = None,
+    ) -> None:
         self.urls: int = urls
         self.hosts: int = 0
         self._before = done
         self._report = report
+        self._stop_after = stop_after
+        self._stop_after_bytes = stop_after_bytes
         self._began = time.monotonic()
         self._next = self._began
         self._count = 0
@@ -77,6 +87,13 @@ class Tally:
             self._errors[kind_of(result.error)] += 1
         if self._report is not None and time.monotonic() >= self._next:
             self.report()
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing further is to be asked for."""
+        if self._stop_after_bytes is not None and self._size >= self._stop_after_bytes:
+            return True
+        return self._stop_after is not None and time.monotonic() - self._began >= self._stop_after
 
     def report(self) -> None:
         """Report how far the crawl is."""

@@ -1,7 +1,8 @@
 """The tables of a crawl's state.
 
 - `urls`: each URL once, with its shard, and once it has an outcome, that: `status` (0: no response), `tries`,
-  `error`, and the part that has its record.  `status` is NULL while there is none.
+  `error`, and the part that has its record.  `status` is NULL while there is none.  `reach` is how far inside
+  it may lead.
 - `hosts`: the hosts of these URLs.  All URLs of a host are in shards of one lane.
 - `shards`: at most `SHARD` URLs each.  The shards of a lane are done one after the other.
 - `parts`: the manifest.  A part has `records` records in its first `bytes` bytes; what is behind these does
@@ -23,6 +24,7 @@ CREATE TABLE urls (
     key BLOB NOT NULL UNIQUE,
     host INTEGER NOT NULL,
     depth INTEGER NOT NULL,
+    reach INTEGER NOT NULL,
     shard INTEGER,
     status INTEGER,
     tries INTEGER,

@@ -15,7 +15,7 @@ LONGEST_URL = 4096
 
 
 @dataclass(frozen=True, slots=True)
-class Scope:
+class CrawlScope:
     """Which links are followed.
 
     Attributes:

@@ -7,6 +7,9 @@ own; hosts with few share one, so that shards are not small.
 """
 
 import sqlite3
+from typing import NamedTuple
+
+from .addresses import Reach
 
 SHARD = 200
 # Hosts that are read at a time.
@@ -42,6 +45,20 @@ def part_name(number: int, attempt: int) -> str:
     return f"{number:05d}-a{attempt}"
 
 
+class Found(NamedTuple):
+    """A URL of a crawl before the state has it.
+
+    Attributes:
+        url: as it was given, or found.
+        depth: how many links led to it; 0: it was given.
+        reach: how far inside it may lead.
+    """
+
+    url: str
+    depth: int = 0
+    reach: Reach = Reach.HERE
+
+
 class Entry(str):
     """A URL of a crawl, as it was given.
 
@@ -51,16 +68,20 @@ class Entry(str):
         number: the URL's, in the state.
         host: its host's name.
         depth: how many links led to it.
+        reach: how far inside it may lead.
+        asked: the monotonic time at which it was asked for.
         part: the part that has an earlier record of it; None: there is none.
         shard: to which it belongs.
     """
 
-    __slots__ = ("depth", "host", "number", "part", "shard")
+    __slots__ = ("asked", "depth", "host", "number", "part", "reach", "shard")
 
     number: int
     host: str
     depth: int
     part: int | None
+    reach: Reach
+    asked: float
     shard: Shard
 
 

@@ -15,11 +15,14 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
+from .addresses import Reach
+from .bounds import Bounds
 from .durable import Lock, settle_folder
 from .identity import identity
 from .parts import Counted, Result
 from .schema import APPLICATION, TABLES, VERSION
-from .shards import Cutter, Entry, Shard
+from .scope import domain_of
+from .shards import Cutter, Entry, Found, Shard
 from .summary import CrawlSummary
 
 DATABASE = "state.sqlite3"
@@ -31,6 +34,10 @@ CACHE = 32768
 # Seconds to wait for another process that looks at the database.
 PATIENCE = 30
 
+ADD = (
+    "INSERT OR IGNORE INTO urls (url, key, host, depth, reach)"
+    " VALUES (?, ?, (SELECT id FROM hosts WHERE name = ?), ?, ?)"
+)
 IN_USE = "this crawl is running already: one process at a time works on a state"
 
 
@@ -40,12 +47,12 @@ class Turn(NamedTuple):
     Attributes:
         results: of URLs.
         written: the shards whose parts have more records that count.
-        found: further URLs, each with its depth.
+        found: further URLs.
     """
 
     results: list[Result]
     written: list[Shard]
-    found: list[tuple[str, int]]
+    found: list[Found]
 
 
 class Given(NamedTuple):
@@ -53,6 +60,13 @@ class Given(NamedTuple):
 
     shard: Shard
     entries: list[Entry]
+
+
+class Turned(NamedTuple):
+    """What a turn has brought: how many URLs are new, and the shards that were given out."""
+
+    added: int
+    given: list[Given]
 
 
 class State:
@@ -63,12 +77,16 @@ class State:
         create: there may be none yet; otherwise that is a FileNotFoundError.
         read_only: for a look, beside a run that may go on.
 
+    Attributes:
+        bounds: of the URLs that are found.
+
     Raises:
         BlockingIOError: another process runs the crawl. ValueError: it is of another version, or no state.
         OSError: it cannot be read or written.
     """
 
     def __init__(self, folder: Path, *, create: bool = False, read_only: bool = False) -> None:
+        self.bounds: Bounds | None = None
         self.folder: Path = folder
         self.parts: Path = folder / PARTS
         if create:
@@ -203,9 +221,9 @@ class State:
                 database.execute("DELETE FROM urls")
                 database.execute("DELETE FROM hosts")
                 self._set("given", 0)
-        piece: list[tuple[str, int]] = []
+        piece: list[Found] = []
         for url in urls:
-            piece.append((url, 0))
+            piece.append(Found(url))
             if len(piece) >= ROWS:
                 self._copy_piece(piece)
                 piece = []
@@ -215,22 +233,48 @@ class State:
             Cutter(self._database).cut()
             self._set("copied", True)
 
-    def _copy_piece(self, piece: list[tuple[str, int]]) -> None:
+    def _copy_piece(self, piece: list[Found]) -> None:
         with self._transaction():
             self._add(piece)
             self._set("given", (self.get("given") or 0) + len(piece))
 
-    def _add(self, urls: Iterable[tuple[str, int]]) -> int:
+    def _add(self, urls: Iterable[Found]) -> int:
         """Add those URLs that are not there yet; return how many."""
-        rows = [(url, *identity(url), depth) for url, depth in urls]
+        rows = [(url, *identity(url), depth, reach) for url, depth, reach in urls]
         self._database.executemany(
-            "INSERT OR IGNORE INTO hosts (name) VALUES (?)", {(host,) for _, _, host, _ in rows}
+            "INSERT OR IGNORE INTO hosts (name) VALUES (?)", {(row[2],) for row in rows}
         )
-        return self._database.executemany(
-            "INSERT OR IGNORE INTO urls (url, key, host, depth)"
-            " VALUES (?, ?, (SELECT id FROM hosts WHERE name = ?), ?)",
-            rows,
-        ).rowcount
+        if rows and rows[0][3] and self.bounds is not None:
+            return self._add_within(self.bounds, rows)
+        return self._database.executemany(ADD, rows).rowcount
+
+    def _add_within(self, bounds: Bounds, rows: list[Any]) -> int:
+        """Add URLs that were found, as far as the bounds allow; return how many."""
+        added = 0
+        for row in rows:
+            if bounds.admits(row[2]) and self._database.execute(ADD, row).rowcount:
+                bounds.note(row[2])
+                added += 1
+        return added
+
+    def bound(self, most: int | None, most_of_host: int | None) -> None:
+        """Bound the URLs of the crawl, and those of each host; None: any number."""
+        by_host: dict[str, int] = {}
+        if most_of_host is not None:
+            by_host = dict(
+                self._select(
+                    "SELECT h.name, count(*) FROM urls u JOIN hosts h ON h.id = u.host GROUP BY u.host"
+                )
+            )
+        ((urls,),) = self._select("SELECT count(*) FROM urls")
+        self.bounds = Bounds(most, most_of_host, urls, by_host)
+
+    def domains(self) -> frozenset[str]:
+        """Return the hosts of the URLs that were given, each by `domain_of()`."""
+        hosts = self._select(
+            "SELECT DISTINCT h.name FROM urls u JOIN hosts h ON h.id = u.host WHERE u.depth = 0"
+        )
+        return frozenset(domain_of(host) for (host,) in hosts)
 
     def retry_failed(self) -> int:
         """Have the URLs fetched again that have no response, or an answer of 429, or of 500 and above.
@@ -246,7 +290,7 @@ class State:
 
     # -- the crawl --------------------------------------------------------------------------------
 
-    def turn(self, turn: Turn, wanting: Mapping[int, int], busy: Collection[int], room: int) -> list[Given]:
+    def turn(self, turn: Turn, wanting: Mapping[int, int], busy: Collection[int], room: int) -> Turned:
         """Write down what has happened, and give out further shards, in one transaction.
 
         Args:
@@ -256,7 +300,7 @@ class State:
             room: how many further lanes to begin.
 
         Returns:
-            The next shards of these lanes, and the first of others, with their URLs.
+            How many URLs were added; the next shards of these lanes, and the first of others.
         """
         with self._transaction() as database:
             parts = {shard: self._count_in(shard) for shard in turn.written}
@@ -278,9 +322,11 @@ class State:
                 "UPDATE parts SET dropped = dropped + 1 WHERE id = ?",
                 [(one.entry.part,) for one in turn.results if one.entry.part is not None],
             )
-            if turn.found and self._add(turn.found):
+            added = self._add(turn.found) if turn.found else 0
+            if added:
                 Cutter(database).cut()
-            return [self._give_out(*shard) for shard in self._next_shards(wanting, busy, room)]
+            given = [self._give_out(*shard) for shard in self._next_shards(wanting, busy, room)]
+            return Turned(added, given)
 
     def _count_in(self, shard: Shard) -> int:
         """Let a part count, as far as it was written; return its number."""
@@ -315,19 +361,14 @@ class State:
         self._database.execute("UPDATE shards SET attempt = ? WHERE id = ?", (attempt, number))
         shard = Shard(number, lane, attempt)
         entries: list[Entry] = []
-        for url, identifier, host, depth, part in self._database.execute(
-            "SELECT u.url, u.id, h.name, u.depth, u.part FROM urls u JOIN hosts h ON h.id = u.host"
+        for url, identifier, host, depth, reach, part in self._database.execute(
+            "SELECT u.url, u.id, h.name, u.depth, u.reach, u.part FROM urls u JOIN hosts h ON h.id = u.host"
             " WHERE u.shard = ? AND u.status IS NULL ORDER BY u.host, u.id",
             (number,),
         ):
             entry = Entry(url)
-            entry.number, entry.host, entry.depth, entry.part, entry.shard = (
-                identifier,
-                host,
-                depth,
-                part,
-                shard,
-            )
+            entry.number, entry.host, entry.depth, entry.reach = identifier, host, depth, Reach(reach)
+            entry.part, entry.shard = part, shard
             entries.append(entry)
         return Given(shard, entries)
 

@@ -26,6 +26,7 @@ from ..messages.fields import Field, to_message
 from ..messages.request import UNSET, Request
 from ..messages.response import HTTP20Response
 from ..messages.response_rules import Message
+from ..net.resolving import check_host
 from ..net.timeouts import end_of_step, remaining
 from ..origins.connection import PooledConnection
 from ..origins.key import Key
@@ -79,6 +80,8 @@ def connector(handler: Handler) -> Callable[..., PooledConnection]:
     """Return what a pool with a handler calls instead of dialling; see `origins.connection.dial()`."""
 
     def connect(key: Key, *_: Any, **_options: Any) -> PooledConnection:
+        if key.resolver is not None:
+            check_host(key.resolver, key.host, key.port)
         return PooledConnection(key._replace(proxy=None), None, HandledConnection(handler))
 
     return connect

@@ -249,7 +249,7 @@ class Task:
         retries = self.options.retries
         if not retries.covers(raw.status):
             return None
-        said = _retry_after(raw.getheader("retry-after"))
+        said = retry_after(raw.getheader("retry-after"))
         pauses = retries.later(raw.status, said, self.method, self.tries)
         if pauses is None:
             return None
@@ -399,7 +399,7 @@ def _tell(body: Any) -> int | None:
     return position
 
 
-def _retry_after(value: str | None) -> float | None:
+def retry_after(value: str | None) -> float | None:
     """Return the seconds in a Retry-After; None if there is none, or an invalid one."""
     if value is None:
         return None

@@ -43,8 +43,10 @@ def given_by(resolver: Resolver, host: str, port: int) -> list[Address] | None:
     return [one for address in found for one in _numeric(address, port)]
 
 
-def check_for_proxy(resolver: Resolver, host: str, port: int) -> None:
-    """Let a resolver refuse a host that a proxy looks up; a name that is unknown here is left to the proxy.
+def check_host(resolver: Resolver, host: str, port: int) -> None:
+    """Let a resolver refuse a host to which this process does not connect itself, but a proxy.
+
+    A name that is unknown here is left to the proxy.
 
     Raises:
         As `given_by()`, but for socket.gaierror.

@@ -14,7 +14,7 @@ from typing import NoReturn, TypeVar
 from ..messages.fields import host_bytes
 from .happy_eyeballs import create_connection
 from .proxy import Proxy
-from .resolving import Address, Resolver, check_for_proxy, given_by
+from .resolving import Address, Resolver, check_host, given_by
 from .sockets import in_time
 from .timeouts import deadline_after
 
@@ -91,7 +91,7 @@ class _Far:
         if resolver is not None and is_resolved:
             self._given = given_by(resolver, host, port)
         elif resolver is not None:
-            check_for_proxy(resolver, host, port)
+            check_host(resolver, host, port)
 
     def address(self, family: socket.AddressFamily) -> bytes | None:
         """Return the address as bytes; the first of the family if names are looked up here; None for a name.

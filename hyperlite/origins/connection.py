@@ -21,7 +21,7 @@ from ..net.dialer import Dialer, Tunnel, info_of
 from ..net.forking import watch
 from ..net.happy_eyeballs import create_connection
 from ..net.protocols import H2, Protocols
-from ..net.resolving import check_for_proxy
+from ..net.resolving import check_host
 from ..net.sockets import is_stale
 from ..net.timeouts import deadline_after
 from ..net.tls import CreateConnection
@@ -213,7 +213,7 @@ def dial(
     if proxy is not None and proxy.scheme == "http":
         create = functools.partial(create_connection, steps=steps)
         if key.resolver is not None:
-            check_for_proxy(key.resolver, host, port)
+            check_host(key.resolver, host, port)
         address = ascii_host(proxy.host), proxy.port
         tunnel = Tunnel(host, port, proxy.told) if secure else None
     elif proxy is not None:

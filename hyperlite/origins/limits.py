@@ -175,7 +175,11 @@ class Throttle:
             if place is None:
                 self._all.limits = limits
             else:
-                self._own[place] = self._limiter_locked(place).limits = limits
+                self._limiter_locked(place).limits = limits
+                if limits == self._of_each:  # so nothing is kept of origins that have no limits of their own
+                    self._own.pop(place, None)
+                else:
+                    self._own[place] = limits
             self._changed.notify_all()
 
     def begin(self, place: Place, *, deadline: float | None, timeout: float | None) -> Permit | None:

@@ -24,7 +24,7 @@ class Shop:
 
     def _answer(self, request: Request) -> Response:
         broken = request.path == "/29" and not self.healthy
-        return Response(503 if broken else 200, body=request.path.encode())
+        return Response(500 if broken else 200, body=request.path.encode())
 
     def crawl(self, *options: str) -> int:
         return main(
@@ -53,7 +53,7 @@ def rows(capsys: pytest.CaptureFixture[str]) -> dict[str, str]:
 def test_a_crawl(shop: Shop, capsys: pytest.CaptureFixture[str]) -> None:
     assert shop.crawl() == 0
     table = rows(capsys)
-    assert table | {"URLs": "30", "duplicates": "1", "200": "29", "503": "1", "left": "0"} == table
+    assert table | {"URLs": "30", "duplicates": "1", "200": "29", "500": "1", "left": "0"} == table
     assert shop.bodies() == {url: f"/{number}" for number, url in enumerate(shop.urls)}
 
 
@@ -70,7 +70,7 @@ def test_failures_are_tried_again(shop: Shop, capsys: pytest.CaptureFixture[str]
     assert shop.crawl() == 0
     table = rows(capsys)
     assert table | {"200": "30", "left": "0"} == table
-    assert len(shop.server.log) == before + 1
+    assert [target for _, _, _, target in shop.server.log[before:]] == ["/robots.txt", "/29"]
     records = [json.loads(line) for line in shop.output.read_text().splitlines()]
     assert len(records) == len({record["url"] for record in records}) == 30
     assert {record["status"] for record in records} == {200}
@@ -128,3 +128,46 @@ def test_mistakes(capsys: pytest.CaptureFixture[str], arguments: list[str], comp
 def test_a_file_that_is_not_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["crawl", str(tmp_path / "urls"), "-o", str(tmp_path / "out")]) != 0
     assert capsys.readouterr().err == f"hyperlite: {tmp_path}/urls: No such file or directory\n"
+
+
+def test_manners(shop: Shop, capsys: pytest.CaptureFixture[str]) -> None:
+    options = (
+        "--per-host",
+        "2",
+        "--rate",
+        "1000",
+        "--delay",
+        "0.001",
+        "--contact",
+        "https://example.org/bot",
+    )
+    assert shop.crawl("-q", "--ignore-robots", "--allow-private", *options) == 0
+    assert len(shop.server.log) == 30, "robots.txt was not asked for"
+    assert shop.about("status") == 0
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last.endswith(", without robots.txt, private addresses allowed")
+
+
+def test_links(shop: Shop, serve: Serve, capsys: pytest.CaptureFixture[str]) -> None:
+    page = b"".join(b"<a href=/%d>" % number for number in range(20))
+    answer = Response(headers=[("content-type", "text/html")], body=page)
+    shop.server = serve(routes=lambda _: answer)
+    shop.list.write_text(shop.server.url("/start"))
+    options = ("--depth", "1", "--include", "[0-9]$", "--exclude", "/1", "--max-urls", "9", "--sitemaps")
+    assert shop.crawl("-q", "--follow", "same", *options) == 0
+    found = {url.rpartition("/")[2] for url in shop.bodies()}
+    assert found == {"start", "0", "2", "3", "4", "5", "6", "7", "8"}
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        (["--depth", "1"], "--depth is for links: --follow says which are followed"),
+        (["--follow", "same", "--include", "("], "--include: '(' is no regular expression"),
+    ],
+)
+def test_mistakes_about_links(
+    shop: Shop, capsys: pytest.CaptureFixture[str], options: list[str], complaint: str
+) -> None:
+    assert shop.crawl(*options) != 0
+    assert capsys.readouterr().err.startswith(f"hyperlite: {complaint}")

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 import hyperlite
 from hyperlite.crawling import links, sitemaps
 from hyperlite.crawling.links import forbids, html_links, links_of
-from hyperlite.crawling.scope import Scope, domain_of, is_below, targets
+from hyperlite.crawling.scope import CrawlScope, domain_of, is_below, targets
 from hyperlite.crawling.tags import tags
 from hyperlite.messages.urls import parse
 from hyperlite.testing import Response
@@ -347,25 +347,25 @@ def test_the_links_of_a_sitemap():
 @pytest.mark.parametrize(
     ("scope", "url", "followed"),
     [
-        (Scope(), "https://h.example/x", True),
-        (Scope(), "http://h.example:8080/x", True),
-        (Scope(), "https://www.h.example/x", False),
-        (Scope(), "https://a.h.example/x", False),
-        (Scope(hosts="domain"), "https://h.example/x", True),
-        (Scope(hosts="domain"), "https://www.h.example/x", True),
-        (Scope(hosts="domain"), "https://a.b.h.example./x", True),
-        (Scope(hosts="domain"), "https://example/x", False),
-        (Scope(hosts="domain"), "https://xh.example/", False),
-        (Scope(hosts="domain"), "https://h.example.evil.example/", False),
-        (Scope(hosts="any"), "https://other.example/", True),
-        (Scope(include=["/docs/"]), "https://h.example/docs/1", True),
-        (Scope(include=["/docs/"]), "https://h.example/blog/1", False),
-        (Scope(include=["^https://h.example/a", "b$"]), "https://h.example/b", True),
-        (Scope(exclude=[r"\.pdf$"]), "https://h.example/a.pdf", False),
-        (Scope(include=["a"], exclude=[r"\?"]), "https://h.example/a?", False),
+        (CrawlScope(), "https://h.example/x", True),
+        (CrawlScope(), "http://h.example:8080/x", True),
+        (CrawlScope(), "https://www.h.example/x", False),
+        (CrawlScope(), "https://a.h.example/x", False),
+        (CrawlScope(hosts="domain"), "https://h.example/x", True),
+        (CrawlScope(hosts="domain"), "https://www.h.example/x", True),
+        (CrawlScope(hosts="domain"), "https://a.b.h.example./x", True),
+        (CrawlScope(hosts="domain"), "https://example/x", False),
+        (CrawlScope(hosts="domain"), "https://xh.example/", False),
+        (CrawlScope(hosts="domain"), "https://h.example.evil.example/", False),
+        (CrawlScope(hosts="any"), "https://other.example/", True),
+        (CrawlScope(include=["/docs/"]), "https://h.example/docs/1", True),
+        (CrawlScope(include=["/docs/"]), "https://h.example/blog/1", False),
+        (CrawlScope(include=["^https://h.example/a", "b$"]), "https://h.example/b", True),
+        (CrawlScope(exclude=[r"\.pdf$"]), "https://h.example/a.pdf", False),
+        (CrawlScope(include=["a"], exclude=[r"\?"]), "https://h.example/a?", False),
     ],
 )
-def test_scopes(scope: Scope, url: str, followed: bool):
+def test_scopes(scope: CrawlScope, url: str, followed: bool):
     assert scope.follows(parse("https://h.example/"), parse(url), {"h.example"}) == followed
 
 
@@ -401,4 +401,4 @@ def test_targets():
 )
 def test_wrong_scopes(options: dict[str, object], text: str):
     with pytest.raises((TypeError, ValueError), match=text):
-        Scope(**options)  # type: ignore[arg-type]
+        CrawlScope(**options)  # type: ignore[arg-type]

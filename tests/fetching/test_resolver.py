@@ -197,6 +197,17 @@ def test_other_answers_are_errors(
     assert site.server.connections == 0
 
 
+def test_it_refuses_what_a_handler_would_answer(make_pool: MakePool):
+    def refuse(host: str, _: int) -> list[str]:
+        raise PermissionError(errno.EACCES, f"{host} is not to be asked")
+
+    pool = make_pool(handler=lambda _: Response(body=b"hello"), resolver=refuse)
+    with pytest.raises(PermissionError, match=f"{NAME} is not to be asked"):
+        pool.fetch(f"https://{NAME}/")
+    pool = make_pool(handler=lambda _: Response(body=b"hello"), resolver=lambda *_: ["192.0.2.1"])
+    assert pool.fetch(f"https://{NAME}/").body == b"hello"
+
+
 def test_it_must_be_a_function():
     with pytest.raises(TypeError, match="resolver is a function of a host and a port, not dict"):
         ConnectionPool(resolver={NAME: "127.0.0.1"})  # type: ignore[arg-type]

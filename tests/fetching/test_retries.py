@@ -11,7 +11,7 @@ import pytest
 
 from hyperlite import ConnectionPool, Retries
 from hyperlite.fetching.retries import HopTries
-from hyperlite.fetching.task import _retry_after
+from hyperlite.fetching.task import retry_after
 from hyperlite.messages.replay import Tried
 from hyperlite.testing.server import Request, Response, Server
 from tests.conftest import MakePool, Serve
@@ -167,7 +167,7 @@ def test_more_retries_than_a_float_can_double(make_pool: MakePool) -> None:
 
 
 def test_the_year_9999_is_no_further_away_than_a_thread_can_sleep() -> None:
-    assert _retry_after("Fri, 31 Dec 9999 23:59:59 GMT") == threading.TIMEOUT_MAX
+    assert retry_after("Fri, 31 Dec 9999 23:59:59 GMT") == threading.TIMEOUT_MAX
 
 
 # -- statuses that the program names --------------------------------------------------------------

@@ -52,6 +52,7 @@ PUBLIC = {
     | {
         "ConnectionPool",
         "CrawlProgress",
+        "CrawlScope",
         "CrawlSummary",
         "Failed",
         "FetchRequest",

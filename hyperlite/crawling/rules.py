@@ -1,0 +1,339 @@
+"""What a crawl may ask for, and what follows an answer: robots.txt, addresses, pace, redirects, links.
+
+::
+
+    before(ask) ──> the same: ask for it │ its robots.txt first │ an error: it is not asked for
+    after(outcome) ──> outcomes of URLs, and further asks: the next hop, another try
+
+Rule: each request has passed `before()`, those that redirects and links lead to included.
+
+Rule: the first request to a host goes alone: what it finds out, how far inside the host is and what its
+robots.txt allows, holds for the others.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from http.client import InvalidURL
+from typing import Any
+from urllib.parse import quote_from_bytes
+
+from ..errors import RedirectError, TooManyRedirects
+from ..fetching import redirects
+from ..fetching.failures import Stage, named
+from ..fetching.outcome import Failed, Fetched, Outcome
+from ..fetching.response import FetchResponse
+from ..fetching.task import retry_after
+from ..messages.urls import URL, parse
+from ..origins.limits import Limits
+from ..pool import ConnectionPool
+from . import robots
+from .addresses import Guard, Reach, leads_inside
+from .asks import Again, Ask, Page, RobotsFile
+from .links import links_of
+from .pace import LATER
+from .scope import CrawlScope, targets
+from .shards import Entry, Found
+from .sites import Site, Sites
+
+# Redirects that are followed, as `fetch()` does.
+MAX_REDIRECTS = 10
+# Seconds between two requests to a site from which on only so many wait at a time.
+LONG, WAITING = 0.25, 2
+# How often a URL is asked for again whose host has answered "later".
+MAX_LATER = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """How a crawl treats hosts, and which links it follows.
+
+    Attributes:
+        agent: the crawler's product token.
+        limits: of each site.
+        obeys_robots: whether robots.txt is heeded.
+        allow_downgrade: follow redirects from https to http.
+        scope: of the links that are followed; None: none.
+        follow: returns the URLs that are to be fetched, of a response; None: `scope` decides.
+        domains: the hosts of the input, by `domain_of()`.
+    """
+
+    agent: str
+    limits: Limits
+    obeys_robots: bool = True
+    allow_downgrade: bool = False
+    scope: CrawlScope | None = None
+    follow: Callable[[FetchResponse], Iterable[str]] | None = None
+    domains: frozenset[str] = frozenset()
+
+
+class Rules:
+    """Decides what is asked for, and what follows.
+
+    Args:
+        policy: of the crawl.
+        pool: whose limits keep the pace of each site.
+        guard: the pool's resolver; None: anything may lead anywhere.
+
+    Attributes:
+        found: URLs that are to be fetched, as links lead to them, or robots.txt names them.
+    """
+
+    def __init__(self, policy: Policy, pool: ConnectionPool, guard: Guard | None) -> None:
+        self._policy = policy
+        self._pool = pool
+        self._guard = guard
+        self._sites = Sites(policy.limits, self._forget)
+        self._alone: dict[str, Ask] = {}  # the first requests under way, by host
+        self.found: list[Found] = []
+
+    # -- before -----------------------------------------------------------------------------------
+
+    def before(self, ask: Page) -> Ask | Exception:
+        """Return what is to be asked for now: this, or robots.txt; or the error: nothing is.
+
+        In the first two cases `is_contacting()` tells whether the host's other requests have to wait.
+        """
+        ask.asked = time.monotonic()
+        try:
+            url = parse(ask)
+        except InvalidURL:
+            return ask  # the run says what is wrong with it
+        site = self._sites.get(url.origin)
+        if site.pace.given_up is not None:
+            return site.pace.given_up
+        if (refusal := self._permit(url.host, ask.reach)) is not None:
+            return refusal
+        if self._policy.obeys_robots:
+            if site.robots is None or ask.asked >= site.expires:
+                return self._first(self._robots_file(site, ask.reach))
+            try:
+                site.robots.check(str(url))
+            except Exception as error:
+                return error
+        elif self._guard is not None and not site.contacted:
+            return self._first(ask)
+        return ask
+
+    def is_contacting(self, host: str) -> bool:
+        """Tell whether the first request to a host is under way."""
+        return host in self._alone
+
+    def _first(self, ask: Ask) -> Ask:
+        self._alone[ask.host] = ask
+        return ask
+
+    def _permit(self, host: str, reach: Reach) -> PermissionError | None:
+        """Let the next connections to a host reach so far; or return an error: it is further inside."""
+        if self._guard is None:
+            return None
+        known = self._guard.reach(host)
+        if known is not None and known > reach:
+            return leads_inside(host, "its address is inside")
+        self._guard.permit(host, reach)
+        return None
+
+    def _robots_file(self, site: Site, reach: Reach) -> RobotsFile:
+        scheme, host, port = site.origin
+        made = RobotsFile(str(URL(scheme, host, port, robots.PATH)))
+        made.origin, made.host, made.reach, made.redirects = site.origin, host, reach, 0
+        return made
+
+    # -- after ------------------------------------------------------------------------------------
+
+    def after(self, outcome: Outcome[Any]) -> Iterator[Outcome[Entry] | Ask]:
+        """Yield what follows an outcome: that of an entry, or a further request for it; or nothing."""
+        ask: Ask = outcome.request
+        if isinstance(ask, RobotsFile):
+            if (following := self._read_robots(ask, outcome)) is not None:
+                yield following
+            return
+        if self._alone.get(ask.host) is ask:
+            del self._alone[ask.host]
+            self._sites.get(parse(ask).origin).contacted = True
+        attempts = outcome.attempts + (ask.attempts if isinstance(ask, Again) else 0)
+        again = self._heed_overload(ask, outcome)
+        response = outcome.response
+        try:
+            if not again and response is not None and response.status in redirects.FOLLOWED:
+                again = self._redirected(ask, response)
+        except RedirectError as error:
+            assert response is not None  # which is the redirect
+            failure = named(error, "GET", response._url, Stage.ASKING)
+            outcome = Failed(ask, outcome.index, failure, attempts=attempts)
+            response = None
+        if again is not None:
+            again.attempts = attempts
+            yield again
+            return
+        entry = ask.entry if isinstance(ask, Again) else ask
+        if response is None:
+            yield Failed(entry, outcome.index, outcome.error, attempts=attempts)
+            return
+        if isinstance(ask, Again):
+            response.history = ask.history + response.history
+            outcome = Fetched(entry, outcome.index, response, attempts=attempts)
+        self._follow(entry, response)
+        yield outcome
+
+    def width(self, ask: Ask) -> int | None:
+        """Return how many requests to a site may wait for its pace; None: any number.
+
+        Those that wait are held back by the pool's limits, and take the places of requests to other hosts.
+        """
+        try:
+            limits = self._sites.get(
+                ask.origin if isinstance(ask, RobotsFile) else parse(ask).origin
+            ).pace.limits
+        except InvalidURL:
+            return None
+        pause = max(limits.delay or 0.0, 1 / limits.per_second if limits.per_second else 0.0)
+        return limits.under_way or (WAITING if pause >= LONG else None)
+
+    def _heed_overload(self, ask: Page, outcome: Outcome[Any]) -> Again | None:
+        """Slow a site down that is overloaded; return another try, if there is to be one."""
+        try:
+            url = parse(ask)
+        except InvalidURL:
+            return None
+        site, response = self._sites.get(url.origin), outcome.response
+        pace, now = site.pace, time.monotonic()
+        before = pace.limits
+        if response is None:
+            if isinstance(outcome.error, TimeoutError):
+                pace.slow_down("there was no answer in time", now, ask.asked)
+        elif response.status not in LATER:
+            pace.speed_up(now - response.elapsed)
+        else:
+            said = retry_after(response.headers.get("retry-after"))
+            reason = f"the answer was {response.status} {response.reason}".rstrip()
+            pace.slow_down(reason, now, now - response.elapsed, said)
+        if pace.limits != before:
+            self._pool.set_limits(pace.limits, str(URL(*site.origin, "/")))
+        later = ask.later if isinstance(ask, Again) else 0
+        if response is None or response.status not in LATER or later >= MAX_LATER or pace.given_up:
+            return None
+        again = Again.of(ask, ask, ask.host)
+        again.later = later + 1
+        return again
+
+    def _redirected(self, ask: Page, response: FetchResponse) -> Again | None:
+        """Return the request to which a redirect leads; None: it leads nowhere.
+
+        Raises:
+            RedirectError: it is not followed.
+        """
+        places = response.raw.headers.get_all("location")
+        if not places or not any(places):
+            return None
+        history = [*(ask.history if isinstance(ask, Again) else []), response]
+        if len(history) > MAX_REDIRECTS:
+            raise TooManyRedirects(f"another redirect, after {MAX_REDIRECTS} redirects")
+        before = parse(ask)
+        following = redirects.target(
+            before, redirects.the_one(places), allow_downgrade=self._policy.allow_downgrade
+        )
+        if following.user is None and following.origin == before.origin:
+            following = following._replace(user=before.user)
+        again = Again.of(ask, _spelt(following), following.host)
+        again.history = history
+        again.reach = self._reach_of(before.host)
+        return again
+
+    def _reach_of(self, host: str) -> Reach:
+        """Return how far inside what a host sends may lead."""
+        if self._guard is None:
+            return Reach.HERE
+        return self._guard.reach(host) or Reach.PUBLIC
+
+    # -- robots.txt -------------------------------------------------------------------------------
+
+    def _read_robots(self, ask: RobotsFile, outcome: Outcome[Any]) -> RobotsFile | None:
+        """Learn what a site allows; or return the request to which its robots.txt redirects."""
+        site, response = self._sites.get(ask.origin), outcome.response
+        size = 0
+        if response is None:
+            if self._is_inside(ask):
+                self._alone.pop(ask.origin[1], None)
+                return None  # for others, which may lead there, it is asked for again
+            found = robots.nothing(str(outcome.error))
+        elif response.status in redirects.FOLLOWED and response.raw.headers.get("location"):
+            following = self._robots_elsewhere(ask, response)
+            if isinstance(following, RobotsFile):
+                return following
+            found = following
+        else:
+            body = response.body
+            size = min(len(body), robots.MAX_SIZE)
+            found = robots.answered(response.status, body, self._policy.agent)
+        self._alone.pop(ask.origin[1], None)
+        self._sites.learn(site, found, size)
+        if site.pace.usual != self._policy.limits:
+            self._pool.set_limits(site.pace.limits, str(URL(*site.origin, "/")))
+        scope = self._policy.scope
+        if scope is not None and scope.sitemaps:
+            self._note_found(URL(*site.origin, robots.PATH), 0, found.sitemaps)
+        return None
+
+    def _is_inside(self, ask: RobotsFile) -> bool:
+        """Tell whether a site is found to be further inside than its request might lead."""
+        known = None if self._guard is None else self._guard.reach(ask.host)
+        return known is not None and known > ask.reach and ask.host == ask.origin[1]
+
+    def _robots_elsewhere(self, ask: RobotsFile, response: FetchResponse) -> RobotsFile | robots.Robots:
+        """Follow a redirect of robots.txt, or return what it means that it is not followed."""
+        if ask.redirects >= robots.REDIRECTS:
+            return robots.everything()
+        try:
+            place = redirects.the_one(response.raw.headers.get_all("location") or [])
+            following = redirects.target(parse(ask), place, allow_downgrade=True)
+        except RedirectError:
+            return robots.everything()
+        if following.host != ask.host and following.host in self._alone:
+            return robots.nothing(f"it is at {following.host}, of which nothing is known yet")
+        made = RobotsFile(str(following._replace(user=None, fragment="")))
+        made.origin, made.host, made.redirects = ask.origin, following.host, ask.redirects + 1
+        made.reach = self._reach_of(ask.host)
+        if (refusal := self._permit(made.host, made.reach)) is not None:
+            return robots.nothing(str(refusal))
+        return made
+
+    # -- links ------------------------------------------------------------------------------------
+
+    def _follow(self, entry: Entry, response: FetchResponse) -> None:
+        """Take note of the URLs to which a response leads."""
+        policy = self._policy
+        if policy.follow is not None:
+            reach = self._reach_of(response._url.host)
+            urls = targets(policy.follow(response))
+            self.found += [Found(str(url), entry.depth + 1, reach) for url in urls]
+        elif policy.scope is not None and (policy.scope.depth is None or entry.depth < policy.scope.depth):
+            found = links_of(response, policy.agent, nofollow=policy.scope.nofollow)
+            self._note_found(response._url, entry.depth, found)
+
+    def _note_found(self, page: URL, depth: int, links: Iterable[str]) -> None:
+        scope = self._policy.scope
+        assert scope is not None
+        reach = self._reach_of(page.host)
+        for target in targets(links):
+            if scope.follows(page, target, self._policy.domains):
+                self.found.append(Found(str(target), depth + 1, reach))
+
+    def _forget(self, site: Site) -> None:
+        if self._guard is not None:
+            self._guard.forget(site.origin[1])
+
+
+def refused(ask: Ask, error: Exception) -> Failed[Entry]:
+    """Return the outcome of a URL for which a request is not made."""
+    assert not isinstance(ask, RobotsFile)
+    if isinstance(ask, Again):
+        return Failed(ask.entry, 0, error, attempts=ask.attempts)
+    return Failed(ask, 0, error)
+
+
+def _spelt(url: URL) -> str:
+    """Return a URL with its credentials."""
+    if url.user is None:
+        return str(url)
+    return str(url).replace("://", f"://{quote_from_bytes(url.user, safe=':')}@", 1)
