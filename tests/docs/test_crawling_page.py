@@ -1,25 +1,66 @@
 """The examples in docs/crawling.md run as they stand, with a server in the place of example.org."""
 
+import gzip
+import json
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from hyperlite.testing.server import Response
+from hyperlite.testing.server import Request, Response, Server
 from tests.conftest import Serve
 
 PAGE = Path(__file__).parents[2] / "docs" / "crawling.md"
 
 
-def test_examples(
-    serve: Serve, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> None:
-    server = serve(routes={"/book": lambda request: Response(body=request.target.encode())})
+def book(request: Request) -> Response:
+    """Answer; one in a hundred is an error."""
+    return Response(503 if request.target.endswith("00") else 200, body=request.target.encode())
+
+
+@pytest.fixture
+def shop(serve: Serve, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Server:
+    server = serve(routes={"/book": book})
     monkeypatch.setenv("SSL_CERT_FILE", server.ca_file)
     monkeypatch.chdir(tmp_path)
+    return server
+
+
+def examples(language: str, shop: Server) -> list[str]:
+    found = re.findall(rf"```{language}\n(.*?)```", PAGE.read_text(), re.DOTALL)
+    return [example.replace("https://example.org", shop.url("")) for example in found]
+
+
+def test_python(shop: Server, capsys: pytest.CaptureFixture[str]) -> None:
     names: dict[str, object] = {}
-    for example in re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL):
-        exec(example.replace("https://example.org", server.url("")), names)
+    for example in examples("python", shop):
+        exec(example, names)
     printed = capsys.readouterr().out
     assert "10 fetched, 0 failed\n" in printed
-    assert f"{server.url('/book?id=7')} 200 HTTP/2 None 10\n" in printed
+    assert f"{shop.url('/book?id=7')} 200 HTTP/2 None 10\n" in printed
+
+
+def test_shell(shop: Server, tmp_path: Path) -> None:
+    program = tmp_path / "bin" / "hyperlite"
+    program.parent.mkdir()
+    program.write_text(f'#!/bin/sh\nexec {sys.executable} -m hyperlite "$@"\n')
+    program.chmod(0o755)
+    paths = {"PATH": f"{program.parent}:{os.environ['PATH']}", "PYTHONPATH": os.pathsep.join(sys.path)}
+    printed = ""
+    for example in examples("sh", shop):
+        done = subprocess.run(
+            ["sh", "-c", example], capture_output=True, text=True, check=True, env=os.environ | paths
+        )
+        printed += done.stdout
+    assert len(re.findall("^URLs +1,000$", printed, re.MULTILINE)) >= 5, printed
+    assert "finished after 0:" in printed
+    assert "1,000 records in so-far.jsonl\n" in printed
+    assert "10 URLs are fetched again by the next run of the crawl\n" in printed
+    records = gzip.decompress(Path("books.jsonl.gz").read_bytes()).splitlines()
+    assert len({json.loads(record)["url"] for record in records}) == len(records) == 1000
+    assert len(Path("killed.jsonl").read_text().splitlines()) == 1000
+    assert Path("piped.jsonl.zst").stat().st_size
+    assert json.loads(Path("progress.log").read_text().splitlines()[-1])["done"] == 1000
