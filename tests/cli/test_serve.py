@@ -150,3 +150,15 @@ def test_a_port_that_is_taken(capsys: pytest.CaptureFixture[str]) -> None:
         port = other.getsockname()[1]
         assert main(["serve", "--cleartext", "--port", str(port)]) == 7
     assert capsys.readouterr().err == f"hyperlite: port {port} is taken\n"
+
+
+def test_without_trustme() -> None:
+    program = (
+        "import sys; sys.modules['trustme'] = None; from hyperlite.cli import main; sys.exit(main(['serve']))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], check=False, capture_output=True, text=True, timeout=60
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("hyperlite: The test server's certificates need trustme")
+    assert done.stderr.endswith("Or serve without TLS: --cleartext.\n")

@@ -5,6 +5,7 @@ import threading
 import pytest
 
 import hyperlite
+from hyperlite import ConnectionPool
 from hyperlite.cli.timing import Timing
 from hyperlite.testing import Request, Response, Server
 from tests.conftest import Serve
@@ -119,3 +120,11 @@ def test_memory_stays_small_however_long_a_body_is() -> None:
     for _ in range(200_000):
         timing._note(came)
     assert len(came) < 40_000
+
+
+def test_further_tries_are_rows(serve: Serve) -> None:
+    server, timing = serve(routes=sized), Timing()
+    server.faults.refuse("/")
+    with ConnectionPool(verify=server.ca_file, observers=[timing]) as pool:
+        pool.fetch(server.url("/"))
+    assert [line.split()[1] for line in report(timing).lines[1:3]] == ["fail", "200"]
