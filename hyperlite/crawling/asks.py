@@ -6,6 +6,7 @@ An `Entry` is the first request for its URL.  What follows it, and what must com
 from ..fetching.response import FetchResponse
 from .addresses import Reach
 from .shards import Entry
+from .sites import Site
 
 
 class Again(str):
@@ -15,18 +16,20 @@ class Again(str):
         entry: for which it is made.
         host: the name of the host that is asked.
         reach: how far inside it may lead.
+        site: which is asked; None: the URL is invalid.
         history: the redirects so far.
         later: how often the host has answered "later".
         asked: the monotonic time at which it was asked for.
         attempts: how many requests were made for the entry before, redirects not counted.
     """
 
-    __slots__ = ("asked", "attempts", "entry", "history", "host", "later", "reach")
+    __slots__ = ("asked", "attempts", "entry", "history", "host", "later", "reach", "site")
 
     entry: Entry
     host: str
     reach: Reach
     asked: float
+    site: Site | None
     history: list[FetchResponse]
     later: int
     attempts: int

@@ -32,6 +32,7 @@ from .addresses import Guard, Reach, leads_inside
 from .asks import Again, Ask, Page, RobotsFile
 from .links import links_of
 from .pace import LATER
+from .refusals import Disallowed
 from .scope import CrawlScope, targets
 from .shards import Entry, Found
 from .sites import Site, Sites
@@ -94,12 +95,12 @@ class Rules:
 
         In the first two cases `is_contacting()` tells whether the host's other requests have to wait.
         """
-        ask.asked = time.monotonic()
+        ask.asked, ask.site = time.monotonic(), None
         try:
             url = parse(ask)
         except InvalidURL:
             return ask  # the run says what is wrong with it
-        site = self._sites.get(url.origin)
+        site = ask.site = self._sites.get(url.origin)
         if site.pace.given_up is not None:
             return site.pace.given_up
         if (refusal := self._permit(url.host, ask.reach)) is not None:
@@ -109,7 +110,7 @@ class Rules:
                 return self._first(self._robots_file(site, ask.reach))
             try:
                 site.robots.check(str(url))
-            except Exception as error:
+            except Disallowed as error:
                 return error
         elif self._guard is not None and not site.contacted:
             return self._first(ask)
@@ -150,7 +151,8 @@ class Rules:
             return
         if self._alone.get(ask.host) is ask:
             del self._alone[ask.host]
-            self._sites.get(parse(ask).origin).contacted = True
+            if ask.site is not None:
+                ask.site.contacted = True
         attempts = outcome.attempts + (ask.attempts if isinstance(ask, Again) else 0)
         again = self._heed_overload(ask, outcome)
         response = outcome.response
@@ -181,22 +183,18 @@ class Rules:
 
         Those that wait are held back by the pool's limits, and take the places of requests to other hosts.
         """
-        try:
-            limits = self._sites.get(
-                ask.origin if isinstance(ask, RobotsFile) else parse(ask).origin
-            ).pace.limits
-        except InvalidURL:
+        site = self._sites.get(ask.origin) if isinstance(ask, RobotsFile) else ask.site
+        if site is None:
             return None
+        limits = site.pace.limits
         pause = max(limits.delay or 0.0, 1 / limits.per_second if limits.per_second else 0.0)
         return limits.under_way or (WAITING if pause >= LONG else None)
 
     def _heed_overload(self, ask: Page, outcome: Outcome[Any]) -> Again | None:
         """Slow a site down that is overloaded; return another try, if there is to be one."""
-        try:
-            url = parse(ask)
-        except InvalidURL:
+        site, response = ask.site, outcome.response
+        if site is None:
             return None
-        site, response = self._sites.get(url.origin), outcome.response
         pace, now = site.pace, time.monotonic()
         before = pace.limits
         if response is None:

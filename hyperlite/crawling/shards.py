@@ -10,6 +10,7 @@ import sqlite3
 from typing import NamedTuple
 
 from .addresses import Reach
+from .sites import Site
 
 SHARD = 200
 # Hosts that are read at a time.
@@ -70,11 +71,12 @@ class Entry(str):
         depth: how many links led to it.
         reach: how far inside it may lead.
         asked: the monotonic time at which it was asked for.
+        site: which was asked; None: the URL is invalid.
         part: the part that has an earlier record of it; None: there is none.
         shard: to which it belongs.
     """
 
-    __slots__ = ("asked", "depth", "host", "number", "part", "reach", "shard")
+    __slots__ = ("asked", "depth", "host", "number", "part", "reach", "shard", "site")
 
     number: int
     host: str
@@ -82,6 +84,7 @@ class Entry(str):
     part: int | None
     reach: Reach
     asked: float
+    site: Site | None
     shard: Shard
 
 

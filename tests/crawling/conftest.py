@@ -6,7 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import Serve
+
 from .site import Site
+from .web import MakeWeb, Web
 
 MakeSite = Callable[[int, int], Site]
 
@@ -21,3 +24,8 @@ def make_site(tmp_path: Path) -> Iterator[MakeSite]:
             return site
 
         yield make
+
+
+@pytest.fixture
+def make_web(serve: Serve, tmp_path: Path) -> MakeWeb:
+    return lambda pages: Web(serve, tmp_path, pages)

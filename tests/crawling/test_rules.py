@@ -1,11 +1,8 @@
-"""What a crawl asks for, and what it does not: robots.txt, addresses, redirects, overload, links."""
+"""What a crawl asks for, and what it does not: robots.txt, redirects, overload."""
 
 import itertools
-import json
-import threading
 import time
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,74 +10,9 @@ import pytest
 
 import hyperlite
 from hyperlite.crawling import pace
-from hyperlite.crawling.scope import CrawlScope
-from hyperlite.testing.server import Request, Response, Server
-from tests.conftest import Serve
+from hyperlite.testing.server import Request, Response
 
-Answer = Callable[[Request], Response]
-HTML = [("content-type", "text/html; charset=utf-8")]
-
-
-class Web:
-    """Hosts below .test, all on one server in cleartext; what each was asked for, and by which User-Agent.
-
-    Args:
-        serve: starts the server.
-        folder: for the output.
-        pages: the answers, by host and path ("a/page"); a str is a page of HTML. "a/*" is for all others.
-    """
-
-    def __init__(self, serve: Serve, folder: Path, pages: dict[str, str | Response | Answer]) -> None:
-        self.pages = pages
-        self.server: Server = serve(routes=self._answer, secure=False)
-        self.output = folder / "out.jsonl"
-        self.asked: list[str] = []
-        self.agents: Counter[str] = Counter()
-        self._lock = threading.Lock()
-        self._now: Counter[str] = Counter()
-        self.most: Counter[str] = Counter()  # requests to a host at a time
-
-    def _answer(self, request: Request) -> Response:
-        host = request.authority.partition(":")[0].removesuffix(".test")
-        self.asked.append(f"{host}{request.target}")
-        self.agents[dict(request.headers).get("user-agent", "")] += 1
-        answer = self.pages.get(f"{host}{request.path}", self.pages.get(f"{host}/*", Response(404)))
-        if isinstance(answer, str):
-            answer = Response(headers=HTML, body=answer.encode())
-        return answer if isinstance(answer, Response) else answer(request)
-
-    def url(self, place: str) -> str:
-        host, _, path = place.partition("/")
-        return f"http://{host}.test:{self.server.port}/{path}"
-
-    def crawl(self, *places: str, **options: Any) -> dict[str, dict[str, Any]]:
-        """Crawl these, and return the records by place."""
-        given = {"resolver": lambda *_: ["127.0.0.1"], "proxies": False} | options
-        self.summary = hyperlite.crawl([self.url(place) for place in places], output=self.output, **given)
-        records = [json.loads(line) for line in self.output.read_text().splitlines()]
-        return {self.place(record["url"]): record for record in records}
-
-    def place(self, url: str) -> str:
-        return url.removeprefix("http://").replace(f".test:{self.server.port}", "")
-
-
-MakeWeb = Callable[..., Web]
-
-
-@pytest.fixture
-def make_web(serve: Serve, tmp_path: Path) -> MakeWeb:
-    return lambda pages: Web(serve, tmp_path, pages)
-
-
-def robots(*lines: str) -> Response:
-    return Response(
-        headers=[("content-type", "text/plain")], body="\n".join(["User-agent: *", *lines]).encode()
-    )
-
-
-def moved(to: str, status: int = 302) -> Response:
-    return Response(status, headers=[("location", to)])
-
+from .web import MakeWeb, moved, robots
 
 # -- robots.txt -----------------------------------------------------------------------------------
 
@@ -195,101 +127,6 @@ def test_a_program_gets_the_history(make_web: MakeWeb, tmp_path: Path):
     assert [response.status for response in got[0].response.history] == [302]
 
 
-# -- addresses ------------------------------------------------------------------------------------
-
-NAMES = {"public": "93.184.216.34", "other": "1.1.1.1", "intra": "10.0.0.5", "here": "127.0.0.1"}
-
-
-def lookup(host: str, _port: int) -> list[str]:
-    return [NAMES.get(host.partition(".")[0], host)]
-
-
-def inside(tmp_path: Path, pages: dict[str, Response], *urls: str, **options: Any) -> dict[str, Any]:
-    """Crawl hosts that a handler answers for, with addresses of all kinds; return errors or bodies by URL."""
-
-    def answer(request: hyperlite.FetchRequest) -> Response:
-        return pages.get(request.url, Response(404 if request.url.endswith("robots.txt") else 200))
-
-    output = tmp_path / "out.jsonl"
-    hyperlite.crawl(urls, output=output, handler=answer, resolver=lookup, **options)
-    records = map(json.loads, output.read_text().splitlines())
-    return {record["url"]: record["error"] or record["status"] for record in records}
-
-
-@pytest.mark.parametrize(
-    ("source", "target", "refused"),
-    [
-        ("public", "other", False),
-        ("public", "intra", True),
-        ("public", "here", True),
-        ("public", "169.254.169.254", True),
-        ("public", "[::ffff:7f00:1]", True),
-        ("intra", "public", False),
-        ("intra", "intra", False),
-        ("intra", "here", True),
-        ("here", "intra", False),
-        ("here", "here", False),
-    ],
-)
-@pytest.mark.parametrize("ignore_robots", [False, True])
-def test_a_redirect_leads_no_further_inside(
-    tmp_path: Path, source: str, target: str, refused: bool, ignore_robots: bool
-):
-    place = target if target[0] in "[1" else f"{target}.test"
-    pages = {
-        f"http://{source}.test/": moved(f"http://{place}/x"),
-        f"http://{place}/x": Response(body=b"there"),
-    }
-    found = inside(tmp_path, pages, f"http://{source}.test/", ignore_robots=ignore_robots)
-    (outcome,) = found.values()
-    assert ("PermissionError" in str(outcome) and "is inside" in outcome) if refused else outcome == 200
-    (outcome,) = inside(tmp_path / "2", pages, f"http://{source}.test/", allow_private=True).values()
-    assert outcome == 200
-
-
-@pytest.mark.parametrize("ignore_robots", [False, True])
-def test_a_host_that_the_input_names_is_no_way_inside(tmp_path: Path, ignore_robots: bool):
-    """The connection to it is open already, when a page on the Internet leads there."""
-    pages = {
-        "http://intra.test/given": Response(body=b"there"),
-        "http://intra.test/secret": Response(body=b"secret"),
-        "http://public.test/": moved("http://intra.test/secret"),
-    }
-    urls = ["http://intra.test/given", "http://public.test/", "http://intra.test/secret"]
-    for order in (urls[:2], urls[1::-1], urls):
-        found = inside(
-            tmp_path / str(len(order)) / order[0][7:10], pages, *order, ignore_robots=ignore_robots
-        )
-        assert found["http://intra.test/given"] == 200
-        assert "is inside" in found["http://public.test/"]
-    assert found["http://intra.test/secret"] == 200
-
-
-def test_robots_txt_does_not_lead_inside(tmp_path: Path):
-    pages = {"http://public.test/robots.txt": moved("http://intra.test/"), "http://public.test/": Response()}
-    (outcome,) = inside(tmp_path, pages, "http://public.test/").values()
-    assert outcome.startswith("Disallowed: robots.txt cannot be had")
-    assert "is inside" in outcome
-
-
-def test_links_lead_no_further_inside(tmp_path: Path):
-    page = "".join(f"<a href=http://{name}.test/x>" for name in NAMES)
-    pages = {
-        f"http://{name}.test/{path}": Response(headers=HTML, body=page.encode())
-        for name in NAMES
-        for path in ("", "x")
-    }
-    found = inside(tmp_path, pages, "http://public.test/", follow=CrawlScope("any"))
-    assert {url for url, outcome in found.items() if outcome == 200} == {
-        "http://public.test/",
-        "http://public.test/x",
-        "http://other.test/x",
-    }
-    assert "is inside" in found["http://intra.test/x"]
-    found = inside(tmp_path / "2", pages, "http://intra.test/", follow=CrawlScope("any"))
-    assert [url for url, outcome in found.items() if outcome != 200] == ["http://here.test/x"]
-
-
 # -- overload -------------------------------------------------------------------------------------
 
 
@@ -339,64 +176,6 @@ def test_a_crawl_delay(make_web: MakeWeb):
     web.crawl(*(f"a/{n}" for n in range(5)))
     gaps = [after - before for before, after in itertools.pairwise(times)]
     assert min(gaps) >= 0.15, "it is kept where requests begin, and not where they come"
-
-
-# -- links ----------------------------------------------------------------------------------------
-
-
-def test_links_are_followed_in_their_scope(make_web: MakeWeb):
-    web = make_web(
-        {
-            "a/": "<a href=/1><a href=/no/2><a href=http://b.test/><a rel=nofollow href=/3>",
-            "a/1": "<a href=/deep/1><a href=/>",
-            "a/deep/1": "<a href=/deep/2>",
-            "a/deep/2": "<a href=/deep/3>",
-            "a/robots.txt": robots("Disallow: /no"),
-            "a/*": "end",
-        }
-    )
-    web.crawl("a/", follow=CrawlScope(depth=3))
-    assert sorted(web.asked) == ["a/", "a/1", "a/deep/1", "a/deep/2", "a/robots.txt"]
-    assert web.summary.errors == {"Disallowed": 1}
-
-
-def test_a_function_follows(make_web: MakeWeb):
-    web = make_web({"a/*": "page"})
-
-    def follow(response: hyperlite.FetchResponse) -> list[str]:
-        number = int(response.url.rpartition("/")[2])
-        return [web.url(f"a/{number + 1}"), "mailto:a@b.example"] if number < 5 else []
-
-    assert sorted(web.crawl("a/1", follow=follow)) == [f"a/{n}" for n in range(1, 6)]
-
-
-def test_bounds_of_urls(make_web: MakeWeb):
-    links = "".join(f"<a href=/{n}>" for n in range(100))
-    web = make_web({"a/*": links, "b/*": links})
-    assert len(web.crawl("a/0", "b/0", follow=CrawlScope(max_urls=30))) == 30
-    web.output = web.output.with_name("other.jsonl")
-    web.crawl("a/0", "b/0", follow=CrawlScope(max_urls_per_host=10))
-    assert web.summary.urls == 20
-
-
-def test_a_sitemap_of_robots_txt(make_web: MakeWeb):
-    web = make_web({"a/*": "page"})
-    urls = "".join(f"<url><loc>{web.url(f'a/{n}')}</loc></url>" for n in range(3))
-    web.pages["a/sitemap.xml"] = Response(
-        headers=[("content-type", "application/xml")], body=f"<urlset>{urls}</urlset>".encode()
-    )
-    web.pages["a/robots.txt"] = robots("Disallow: /2", f"Sitemap: {web.url('a/sitemap.xml')}")
-    web.crawl("a/", follow=CrawlScope(sitemaps=True))
-    assert sorted(web.asked) == ["a/", "a/0", "a/1", "a/robots.txt", "a/sitemap.xml"]
-
-
-def test_a_run_that_is_cut_off_goes_on(make_web: MakeWeb):
-    web = make_web({"a/*": Response(body=bytes(1000))})
-    pages = [f"a/{n}" for n in range(100)]
-    assert 10 <= len(web.crawl(*pages, stop_after_bytes=10_000)) <= 30
-    assert web.summary.left >= 70
-    assert len(web.crawl(*pages)) == 100
-    assert web.summary.left == 0
 
 
 # -- what hosts see -------------------------------------------------------------------------------
