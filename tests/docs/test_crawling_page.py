@@ -18,7 +18,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "crawling.md"
 
 def book(request: Request) -> Response:
     """Answer; one in a hundred is an error."""
-    return Response(503 if request.target.endswith("00") else 200, body=request.target.encode())
+    return Response(500 if request.target.endswith("00") else 200, body=request.target.encode())
 
 
 @pytest.fixture
