@@ -36,6 +36,7 @@ After a kill, a full disk or Ctrl-C, the same command goes on where it was.
 
   hyperlite crawl urls.txt --output pages.jsonl
   zcat urls.gz | hyperlite crawl - --output pages.jsonl.zst
+  hyperlite crawl urls.txt --output pages.warc.gz   a WARC file instead
   hyperlite crawl status pages.jsonl         how far it is, also while it runs
   hyperlite crawl export pages.jsonl         write what there is so far
   hyperlite crawl retry-failed pages.jsonl   have failures tried again
@@ -57,7 +58,7 @@ def _declare_output(group: Any) -> None:
     group.add_argument(
         "--state", metavar="DIRECTORY", help='the state, on a local disk (OUT with ".state" behind it)'
     )
-    group.add_argument("--body", choices=BODY_KINDS, default="text", help="how bodies are written (text)")
+    group.add_argument("--body", choices=BODY_KINDS, help="how bodies are written (text)")
     group.add_argument(
         "--max-body", type=count, metavar="BYTES", default=64 << 20, help="cut longer bodies off (64 MiB)"
     )

@@ -65,7 +65,7 @@ class Driver:
         self._pool = pool
         self._rules = rules
         self._tally = tally
-        self._parts = Parts(state.parts)
+        self._parts = Parts(state.parts, recorder.ending)
         self._frontier = Frontier(per_host)
         self._large = LargeBodies(pool, recorder)
         self._under_way = 0  # in the run
@@ -90,6 +90,7 @@ class Driver:
             max_buffered=MAX_BUFFERED,
             max_body=self._recorder.in_memory,
             redirects=0,  # the rules follow them
+            decode=self._recorder.decodes,
         )
         try:
             with run:

@@ -51,13 +51,14 @@ class Lock:
         os.close(self._descriptor)
 
 
-def append(path: Path, data: bytes) -> int:
+def append(path: Path, pieces: Iterable[bytes]) -> int:
     """Write at the end of a file, and return its descriptor, for `settle()`."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     try:
-        rest = memoryview(data)
-        while rest:
-            rest = rest[os.write(descriptor, rest) :]
+        for piece in pieces:
+            rest = memoryview(piece)
+            while rest:
+                rest = rest[os.write(descriptor, rest) :]
     except BaseException:
         os.close(descriptor)
         raise

@@ -11,7 +11,10 @@ from typing import IO, Any, Literal, TypeAlias, get_args
 from .durable import Lock, settle_folder
 from .identity import identity
 from .parts import Counted, Parts
+from .records import LINES
 from .state import State
+from .warc import WarcRecorder, is_warc
+from .warc_export import write_warc
 
 Compression: TypeAlias = Literal["gzip", "zstd", "none"]
 COMPRESSIONS: tuple[str, ...] = get_args(Compression)
@@ -32,14 +35,23 @@ def export(state: State, output: Path, compression: Compression) -> int:
 
     Raises:
         OSError: it cannot be written; what was there before still is. BlockingIOError: it is being written.
-        ImportError: zstd needs a package.
+        ImportError: zstd, or WARC, needs a package. ValueError: the records are not of the kind of `output`.
     """
+    archived = state.ending == WarcRecorder.ending
+    if archived != is_warc(output):
+        kind = 'a WARC file, whose name ends in ".warc.gz" or ".warc"' if archived else "JSON Lines"
+        raise ValueError(f"the records of this crawl are for {kind}: not for {output.name}")
+    if archived and compression != compression_for(output):
+        raise ValueError("a WARC file is packed if its name ends in .gz, and not otherwise")
     lock = Lock(state.folder / "export.lock", "this crawl is being exported already")
     beside = output.with_name(f".{output.name}.new")
     try:
         with open(beside, "wb") as raw:
-            with _packed(raw, compression) as file:
-                records = _write(state, file)
+            if archived:
+                records = write_warc(state, raw, output.name, packed=compression == "gzip")
+            else:
+                with _packed(raw, compression) as file:
+                    records = _write(state, file)
             raw.flush()
             os.fsync(raw.fileno())
         os.replace(beside, output)
@@ -55,7 +67,7 @@ def export(state: State, output: Path, compression: Compression) -> int:
 
 def _write(state: State, file: IO[bytes]) -> int:
     records = 0
-    parts = Parts(state.parts)
+    parts = Parts(state.parts, LINES)
     for part in state.counted():
         for piece in parts.read(part):
             file.write(b"".join(_current(state, part, piece)) if part.dropped else piece)

@@ -12,7 +12,7 @@ from ..errors import BodyTooLarge, FetchError
 from ..fetching.outcome import Failed, Outcome
 from ..fetching.response import FetchResponse
 from ..pool import ConnectionPool
-from .asks import Page
+from .asks import Again, Page
 from .parts import Result
 from .records import Recorder
 from .shards import Entry
@@ -67,9 +67,10 @@ class LargeBodies:
         self._stopped.set()
         self._threads.shutdown(cancel_futures=True)
 
-    def _fetch(self, entry: Entry, url: str, attempts: int) -> Result:
+    def _fetch(self, entry: Entry, ask: Page, attempts: int) -> Result:
         try:
-            with self._pool.fetch(url, stream=True, redirects=0) as response:
+            with self._pool.fetch(ask, stream=True, redirects=0, decode=self._recorder.decodes) as response:
+                response.history = ask.history if isinstance(ask, Again) else []
                 return self._recorder.take_stream(entry, response, self._pieces(response), attempts + 1)
         except (FetchError, HTTPException) as error:  # and not those of the disk
             return self._recorder.take(Failed(entry, 0, error, attempts=attempts + 1))

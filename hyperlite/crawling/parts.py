@@ -3,6 +3,7 @@
 ::
 
     parts/00017-a2.jsonl     the second attempt at shard 17: a record a line
+    parts/00017-a2.warc.gz   the same of a crawl that writes a WARC file: a gzip member a record
 
 Rule: a part counts as far as the manifest in the state says, and only that far.  Bytes are on the disk
 before the manifest says so.  What an attempt writes after that, when its process is killed or the disk is
@@ -12,13 +13,13 @@ full, is never read; the next attempt writes a part of its own.
 import os
 from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
 from .durable import THREADS, append, settle, settle_folder
 from .shards import Entry, Shard, part_name
 
-ENDING = ".jsonl"
 # Bytes that are read at a time, and a record more.
 PIECE = 1 << 20
 
@@ -35,6 +36,7 @@ class Result(NamedTuple):
         size: bytes of the body.
         http_version: of the response, or None.
         file: which has the body, or None.
+        long: a file that has the record in the place of `line`, because it is long; or None.
     """
 
     entry: Entry
@@ -45,6 +47,7 @@ class Result(NamedTuple):
     size: int
     http_version: str | None
     file: Path | None
+    long: Path | None = None
 
 
 class Counted(NamedTuple):
@@ -68,10 +71,12 @@ class Parts:
 
     Args:
         folder: where it is.
+        ending: of the names of parts.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, ending: str) -> None:
         self._folder = folder
+        self._ending = ending
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="hyperlite-fsync")
 
     def write(self, results: Sequence[Result]) -> list[Shard]:
@@ -91,19 +96,27 @@ class Parts:
         try:
             descriptors += [os.open(path, os.O_RDONLY) for result in results if (path := result.file)]
             for shard, own in by_shard.items():
-                lines = b"".join([result.line for result in own if result.line is not None])
-                descriptors.append(append(self._folder / f"{shard.name}{ENDING}", lines))
+                lines = b"".join([result.line for result in own if result.line and result.long is None])
+                long = [result.long for result in own if result.long is not None]
+                path = self.path(shard.name)
+                descriptors.append(append(path, chain([lines], *map(_pieces, long))))
                 fresh = fresh or not shard.records
-                shard.size += len(lines)
+                shard.size += len(lines) + sum(one.stat().st_size for one in long)
                 shard.records += len(own)
         finally:
             settle(descriptors, self._threads)
         if fresh:
             settle_folder(self._folder)
+        for path in [result.long for result in results if result.long]:
+            path.unlink()
         for folder in {result.file.parent for result in results if result.file}:
             settle_folder(folder)
             settle_folder(folder.parent)
         return list(by_shard)
+
+    def path(self, name: str) -> Path:
+        """Return the file of a part of this name."""
+        return self._folder / f"{name}{self._ending}"
 
     def read(self, part: Counted) -> Iterator[bytes]:
         """Yield what counts of a part, in pieces that end with a record.
@@ -112,10 +125,10 @@ class Parts:
             OSError: it cannot be read, or is shorter than the manifest says.
         """
         left = part.size
-        with open(self._folder / f"{part.name}{ENDING}", "rb") as file:
+        with open(self.path(part.name), "rb") as file:
             while left and (piece := file.read(min(left, PIECE))):
                 if len(piece) < left:
-                    piece += file.readline()
+                    piece += file.readline(left - len(piece))
                 left -= len(piece)
                 yield piece
         if left:
@@ -124,9 +137,16 @@ class Parts:
     def remove_others(self, names: Collection[str]) -> None:
         """Remove all parts but these."""
         for path in self._folder.iterdir():
-            if path.stem not in names:
+            if path.name.partition(".")[0] not in names:
                 path.unlink()
 
     def close(self) -> None:
         """End the threads."""
         self._threads.shutdown()
+
+
+def _pieces(path: Path) -> Iterator[bytes]:
+    """Yield a file, piece by piece."""
+    with open(path, "rb") as file:
+        while piece := file.read(PIECE):
+            yield piece

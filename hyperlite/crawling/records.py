@@ -24,6 +24,8 @@ from .summary import error_text
 
 BodyKind: TypeAlias = Literal["text", "base64", "file", "none"]
 BODY_KINDS: tuple[str, ...] = get_args(BodyKind)
+# The ending of parts that have lines of JSON.
+LINES = ".jsonl"
 # Bytes of a body that is held in memory; a longer one goes to a file.
 IN_MEMORY = 8 << 20
 
@@ -37,6 +39,16 @@ class Recorder(Protocol):
 
     def take(self, outcome: Outcome[Entry]) -> Result:
         """Take an outcome, and return what the state is to know of it."""
+        ...
+
+    @property
+    def ending(self) -> str:
+        """The ending of the names of parts."""
+        ...
+
+    @property
+    def decodes(self) -> bool:
+        """Whether it takes bodies decoded; otherwise in their content coding, as they came."""
         ...
 
     @property
@@ -60,6 +72,8 @@ class CallingRecorder:
     """Calls a function with each outcome.  What it raises ends the run."""
 
     streams = False
+    decodes = True
+    ending = LINES
 
     def __init__(self, function: Callable[[Outcome[Any]], object], max_body: int) -> None:
         self._function = function
@@ -73,7 +87,7 @@ class CallingRecorder:
         self._function(outcome)
         response = outcome.response
         error = None if response is not None else error_text(outcome.error)
-        return _result(outcome.request, response, outcome.attempts, error, None, 0)
+        return result_of(outcome.request, response, outcome.attempts, error, None, 0)
 
     def take_stream(
         self, entry: Entry, response: FetchResponse, body: Iterable[bytes], attempts: int
@@ -92,6 +106,8 @@ class LineRecorder:
     """
 
     streams = True
+    decodes = True
+    ending = LINES
     in_memory = IN_MEMORY
 
     def __init__(self, body: BodyKind, bodies: Bodies, max_body: int) -> None:
@@ -108,7 +124,7 @@ class LineRecorder:
         entry, response, attempts = outcome.request, outcome.response, outcome.attempts
         if response is None:
             error = error_text(outcome.error)
-            return _result(entry, None, attempts, error, _line(entry, attempts, error=error), 0)
+            return result_of(entry, None, attempts, error, _line(entry, attempts, error=error), 0)
         body = response.body
         if self._body == "file":
             return self._filed(entry, response, attempts, self._bodies.keep(entry, [body]))
@@ -117,7 +133,7 @@ class LineRecorder:
             body = body[: self._max_body]
         shown = self._shown(body, response)
         line = _line(entry, attempts, response, size=len(body), truncated=truncated, body=shown)
-        return _result(entry, response, attempts, None, line, len(body))
+        return result_of(entry, response, attempts, None, line, len(body))
 
     def take_stream(
         self, entry: Entry, response: FetchResponse, body: Iterable[bytes], attempts: int
@@ -125,7 +141,7 @@ class LineRecorder:
         """See `Recorder`."""
         if self._body == "none":
             line = _line(entry, attempts, response, truncated=True)
-            return _result(entry, response, attempts, None, line, 0)
+            return result_of(entry, response, attempts, None, line, 0)
         return self._filed(entry, response, attempts, self._bodies.keep(entry, body))
 
     def _shown(self, body: bytes, response: FetchResponse) -> str | None:
@@ -137,7 +153,7 @@ class LineRecorder:
         """Make a record of a response whose body is in a file."""
         file = self._bodies.shown(kept.path)
         line = _line(entry, attempts, response, size=kept.size, truncated=kept.truncated, body_file=file)
-        return _result(entry, response, attempts, None, line, kept.size, kept)
+        return result_of(entry, response, attempts, None, line, kept.size, kept)
 
 
 def _line(
@@ -181,7 +197,7 @@ def _text(text: str | None) -> str:
     return "null" if text is None else _quoted(text)
 
 
-def _result(
+def result_of(
     entry: Entry,
     response: FetchResponse | None,
     tries: int,
@@ -190,6 +206,7 @@ def _result(
     size: int,
     kept: Kept | None = None,
 ) -> Result:
+    """Return what the state is to know of an outcome; see `Result`."""
     if response is None:
         return Result(entry, 0, tries, error, line, size, None, None)
     return Result(entry, response.status, tries, error, line, size, response.http_version, kept and kept.path)

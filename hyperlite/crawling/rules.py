@@ -31,17 +31,18 @@ from . import robots
 from .addresses import Guard, Reach, leads_inside
 from .asks import Again, Ask, Page, RobotsFile
 from .links import links_of
-from .pace import LATER, LONGEST_DELAY
+from .pace import LATER
 from .refusals import Disallowed
 from .scope import CrawlScope, targets
 from .shards import Entry, Found
 from .sites import Site, Sites
+from .unpacked import unpacked
 
 # Redirects that are followed, as `fetch()` does.
 MAX_REDIRECTS = 10
 # Seconds between two requests to a site from which on only so many wait at a time.
 LONG, WAITING = 0.25, 2
-# How often a URL is asked for again whose host has said when.
+# How often a URL is asked for again whose host has answered "later".
 MAX_LATER = 2
 
 
@@ -57,6 +58,7 @@ class Policy:
         scope: of the links that are followed; None: none.
         follow: returns the URLs that are to be fetched, of a response; None: `scope` decides.
         domains: the hosts of the input, by `domain_of()`.
+        packed: bodies come in their content coding.
     """
 
     agent: str
@@ -66,6 +68,7 @@ class Policy:
     scope: CrawlScope | None = None
     follow: Callable[[FetchResponse], Iterable[str]] | None = None
     domains: frozenset[str] = frozenset()
+    packed: bool = False
 
 
 class Rules:
@@ -196,7 +199,7 @@ class Rules:
         if site is None:
             return None
         pace, now = site.pace, time.monotonic()
-        before, said = pace.limits, None
+        before = pace.limits
         if response is None:
             if isinstance(outcome.error, TimeoutError):
                 pace.slow_down("there was no answer in time", now, ask.asked)
@@ -209,7 +212,7 @@ class Rules:
         if pace.limits != before:
             self._pool.set_limits(pace.limits, str(URL(*site.origin, "/")))
         later = ask.later if isinstance(ask, Again) else 0
-        if said is None or said > LONGEST_DELAY or later >= MAX_LATER or pace.given_up:
+        if response is None or response.status not in LATER or later >= MAX_LATER or pace.given_up:
             return None
         again = Again.of(ask, ask, ask.host)
         again.later = later + 1
@@ -260,10 +263,11 @@ class Rules:
             if isinstance(following, RobotsFile):
                 return following
             found = following
+        elif (readable := self._readable(response)) is None:
+            found = robots.nothing("its body is not valid in its content coding, or too long")
         else:
-            body = response.body
-            size = min(len(body), robots.MAX_SIZE)
-            found = robots.answered(response.status, body, self._policy.agent)
+            size = min(len(readable.body), robots.MAX_SIZE)
+            found = robots.answered(response.status, readable.body, self._policy.agent)
         self._alone.pop(ask.origin[1], None)
         self._sites.learn(site, found, size)
         if site.pace.usual != self._policy.limits:
@@ -303,11 +307,17 @@ class Rules:
         policy = self._policy
         if policy.follow is not None:
             reach = self._reach_of(response._url.host)
-            urls = targets(policy.follow(response))
+            page = self._readable(response)
+            urls = targets(() if page is None else policy.follow(page))
             self.found += [Found(str(url), entry.depth + 1, reach) for url in urls]
         elif policy.scope is not None and (policy.scope.depth is None or entry.depth < policy.scope.depth):
-            found = links_of(response, policy.agent, nofollow=policy.scope.nofollow)
+            page = self._readable(response)
+            found = [] if page is None else links_of(page, policy.agent, nofollow=policy.scope.nofollow)
             self._note_found(response._url, entry.depth, found)
+
+    def _readable(self, response: FetchResponse) -> FetchResponse | None:
+        """Return a response with its body decoded; None: that cannot be done."""
+        return unpacked(response) if self._policy.packed else response
 
     def _note_found(self, page: URL, depth: int, links: Iterable[str]) -> None:
         scope = self._policy.scope

@@ -26,7 +26,7 @@ class Shard:
         size, records: how much of its part counts: bytes, and lines.
     """
 
-    __slots__ = ("attempt", "lane", "number", "records", "size")
+    __slots__ = ("__weakref__", "attempt", "lane", "number", "records", "size")
 
     def __init__(self, number: int, lane: int, attempt: int) -> None:
         self.number: int = number

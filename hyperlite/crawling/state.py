@@ -192,6 +192,12 @@ class State:
         with self._transaction() as database:
             database.execute("UPDATE runs SET ended = ?, how = ? WHERE id = ?", (time.time(), how, number))
 
+    @property
+    def ending(self) -> str | None:
+        """The ending of the names of parts; None: no run has begun."""
+        ending: str | None = (self.get("settings") or {}).get("ending")
+        return ending
+
     def runs(self) -> list[tuple[float, float | None, str | None, dict[str, Any]]]:
         """Return of each run when it began and ended, how, and its options."""
         rows = self._select("SELECT began, ended, how, options FROM runs ORDER BY id")
@@ -384,6 +390,11 @@ class State:
     def part_of(self, key: bytes) -> int | None:
         """Return the number of the part that has the last record of a URL, by the URL's key."""
         found = self._select("SELECT part FROM urls WHERE key = ?", key)
+        return found[0][0] if found else None
+
+    def part_of_number(self, number: int) -> int | None:
+        """Return the same by the URL's number."""
+        found = self._select("SELECT part FROM urls WHERE id = ?", number)
         return found[0][0] if found else None
 
     def summary(self) -> CrawlSummary:

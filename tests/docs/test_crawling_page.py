@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -48,7 +49,8 @@ def test_shell(shop: Server, tmp_path: Path) -> None:
     program.parent.mkdir()
     program.write_text(f'#!/bin/sh\nexec {sys.executable} -m hyperlite "$@"\n')
     program.chmod(0o755)
-    paths = {"PATH": f"{program.parent}:{os.environ['PATH']}", "PYTHONPATH": os.pathsep.join(sys.path)}
+    found = f"{program.parent}:{Path(sys.executable).parent}:{os.environ['PATH']}"
+    paths = {"PATH": found, "PYTHONPATH": os.pathsep.join(sys.path)}
     printed = ""
     for example in examples("sh", shop):
         done = subprocess.run(
@@ -63,4 +65,6 @@ def test_shell(shop: Server, tmp_path: Path) -> None:
     assert len({json.loads(record)["url"] for record in records}) == len(records) == 1000
     assert len(Path("killed.jsonl").read_text().splitlines()) == 1000
     assert Path("piped.jsonl.zst").stat().st_size
+    kinds = Counter(json.loads(line)["warc-type"] for line in Path("index.cdxj").read_text().splitlines())
+    assert kinds == {"warcinfo": 1, "response": 1000, "request": 1000, "metadata": 1000}
     assert json.loads(Path("progress.log").read_text().splitlines()[-1])["done"] == 1000
