@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: all demo test throughput hostile check fmt cov speedups no-speedups fuzz-speedups compat-stdlib compat-callers compat-requests bench bench-adapter bench-count crawl-faults profile clean
+.PHONY: all demo test throughput hostile check fmt cov speedups no-speedups fuzz-speedups compat-stdlib compat-callers compat-requests compat-scrapy bench bench-adapter bench-count crawl-faults profile clean
 .DELETE_ON_ERROR:
 
 all: check test
@@ -90,6 +90,15 @@ $(VENV)/requests/.made: pyproject.toml compat/requests/requirements.txt
 
 compat-requests: $(VENV)/requests/.made
 	$(VENV)/requests/bin/python -m compat.requests $(ARGS)
+
+# A site of 2,000 linked pages, crawled by scrapy and by hyperlite: which URLs each has asked for.
+$(VENV)/scrapy/.made: compat/scrapy/requirements.txt
+	test -x $(VENV)/scrapy/bin/python || $(PYTHON) -m venv $(VENV)/scrapy
+	$(VENV)/scrapy/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
+	touch $@
+
+compat-scrapy: $(VENV)/.dev $(VENV)/scrapy/.made
+	$(BIN)/python -m compat.scrapy $(VENV)/scrapy/bin/python $(ARGS)
 
 # What hyperlite is measured beside, one by one: what cannot be installed is left out, and make bench says so.
 $(VENV)/bench/.made $(VENV)/bench-niquests/.made: $(VENV)/%/.made: pyproject.toml tests/benchmarks/%.txt

@@ -2,7 +2,8 @@
 
 ::
 
-    429, 503, a timeout ──> one at a time, a second apart, or what Retry-After says; doubled each time
+    429, 503, a timeout ──> a page may be so: nothing changes, unless Retry-After says when
+    another in a row    ──> one at a time, a second apart, or what Retry-After says; doubled each time
     an answer           ──> half as slow, until the host is asked as at first
     ROUNDS in a row     ──> the host is given up
 
@@ -16,9 +17,9 @@ from .refusals import HostGivenUp
 
 # Answers that mean "later" (RFC 6585 section 4, RFC 9110 section 15.6.4).
 LATER = frozenset({429, 503})
-# How often in a row a host is slowed down before it is given up: the pauses are then a quarter of a minute in
+# How often in a row a host is overloaded before it is given up: the pauses are then a quarter of a minute in
 # all, or what the host has asked for.
-ROUNDS = 5
+ROUNDS = 6
 # Seconds between two requests, when a host is slowed down for the first time; and the most of them.
 FIRST_DELAY = 1.0
 LONGEST_DELAY = 300.0
@@ -60,17 +61,20 @@ class Pace:
             return
         self._rounds += 1
         self._slowed = now
-        self._delay = max(self._delay * 2, FIRST_DELAY, self.usual.delay or 0.0)
+        if self._rounds > 1:
+            self._delay = max(self._delay * 2, FIRST_DELAY, self.usual.delay or 0.0)
         self._delay = min(max(self._delay, asked or 0.0), LONGEST_DELAY)
         if self._rounds >= ROUNDS:
-            self.given_up = HostGivenUp(f"the host was slowed down {ROUNDS} times in a row: {reason}")
+            self.given_up = HostGivenUp(f"the host was overloaded {ROUNDS} times in a row: {reason}")
         self._apply()
 
     def speed_up(self, began: float) -> None:
         """Take note that the host has answered; `began` as for `slow_down()`."""
-        if began < self._slowed or not self._delay:
+        if began < self._slowed:
             return
         self._rounds = 0
+        if not self._delay:
+            return
         self._delay = self._delay / 2 if self._delay / 2 >= NO_DELAY else 0.0
         self._apply()
 

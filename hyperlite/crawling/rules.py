@@ -31,7 +31,7 @@ from . import robots
 from .addresses import Guard, Reach, leads_inside
 from .asks import Again, Ask, Page, RobotsFile
 from .links import links_of
-from .pace import LATER
+from .pace import LATER, LONGEST_DELAY
 from .refusals import Disallowed
 from .scope import CrawlScope, targets
 from .shards import Entry, Found
@@ -42,7 +42,7 @@ from .unpacked import unpacked
 MAX_REDIRECTS = 10
 # Seconds between two requests to a site from which on only so many wait at a time.
 LONG, WAITING = 0.25, 2
-# How often a URL is asked for again whose host has answered "later".
+# How often a URL is asked for again whose host has said when.
 MAX_LATER = 2
 
 
@@ -199,7 +199,7 @@ class Rules:
         if site is None:
             return None
         pace, now = site.pace, time.monotonic()
-        before = pace.limits
+        before, said = pace.limits, None
         if response is None:
             if isinstance(outcome.error, TimeoutError):
                 pace.slow_down("there was no answer in time", now, ask.asked)
@@ -212,7 +212,7 @@ class Rules:
         if pace.limits != before:
             self._pool.set_limits(pace.limits, str(URL(*site.origin, "/")))
         later = ask.later if isinstance(ask, Again) else 0
-        if response is None or response.status not in LATER or later >= MAX_LATER or pace.given_up:
+        if said is None or said > LONGEST_DELAY or later >= MAX_LATER or pace.given_up:
             return None
         again = Again.of(ask, ask, ask.host)
         again.later = later + 1

@@ -139,7 +139,8 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_an_overloaded_host_is_asked_again_later(make_web: MakeWeb, quick: None):
     answers = iter([503, 429])
     web = make_web({"b/*": "yes"})
-    web.pages["a/*"] = lambda _: Response(next(answers, 200), body=b"yes")
+    later = [("retry-after", "0")]
+    web.pages["a/*"] = lambda _: Response(next(answers, 200), headers=later, body=b"yes")
     records = web.crawl("a/robots.txt", "a/1", "a/2", "b/1", ignore_robots=True)
     assert {record["status"] for record in records.values()} == {200}
     assert sum(record["attempts"] for record in records.values()) == 4 + 2
@@ -152,7 +153,7 @@ def test_a_host_that_stays_overloaded_is_given_up(make_web: MakeWeb, quick: None
     given_up = [record for record in records.values() if record["error"]]
     assert len(given_up) >= 80
     assert given_up[0]["error"].startswith(
-        "HostGivenUp: the host was slowed down 5 times in a row: the answer was"
+        "HostGivenUp: the host was overloaded 6 times in a row: the answer was"
     )
     assert records["b/1"]["status"] == 200
     assert len(web.asked) < 60
