@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: all demo test throughput hostile check fmt cov speedups no-speedups fuzz-speedups compat-stdlib compat-callers compat-requests compat-scrapy bench bench-adapter bench-count crawl-faults profile clean
+.PHONY: all demo test throughput hostile check fmt cov speedups no-speedups fuzz-speedups compat-stdlib compat-callers compat-requests compat-scrapy bench bench-adapter bench-count bench-crawl crawl-faults profile clean
 .DELETE_ON_ERROR:
 
 all: check test
@@ -127,6 +127,10 @@ bench-count: $(VENV)/.dev
 # A crawl that is killed twenty times, and whose disk is full: some minutes; root, for the disk.
 crawl-faults: $(VENV)/.dev
 	$(BIN)/python -m tests.crawling.faults $(ARGS)
+
+# What a URL of a crawl costs, beside one of fetch_many() alone; two minutes.
+bench-crawl: $(VENV)/.dev
+	$(BIN)/python -m tests.crawling.cost $(ARGS)
 
 clean:
 	rm -rf $(VENV) .coverage .coverage.* .pytest_cache .mypy_cache .ruff_cache .import_linter_cache dist

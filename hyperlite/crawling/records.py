@@ -23,6 +23,8 @@ from .shards import Entry
 from .summary import error_text
 
 BodyKind: TypeAlias = Literal["text", "base64", "file", "none"]
+# Header fields: values by name, in lower case.
+Fields: TypeAlias = dict[str, list[str]]
 BODY_KINDS: tuple[str, ...] = get_args(BodyKind)
 # The ending of parts that have lines of JSON.
 LINES = ".jsonl"
@@ -131,8 +133,9 @@ class LineRecorder:
         truncated = len(body) > self._max_body
         if truncated:
             body = body[: self._max_body]
-        shown = self._shown(body, response)
-        line = _line(entry, attempts, response, size=len(body), truncated=truncated, body=shown)
+        fields = _fields(response)
+        shown = self._shown(body, fields.get("content-type"))
+        line = _line(entry, attempts, response, fields, size=len(body), truncated=truncated, body=shown)
         return result_of(entry, response, attempts, None, line, len(body))
 
     def take_stream(
@@ -144,9 +147,9 @@ class LineRecorder:
             return result_of(entry, response, attempts, None, line, 0)
         return self._filed(entry, response, attempts, self._bodies.keep(entry, body))
 
-    def _shown(self, body: bytes, response: FetchResponse) -> str | None:
+    def _shown(self, body: bytes, content_type: list[str] | None) -> str | None:
         if self._body == "text":
-            return charsets.text(body, response.headers.get("content-type"))
+            return charsets.text(body, content_type[0] if content_type else None)
         return base64.b64encode(body).decode() if self._body == "base64" else None
 
     def _filed(self, entry: Entry, response: FetchResponse, attempts: int, kept: Kept) -> Result:
@@ -160,6 +163,7 @@ def _line(
     url: str,
     attempts: int,
     response: FetchResponse | None = None,
+    fields: Fields | None = None,
     *,
     error: str | None = None,
     size: int | None = None,
@@ -168,7 +172,7 @@ def _line(
     body_file: str | None = None,
 ) -> bytes:
     """Return a record.  It is put together here, which costs half of what `json.dumps()` does."""
-    head = _NO_HEAD if response is None else _head(response)
+    head = _NO_HEAD if response is None else _head(response, fields or _fields(response))
     return (
         f'{{"url":{_quoted(url)},{head},"attempts":{attempts},"error":{_text(error)},"time":{time.time():.3f},'
         f'"size":{"null" if size is None else size},"truncated":{"true" if truncated else "false"},'
@@ -176,17 +180,23 @@ def _line(
     ).encode("utf-8", "replace")
 
 
+_TIMINGS = ",".join([f'"{name}":%s' for name in Timings._fields])
 _NO_HEAD = '"final_url":null,"status":null,"http_version":null,"headers":{},"timings":null'
 
 
-def _head(response: FetchResponse) -> str:
+def _fields(response: FetchResponse) -> Fields:
+    fields: Fields = {}
+    for name, value in response._pairs():
+        fields.setdefault(name.lower(), []).append(value)
+    return fields
+
+
+def _head(response: FetchResponse, fields: Fields) -> str:
     """Return what a record has of a response, but for its body."""
-    fields: dict[str, list[str]] = {}
-    for name, value in response.headers.raw_items():
-        fields.setdefault(name.lower(), []).append(_quoted(value))
-    headers = ",".join([f"{_quoted(name)}:[{','.join(values)}]" for name, values in fields.items()])
-    times = zip(Timings._fields, response.timings, strict=True)
-    timings = ",".join([f'"{name}":{"null" if one is None else f"{one:.6f}"}' for name, one in times])
+    headers = ",".join(
+        [f"{_quoted(name)}:[{','.join(map(_quoted, values))}]" for name, values in fields.items()]
+    )
+    timings = _TIMINGS % tuple(["null" if one is None else f"{one:.6f}" for one in response.timings])
     return (
         f'"final_url":{_quoted(response.url)},"status":{response.status},'
         f'"http_version":"{response.http_version}","headers":{{{headers}}},"timings":{{{timings}}}'

@@ -209,7 +209,7 @@ class Rules:
             said = retry_after(response.headers.get("retry-after"))
             reason = f"the answer was {response.status} {response.reason}".rstrip()
             pace.slow_down(reason, now, now - response.elapsed, said)
-        if pace.limits != before:
+        if pace.limits is not before:
             self._pool.set_limits(pace.limits, str(URL(*site.origin, "/")))
         later = ask.later if isinstance(ask, Again) else 0
         if said is None or said > LONGEST_DELAY or later >= MAX_LATER or pace.given_up:

@@ -376,9 +376,12 @@ def is_response_value(value: bytes) -> bool:
 
 def to_message(fields: Iterable[Field]) -> HTTPMessage:
     """Return response fields as http.client does: an HTTPMessage, decoded as Latin-1, repeats kept."""
-    return message_of(
-        [(name.decode("latin-1"), value.decode("latin-1")) for name, value in fields if name[:1] != b":"]
-    )
+    return message_of(decoded(fields))
+
+
+def decoded(fields: Iterable[Field]) -> list[tuple[str, str]]:
+    """Return names and values as text, decoded as Latin-1; pseudo-header fields are left out."""
+    return [(name.decode("latin-1"), value.decode("latin-1")) for name, value in fields if name[:1] != b":"]
 
 
 def message_of(pairs: list[tuple[str, str]]) -> HTTPMessage:
