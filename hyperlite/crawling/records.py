@@ -16,6 +16,7 @@ from typing import Any, Literal, Protocol, TypeAlias, get_args
 from ..fetching import charsets
 from ..fetching.outcome import Outcome
 from ..fetching.response import FetchResponse
+from ..messages.fields import decoded
 from ..observing import Timings
 from .bodies import Bodies, Kept
 from .parts import Result
@@ -185,8 +186,11 @@ _NO_HEAD = '"final_url":null,"status":null,"http_version":null,"headers":{},"tim
 
 
 def _fields(response: FetchResponse) -> Fields:
+    """Return the header fields; of HTTP/2 without a message, which would cost more than all the rest."""
+    stream = response.raw._stream
+    pairs = response.headers.raw_items() if stream is None else decoded(stream.inbox.fields)
     fields: Fields = {}
-    for name, value in response._pairs():
+    for name, value in pairs:
         fields.setdefault(name.lower(), []).append(value)
     return fields
 

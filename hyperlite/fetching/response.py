@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..errors import HTTPStatusError, again
-from ..messages.fields import Header, decoded, to_message
+from ..messages.fields import Header, to_message
 from ..messages.request import IN_MEMORY
 from ..messages.response import VERSIONS, HTTP20Response
 from ..messages.urls import URL
@@ -118,11 +118,6 @@ class FetchResponse:
             stream = self.raw._stream
             self._headers = self.raw.headers if stream is None else to_message(stream.inbox.fields)
         return self._headers
-
-    def _pairs(self) -> list[tuple[str, str]]:
-        """Return the names and values of `headers`, without making these."""
-        stream = self.raw._stream
-        return list(self.headers.raw_items()) if stream is None else decoded(stream.inbox.fields)
 
     @property
     def http_version(self) -> str:
