@@ -10,7 +10,6 @@ import os
 import socket
 import ssl
 import sys
-import traceback
 from collections.abc import Callable
 
 from ..errors import (
@@ -156,6 +155,8 @@ def harmless(text: str) -> str:
 
 def trace_of(error: BaseException) -> str:
     """Return where in the program an error came from, as lines."""
+    import traceback  # noqa: PLC0415  rarely needed
+
     return "".join(traceback.format_exception(error))
 
 

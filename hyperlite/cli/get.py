@@ -1,21 +1,13 @@
 """`hyperlite URL …`, or `hyperlite get URL …`: fetches URLs, with a `ConnectionPool`."""
 
 import argparse
-import sys
-import warnings
 from collections.abc import Sequence
 from typing import Any
 
-from ..errors import UnvalidatedResumeWarning
-from ..observing import Observer
-from ..pool import ConnectionPool
-from .exits import Exit, Failure, sentence
-from .options import SHARED, Field, Group, Parser, UsageError, pool_keywords, positive
+from .options import SHARED, Group, Parser, UsageError, positive
 from .request import declare_payload, declare_request, payload_of, request_fields
-from .screen import Screen
 from .targets import targets
-from .transfers import Asked, Transfers
-from .watch import declare_watching, watching
+from .watch import declare_watching
 
 _INTRODUCTION = """
 Fetches each URL, on one connection to each server, and prints what is there.
@@ -90,16 +82,9 @@ def main(arguments: Sequence[str]) -> int:
     found = targets(options.urls, options.outputs, all_by_name=options.remote_name_all)
     payload = payload_of(options)
     fields = request_fields(options, payload)
-    asked = Asked.of(options, payload, fields)
-    with (
-        watching(options) as observers,  # whose report comes when the bars are over
-        Screen(bars=not options.silent) as screen,
-        _pool(options, fields, observers) as pool,
-        warnings.catch_warnings(),
-    ):
-        warnings.simplefilter("always", UnvalidatedResumeWarning)
-        warnings.showwarning = lambda message, *_, **__: screen.say(f"hyperlite: warning: {message}")
-        return Transfers(options, asked, pool, screen).all(found)
+    from .transfers import transfer  # noqa: PLC0415  it has the pool: help, and a wrong option, do without
+
+    return transfer(options, found, payload, fields)
 
 
 def _check(options: argparse.Namespace) -> None:
@@ -112,27 +97,3 @@ def _check(options: argparse.Namespace) -> None:
         raise UsageError("-C takes - alone: the file that is there says where to go on")
     if options.continue_at and not (options.outputs or options.remote_name_all):
         raise UsageError("-C goes on with a file: it takes -o or -O")
-
-
-def _pool(
-    options: argparse.Namespace, fields: Sequence[Field], observers: Sequence[Observer]
-) -> ConnectionPool:
-    """Return the pool that the options make.
-
-    Raises:
-        Failure: a file of certificates cannot be used.
-    """
-    if options.insecure and not options.silent:
-        print("hyperlite: warning: certificates are not verified (-k)", file=sys.stderr)
-    unsent = [field for field in fields if field[1] is None]
-    try:
-        return ConnectionPool(
-            **pool_keywords(options),
-            headers=unsent,
-            allow_downgrade=options.allow_downgrade,
-            observers=observers,
-        )
-    except OSError as error:
-        about_client = options.cert is not None and "verify=" not in str(error)
-        status = Exit.CLIENT_CERTIFICATE if about_client else Exit.AUTHORITIES
-        raise Failure(sentence(error), status) from error

@@ -7,7 +7,6 @@ differ.
 """
 
 import argparse
-import ipaddress
 import os
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -52,7 +51,9 @@ class Parser(argparse.ArgumentParser):
     """
 
     def __init__(self, command: str, usage: str, introduction: str, groups: Mapping[str, Group]) -> None:
-        super().__init__(f"hyperlite {command}", usage=usage, add_help=False, allow_abbrev=False)
+        super().__init__(
+            f"hyperlite {command}", usage=usage, add_help=False, allow_abbrev=False, formatter_class=_Narrow
+        )
         self._introduction = introduction
         self._groups = groups
         self.add_argument("-h", "--help", action=_Help, metavar="TOPIC", nargs="?", help="show this help")
@@ -279,6 +280,8 @@ def _resolver(entries: Sequence[str]) -> Callable[[str, int], list[str] | None] 
     """Return the function of a pool that says where to connect, for `--resolve`."""
     if not entries:
         return None
+    import ipaddress  # noqa: PLC0415  rarely needed
+
     table: dict[tuple[str, int], list[str]] = {}
     for entry in entries:
         host, _, rest = entry.removeprefix("+").partition(":")

@@ -7,7 +7,6 @@ import sys
 from typing import Any, BinaryIO, NamedTuple
 from urllib.parse import quote, quote_plus
 
-from ..messages.fields import basic
 from .options import Field, UsageError, count, declare_headers, header_fields, opened, read_file
 
 _FORM = "application/x-www-form-urlencoded"
@@ -90,6 +89,8 @@ def request_fields(options: argparse.Namespace, payload: Payload) -> list[Field]
     """
     given = header_fields(options)
     if options.user is not None:
+        from ..messages.fields import basic  # noqa: PLC0415  help does without it
+
         given.append(("Authorization", basic(_user(options.user))))
     if options.cookie is not None:
         if "=" not in options.cookie:

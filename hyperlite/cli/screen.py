@@ -4,7 +4,6 @@ On a terminal `rich` draws the bars, if it is installed (the extra `cli`); other
 all of them.  Where standard error is no terminal, there are none.
 """
 
-import importlib.util
 import os
 import sys
 import threading
@@ -105,10 +104,10 @@ class Screen:
 
 
 def _bars() -> Bars:
-    if importlib.util.find_spec("rich") is None:
+    try:
+        from .rich_bars import RichBars  # noqa: PLC0415  it takes long
+    except ImportError:  # an extra has rich
         return PlainBars(sys.stderr)
-    from .rich_bars import RichBars  # noqa: PLC0415  it takes long
-
     return RichBars(sys.stderr)
 
 

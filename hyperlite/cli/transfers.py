@@ -9,20 +9,24 @@ import argparse
 import contextlib
 import http.client as http_client
 import os
+import sys
 import threading
 import time
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from ..errors import FetchError
+from ..errors import FetchError, UnvalidatedResumeWarning
 from ..fetching.response import FetchResponse
+from ..observing import Observer
 from ..pool import ConnectionPool
 from . import bodies
-from .exits import Exit, sentence, status_of, trace_of
-from .options import BACKOFF, Field
+from .exits import Exit, Failure, sentence, status_of, trace_of
+from .options import BACKOFF, Field, pool_keywords
 from .request import Payload
 from .screen import Screen, size
 from .targets import Target
+from .watch import watching
 
 # Seconds in which threads that save files take note of Ctrl-C.
 _LAST_WORDS = 1.0
@@ -80,6 +84,53 @@ class Asked(NamedTuple):
     def options(self) -> dict[str, Any]:
         """The options of all requests, as `fetch()` and `fetch_many()` take them."""
         return {"redirects": self.redirects, "decode": self.decode}
+
+
+def transfer(
+    options: argparse.Namespace, found: Sequence[Target], payload: Payload, fields: list[Field]
+) -> int:
+    """Fetch all URLs of a command line; returns the exit status.
+
+    Args:
+        options: of the command.
+        found: the URLs, and where each goes.
+        payload: what is sent.
+        fields: header fields of all requests.
+    """
+    asked = Asked.of(options, payload, fields)
+    with (
+        watching(options) as observers,  # whose report comes when the bars are over
+        Screen(bars=not options.silent) as screen,
+        _pool(options, fields, observers) as pool,
+        warnings.catch_warnings(),
+    ):
+        warnings.simplefilter("always", UnvalidatedResumeWarning)
+        warnings.showwarning = lambda message, *_, **__: screen.say(f"hyperlite: warning: {message}")
+        return Transfers(options, asked, pool, screen).all(found)
+
+
+def _pool(
+    options: argparse.Namespace, fields: Sequence[Field], observers: Sequence[Observer]
+) -> ConnectionPool:
+    """Return the pool that the options make.
+
+    Raises:
+        Failure: a file of certificates cannot be used.
+    """
+    if options.insecure and not options.silent:
+        print("hyperlite: warning: certificates are not verified (-k)", file=sys.stderr)
+    unsent = [field for field in fields if field[1] is None]
+    try:
+        return ConnectionPool(
+            **pool_keywords(options),
+            headers=unsent,
+            allow_downgrade=options.allow_downgrade,
+            observers=observers,
+        )
+    except OSError as error:
+        about_client = options.cert is not None and "verify=" not in str(error)
+        status = Exit.CLIENT_CERTIFICATE if about_client else Exit.AUTHORITIES
+        raise Failure(sentence(error), status) from error
 
 
 class _Stopped(Exception):

@@ -3,10 +3,12 @@
 import argparse
 import contextlib
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ..observing import Observer
 from .text import width, write
+
+if TYPE_CHECKING:  # help does without it
+    from ..observing import Observer
 
 
 def declare_watching(group: Any) -> None:
@@ -24,7 +26,7 @@ def declare_watching(group: Any) -> None:
 
 
 @contextlib.contextmanager
-def watching(options: argparse.Namespace) -> Iterator[list[Observer]]:
+def watching(options: argparse.Namespace) -> "Iterator[list[Observer]]":
     """Give the observers that the options ask for; write the report of `--timing` at the end."""
     found: list[Observer] = []
     timing = None
