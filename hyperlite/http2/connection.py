@@ -488,7 +488,8 @@ class HTTP2Connection:
             io.check()
             table.draining = True
             for stream in [*table.queue, *table.open.values()]:
-                if answered or not stream.status:
+                # The end of a stream without a body may be still to come, and no thread waits for it.
+                if answered or not stream.status or stream.request.method == "HEAD":
                     table.cancel(stream, ConnectionLost(reason, stream_id=stream.stream_id))
             if answered:
                 io.shut(ConnectionLost(reason))

@@ -424,3 +424,22 @@ def test_silence_ends_with_the_timeout(make_pool: MakePool, serve: Serve, alpn: 
         with pytest.raises(HTTP2Error):
             next(response.iter_events())
     conversation.got()
+
+
+def test_the_end_of_a_head_request_is_not_waited_for(make_pool: MakePool, serve: Serve) -> None:
+    """Although the stream is open until then, closing the pool closes the connection."""
+    gone = threading.Event()
+
+    @streaming
+    def half(exchange: Exchange) -> None:
+        exchange.start(200, [("content-length", "10")])
+        try:
+            exchange.pause(None)
+        except ConnectionError:
+            gone.set()
+
+    with make_pool() as pool, pool.fetch(serve(routes=half).url("/"), "HEAD", stream=True) as response:
+        assert list(response) == []
+    assert gone.wait(PATIENCE)
+    assert response.status == 200
+    assert response.body == b""
