@@ -9,8 +9,12 @@ import errno
 import ipaddress
 import socket
 import threading
+from collections import OrderedDict
 
 from ..net.resolving import Resolver
+
+# Hosts that are known; more of them are not asked at a time.
+MAX_HOSTS = 50_000
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -50,12 +54,12 @@ _PRIVATE_6 = [
     "3fff::/20",  # documentation (RFC 9637)
 ]
 _HERE_6 = ["::/127", "fe80::/10"]
-# IPv6 addresses with an IPv4 address in them, and the bits behind that: the packets go there.
+# IPv6 addresses with an IPv4 address in them, to which the packets go; the bits behind that; the least reach.
 _EMBEDDING = [
-    ("::ffff:0:0/96", 0),  # IPv4-mapped (RFC 4291)
-    ("::ffff:0:0:0/96", 0),  # IPv4-translated (RFC 2765)
-    ("64:ff9b::/96", 0),  # NAT64 (RFC 6052)
-    ("2002::/16", 80),  # 6to4 (RFC 3056)
+    ("::ffff:0:0/96", 0, Reach.PUBLIC),  # IPv4-mapped (RFC 4291)
+    ("::ffff:0:0:0/96", 0, Reach.PUBLIC),  # IPv4-translated (RFC 2765)
+    ("64:ff9b::/96", 0, Reach.PUBLIC),  # NAT64 (RFC 6052)
+    ("2002::/16", 80, Reach.PRIVATE),  # 6to4 (RFC 3056), which is given up
 ]
 
 
@@ -66,7 +70,7 @@ def _networks(texts: list[str]) -> list[ipaddress.IPv4Network | ipaddress.IPv6Ne
 _here = _networks(_HERE_4 + _HERE_6)
 _private = _networks(_PRIVATE_4 + _PRIVATE_6)
 _global_6 = ipaddress.IPv6Network(_GLOBAL_6)
-_embedding = [(ipaddress.IPv6Network(text), bits) for text, bits in _EMBEDDING]
+_embedding = [(ipaddress.IPv6Network(text), bits, least) for text, bits, least in _EMBEDDING]
 
 
 def reach_of(address: str) -> Reach:
@@ -83,9 +87,9 @@ def reach_of(address: str) -> Reach:
 
 def _reach(address: Address) -> Reach:
     if isinstance(address, ipaddress.IPv6Address):
-        for network, bits in _embedding:
+        for network, bits, least in _embedding:
             if address in network:
-                return _reach(ipaddress.IPv4Address((int(address) >> bits) & 0xFFFFFFFF))
+                return max(least, _reach(ipaddress.IPv4Address((int(address) >> bits) & 0xFFFFFFFF)))
     if any(address in network for network in _here):
         return Reach.HERE
     if any(address in network for network in _private):
@@ -106,7 +110,7 @@ class Guard:
         permit(host, reach) ──> the pool connects: it asks for the addresses ──> reach_of(host)
 
     A host stays where it was first found to be: a name that was public and is private now, or the other way
-    round, is refused.
+    round, is refused.  Of the hosts that were asked last, `MAX_HOSTS` are known.
 
     Args:
         resolver: knows the addresses; None: the system does.
@@ -116,24 +120,21 @@ class Guard:
         self._resolver = resolver
         self._lock = threading.Lock()
         # -- guarded by _lock --
-        self._permitted: dict[str, Reach] = {}
+        self._permitted: OrderedDict[str, Reach] = OrderedDict()
         self._found: dict[str, Reach] = {}
 
     def permit(self, host: str, reach: Reach) -> None:
         """Say how far inside the next connections to a host may go; without it: nowhere."""
         with self._lock:
             self._permitted[host] = reach
+            self._permitted.move_to_end(host)
+            if len(self._permitted) > MAX_HOSTS:
+                self._found.pop(self._permitted.popitem(last=False)[0], None)
 
     def reach(self, host: str) -> Reach | None:
         """Return how far inside a host is; None: that is not known, as nothing was connected to it yet."""
         with self._lock:
             return self._found.get(host)
-
-    def forget(self, host: str) -> None:
-        """Forget a host of which nothing is left."""
-        with self._lock:
-            self._permitted.pop(host, None)
-            self._found.pop(host, None)
 
     def __call__(self, host: str, port: int) -> list[str]:
         """Return the addresses of a host; of those that are public and others, the public ones.
@@ -148,7 +149,7 @@ class Guard:
         reaches = [reach_of(address) for address in addresses]
         least, most = min(reaches), max(reaches)
         with self._lock:
-            permitted = self._permitted.get(host, Reach.PUBLIC)
+            permitted = self._permitted.setdefault(host, Reach.PUBLIC)
             before = self._found.setdefault(host, most if most > permitted else least)
         shown = addresses[reaches.index(most)]
         if most > permitted:

@@ -153,16 +153,19 @@ class Driver:
         for following in self._rules.after(outcome):
             if isinstance(following, str):
                 frontier.push(following)
+                if self._rules.is_contacting(following.host):
+                    frontier.hold(following.host)
             elif isinstance(ask, RobotsFile) or not self._large.takes(following, ask):
                 self._note(self._recorder.take(following))
             else:
                 is_over = False
         if is_over:
             frontier.release(ask.host)
-        host = ask.origin[1] if isinstance(ask, RobotsFile) else ask.host
-        frontier.narrow(host, self._rules.width(ask))
-        if not self._rules.is_contacting(host):
-            frontier.free(host)
+        site = ask.origin[1] if isinstance(ask, RobotsFile) else ask.host
+        frontier.narrow(site, self._rules.width(ask))
+        for host in self._rules.contacted():
+            if not self._rules.is_contacting(host):  # anew, as another robots.txt leads there
+                frontier.free(host)
 
     def _take_large(self, *, block: bool) -> None:
         """Take what has become of URLs with long bodies."""

@@ -14,7 +14,9 @@ from json.encoder import encode_basestring as _quoted
 from typing import Any, Literal, Protocol, TypeAlias, get_args
 
 from ..fetching import charsets
-from ..fetching.outcome import Outcome
+from ..fetching.failures import Stage, named
+from ..fetching.outcome import Failed, Outcome
+from ..fetching.reader import too_large
 from ..fetching.response import FetchResponse
 from ..messages.fields import decoded
 from ..observing import Timings
@@ -31,6 +33,8 @@ BODY_KINDS: tuple[str, ...] = get_args(BodyKind)
 LINES = ".jsonl"
 # Bytes of a body that is held in memory; a longer one goes to a file.
 IN_MEMORY = 8 << 20
+# Bytes that a body in memory may have in any case: a robots.txt is read whatever is kept of pages.
+SMALL = 1 << 20
 
 
 class Recorder(Protocol):
@@ -80,17 +84,23 @@ class CallingRecorder:
 
     def __init__(self, function: Callable[[Outcome[Any]], object], max_body: int) -> None:
         self._function = function
-        self.in_memory: int = max_body
+        self._max_body = max_body
+        self.in_memory: int = max(max_body, SMALL)
 
     def begin(self, counted: Collection[str]) -> None:
         """Do nothing: the function keeps what it is called with."""
 
     def take(self, outcome: Outcome[Entry]) -> Result:
         """See `Recorder`."""
-        self._function(outcome)
         response = outcome.response
+        if response is not None and len(response.body) > self._max_body:
+            failure = named(too_large(self._max_body), "GET", response._url, Stage.READING)
+            outcome = Failed(outcome.request, outcome.index, failure, attempts=outcome.attempts)
+            response = None
+        self._function(outcome)
         error = None if response is not None else error_text(outcome.error)
-        return result_of(outcome.request, response, outcome.attempts, error, None, 0)
+        size = 0 if response is None else len(response.body)
+        return result_of(outcome.request, response, outcome.attempts, error, None, size)
 
     def take_stream(
         self, entry: Entry, response: FetchResponse, body: Iterable[bytes], attempts: int

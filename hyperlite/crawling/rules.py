@@ -30,12 +30,13 @@ from ..pool import ConnectionPool
 from . import robots
 from .addresses import Guard, Reach, leads_inside
 from .asks import Again, Ask, Page, RobotsFile
+from .contacts import Contacts
 from .links import links_of
 from .pace import LATER, LONGEST_DELAY
 from .refusals import Disallowed
 from .scope import CrawlScope, targets
 from .shards import Entry, Found
-from .sites import Site, Sites
+from .sites import Origin, Site, Sites
 from .unpacked import unpacked
 
 # Redirects that are followed, as `fetch()` does.
@@ -87,8 +88,8 @@ class Rules:
         self._policy = policy
         self._pool = pool
         self._guard = guard
-        self._sites = Sites(policy.limits, self._forget)
-        self._alone: dict[str, Ask] = {}  # the first requests under way, by host
+        self._sites = Sites(policy.limits)
+        self._contacts = Contacts()
         self.found: list[Found] = []
 
     # -- before -----------------------------------------------------------------------------------
@@ -121,10 +122,15 @@ class Rules:
 
     def is_contacting(self, host: str) -> bool:
         """Tell whether the first request to a host is under way."""
-        return host in self._alone
+        return host in self._contacts
+
+    def contacted(self) -> list[str]:
+        """Return the hosts of which the first request is over since the last call."""
+        over, self._contacts.over = self._contacts.over, []
+        return over
 
     def _first(self, ask: Ask) -> Ask:
-        self._alone[ask.host] = ask
+        self._contacts.begin(ask.host, ask)
         return ask
 
     def _permit(self, host: str, reach: Reach) -> PermissionError | None:
@@ -149,11 +155,10 @@ class Rules:
         """Yield what follows an outcome: that of an entry, or a further request for it; or nothing."""
         ask: Ask = outcome.request
         if isinstance(ask, RobotsFile):
-            if (following := self._read_robots(ask, outcome)) is not None:
-                yield following
+            yield from self._read_robots(ask, outcome)
             return
-        if self._alone.get(ask.host) is ask:
-            del self._alone[ask.host]
+        if self._contacts.is_first(ask.host, ask):
+            yield from self._end_contact(ask.host)
             if ask.site is not None:
                 ask.site.contacted = True
         attempts = outcome.attempts + (ask.attempts if isinstance(ask, Again) else 0)
@@ -249,33 +254,55 @@ class Rules:
 
     # -- robots.txt -------------------------------------------------------------------------------
 
-    def _read_robots(self, ask: RobotsFile, outcome: Outcome[Any]) -> RobotsFile | None:
-        """Learn what a site allows; or return the request to which its robots.txt redirects."""
-        site, response = self._sites.get(ask.origin), outcome.response
-        size = 0
+    def _read_robots(self, ask: RobotsFile, outcome: Outcome[Any]) -> Iterator[RobotsFile]:
+        """Learn what a site allows; yield what is to be asked for now, as robots.txt leads there."""
+        response, size = outcome.response, 0
+        following: RobotsFile | robots.Robots | None
         if response is None:
-            if self._is_inside(ask):
-                self._alone.pop(ask.origin[1], None)
-                return None  # for others, which may lead there, it is asked for again
-            found = robots.nothing(str(outcome.error))
+            # One that is inside is asked for again, for others that may lead there.
+            following = None if self._is_inside(ask) else robots.nothing(str(outcome.error))
         elif response.status in redirects.FOLLOWED and response.raw.headers.get("location"):
             following = self._robots_elsewhere(ask, response)
-            if isinstance(following, RobotsFile):
-                return following
-            found = following
         elif (readable := self._readable(response)) is None:
-            found = robots.nothing("its body is not valid in its content coding, or too long")
+            following = robots.nothing("its body is not valid in its content coding, or too long")
         else:
             size = min(len(readable.body), robots.MAX_SIZE)
-            found = robots.answered(response.status, readable.body, self._policy.agent)
-        self._alone.pop(ask.origin[1], None)
-        self._sites.learn(site, found, size)
-        if site.pace.usual != self._policy.limits:
-            self._pool.set_limits(site.pace.limits, str(URL(*site.origin, "/")))
-        scope = self._policy.scope
-        if scope is not None and scope.sitemaps:
-            self._note_found(URL(*site.origin, robots.PATH), 0, found.sitemaps)
-        return None
+            following = robots.answered(response.status, readable.body, self._policy.agent)
+        if ask.host != ask.origin[1] and self._contacts.is_first(ask.host, ask):
+            yield from self._end_contact(ask.host)
+        if isinstance(following, RobotsFile):
+            yield from self._go_on(following)
+        else:
+            yield from self._learn(ask.origin, following, size)
+
+    def _learn(self, origin: Origin, found: robots.Robots | None, size: int = 0) -> Iterator[RobotsFile]:
+        """Take note of what a site allows; yield what has waited for that."""
+        if found is not None:
+            site = self._sites.get(origin)
+            self._sites.learn(site, found, size)
+            if site.pace.usual != self._policy.limits:
+                self._pool.set_limits(site.pace.limits, str(URL(*origin, "/")))
+            if self._policy.scope is not None and self._policy.scope.sitemaps:
+                self._note_found(URL(*origin, robots.PATH), 0, found.sitemaps)
+        yield from self._end_contact(origin[1])
+
+    def _end_contact(self, host: str) -> Iterator[RobotsFile]:
+        for ask in self._contacts.end(host):
+            yield from self._go_on(ask)
+
+    def _go_on(self, ask: RobotsFile) -> Iterator[RobotsFile]:
+        """Yield a request to which a robots.txt has redirected, unless it has to wait, or may not be made."""
+        if ask.host != ask.origin[1] and ask.host in self._contacts:
+            if not self._contacts.wait(ask):
+                yield from self._learn(
+                    ask.origin, robots.nothing(f"it and that of {ask.host} lead to each other")
+                )
+        elif (refusal := self._permit(ask.host, ask.reach)) is not None:
+            yield from self._learn(ask.origin, robots.nothing(str(refusal)))
+        else:
+            if self._guard is not None and self._guard.reach(ask.host) is None:
+                self._contacts.begin(ask.host, ask)
+            yield ask
 
     def _is_inside(self, ask: RobotsFile) -> bool:
         """Tell whether a site is found to be further inside than its request might lead."""
@@ -283,7 +310,7 @@ class Rules:
         return known is not None and known > ask.reach and ask.host == ask.origin[1]
 
     def _robots_elsewhere(self, ask: RobotsFile, response: FetchResponse) -> RobotsFile | robots.Robots:
-        """Follow a redirect of robots.txt, or return what it means that it is not followed."""
+        """Return the request to which a redirect of robots.txt leads, or what it means that there is none."""
         if ask.redirects >= robots.REDIRECTS:
             return robots.everything()
         try:
@@ -291,13 +318,9 @@ class Rules:
             following = redirects.target(parse(ask), place, allow_downgrade=True)
         except RedirectError:
             return robots.everything()
-        if following.host != ask.host and following.host in self._alone:
-            return robots.nothing(f"it is at {following.host}, of which nothing is known yet")
         made = RobotsFile(str(following._replace(user=None, fragment="")))
         made.origin, made.host, made.redirects = ask.origin, following.host, ask.redirects + 1
         made.reach = self._reach_of(ask.host)
-        if (refusal := self._permit(made.host, made.reach)) is not None:
-            return robots.nothing(str(refusal))
         return made
 
     # -- links ------------------------------------------------------------------------------------
@@ -326,10 +349,6 @@ class Rules:
         for target in targets(links):
             if scope.follows(page, target, self._policy.domains):
                 self.found.append(Found(str(target), depth + 1, reach))
-
-    def _forget(self, site: Site) -> None:
-        if self._guard is not None:
-            self._guard.forget(site.origin[1])
 
 
 def refused(ask: Ask, error: Exception) -> Failed[Entry]:

@@ -2,7 +2,6 @@
 
 import time
 from collections import OrderedDict
-from collections.abc import Callable
 
 from ..origins.limits import Limits
 from .pace import Pace, with_crawl_delay
@@ -43,12 +42,10 @@ class Sites:
 
     Args:
         limits: for each of them.
-        forget: is called with each that is forgotten.
     """
 
-    def __init__(self, limits: Limits, forget: Callable[[Site], None]) -> None:
+    def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self._forget = forget
         self._sites: OrderedDict[Origin, Site] = OrderedDict()
         self._size = 0
 
@@ -74,6 +71,4 @@ class Sites:
 
     def _reduce(self) -> None:
         while len(self._sites) > MAX_SITES or (self._size > MAX_SIZE and len(self._sites) > 1):
-            _, site = self._sites.popitem(last=False)
-            self._size -= site.size
-            self._forget(site)
+            self._size -= self._sites.popitem(last=False)[1].size

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from hyperlite.crawling import addresses
 from hyperlite.crawling.addresses import Guard, Reach, by_system, reach_of
 from hyperlite.testing.server import Request, Response
 from tests.conftest import ROUTES, MakePool, Serve
@@ -80,7 +81,7 @@ PUBLIC, PRIVATE, HERE = Reach
         ("2002:7f00:1::", HERE),
         ("2002:a00:1::5", PRIVATE),
         ("2002:a9fe:a9fe::", HERE),
-        ("2002:101:101::1", PUBLIC),
+        ("2002:101:101::1", PRIVATE),
     ],
 )
 def test_the_reach_of_an_address(address: str, reach: Reach):
@@ -147,8 +148,15 @@ def test_a_name_may_not_move(turn: tuple[list[str], list[str]]):
     with pytest.raises(PermissionError, match=r"has changed from (public|private) addresses to"):
         made("a", 80)
     assert made("a", 80) == turn[0]
-    made.forget("a")
-    assert made.reach("a") is None
+
+
+def test_hosts_that_were_asked_long_ago_are_forgotten(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(addresses, "MAX_HOSTS", 3)
+    made = Guard(lambda *_: ["10.0.0.1"])
+    for host in "abacd":
+        made.permit(host, HERE)
+        made(host, 80)
+    assert [made.reach(host) for host in "abcd"] == [PRIVATE, None, PRIVATE, PRIVATE]
 
 
 def test_the_system_answers_without_a_resolver():

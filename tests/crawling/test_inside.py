@@ -87,6 +87,44 @@ def test_robots_txt_does_not_lead_inside(tmp_path: Path):
     assert "is inside" in outcome
 
 
+@pytest.mark.parametrize("first", ["intra", "public"])
+def test_robots_txt_does_not_lead_to_a_host_inside_that_the_input_names(tmp_path: Path, first: str):
+    asked: list[str] = []
+
+    def answer(request: hyperlite.FetchRequest) -> Response:
+        asked.append(request.url)
+        if request.url == "http://public.test/robots.txt":
+            return moved("http://intra.test/secret")
+        return Response(404 if request.url.endswith("robots.txt") else 200)
+
+    hosts = [first, *({"intra", "public"} - {first})]
+    urls = [f"http://{host}.test/{page}" for page in range(3) for host in hosts]
+    summary = hyperlite.crawl(urls, output=tmp_path / "out", handler=answer, resolver=lookup)
+    assert "http://intra.test/secret" not in asked
+    assert (summary.statuses, summary.errors) == ({200: 3}, {"Disallowed": 3})
+
+
+def test_sites_whose_robots_txt_is_at_a_host_of_its_own(tmp_path: Path):
+    """As http://a.test/ and http://www.a.test/; hosts wait for one another, and none for ever."""
+
+    def answer(request: hyperlite.FetchRequest) -> Response:
+        host, _, path = request.url.removeprefix("http://").partition("/")
+        if path == "robots.txt" and not host.startswith("www."):
+            return moved(f"http://www.{host}/robots.txt")
+        if path == "robots.txt" and host.startswith("www.1"):
+            return moved(f"http://{host.removeprefix('www.')}/robots2.txt")
+        return Response(200, body=b"User-agent: *\nDisallow: /no")
+
+    urls = [f"http://{www}{n}.test/{page}" for n in range(30) for www in ("", "www.") for page in ("a", "no")]
+    output = tmp_path / "out"
+    summary = hyperlite.crawl(urls, output=output, handler=answer, resolver=lambda *_: ["93.184.216.34"])
+    assert (summary.urls, summary.left) == (120, 0)
+    for record in map(json.loads, output.read_text().splitlines()):
+        _, _, host, page = record["url"].split("/")
+        if not host.removeprefix("www.").startswith("1"):
+            assert (record["status"] == 200) == (page == "a"), record["error"]
+
+
 def test_links_lead_no_further_inside(tmp_path: Path):
     page = "".join(f"<a href=http://{name}.test/x>" for name in NAMES)
     pages = {

@@ -29,6 +29,25 @@ def test_robots_txt_is_asked_for_once_and_first(make_web: MakeWeb):
     assert web.summary.errors == {"Disallowed": 50}
 
 
+def test_a_robots_txt_that_is_longer_than_pages_may_be(make_web: MakeWeb, tmp_path: Path):
+    web = make_web({"a/robots.txt": robots("Disallow: /no", "#" * 5000), "a/*": "x" * 2000, "a/2": "short"})
+    got: dict[str, Any] = {}
+    hyperlite.crawl(
+        [web.url(place) for place in ("a/1", "a/2", "a/no")],
+        output=lambda outcome: got.update(
+            {web.place(outcome.request): outcome.error or outcome.response.body}
+        ),
+        state=tmp_path / "s",
+        max_body=1000,
+        resolver=lambda *_: ["127.0.0.1"],
+        proxies=False,
+    )
+    assert isinstance(got["a/1"], hyperlite.BodyTooLarge)
+    assert isinstance(got["a/1"], hyperlite.FetchError)
+    assert got["a/2"] == b"short"
+    assert type(got["a/no"]).__name__ == "Disallowed"
+
+
 def test_ignore_robots(make_web: MakeWeb):
     web = make_web({"a/robots.txt": robots("Disallow: /"), "a/*": "yes"})
     assert web.crawl("a/1", ignore_robots=True)["a/1"]["status"] == 200
