@@ -14,6 +14,7 @@ from typing import Any, get_args
 from ..crawling.crawl import crawl, state_folder
 from ..crawling.export import COMPRESSIONS, compression_for, export
 from ..crawling.records import BODY_KINDS
+from ..crawling.report_page import write_report
 from ..crawling.scope import CrawlScope, Hosts
 from ..crawling.state import State
 from .crawl_progress import progress_for, summary_table
@@ -65,6 +66,7 @@ def _declare_output(group: Any) -> None:
     group.add_argument(
         "--compression", choices=COMPRESSIONS, help="of the output (by its name: .gz, .zst, or none)"
     )
+    group.add_argument("--report", metavar="FILE", help="write a page of HTML that shows how it went")
     group.add_argument("-q", "--quiet", action="store_true", help="no progress, and no summary")
     group.add_argument("--log-json", action="store_true", help="the progress as lines of JSON")
 
@@ -136,6 +138,7 @@ def _crawl(options: argparse.Namespace) -> int:
                 compression=options.compression,
                 per_host=options.per_host,
                 progress=progress,
+                report=options.report,
                 headers=header_fields(options),
                 rate=options.rate,
                 delay=options.delay,
@@ -184,6 +187,8 @@ def _about(options: argparse.Namespace, output: Path) -> int:
     with contextlib.closing(State(state_folder(output, options.state), read_only=read_only)) as state:
         if options.source == "status":
             print(summary_table(state.summary(), state.runs()), end="")
+            if options.report is not None:
+                write_report(state, Path(options.report), str(output))
         elif options.source == "export":
             target = Path(options.output or output)
             records = export(state, target, options.compression or compression_for(target))

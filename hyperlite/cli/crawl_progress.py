@@ -10,6 +10,7 @@ from typing import Any
 
 from ..crawling.progress import CrawlProgress
 from ..crawling.summary import CrawlSummary
+from ..crawling.wording import lasting, sized
 from .text import has_colour, width
 
 _BAR = 20
@@ -103,19 +104,3 @@ def summary_table(
         f"{name:<{first}}  {value if name.startswith('run') else value.rjust(second)}\n"
         for name, value in rows
     )
-
-
-def sized(size: float) -> str:
-    """Return a number of bytes for a reader: "1.2 MB"."""
-    for unit in ("B", "kB", "MB", "GB"):
-        if size < 1000:
-            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
-        size /= 1000
-    return f"{size:.1f} TB"
-
-
-def lasting(seconds: float) -> str:
-    """Return a time for a reader: "1:05", "2:00:00"."""
-    minutes, second = divmod(round(seconds), 60)
-    hours, minute = divmod(minutes, 60)
-    return f"{hours}:{minute:02}:{second:02}" if hours else f"{minute}:{second:02}"

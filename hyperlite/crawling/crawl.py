@@ -18,6 +18,7 @@ from .export import COMPRESSIONS, Compression, compression_for, export
 from .manners import Manners, bound, manners
 from .progress import CrawlProgress, Tally
 from .records import BODY_KINDS, BodyKind, CallingRecorder, LineRecorder, Recorder
+from .report_page import write_report
 from .rules import Rules
 from .state import PARTS, State
 from .summary import CrawlSummary, error_text
@@ -37,6 +38,7 @@ def crawl(
     compression: Compression | None = None,
     per_host: int = 8,
     progress: Callable[[CrawlProgress], object] | None = None,
+    report: str | os.PathLike[str] | None = None,
     **options: Unpack[CrawlArguments],
 ) -> CrawlSummary:
     """Fetch URLs, each of them once, and write down what came.  The same call again goes on after a kill.
@@ -60,6 +62,7 @@ def crawl(
         compression: of JSON Lines: "gzip", "zstd" or "none"; by default what the name of the output ends in.
         per_host: how many requests to a host are under way at most.
         progress: called some times a second with a `CrawlProgress`.
+        report: a path, for a page of HTML that shows how the crawl went.
         options: see `CrawlArguments`; the others are as for `ConnectionPool`.
 
     Raises:
@@ -81,6 +84,8 @@ def crawl(
         if not callable(output):
             path = Path(output)
             export(opened, path, compression or compression_for(path))
+        if report is not None:
+            write_report(opened, Path(report), str(opened.folder if callable(output) else output))
         return opened.summary()
 
 

@@ -36,6 +36,7 @@ class Result(NamedTuple):
         size: bytes of the body.
         http_version: of the response, or None.
         file: which has the body, or None.
+        seconds: from the request to the whole response, or None.
         long: a file that has the record in the place of `line`, because it is long; or None.
     """
 
@@ -47,6 +48,7 @@ class Result(NamedTuple):
     size: int
     http_version: str | None
     file: Path | None
+    seconds: float | None = None
     long: Path | None = None
 
 

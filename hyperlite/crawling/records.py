@@ -233,4 +233,5 @@ def result_of(
     """Return what the state is to know of an outcome; see `Result`."""
     if response is None:
         return Result(entry, 0, tries, error, line, size, None, None)
-    return Result(entry, response.status, tries, error, line, size, response.http_version, kept and kept.path)
+    file, seconds = kept and kept.path, response.timings.last_byte
+    return Result(entry, response.status, tries, error, line, size, response.http_version, file, seconds)

@@ -8,6 +8,7 @@
 - `parts`: the manifest.  A part has `records` records in its first `bytes` bytes; what is behind these does
   not count, nor does a part that is not here.  Of its records, `dropped` are of URLs that were fetched again
   since.
+- `turns`: what each turn has written down, in figures (see `figures`), with its run and its time.
 - `runs`: when the crawl was run, and how each run ended; NULL: it was killed, or goes on.
 """
 
@@ -47,6 +48,12 @@ CREATE TABLE parts (
     records INTEGER NOT NULL,
     dropped INTEGER NOT NULL DEFAULT 0,
     UNIQUE (shard, attempt)
+);
+CREATE TABLE turns (
+    id INTEGER PRIMARY KEY,
+    run INTEGER NOT NULL,
+    at REAL NOT NULL,
+    figures TEXT NOT NULL
 );
 CREATE TABLE runs (
     id INTEGER PRIMARY KEY,

@@ -18,6 +18,7 @@ from urllib.parse import quote
 from .addresses import Reach
 from .bounds import Bounds
 from .durable import Lock, settle_folder
+from .figures import Figures
 from .identity import identity
 from .parts import Counted, Result
 from .schema import APPLICATION, TABLES, VERSION
@@ -87,6 +88,7 @@ class State:
 
     def __init__(self, folder: Path, *, create: bool = False, read_only: bool = False) -> None:
         self.bounds: Bounds | None = None
+        self._run = 0
         self.folder: Path = folder
         self.parts: Path = folder / PARTS
         if create:
@@ -185,6 +187,7 @@ class State:
                 "INSERT INTO runs (began, options) VALUES (?, ?)", (time.time(), json.dumps(dict(options)))
             ).lastrowid
         assert number is not None
+        self._run = number
         return number
 
     def end(self, number: int, how: str) -> None:
@@ -202,6 +205,25 @@ class State:
         """Return of each run when it began and ended, how, and its options."""
         rows = self._select("SELECT began, ended, how, options FROM runs ORDER BY id")
         return [(began, ended, how, json.loads(options)) for began, ended, how, options in rows]
+
+    def turns(self) -> list[tuple[int, float, str]]:
+        """Return of each turn its run, its time, and its figures."""
+        return self._select("SELECT run, at, figures FROM turns ORDER BY id")
+
+    def troubles(self, hosts: int) -> list[tuple[str, str, int]]:
+        """Return how many URLs of each host have no response, or a status of 400 and above, by the kind.
+
+        Args:
+            hosts: so many are looked at, those with most of them.
+        """
+        return self._select(
+            "SELECT h.name,"
+            " iif(u.status, 'status ' || u.status, substr(u.error, 1, instr(u.error, ':') - 1)), count(*)"
+            " FROM urls u JOIN hosts h ON h.id = u.host"
+            " WHERE (u.status = 0 OR u.status >= 400) AND u.host IN (SELECT host FROM urls"
+            " WHERE status = 0 OR status >= 400 GROUP BY host ORDER BY count(*) DESC LIMIT ?) GROUP BY 1, 2",
+            hosts,
+        )
 
     def close(self) -> None:
         """Close it, and let others run the crawl."""
@@ -328,6 +350,11 @@ class State:
                 "UPDATE parts SET dropped = dropped + 1 WHERE id = ?",
                 [(one.entry.part,) for one in turn.results if one.entry.part is not None],
             )
+            if turn.results:
+                database.execute(
+                    "INSERT INTO turns (run, at, figures) VALUES (?, ?, ?)",
+                    (self._run, time.time(), str(Figures.of(turn.results))),
+                )
             added = self._add(turn.found) if turn.found else 0
             if added:
                 Cutter(database).cut()

@@ -11,6 +11,7 @@ Rule: only `warcio`'s writer is used.  Its module `capture_http` would replace n
 
 import importlib
 import io
+import uuid
 from collections.abc import Iterable
 from typing import IO, Any, NamedTuple
 from urllib.parse import quote
@@ -135,7 +136,7 @@ class RecordWriter:
         size: int = 0,
     ) -> str:
         """Write a record, and return its id; warcio adds digests, Content-Type and Content-Length."""
-        identifier: str = self._writer._make_warc_id()
+        identifier = f"<urn:uuid:{uuid.uuid4()}>"
         first = [("WARC-Type", kind), ("WARC-Record-ID", identifier), ("WARC-Target-URI", capture.url)]
         named = self._fields_of("", [*first, ("WARC-Date", capture.date), *fields], protocol="WARC/1.1")
         record = self._writer.create_warc_record(

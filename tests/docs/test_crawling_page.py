@@ -65,6 +65,8 @@ def test_shell(shop: Server, tmp_path: Path) -> None:
     assert len({json.loads(record)["url"] for record in records}) == len(records) == 1000
     assert len(Path("killed.jsonl").read_text().splitlines()) == 1000
     assert Path("piped.jsonl.zst").stat().st_size
+    for report in ("report.html", "so-far.html"):
+        assert "<dt>URLs</dt><dd>1,000</dd>" in Path(report).read_text("utf-8")
     kinds = Counter(json.loads(line)["warc-type"] for line in Path("index.cdxj").read_text().splitlines())
     assert kinds == {"warcinfo": 1, "response": 1000, "request": 1000, "metadata": 1000}
     assert json.loads(Path("progress.log").read_text().splitlines()[-1])["done"] == 1000
