@@ -34,6 +34,8 @@ def main() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
     state.ROWS = given.pop("rows", state.ROWS)
     urls = given.pop("urls")
+    if scope := given.pop("scope", None):
+        given["follow"] = hyperlite.CrawlScope(**scope)
     try:
         summary = hyperlite.crawl(urls, resolver=resolve, verify=False, **given)
     except (OSError, KeyboardInterrupt) as error:

@@ -1,12 +1,29 @@
 """Links that are followed: by a scope, by a function, within bounds."""
 
 import random
+import signal
+from pathlib import Path
 
 import hyperlite
 from hyperlite.crawling.scope import CrawlScope
-from hyperlite.testing.server import Response
+from hyperlite.testing.server import Request, Response
 
-from .web import MakeWeb, robots
+from .site import Site
+from .web import HTML, MakeWeb, robots
+
+
+class Tree(Site):
+    """A site whose pages link to one another, so that a crawl finds all by way of the first."""
+
+    size = 400
+
+    def _answer(self, request: Request) -> Response:
+        answer = super()._answer(request)
+        if request.path == "/robots.txt":
+            return answer
+        number = int(request.path.rpartition("/")[2])
+        links = [n for n in (2 * number + 1, 2 * number + 2, number // 2, 0) if n < self.size]
+        return Response(headers=HTML, body="".join(f"<a href='{n}'>" for n in links).encode())
 
 
 def test_links_are_followed_in_their_scope(make_web: MakeWeb):
@@ -82,3 +99,16 @@ def test_a_linked_site_is_fetched_as_far_as_it_may_be(make_web: MakeWeb):
     assert 100 < len(expected) < 250
     web.crawl("a/page/0", follow=CrawlScope())
     assert sorted(web.asked) == sorted(f"a{name}" for name in [*expected, "/robots.txt"])
+
+
+def test_what_was_found_survives_kills(tmp_path: Path):
+    """A page and the links on it are written down together: no link is lost, and none is followed twice."""
+    site = Tree(tmp_path, 1, 1)
+    with site.server:
+        for kill_at in (20, 150, 390):
+            done = site.crawl(scope={"max_urls": 10_000}, kill_at=kill_at)
+            assert done.returncode == -signal.SIGKILL, done.stderr
+        done = site.crawl(scope={"max_urls": 10_000})
+        assert (done.returncode, done.stdout) == (0, f"{site.size} 0 0\n"), done.stderr
+    found = [record["url"].rpartition("/")[2] for record in site.records()]
+    assert sorted(found, key=int) == [str(n) for n in range(site.size)]
