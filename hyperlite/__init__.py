@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from . import client as client, errors as errors
     from .crawling.crawl import crawl
     from .crawling.progress import CrawlProgress
+    from .crawling.refusals import CrawlRefusal
     from .crawling.scope import CrawlScope
     from .crawling.summary import CrawlSummary
     from .connection import HTTP20Connection
@@ -66,6 +67,7 @@ __all__ = [
     "ConnectionLost",
     "ConnectionPool",
     "CrawlProgress",
+    "CrawlRefusal",
     "CrawlScope",
     "CrawlSummary",
     "DecodingError",
@@ -111,6 +113,7 @@ __all__ = [
 _ELSEWHERE = {
     "ConnectionPool": "pool",
     "CrawlProgress": "crawling.progress",
+    "CrawlRefusal": "crawling.refusals",
     "CrawlScope": "crawling.scope",
     "CrawlSummary": "crawling.summary",
     "Failed": "fetching.outcome",

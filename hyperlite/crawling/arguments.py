@@ -48,7 +48,7 @@ class CrawlArguments(PoolArguments, total=False):
         ignore_robots: do not ask for robots.txt; noted in the state.
         allow_private: links and redirects may lead from a public address to a private one.
         follow: a `CrawlScope`: links are followed; or a function, which is called with each response and
-            returns the URLs, absolute, that are to be fetched besides.
+            returns the URLs that are to be fetched besides, absolute or relative to that of the response.
         stop_after: seconds after which nothing further is asked for; the next call goes on.
         stop_after_bytes: bytes of bodies, the same.
     """

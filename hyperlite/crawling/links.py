@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Mapping
 from http.client import InvalidURL
 
+from ..fetching.checks import kind
 from ..fetching.response import FetchResponse
 from ..messages.urls import URL, join, parse
 from .scope import LONGEST_URL
@@ -72,7 +73,21 @@ def html_links(text: str, url: str, agent: str, *, nofollow: bool = True) -> lis
             if len(found) == MAX_LINKS:
                 break
     base = base or parse(url)
-    return _unique(str(target) for link in found if (target := _resolved(base, link)) is not None)
+    return resolved(base, found)
+
+
+def resolved(base: URL, links: Iterable[str]) -> list[str]:
+    """Return the URLs to which links lead, each once; what cannot be fetched is left out.
+
+    Args:
+        base: what they are relative to.
+        links: as they are written.
+
+    Raises:
+        TypeError: one of them is no str.
+    """
+    found = (_resolved(base, link) for link in links)
+    return _unique(str(url) for url in found if url is not None)
 
 
 def forbids(fields: Iterable[str], agent: str) -> bool:
@@ -108,6 +123,8 @@ def _meta_forbids(attributes: Mapping[str, str], agent: str) -> bool:
 
 def _resolved(base: URL, link: str) -> URL | None:
     """Return the URL to which a link leads; None: it is no http(s) URL, or programs read it differently."""
+    if not isinstance(link, str):
+        raise TypeError(f"a link is a str, not {kind(link)}")
     link = _dropped("", link.strip(_AROUND))
     if len(link) > LONGEST_URL:
         return None

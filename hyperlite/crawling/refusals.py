@@ -6,7 +6,11 @@ class CrawlRefusal(Exception):
 
 
 class Disallowed(CrawlRefusal):
-    """robots.txt forbids the URL, or cannot be had."""
+    """robots.txt forbids the URL."""
+
+
+class RobotsUnreachable(CrawlRefusal):
+    """robots.txt cannot be had, so that nothing is allowed for the time being."""
 
 
 class HostGivenUp(CrawlRefusal):

@@ -11,7 +11,7 @@ Rule: a file, however large and strange it is, costs bounded memory, and bounded
 import re
 from typing import Any
 
-from .refusals import Disallowed
+from .refusals import Disallowed, RobotsUnreachable
 
 PATH = "/robots.txt"
 # Redirects that are followed (RFC 9309 section 2.3.1.2).
@@ -59,9 +59,9 @@ class Robots:
             self.sitemaps = list(rules.sitemaps)
 
     def check(self, url: str) -> None:
-        """Raise `Disallowed` if a URL may not be fetched."""
+        """Raise a `CrawlRefusal` if a URL may not be fetched."""
         if self._complaint:
-            raise Disallowed(self._complaint)
+            raise RobotsUnreachable(self._complaint)
         if self._rules is not None and not self._rules.can_fetch(url, self._agent):
             raise Disallowed(f"robots.txt disallows it for {self._agent or 'all'}")
 

@@ -31,9 +31,9 @@ from . import robots
 from .addresses import Guard, Reach, leads_inside
 from .asks import Again, Ask, Page, RobotsFile
 from .contacts import Contacts
-from .links import links_of
+from .links import links_of, resolved
 from .pace import LATER, LONGEST_DELAY
-from .refusals import Disallowed
+from .refusals import CrawlRefusal
 from .scope import CrawlScope, targets
 from .shards import Entry, Found
 from .sites import Origin, Site, Sites
@@ -114,7 +114,7 @@ class Rules:
                 return self._first(self._robots_file(site, ask.reach))
             try:
                 site.robots.check(str(url))
-            except Disallowed as error:
+            except CrawlRefusal as error:
                 return error
         elif self._guard is not None and not site.contacted:
             return self._first(ask)
@@ -331,8 +331,8 @@ class Rules:
         if policy.follow is not None:
             reach = self._reach_of(response._url.host)
             page = self._readable(response)
-            urls = targets(() if page is None else policy.follow(page))
-            self.found += [Found(str(url), entry.depth + 1, reach) for url in urls]
+            urls = [] if page is None else resolved(response._url, policy.follow(page))
+            self.found += [Found(url, entry.depth + 1, reach) for url in urls]
         elif policy.scope is not None and (policy.scope.depth is None or entry.depth < policy.scope.depth):
             page = self._readable(response)
             found = [] if page is None else links_of(page, policy.agent, nofollow=policy.scope.nofollow)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import hyperlite
-from hyperlite.testing.server import Exchange, streaming
+from hyperlite.testing.server import Exchange, Request, Response, streaming
 from tests.conftest import Serve
 
 
@@ -68,3 +68,26 @@ def test_no_host_sees_more_than_its_limit(serve: Serve, tmp_path: Path, protocol
     assert summary.statuses == {200: len(urls)}
     assert sum(busy.seen.values()) == len(urls) * 6 // 5 + (0 if ignore_robots else 6)
     assert max(busy.most.values()) == 3
+
+
+def test_a_site_sees_no_higher_rate(serve: Serve, tmp_path: Path):
+    """With robots.txt, redirects and all pages: by when the site got the requests."""
+    times: list[float] = []
+
+    def answer(request: Request) -> Response:
+        times.append(time.monotonic())
+        if request.path == "/robots.txt":
+            return Response(404)
+        if request.path.endswith("5"):
+            return Response(302, headers=[("location", "/moved")])
+        return Response(body=b"page")
+
+    server = serve(routes=answer)
+    urls = [f"https://a.test:{server.port}/{page}" for page in range(40)]
+    options = {"resolver": lambda *_: ["127.0.0.1"], "verify": False, "proxies": False}
+    hyperlite.crawl(urls, output=tmp_path / "out", rate=25, **options)
+    assert len(times) == 45
+    assert times[-1] - times[0] >= 0.9, "25 at once, and the others a second later"
+    times.clear()
+    hyperlite.crawl(urls[:10], output=tmp_path / "other", delay=0.05, **options)
+    assert times[-1] - times[0] >= 11 * 0.05 * 0.9

@@ -83,7 +83,7 @@ def test_a_host_that_the_input_names_is_no_way_inside(tmp_path: Path, ignore_rob
 def test_robots_txt_does_not_lead_inside(tmp_path: Path):
     pages = {"http://public.test/robots.txt": moved("http://intra.test/"), "http://public.test/": Response()}
     (outcome,) = inside(tmp_path, pages, "http://public.test/").values()
-    assert outcome.startswith("Disallowed: robots.txt cannot be had")
+    assert outcome.startswith("RobotsUnreachable: robots.txt cannot be had")
     assert "is inside" in outcome
 
 
@@ -101,7 +101,7 @@ def test_robots_txt_does_not_lead_to_a_host_inside_that_the_input_names(tmp_path
     urls = [f"http://{host}.test/{page}" for page in range(3) for host in hosts]
     summary = hyperlite.crawl(urls, output=tmp_path / "out", handler=answer, resolver=lookup)
     assert "http://intra.test/secret" not in asked
-    assert (summary.statuses, summary.errors) == ({200: 3}, {"Disallowed": 3})
+    assert (summary.statuses, summary.errors) == ({200: 3}, {"RobotsUnreachable": 3})
 
 
 def test_sites_whose_robots_txt_is_at_a_host_of_its_own(tmp_path: Path):

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hyperlite.crawling import robots
-from hyperlite.crawling.refusals import Disallowed
+from hyperlite.crawling.refusals import CrawlRefusal, Disallowed, RobotsUnreachable
 from hyperlite.crawling.robots import Robots, answered, parsed, product_token
 
 SITE = "https://h.example"
@@ -16,7 +16,7 @@ SITE = "https://h.example"
 def allows(made: Robots, target: str) -> bool:
     try:
         made.check(SITE + target)
-    except Disallowed:
+    except CrawlRefusal:
         return False
     return True
 
@@ -103,7 +103,7 @@ def test_the_error_says_why():
     with pytest.raises(Disallowed, match=r"robots\.txt disallows it for bot"):
         parsed(b"User-agent: bot\nDisallow: /", "bot").check(f"{SITE}/")
     with pytest.raises(
-        Disallowed, match=r"robots\.txt cannot be had, so nothing is allowed: its status is 503"
+        RobotsUnreachable, match=r"robots\.txt cannot be had, so nothing is allowed: its status is 503"
     ):
         answered(503, b"", "bot").check(f"{SITE}/")
 

@@ -52,6 +52,7 @@ PUBLIC = {
     | {
         "ConnectionPool",
         "CrawlProgress",
+        "CrawlRefusal",
         "CrawlScope",
         "CrawlSummary",
         "Failed",
