@@ -14,6 +14,7 @@ import contextlib
 import time
 from collections.abc import Collection, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from typing import NamedTuple
 
 from ..fetching.outcome import Outcome
 from ..many.run import FetchRun
@@ -25,7 +26,7 @@ from .parts import Parts, Result
 from .progress import Tally
 from .records import Recorder
 from .rules import Rules, refused
-from .shards import Found
+from .shards import Entry, Found
 from .state import State, Turn, Turned
 
 AT_RISK = 1000
@@ -35,6 +36,16 @@ TURN, TURN_BYTES, TURN_SECONDS = 250, 16 << 20, 2.0
 TURN_EARLY = 64
 # Bytes of responses that the run holds.
 MAX_BUFFERED = 64 << 20
+
+
+class Pending(NamedTuple):
+    """A turn under way: what comes of it, None if there is none, and how many results it writes down."""
+
+    future: Future[Turned] | None
+    size: int
+
+
+NONE = Pending(None, 0)
 
 
 class Driver:
@@ -69,11 +80,11 @@ class Driver:
         self._frontier = Frontier(per_host)
         self._large = LargeBodies(pool, recorder)
         self._under_way = 0  # in the run
+        self._begun = 0  # URLs that were asked for, of which the result is not known yet
         self._results: list[Result] = []  # of which the turn under way knows nothing
         self._size = 0  # bytes of their records
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="hyperlite-crawl")
-        self._turn: Future[Turned] | None = None
-        self._turn_size = 0  # how many results the turn under way writes down
+        self._turn = NONE
         self._last_turn = time.monotonic()
 
     def run(self) -> None:
@@ -114,11 +125,12 @@ class Driver:
             if self._under_way:
                 self._take(next(run))
                 self._take_large(block=False)
-                if self._turn is not None and self._turn.done():
+                turn = self._turn.future
+                if turn is not None and turn.done():
                     self._end_turn()
-                if self._turn is None and self._is_time():
+                if self._turn is NONE and self._is_time():
                     self._begin_turn()
-            elif self._turn is not None:
+            elif self._turn is not NONE:
                 self._end_turn()
             elif self._large:
                 self._take_large(block=True)
@@ -128,18 +140,23 @@ class Driver:
                 return
 
     def _ask(self, run: FetchRun[Ask]) -> None:
-        """Ask for as much as may be asked for now."""
+        """Ask for as much as may be asked for now; what follows an answer adds nothing to the risk."""
         frontier, rules = self._frontier, self._rules
-        risk = self._under_way + len(self._large) + len(self._results) + self._turn_size
-        while risk < AT_RISK and not self._tally.is_over and (ask := frontier.next()) is not None:
-            risk += 1
+        risk = self._begun + len(self._results) + self._turn.size
+        while not self._tally.is_over and (ask := frontier.next(fresh=risk < AT_RISK)) is not None:
+            is_fresh = isinstance(ask, Entry)
             first = ask if isinstance(ask, RobotsFile) else rules.before(ask)
             if isinstance(first, Exception):
                 frontier.release(ask.host)
+                self._begun += is_fresh
                 self._note(self._recorder.take(refused(ask, first)))
+                risk += is_fresh
                 continue
             if first is not ask:
                 frontier.put_back(ask)
+            elif is_fresh:
+                self._begun += 1
+                risk += 1
             if rules.is_contacting(ask.host):
                 frontier.hold(ask.host)
             run.add(first)
@@ -176,6 +193,7 @@ class Driver:
     def _note(self, result: Result) -> None:
         """Keep what has become of a URL until the next turn writes it down."""
         self._frontier.close(result.entry)
+        self._begun -= 1
         self._results.append(result)
         self._size += len(result.line or b"")
         self._tally.note(result)
@@ -198,11 +216,12 @@ class Driver:
         self._frontier.forget_lanes()
         frontier, results = self._frontier, self._results
         found, self._rules.found = self._rules.found, []
-        self._turn_size, self._results, self._size = len(results), [], 0
+        self._results, self._size = [], 0
         self._last_turn = time.monotonic()
-        self._turn = self._writer.submit(
+        future = self._writer.submit(
             self._write_down, results, found, frontier.wanting(), frontier.busy, frontier.room
         )
+        self._turn = Pending(future, len(results))
 
     def _write_down(
         self,
@@ -217,9 +236,9 @@ class Driver:
 
     def _end_turn(self) -> None:
         """Wait until it is written down, and take what comes next."""
-        if self._turn is not None:
-            added, given = self._turn.result()
+        if self._turn.future is not None:
+            added, given = self._turn.future.result()
             self._tally.urls += added
             for shard, entries in given:
                 self._frontier.add(shard, entries)
-            self._turn, self._turn_size = None, 0
+            self._turn = NONE

@@ -30,8 +30,7 @@ def export(state: State, output: Path, compression: Compression) -> int:
     """Write the records that there are, and return how many there are.
 
     The file is written beside `output` and then takes its name, so there is never a part of it.  A crawl may
-    go on
-    meanwhile: what counts when the export begins is written.
+    go on meanwhile: what counts when the export begins is written.
 
     Raises:
         OSError: it cannot be written; what was there before still is. BlockingIOError: it is being written.
@@ -46,7 +45,7 @@ def export(state: State, output: Path, compression: Compression) -> int:
     lock = Lock(state.folder / "export.lock", "this crawl is being exported already")
     beside = output.with_name(f".{output.name}.new")
     try:
-        with open(beside, "wb") as raw:
+        with state.snapshot(), open(beside, "wb") as raw:
             if archived:
                 records = write_warc(state, raw, output.name, packed=compression == "gzip")
             else:

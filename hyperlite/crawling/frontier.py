@@ -54,6 +54,7 @@ class Frontier:
         self._lanes: dict[int, _Lane] = {}
         self._hosts: dict[str, _Host] = {}
         self._row: deque[_Host] = deque()  # of the hosts of which a URL may be asked for now
+        self._following: deque[_Host] = deque()  # of those that have something else first, which goes before
         self.waiting: int = 0
 
     @property
@@ -87,19 +88,29 @@ class Frontier:
             lane.open += 1
             self.waiting += 1
 
-    def next(self) -> Ask | None:
-        """Take what may be asked for now; None: nothing.  Its host has one request more under way."""
-        while self._row:
+    def next(self, *, fresh: bool) -> Ask | None:
+        """Take what may be asked for now; None: nothing.  Its host has one request more under way.
+
+        Args:
+            fresh: it may be a URL that was not asked for yet.
+        """
+        while self._following:
+            host = self._following.popleft()
+            if self._may_begin(host) and not isinstance(host.queue[0], Entry):
+                return self._begin(host)
+        while fresh and self._row:
             host = self._row.popleft()
             host.queued = False
-            if not self._may_begin(host):  # it was held meanwhile
-                continue
-            ask = host.queue.popleft()
-            host.under_way += 1
-            self._count(ask, -1)
-            self._line_up(host)
-            return ask
+            if self._may_begin(host):  # or else it was held meanwhile
+                return self._begin(host)
         return None
+
+    def _begin(self, host: _Host) -> Ask:
+        ask = host.queue.popleft()
+        host.under_way += 1
+        self._count(ask, -1)
+        self._line_up(host)
+        return ask
 
     def put_back(self, ask: Ask) -> None:
         """Put back what was taken, as the first in its host's row; the host's request is another one."""
@@ -165,7 +176,11 @@ class Frontier:
             del self._hosts[name]
 
     def _line_up(self, host: _Host) -> None:
-        if not host.queued and self._may_begin(host):
+        if not self._may_begin(host):
+            return
+        if not isinstance(host.queue[0], Entry):
+            self._following.append(host)
+        elif not host.queued:
             host.queued = True
             self._row.append(host)
 

@@ -407,6 +407,16 @@ class State:
 
     # -- what there is ----------------------------------------------------------------------------
 
+    @contextlib.contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """Have all that is read within the block be of one moment, whatever a run changes meanwhile."""
+        with self._checked():
+            self._database.execute("BEGIN")
+            try:
+                yield
+            finally:
+                self._database.execute("COMMIT")
+
     def counted(self) -> list[Counted]:
         """Return the manifest: the parts that count."""
         rows = self._select(

@@ -1,16 +1,20 @@
 """Other ends than SIGKILL: a full disk, Ctrl-C, functions that raise, a second run."""
 
 import errno
+import json
 import os
 import signal
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 import hyperlite
 from hyperlite import Outcome
+from hyperlite.crawling.export import export
+from hyperlite.crawling.state import State
 
 from .conftest import MakeSite
 from .site import Site
@@ -179,3 +183,35 @@ def test_the_pool_s_own_errors_come_before_anything_is_asked(make_site: MakeSite
     with pytest.raises(TypeError, match="retries"):
         crawl(site, retries="many")
     assert site.server.log == []
+
+
+def test_an_export_while_a_run_goes_on(make_site: MakeSite, tmp_path: Path) -> None:
+    """It has the records of one moment, each URL once, although some are replaced meanwhile."""
+    site = make_site(2, 120)  # of which four fail
+    crawl(site)
+    with closing(State(site.state)) as state:
+        assert state.retry_failed() == 4
+    exported: list[int] = []
+
+    def export_now(_: object) -> None:
+        with closing(State(site.state, read_only=True)) as state:
+            exported.append(export(state, tmp_path / "now.jsonl", "none"))
+
+    crawl(site, progress=export_now)
+    assert set(exported) == {240}
+    records = [json.loads(line) for line in (tmp_path / "now.jsonl").read_text("utf-8").splitlines()]
+    assert len({record["url"] for record in records}) == len(records) == 240
+
+
+def test_a_snapshot_stays_as_it_was(make_site: MakeSite) -> None:
+    site = make_site(1, 5)
+    crawl(site)
+    with closing(State(site.state, read_only=True)) as looking:
+        with looking.snapshot():
+            before = looking.summary()
+            with closing(State(site.state)) as state:
+                assert state.retry_failed() == 0
+                state.end(state.begin({"body": "text"}, {}), "test")
+            assert looking.summary() == before
+            assert len(looking.runs()) == 1
+        assert len(looking.runs()) == 2
