@@ -1,7 +1,8 @@
 """Responses on their way out: heads and bodies to standard output, bodies into files."""
 
+import http.client as http_client
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import BinaryIO
 
 from ..fetching.response import FetchResponse
@@ -32,10 +33,19 @@ class Output:
         if not self._include:
             return
         for each in (*response.history, response):
-            lines = [line.encode("latin-1", "replace") for line in head_lines(each)]
-            if self.is_terminal:  # which control characters would steer
-                lines = [harmless(line.decode(errors="replace")).encode() for line in lines]
-            self._file.write(b"".join(line + b"\r\n" for line in [*lines, b""]))
+            for lines in head_lines(each):
+                self._write([*lines, ""])
+
+    def trailers(self, response: FetchResponse) -> None:
+        """Write the fields behind a body, if heads are wanted."""
+        if self._include and response.raw.trailers:
+            self._write(_field_lines(response, response.raw.trailers))
+
+    def _write(self, lines: Iterable[str]) -> None:
+        encoded = [line.encode("latin-1", "replace") for line in lines]
+        if self.is_terminal:  # which control characters would steer
+            encoded = [harmless(line.decode(errors="replace")).encode() for line in encoded]
+        self._file.write(b"".join(line + b"\r\n" for line in encoded))
         self._file.flush()
 
     def body(self, response: FetchResponse, progress: Progress) -> None:
@@ -57,12 +67,20 @@ class Output:
             progress(done, total)
 
 
-def head_lines(response: FetchResponse) -> Iterator[str]:
-    """Yield the status line and the field lines of a response, as curl prints them."""
-    reason = "" if response.http_version == "HTTP/2" else response.reason
-    yield f"{response.http_version} {response.status} {reason}"
-    for name, value in response.headers.items():
-        yield f"{name}: {value}"
+def head_lines(response: FetchResponse) -> Iterator[list[str]]:
+    """Yield the lines of each head of a response, 1xx responses first, as curl prints them."""
+    version = response.http_version
+    for status, fields in response.raw.informational:
+        phrase = "" if version == "HTTP/2" else http_client.responses.get(status, "")
+        yield [f"{version} {status} {phrase}", *_field_lines(response, fields)]
+    reason = "" if version == "HTTP/2" else response.reason
+    yield [f"{version} {response.status} {reason}", *_field_lines(response, response.headers)]
+
+
+def _field_lines(response: FetchResponse, fields: http_client.HTTPMessage) -> Iterator[str]:
+    """Yield header fields as lines; names of HTTP/2 are in lower case."""
+    for name, value in fields.items():
+        yield f"{name.lower() if response.http_version == 'HTTP/2' else name}: {value}"
 
 
 def length_of(response: FetchResponse) -> int | None:

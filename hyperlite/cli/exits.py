@@ -97,6 +97,7 @@ _SPELT = (
     ),
     ('and protocols=("h2",) allows nothing else', "and --http2-prior-knowledge allows nothing else"),
     ('; protocols=("h2",) allows nothing else', "; --http2-prior-knowledge allows nothing else"),
+    ('protocols=("h2",): ', "--http2-prior-knowledge: "),
     ("its absence (cert=)", "its absence (--cert)"),
     ("pass cert=", "pass --cert"),
     ("cert= cannot be read", "--cert cannot be read"),

@@ -20,6 +20,12 @@ class Target(NamedTuple):
     url: str
     path: str | None
 
+    @property
+    def name(self) -> str:
+        """What stands for it where there is little room; it has no password."""
+        parts = urlsplit(self.url)
+        return os.path.basename(self.path or "") or os.path.basename(parts.path) or parts.hostname or ""
+
 
 def targets(urls: Sequence[str], outputs: Sequence[str | None], *, all_by_name: bool) -> list[Target]:
     """Return the URLs with where they go: the first `-o` or `-O` belongs to the first URL, and so on.
@@ -52,7 +58,10 @@ def _name_in(url: str) -> str:
     """Return the last part of a URL's path, as it stands there."""
     name = urlsplit(url).path.rpartition("/")[2]
     if name in {"", ".", ".."} or os.path.basename(name) != name or "\\" in name:
-        raise Failure(f"{url}: it has no name to save a file by (-O): use -o FILE", Exit.WRITE)
+        from ..messages.urls import without_credentials  # noqa: PLC0415  help does without it
+
+        shown = without_credentials(url)
+        raise Failure(f"{shown}: it has no name to save a file by (-O): use -o FILE", Exit.WRITE)
     return f"./{name}" if name == "-" else name
 
 

@@ -158,6 +158,7 @@ class Transfers:
         self._statuses: dict[Target, int] = {}
         self._lock = threading.Lock()
         self._stopped = False
+        self._broken: BrokenPipeError | None = None
 
     def all(self, found: Sequence[Target]) -> int:
         """Fetch all URLs.
@@ -213,6 +214,8 @@ class Transfers:
             for thread in threads:
                 thread.join(max(0.0, end - time.monotonic()))
             raise
+        if self._broken is not None:
+            raise self._broken
 
     def _work(self, waiting: Iterator[Target]) -> None:
         while not self._stopped:
@@ -220,7 +223,10 @@ class Transfers:
                 target = next(waiting, None)
             if target is None:
                 return
-            self._transfer(target)
+            try:
+                self._transfer(target)
+            except BrokenPipeError as error:  # of the heads: the main thread raises it
+                self._stopped, self._broken = True, error
 
     # -- one --------------------------------------------------------------------------------------
 
@@ -247,10 +253,10 @@ class Transfers:
 
     def _write(self, response: FetchResponse, target: Target, *, resume: bool = False) -> None:
         options = self._options
+        self._output.head(response)
         if options.fail:
             response.raise_for_status()
-        self._output.head(response)
-        with self._screen.bar(os.path.basename(target.path or target.url.rstrip("/"))) as bar:
+        with self._screen.bar(target.name) as bar:
 
             def tell(done: int, total: int | None) -> None:
                 if self._stopped:
@@ -264,6 +270,7 @@ class Transfers:
                 self._output.body(response, lambda *_: None)
             else:
                 self._output.body(response, tell)
+        self._output.trailers(response)
         if options.fail_with_body:
             response.raise_for_status()
 

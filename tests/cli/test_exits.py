@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import signal
 import socket
 import struct
@@ -293,6 +294,18 @@ def test_a_reader_that_ends(server: Server) -> None:
         get.stdout.close()
         assert get.stderr.read() == b""
     assert get.returncode == 23
+
+
+def test_a_reader_that_ends_while_threads_print_heads(server: Server, tmp_path: Path) -> None:
+    named = [word for number in range(200) for word in ("-o", str(tmp_path / str(number)))]
+    urls = [server.url("/sized?n=1000")] * 200
+    shell = (
+        "exec 3>&1; { "
+        + shlex.join(command("-i", "--parallel", "4", *named, *urls))
+        + "; echo $? >&3; } | true"
+    )
+    done = subprocess.run(["sh", "-c", shell], check=True, capture_output=True, text=True, timeout=60)
+    assert (done.stdout, done.stderr) == ("23\n", "")
 
 
 def test_a_full_disk(server: Server) -> None:

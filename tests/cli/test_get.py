@@ -5,6 +5,7 @@ import json
 import pytest
 
 from hyperlite.cli import main
+from hyperlite.cli.targets import targets
 from hyperlite.testing.server import Server
 
 from .conftest import Get
@@ -77,3 +78,23 @@ def test_many_at_a_time_come_in_the_order_of_the_urls(get: Get, server: Server) 
     urls = [server.url("/late"), *[server.url(f"/sized?n={n}") for n in range(1, 8)], server.url("/")]
     assert get("--parallel", "5", *urls) == "late" + "x" * 28 + "hello"
     assert server.connections == 1
+
+
+def test_heads_before_and_behind(get: Get, server: Server) -> None:
+    early = "HTTP/2 103 \r\nlink: </style.css>\r\n\r\nHTTP/2 200 \r\ncontent-length: 4\r\n\r\npage"
+    assert get("-i", server.url("/hints")) == early
+    assert get("-i", server.url("/trailers")) == "HTTP/2 200 \r\n\r\nbodyx-sum: 4\r\n"
+    assert get("-i", "--http1.1", server.url("/hints")).startswith("HTTP/1.1 103 Early Hints\r\n")
+    status = main(["--cacert", server.ca_file, "-i", "-f", server.url("/missing")])
+    assert status == 22
+
+
+def test_no_password_is_shown(server: Server, capfd: pytest.CaptureFixture[str]) -> None:
+    """In errors, and where a bar has the name of a download."""
+    secret = server.url("/").replace("//", "//me:pass@")
+    assert main(["-O", secret]) == 23
+    assert main(["--cacert", server.ca_file, "-f", secret + "missing"]) == 22
+    assert main([secret.replace(str(server.port), "1")]) == 7
+    assert "pass" not in capfd.readouterr().err
+    assert targets([secret, secret + "a"], [], all_by_name=False)[0].name == "localhost"
+    assert targets([secret + "a?b=/c"], [], all_by_name=False)[0].name == "a"
