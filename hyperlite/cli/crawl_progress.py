@@ -11,7 +11,7 @@ from typing import Any
 from ..crawling.progress import CrawlProgress
 from ..crawling.summary import CrawlSummary
 from ..crawling.wording import lasting, sized
-from .text import has_colour, width
+from .text import has_colour, width, write
 
 _BAR = 20
 # Seconds between two lines of JSON.
@@ -52,7 +52,7 @@ def _draw(progress: CrawlProgress) -> None:
     facts = [
         f"{'━' * filled}{'┄' * (_BAR - filled)} {progress.done:,} of {progress.urls:,}",
         f"{progress.rate:,.0f}/s",
-        f"{progress.hosts:,} hosts",
+        f"{progress.hosts:,} host{'s' * (progress.hosts != 1)}",
         sized(progress.size),
     ]
     if progress.http2 is not None:
@@ -63,8 +63,7 @@ def _draw(progress: CrawlProgress) -> None:
         kinds = ", ".join(f"{kind} {count:,}" for kind, count in list(progress.errors.items())[:3])
         facts.append(f"{progress.failed:,} failed ({kinds})")
     line = "  ".join(facts)[: width() - 1]
-    sys.stderr.write(f"\r\x1b[K{line}" if has_colour(sys.stderr) else f"\r{line:<{width() - 1}}")
-    sys.stderr.flush()
+    write([(f"\r\x1b[K{line}" if has_colour(sys.stderr) else f"\r{line:<{width() - 1}}", "")])
 
 
 # Options of a run that are worth a note.

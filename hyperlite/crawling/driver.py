@@ -212,7 +212,6 @@ class Driver:
 
     def _begin_turn(self) -> None:
         """Begin to write down what has come."""
-        self._tally.hosts = self._frontier.hosts
         self._frontier.forget_lanes()
         frontier, results = self._frontier, self._results
         found, self._rules.found = self._rules.found, []
@@ -241,4 +240,5 @@ class Driver:
             self._tally.urls += added
             for shard, entries in given:
                 self._frontier.add(shard, entries)
+            self._tally.hosts = self._frontier.hosts
             self._turn = NONE

@@ -10,6 +10,8 @@ from hyperlite.cli import main
 from hyperlite.testing.server import Request, Response, Server
 from tests.conftest import Serve
 
+from .test_watching import on_a_terminal
+
 
 class Shop:
     """A server, and a list of its pages; `healthy` says what the last of them answers."""
@@ -171,3 +173,12 @@ def test_mistakes_about_links(
 ) -> None:
     assert shop.crawl(*options) != 0
     assert capsys.readouterr().err.startswith(f"hyperlite: {complaint}")
+
+
+@pytest.mark.parametrize(("encoding", "bar"), [("utf-8", "━" * 20), ("ascii", "=" * 20)])
+def test_the_line_on_a_terminal(shop: Shop, encoding: str, bar: str) -> None:
+    given = ["crawl", str(shop.list), "-o", str(shop.output), "--cacert", shop.server.ca_file]
+    shown = on_a_terminal(*given, PYTHONIOENCODING=encoding, COLUMNS="120")
+    assert f"\r\x1b[K{bar} 30 of 30  " in shown
+    assert "0 hosts" in shown
+    assert "100% HTTP/2" in shown
