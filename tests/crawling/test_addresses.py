@@ -5,7 +5,7 @@ import pickle
 import socket
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from hyperlite.crawling import addresses
@@ -88,6 +88,7 @@ def test_the_reach_of_an_address(address: str, reach: Reach):
     assert reach_of(address) is reach
 
 
+@settings(deadline=None)
 @given(st.one_of(st.ip_addresses(v=4), st.ip_addresses(v=6)))
 @example(ipaddress.ip_address("192.0.0.9"))
 def test_what_python_calls_private_is_never_public(address: ipaddress.IPv4Address | ipaddress.IPv6Address):

@@ -6,7 +6,7 @@ from http.client import InvalidURL
 from urllib.parse import quote
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from hyperlite.crawling.identity import identity
@@ -89,6 +89,7 @@ urls = st.lists(st.sampled_from(PIECES), max_size=12).map(
 )
 
 
+@settings(deadline=None)
 @given(urls)
 @example(r"http://h.example/..\%2e\.")
 def test_a_form_is_its_own_form(url: str):
@@ -101,6 +102,7 @@ def _as_sent(url: str) -> str:
     return quote(re.sub("%(?![0-9A-Fa-f]{2})", "%25", url), safe="!#$%&'()*+,/:;=?@[]~|")
 
 
+@settings(deadline=None)
 @given(urls)
 @example("http://h.example/a\\..\\b")
 def test_as_ada_says(url: str):

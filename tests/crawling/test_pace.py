@@ -3,7 +3,7 @@
 import pickle
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hyperlite import Limits
@@ -90,6 +90,7 @@ def test_it_is_never_faster_than_usual():
     assert made.limits.delay == 20
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.booleans(), st.floats(0, 1e6)), max_size=60), st.floats(0, 50))
 def test_delays_are_bounded(events: list[tuple[bool, float]], delay: float):
     usual = Limits(delay=delay)
