@@ -88,18 +88,19 @@ def request_fields(options: argparse.Namespace, payload: Payload) -> list[Field]
         UsageError: an option is none. Failure: a file of fields cannot be read.
     """
     given = header_fields(options)
+    implied: list[Field] = []
     if options.user is not None:
         from ..messages.fields import basic  # noqa: PLC0415  help does without it
 
-        given.append(("Authorization", basic(_user(options.user))))
+        implied.append(("Authorization", basic(_user(options.user))))
     if options.cookie is not None:
         if "=" not in options.cookie:
             raise UsageError('-b takes cookies to send, "name=value", and no file')
-        given.append(("Cookie", os.fsencode(options.cookie)))
+        implied.append(("Cookie", os.fsencode(options.cookie)))
     if options.referer is not None:
-        given.append(("Referer", options.referer))
+        implied.append(("Referer", options.referer))
+    implied += [*payload.fields, ("Accept", "*/*")]
     names = {name.lower() for name, _ in given}
-    implied: list[Field] = [*payload.fields, ("Accept", "*/*")]
     for name, value in implied:
         if name.lower() not in names:
             names.add(name.lower())
@@ -112,7 +113,12 @@ def _user(given: str) -> bytes:
     if ":" not in given:
         from getpass import getpass  # noqa: PLC0415  rarely needed
 
-        given += ":" + getpass(f"password of {given}: ")
+        try:
+            given += ":" + getpass(f"password of {given}: ")
+        except EOFError:
+            raise UsageError(
+                "-u takes NAME:PASSWORD where no terminal can be asked for the password"
+            ) from None
     return os.fsencode(given)
 
 

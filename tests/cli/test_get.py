@@ -74,6 +74,24 @@ def test_header_fields(get: Get, server: Server) -> None:
     ]
 
 
+def test_a_field_of_h_replaces_that_of_another_option(get: Get, server: Server) -> None:
+    given = [
+        "-H",
+        "Authorization: Bearer x",
+        "-u",
+        "me:pw",
+        "-H",
+        "Cookie: a=1",
+        "-b",
+        "c=1",
+        "-H",
+        "Referer:",
+    ]
+    seen = json.loads(get(*given, "-e", "http://a/", server.url("/report")))["headers"]
+    fields = [(name, value) for name, value in seen if name in {"authorization", "cookie", "referer"}]
+    assert fields == [("authorization", "Bearer x"), ("cookie", "a=1")]
+
+
 def test_many_at_a_time_come_in_the_order_of_the_urls(get: Get, server: Server) -> None:
     urls = [server.url("/late"), *[server.url(f"/sized?n={n}") for n in range(1, 8)], server.url("/")]
     assert get("--parallel", "5", *urls) == "late" + "x" * 28 + "hello"
