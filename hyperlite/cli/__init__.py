@@ -52,26 +52,52 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Args:
         arguments: the command and its arguments; by default those of the process.
     """
-    given = list(sys.argv[1:] if arguments is None else arguments)
-    for name in ("stdout", "stderr"):
+    try:
+        return _run(list(sys.argv[1:] if arguments is None else arguments))
+    except KeyboardInterrupt:  # while modules were imported: later, `guarded` has it
+        return 130
+
+
+def _run(given: list[str]) -> int:
+    """Run the command that the arguments name; returns the exit status."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:  # it was closed before the program began
-            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115  it is for the rest of the process
+            # Writing to standard output is to fail, as in other programs: what is written would be lost.
+            null = os.open(os.devnull, os.O_WRONLY if name == "stderr" else os.O_RDONLY)
+            setattr(sys, name, open(null, mode))  # noqa: SIM115  it is for the rest of the process
     if not given or given[0] in {"-h", "--help"}:
         if given[1:]:  # a topic of the options of `get`
             given.insert(0, "get")
         else:
-            print(HELP, end="", file=sys.stdout if given else sys.stderr)
-            return 0 if given else 2
-    if given[0] in {"-V", "--version"}:
-        from .version import report  # noqa: PLC0415  help does without it
+            try:
+                return _help(asked=bool(given))
+            except OSError:  # which is said as any other failure to write
+                from .exits import guarded  # noqa: PLC0415  help does without it
 
-        print(report(), end="")
-        return 0
-    name = given.pop(0) if given[0] in COMMANDS else "get"
-    command = importlib.import_module(f".{name}", __name__)
-    if name == "run":  # this process becomes another program
-        status: int = command.run(given)
-        return status
+                return guarded(lambda: _help(asked=bool(given)))
     from .exits import guarded  # noqa: PLC0415  help does without it
 
-    return guarded(lambda: command.main(given), trace="--traceback" in given)
+    if given[0] in {"-V", "--version"}:
+        return guarded(_version)
+    name = given.pop(0) if given[0] in COMMANDS else "get"
+    if name == "run":  # this process becomes another program
+        from .run import run  # noqa: PLC0415  each command when it runs
+
+        return run(given)
+    return guarded(
+        lambda: importlib.import_module(f".{name}", __name__).main(given), trace="--traceback" in given
+    )
+
+
+def _help(*, asked: bool) -> int:
+    """Print the first help; returns the exit status."""
+    print(HELP, end="", file=sys.stdout if asked else sys.stderr, flush=True)
+    return 0 if asked else 2
+
+
+def _version() -> int:
+    """Print the versions; returns the exit status."""
+    from .version import report  # noqa: PLC0415  help does without it
+
+    print(report(), end="")
+    return 0

@@ -288,11 +288,13 @@ def _resolver(entries: Sequence[str]) -> Callable[[str, int], list[str] | None] 
         port, _, addresses = rest.partition(":")
         found = [address.strip().strip("[]") for address in addresses.split(",")]
         try:
+            if not 1 <= count(port) <= 65535:
+                raise ValueError(f"{port} is no port")
             for address in found:
                 ipaddress.ip_address(address)
-            table[host.lower(), int(port)] = found
-        except ValueError as error:
+        except (ValueError, argparse.ArgumentTypeError) as error:
             raise UsageError(f"--resolve takes HOST:PORT:ADDRESS, not {entry!r}: {error}") from None
+        table[host.lower(), int(port)] = found
 
     def resolve(host: str, port: int) -> list[str] | None:
         return table.get((host, port)) or table.get(("*", port))

@@ -4,6 +4,7 @@ Nothing else is needed for them.  While bars are drawn there, rich has replaced 
 the bars what is written.
 """
 
+import contextlib
 import os
 import sys
 from collections.abc import Callable, Iterable
@@ -48,8 +49,9 @@ def write(pieces: Iterable[Piece]) -> None:
         text.encode(real.encoding)
     except UnicodeError:
         text = text.translate(_ASCII)
-    sys.stderr.write(text)
-    sys.stderr.flush()
+    with contextlib.suppress(OSError):  # a transfer does not fail because nothing can be said of it
+        sys.stderr.write(text)
+        sys.stderr.flush()
 
 
 def has_colour(file: TextIO) -> bool:
