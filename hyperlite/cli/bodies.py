@@ -67,6 +67,14 @@ class Output:
             progress(done, total)
 
 
+def save_heads(response: FetchResponse, path: str) -> None:
+    """Save the heads of a response and of the redirects that led to it, as `-I -o FILE` does."""
+    with open(path, "wb") as file:
+        for each in (*response.history, response):
+            for lines in head_lines(each):
+                file.writelines(line.encode("latin-1", "replace") + b"\r\n" for line in [*lines, ""])
+
+
 def head_lines(response: FetchResponse) -> Iterator[list[str]]:
     """Yield the lines of each head of a response, 1xx responses first, as curl prints them."""
     version = response.http_version

@@ -17,6 +17,7 @@ from ..errors import (
     FetchError,
     HTTPStatusError,
     IncompleteBody,
+    MalformedResponse,
     NotHTTP1,
     ProtocolError,
     RedirectError,
@@ -76,6 +77,7 @@ _STATUSES: tuple[tuple[type[Exception] | tuple[type[Exception], ...], str | None
     (socket.gaierror, None, Exit.NAME),
     (NotHTTP1, None, Exit.REPLY),
     (ProtocolError, None, Exit.HTTP2),
+    (MalformedResponse, None, Exit.REPLY),
     (StreamReset, None, Exit.STREAM),
     (IncompleteBody, None, Exit.PARTIAL),
     (http_client.RemoteDisconnected, "asking", Exit.EMPTY),
@@ -83,6 +85,7 @@ _STATUSES: tuple[tuple[type[Exception] | tuple[type[Exception], ...], str | None
     (ConnectionError, "asking", Exit.TRANSFER),
     (OSError, "connecting", Exit.CONNECTION),
     (OSError, None, Exit.TRANSFER),
+    (http_client.CannotSendRequest, None, Exit.USAGE),
     (http_client.HTTPException, None, Exit.REPLY),
 )
 # The library's errors name its arguments; here the options that set them are named.
@@ -122,7 +125,11 @@ def status_of(error: BaseException) -> Exit:
         return Exit.INTERRUPTED
     if isinstance(error, http_client.InvalidURL):
         return Exit.URL
-    if isinstance(error, IncompleteBody) and isinstance(error.__cause__, ConnectionError):
+    if (
+        isinstance(error, IncompleteBody)
+        and isinstance(error.__cause__, ConnectionError)
+        and not isinstance(error, MalformedResponse)
+    ):
         return Exit.STREAM if isinstance(error, StreamReset) else Exit.TRANSFER
     if isinstance(error, FetchError):
         for kind, stage, status in _STATUSES:
@@ -169,12 +176,10 @@ def guarded(command: Callable[[], int], *, trace: bool = False) -> int:
         trace: show where failures have happened.
     """
     try:
-        status = command()
-        sys.stdout.flush()
+        if not (status := command()):  # otherwise what has failed was said
+            sys.stdout.flush()
         return status
     except BrokenPipeError:  # the program that reads the output has ended, as `head` does
-        # Python flushes standard output once more at its end, and would complain.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return Exit.WRITE
     except KeyboardInterrupt as error:
         if trace:
@@ -186,3 +191,8 @@ def guarded(command: Callable[[], int], *, trace: bool = False) -> int:
                 f"{trace_of(error) if trace else ''}hyperlite: {sentence(error)}", file=sys.stderr, flush=True
             )
         return status_of(error)
+    finally:
+        try:
+            sys.stdout.flush()
+        except OSError:  # Python flushes it once more at its end, and would complain
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -95,5 +95,7 @@ def _check(options: argparse.Namespace) -> None:
             raise UsageError(f"{url!r} is no command, and no URL, which begins with https:// or http://")
     if options.continue_at not in {None, "-"}:
         raise UsageError("-C takes - alone: the file that is there says where to go on")
+    if options.continue_at and options.head:
+        raise UsageError("-C goes on with a body, and -I asks for none")
     if options.continue_at and not (options.outputs or options.remote_name_all):
         raise UsageError("-C goes on with a file: it takes -o or -O")

@@ -48,7 +48,7 @@ def targets(urls: Sequence[str], outputs: Sequence[str | None], *, all_by_name: 
             path = _name_in(url) if name is None else name
         else:
             path = _name_in(url) if all_by_name else "-"
-        if path != "-" and is_plain(path) and any(before.path == path for before in found):
+        if path != "-" and is_plain(path) and any(_is_same(path, before.path) for before in found):
             raise UsageError(f"two URLs would be saved as {path}")
         found.append(Target(url, None if path == "-" else path))
     return found
@@ -63,6 +63,11 @@ def _name_in(url: str) -> str:
         shown = without_credentials(url)
         raise Failure(f"{shown}: it has no name to save a file by (-O): use -o FILE", Exit.WRITE)
     return f"./{name}" if name == "-" else name
+
+
+def _is_same(path: str, other: str | None) -> bool:
+    """Tell whether two paths are of one file."""
+    return other is not None and os.path.abspath(path) == os.path.abspath(other)
 
 
 def is_plain(path: str) -> bool:

@@ -9,7 +9,6 @@ import argparse
 import contextlib
 import http.client as http_client
 import os
-import sys
 import threading
 import time
 import warnings
@@ -20,12 +19,14 @@ from ..errors import FetchError, UnvalidatedResumeWarning
 from ..fetching.response import FetchResponse
 from ..observing import Observer
 from ..pool import ConnectionPool
+from ..telling import redacted
 from . import bodies
-from .exits import Exit, Failure, sentence, status_of, trace_of
+from .exits import Exit, Failure, harmless, sentence, status_of, trace_of
 from .options import BACKOFF, Field, pool_keywords
 from .request import Payload
 from .screen import Screen, size
 from .targets import Target
+from .text import write
 from .watch import watching
 
 # Seconds in which threads that save files take note of Ctrl-C.
@@ -105,7 +106,9 @@ def transfer(
         warnings.catch_warnings(),
     ):
         warnings.simplefilter("always", UnvalidatedResumeWarning)
-        warnings.showwarning = lambda message, *_, **__: screen.say(f"hyperlite: warning: {message}")
+        warnings.showwarning = lambda message, *_, **__: screen.say(
+            f"hyperlite: warning: {harmless(str(message))}"
+        )
         return Transfers(options, asked, pool, screen).all(found)
 
 
@@ -118,7 +121,7 @@ def _pool(
         Failure: a file of certificates cannot be used.
     """
     if options.insecure and not options.silent:
-        print("hyperlite: warning: certificates are not verified (-k)", file=sys.stderr)
+        write([("hyperlite: warning: certificates are not verified (-k)\n", "")])
     unsent = [field for field in fields if field[1] is None]
     try:
         return ConnectionPool(
@@ -253,6 +256,11 @@ class Transfers:
 
     def _write(self, response: FetchResponse, target: Target, *, resume: bool = False) -> None:
         options = self._options
+        if options.head and target.path is not None:
+            bodies.save_heads(response, target.path)
+            if options.fail or options.fail_with_body:
+                response.raise_for_status()
+            return
         self._output.head(response)
         if options.fail:
             response.raise_for_status()
@@ -285,7 +293,7 @@ class Transfers:
             return
         left = _left(target) if isinstance(error, FetchError) and error.stage == "reading" else None
         trace = trace_of(error) if options.traceback else ""
-        self._screen.say(f"{trace}hyperlite: {sentence(error)}" + (f"; {left}" if left else ""))
+        self._screen.say(f"{trace}hyperlite: {_said(error, target)}" + (f"; {left}" if left else ""))
 
 
 @contextlib.contextmanager
@@ -304,9 +312,20 @@ def _goes_on(target: Target, error: Exception) -> bool:
     return broken and isinstance(error, ConnectionError | http_client.IncompleteRead) and bool(_left(target))
 
 
+def _said(error: Exception, target: Target) -> str:
+    """Return a failure as a sentence that names the URL."""
+    said = sentence(error)
+    if isinstance(error, FetchError):  # which names its URL: after redirects, that is another one
+        return said
+    if isinstance(error, OSError) and error.filename is None:
+        said = f"{target.path or 'standard output'}: {said}"
+    url = redacted(target.url)
+    return harmless(said if url in said else f"{url}: {said}")
+
+
 def _left(target: Target) -> str | None:
     """Return what to say of a download that can go on; None if there is none."""
     part = f"{target.path}.part"
     if target.path is None or not os.path.isfile(part):
         return None
-    return f"{part} has {size(os.path.getsize(part))}: go on with -C -"
+    return f"{harmless(part)} has {size(os.path.getsize(part))}: go on with -C -"

@@ -236,6 +236,8 @@ def test_what_curl_calls_otherwise(
         (["--timeout", "soon", "http://a/"], "'soon' is no number of seconds"),
         (["--parallel", "0", "http://a/"], "0 is too few"),
         (["--resolve", "a:b:c", "http://a/"], "--resolve takes HOST:PORT:ADDRESS, not 'a:b:c'"),
+        (["--resolve", "a:99999:127.0.0.1", "http://a/"], "99999 is no port"),
+        (["-I", "-C", "-", "-O", "http://a/b"], "-C goes on with a body, and -I asks for none"),
         (["--key", "a", "http://a/"], "--key and --pass belong to --cert"),
         (["-b", "file", "http://a/"], "-b takes cookies to send"),
         (["--help", "nonsense"], "there is no help on 'nonsense': the topics are request, data, output"),
@@ -312,7 +314,7 @@ def test_a_full_disk(server: Server) -> None:
     with open("/dev/full", "wb") as full:
         done = subprocess.run(command(server.url("/")), check=False, stdout=full, stderr=subprocess.PIPE)
     assert done.returncode == 23
-    assert done.stderr.decode() == "hyperlite: No space left on device\n"
+    assert done.stderr.decode() == f"hyperlite: {server.url('/')}: standard output: No space left on device\n"
 
 
 def test_ctrl_c(server: Server) -> None:
@@ -330,3 +332,83 @@ def test_ctrl_c(server: Server) -> None:
 def test_standard_error_that_is_closed(server: Server) -> None:
     shell = " ".join(command("-f", server.url("/missing"))) + " 2>&-"
     assert os.waitstatus_to_exitcode(os.system(shell)) == 22
+
+
+def test_every_failure_names_its_url(
+    server: Server, capfd: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    url = server.url("/")
+    for status, arguments, said in (
+        (23, ["-o", "/dev/full", url], f"{url}: /dev/full: No space left on device"),
+        (23, ["-o", "none/x", url], f"{url}: none: the folder of the file does not exist"),
+        (26, ["-T", "none", url], f"{url}: none: No such file or directory"),
+        (2, ["-o", "", url], f"{url}: path is empty: it names no file"),
+        (23, ["-O", "http://me:secret@localhost/"], "http://…@localhost/: it has no name to save a file by"),
+    ):
+        assert main(["--cacert", server.ca_file, *arguments]) == status
+        printed = capfd.readouterr().err
+        assert printed.startswith(f"hyperlite: {said}")
+        assert printed.count("\n") == 1
+
+
+def test_a_response_that_breaks_the_rules_was_not_reset(
+    answers: Answers, capfd: pytest.CaptureFixture[str]
+) -> None:
+    for head in (b"Content-Length: x\r\n\r\n", b"Transfer-Encoding: chunked\r\n\r\nzz\r\n"):
+        assert main(["http://" + answers(b"HTTP/1.1 200 OK\r\n" + head)]) == 8
+        assert "malformed response" in capfd.readouterr().err
+
+
+def test_a_length_that_the_body_does_not_have(server: Server, capfd: pytest.CaptureFixture[str]) -> None:
+    arguments = ["-H", "Content-Length: 5", "-d", "abc", server.url("/")]
+    assert main(["--cacert", server.ca_file, *arguments]) == 2
+    assert "its content-length says 5" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("words", [["--help"], ["--help", "tls"], ["--version"]])
+def test_help_that_cannot_be_written(words: list[str]) -> None:
+    line = [sys.executable, "-m", "hyperlite", *words]
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(line, check=False, stdout=full, stderr=subprocess.PIPE)
+    assert (done.returncode, done.stderr) == (23, b"hyperlite: No space left on device\n")
+    reading, writing = os.pipe()
+    os.close(reading)  # as a program that has ended
+    done = subprocess.run(line, check=False, stdout=writing, stderr=subprocess.PIPE)
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (23, b"")
+
+
+@pytest.mark.parametrize(
+    ("shell", "status", "said"),
+    [
+        ("@ >&-", 23, ": standard output: Bad file descriptor"),
+        ("-d @- @ <&-", 0, ""),
+        ("--timing @ 2>/dev/full", 0, ""),
+        ("-v @ 2>/dev/full", 0, ""),
+        ("-k @ 2>/dev/full", 0, ""),
+        ("-f @missing 2>/dev/full", 22, ""),
+        ("-u name @ < /dev/null", 2, "-u takes NAME:PASSWORD"),
+    ],
+)
+def test_closed_and_full_streams(server: Server, shell: str, status: int, said: str) -> None:
+    line = " ".join(
+        command(shell.replace("@ ", server.url("/ ")).replace("@missing", server.url("/missing")))
+    )
+    done = subprocess.run(
+        ["sh", "-c", line], capture_output=True, check=False, text=True, start_new_session=True
+    )
+    assert (done.returncode, said in done.stderr) == (status, True)
+    assert done.stderr.count("hyperlite: ") == bool(said)
+    assert "Traceback" not in done.stderr
+
+
+def test_ctrl_c_while_modules_are_imported(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(_name: str, _package: str) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("importlib.import_module", interrupted)
+    assert main(["http://localhost/"]) == 130
+    assert capfd.readouterr() == ("", "")

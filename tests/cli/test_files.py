@@ -93,6 +93,7 @@ def test_a_device_is_written_to(get: Get, server: Server, folder: Path) -> None:
         (["-O", "@/a%2Fb\\c"], 23, "no name"),
         (["-o", "a", "-o", "b", "@/file"], 2, "there are 2 of -o and -O for 1 URLs"),
         (["-o", "a", "-o", "a", "@/file", "@/file"], 2, "two URLs would be saved as a"),
+        (["-o", "a", "-o", "./a", "@/file", "@/file"], 2, "two URLs would be saved as ./a"),
         (["-C", "-", "@/file"], 2, "-C goes on with a file: it takes -o or -O"),
         (["-C", "10", "-O", "@/file"], 2, "-C takes - alone"),
         (["-o", "none/file", "@/file"], 23, "none: the folder of the file does not exist"),
@@ -237,3 +238,11 @@ def test_a_download_that_is_ended_goes_on(
     assert hashlib.sha256(Path("file").read_bytes()).digest() == hashlib.sha256(LARGE).digest()
     assert names(folder) == {"file"}
     assert file.ranges == [None, None, f"bytes={left}-"], "nothing is fetched again"
+
+
+def test_heads_go_into_a_file_and_leave_no_empty_download(get: Get, server: Server) -> None:
+    Path("file").write_text("the download")
+    assert get("-I", "-o", "heads", server.url("/file")) == ""
+    assert Path("heads").read_bytes().startswith(b"HTTP/2 200 \r\n")
+    assert Path("heads").read_bytes().endswith(b"\r\n\r\n")
+    assert Path("file").read_text() == "the download"
