@@ -55,7 +55,12 @@ def parser() -> Parser:
 
 
 def _declare_output(group: Any) -> None:
-    group.add_argument("-o", "--output", metavar="FILE", help="where the records go")
+    group.add_argument(
+        "-o",
+        "--output",
+        metavar="FILE",
+        help="JSON Lines, or a WARC file (.warc.gz, .warc)",
+    )
     group.add_argument(
         "--state", metavar="DIRECTORY", help='the state, on a local disk (OUT with ".state" behind it)'
     )

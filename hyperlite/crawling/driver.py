@@ -26,7 +26,7 @@ from .parts import Parts, Result
 from .progress import Tally
 from .records import Recorder
 from .rules import Rules, refused
-from .shards import Entry, Found
+from .shards import Entry
 from .state import State, Turn, Turned
 
 AT_RISK = 1000
@@ -217,21 +217,13 @@ class Driver:
         found, self._rules.found = self._rules.found, []
         self._results, self._size = [], 0
         self._last_turn = time.monotonic()
-        future = self._writer.submit(
-            self._write_down, results, found, frontier.wanting(), frontier.busy, frontier.room
-        )
+        turn = Turn(results, [], found, time.time())
+        future = self._writer.submit(self._write_down, turn, frontier.wanting(), frontier.busy, frontier.room)
         self._turn = Pending(future, len(results))
 
-    def _write_down(
-        self,
-        results: list[Result],
-        found: list[Found],
-        wanting: Mapping[int, int],
-        busy: Collection[int],
-        room: int,
-    ) -> Turned:
-        turn = Turn(results, self._parts.write(results), found)
-        return self._state.turn(turn, wanting, busy, room)
+    def _write_down(self, turn: Turn, wanting: Mapping[int, int], busy: Collection[int], room: int) -> Turned:
+        written = self._parts.write(turn.results)
+        return self._state.turn(turn._replace(written=written), wanting, busy, room)
 
     def _end_turn(self) -> None:
         """Wait until it is written down, and take what comes next."""

@@ -76,17 +76,22 @@ def report_of(state: State, name: str) -> Report:
 
 
 def _merged(pieces: Iterable[Slice], least: float) -> list[Slice]:
-    """Return slices that are at least so long, but for the last one."""
+    """Return slices that are at least so long."""
     merged: list[Slice] = []
     for piece in pieces:
-        if not piece.figures.urls:
-            continue
         if merged and merged[-1].end - merged[-1].begin < least:
-            merged[-1].figures.add(piece.figures)
-            merged[-1] = merged[-1]._replace(end=piece.end)
+            merged.append(_joined(merged.pop(), piece))
         else:
             merged.append(piece)
+    if len(merged) > 1 and merged[-1].end - merged[-1].begin < least:
+        last = merged.pop()
+        merged.append(_joined(merged.pop(), last))
     return merged
+
+
+def _joined(one: Slice, other: Slice) -> Slice:
+    one.figures.add(other.figures)
+    return one._replace(end=other.end)
 
 
 def _errors(state: State) -> tuple[dict[str, Counter[str]], Counter[str]]:

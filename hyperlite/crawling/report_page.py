@@ -77,7 +77,7 @@ def _tiles(report: Report) -> str:
         ("bodies", sized(total.size)),
         ("time", lasting(seconds)),
         ("rate", f"{_number(total.urls / seconds if seconds else 0)}/s"),
-        ("over HTTP/2", f"{total.protocols['HTTP/2'] / answered:.0%}" if answered else "none"),
+        ("HTTP/2", f"{total.protocols['HTTP/2'] / answered:.0%}" if answered else "none"),
     ]
     tiles = "".join([f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in facts])
     return f'<dl class="tiles">{tiles}</dl>'

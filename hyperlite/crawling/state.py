@@ -49,11 +49,13 @@ class Turn(NamedTuple):
         results: of URLs.
         written: the shards whose parts have more records that count.
         found: further URLs.
+        at: until when this has happened, in seconds since 1970.
     """
 
     results: list[Result]
     written: list[Shard]
     found: list[Found]
+    at: float
 
 
 class Given(NamedTuple):
@@ -353,7 +355,7 @@ class State:
             if turn.results:
                 database.execute(
                     "INSERT INTO turns (run, at, figures) VALUES (?, ?, ?)",
-                    (self._run, time.time(), str(Figures.of(turn.results))),
+                    (self._run, turn.at, str(Figures.of(turn.results))),
                 )
             added = self._add(turn.found) if turn.found else 0
             if added:

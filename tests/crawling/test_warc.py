@@ -231,8 +231,13 @@ def test_a_long_body(archive: Archive, tmp_path: Path, most: int, kept: int) -> 
     assert f"content-length: {LONG}".encode() in response.head
     assert response.get("WARC-Truncated") == ([] if kept == LONG else ["length"])
     assert of(records, "response", "=50")[0].get("WARC-Truncated") == []
-    parts = (tmp_path / "out.warc.gz.state" / "parts").iterdir()
-    assert [path.name for path in parts] == ["00001-a1.warc.gz"]
+    parts = tmp_path / "out.warc.gz.state" / "parts"
+    assert [path.name for path in parts.iterdir()] == ["00001-a1.warc.gz"]
+    (parts / "long-7").write_bytes(b"what a kill has left")
+    assert of(archive(f"/sized?n={LONG}", "/sized?n=50", max_body=most), "response") == of(
+        records, "response"
+    )
+    assert [path.name for path in parts.iterdir()] == ["00001-a1.warc.gz"]
 
 
 def test_a_body_is_cut(archive: Archive) -> None:
