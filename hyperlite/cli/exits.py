@@ -125,16 +125,16 @@ def status_of(error: BaseException) -> Exit:
         return Exit.INTERRUPTED
     if isinstance(error, http_client.InvalidURL):
         return Exit.URL
-    if (
-        isinstance(error, IncompleteBody)
-        and isinstance(error.__cause__, ConnectionError)
-        and not isinstance(error, MalformedResponse)
-    ):
-        return Exit.STREAM if isinstance(error, StreamReset) else Exit.TRANSFER
     if isinstance(error, FetchError):
-        for kind, stage, status in _STATUSES:
-            if isinstance(error, kind) and stage in (None, error.stage):
-                return status
+        fitting = (
+            status
+            for kind, stage, status in _STATUSES
+            if isinstance(error, kind) and stage in (None, error.stage)
+        )
+        if (status := next(fitting, None)) is not None:
+            # An orderly end of the connection has no cause.
+            broken = status in {Exit.PARTIAL, Exit.EMPTY} and isinstance(error.__cause__, OSError)
+            return Exit.TRANSFER if broken else status
     if isinstance(error, OSError):  # of a file, by this command
         return Exit.WRITE
     return Exit.USAGE
