@@ -193,6 +193,14 @@ class TestThrottle:
         throttle.set_limits(Limits(under_way=13), None)
         assert throttle.wait(None) == math.inf
 
+    def test_nothing_is_kept_of_origins_that_have_the_limits_of_all_again(self, clock: Clock) -> None:
+        throttle = Throttle(Limits(), Limits(delay=9), clock)
+        for number in range(1000):
+            place = "https", f"h{number}", 443
+            throttle.set_limits(Limits(delay=1), place)
+            throttle.set_limits(Limits(delay=9), place)
+        assert not throttle._own
+
     def test_origins_of_which_nothing_is_to_be_known_are_forgotten(self, clock: Clock) -> None:
         throttle = Throttle(Limits(), Limits(delay=1), clock)
         own = "https", "own", 443
