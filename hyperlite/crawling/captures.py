@@ -14,7 +14,7 @@ from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
 from ..fetching.response import FetchResponse
-from ..observing import ConnectionInfo, Observer, RequestInfo
+from ..observing import Observer, RequestInfo
 
 # Fields of the connection, that a block which has no chunks does not agree with: its name is changed.
 _TRANSFER_ENCODING = "transfer-encoding"
@@ -58,7 +58,7 @@ class Requests(Observer):
         if info is None:
             return Capture(url, warc_date(time.time()), [], b"", _response_head(response))
         began = time.time() - (time.monotonic() - info.began)
-        network = list(_network(info.connection, response))
+        network = list(_network(info, response))
         return Capture(url, warc_date(began), network, _request_head(info), _response_head(response))
 
 
@@ -67,13 +67,14 @@ def warc_date(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
-def _network(connection: ConnectionInfo | None, response: FetchResponse) -> Iterator[tuple[str, str]]:
+def _network(info: RequestInfo, response: FetchResponse) -> Iterator[tuple[str, str]]:
     """Yield what is known of the connection; the server's address is not, behind a proxy."""
-    protocol = _VERSIONS[response.http_version]
+    protocol, connection = _VERSIONS[response.http_version], info.connection
     if connection is None:
         yield "WARC-Protocol", protocol
         return
-    if connection.proxy is None and connection.address is not None:
+    forwarded = "://" in _target(info).partition("?")[0]  # the proxy is asked for a whole URL
+    if connection.proxy is None and not forwarded and connection.address is not None:
         address = str(connection.address[0]).partition("%")[0]
         with contextlib.suppress(ValueError):  # a socket of another family
             yield "WARC-IP-Address", str(ipaddress.ip_address(address))
@@ -87,19 +88,22 @@ def _network(connection: ConnectionInfo | None, response: FetchResponse) -> Iter
 def _request_head(info: RequestInfo) -> bytes:
     """Return the head of a request, without credentials for a proxy."""
     fields = info.fields
-    known = dict(fields[:6])  # the first are pseudo-header fields
-    lines = [f"{info.method} {known.get(':path', '*')} HTTP/1.1"]
+    lines = [f"{info.method} {_target(info)} HTTP/1.1"]
     cookies = "; ".join([value for name, value in fields if name == "cookie"])  # RFC 9113 section 8.2.3
-    if ":authority" in known:
-        lines.append(f"host: {known[':authority']}")
     for name, value in fields:
-        if name == "cookie":
+        if name == ":authority":
+            lines.append(f"host: {value}")
+        elif name == "cookie":
             if cookies:
                 lines.append(f"cookie: {cookies}")
             cookies = ""
         elif name[:1] != ":" and name.lower() != "proxy-authorization":
             lines.append(f"{name}: {value}")
     return _head(lines)
+
+
+def _target(info: RequestInfo) -> str:
+    return next((value for name, value in info.fields if name == ":path"), "*")
 
 
 def _response_head(response: FetchResponse) -> bytes:

@@ -69,7 +69,7 @@ def archive(server: Server, tmp_path: Path) -> Archive:
         site = options.pop("server", server)
         assert isinstance(site, Server)
         output = tmp_path / str(options.pop("name", "out.warc.gz"))
-        urls = [path if ":" in path else site.url(path) for path in paths]
+        urls = [site.url(path) if path.startswith("/") else path for path in paths]
         hyperlite.crawl(urls, output=output, context=site.context(), retries=0, **options)  # type: ignore[arg-type]
         check(output)
         return read(output)
@@ -168,6 +168,20 @@ def test_cleartext(archive: Archive, serve: Serve) -> None:
     for number, (protocols, name) in enumerate(((("h2",), "h2c"), (("http/1.1",), "http/1.1"))):
         records = archive("/page", server=site, protocols=protocols, name=f"{number}.warc.gz")
         assert of(records, "response")[0].get("WARC-Protocol") == [name]
+
+
+def test_behind_a_proxy(archive: Archive, serve: Serve) -> None:
+    """Its address is not the server's, and its credentials are not the request's."""
+    site = serve(routes=lambda _: Response(), secure=False)
+    proxy = f"http://me:secret@127.0.0.1:{site.port}"
+    records = archive("http://origin.test/a?b=://", server=site, proxies=proxy, ignore_robots=True)
+    assert site.log[0][-1] == "http://origin.test/a?b=://"
+    response, request = of(records, "response")[0], of(records, "request")[0]
+    assert response.get("WARC-IP-Address") == request.get("WARC-IP-Address") == []
+    assert request.head.startswith(b"GET http://origin.test/a?b=:// HTTP/1.1\r\n")
+    assert b"proxy-authorization" not in request.head.lower()
+    direct = of(archive("/a?b=://", server=site, name="direct.warc.gz"), "response")[0]
+    assert direct.get("WARC-IP-Address") == ["127.0.0.1"]
 
 
 def test_each_hop_has_records(archive: Archive, server: Server) -> None:
