@@ -22,7 +22,7 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Literal, Protocol
+from typing import Literal, Protocol, TypeAlias
 
 from ..errors import MalformedBody, UnvalidatedResumeWarning
 from ..messages.body_file import incomplete
@@ -66,8 +66,8 @@ class Streamed(Protocol):
 
 Again = Callable[[list[Header]], Streamed]
 # Called with the bytes of the file that are there, and with those of the whole, or None.
-Progress = Callable[[int, int | None], object]
-Resume = bool | Literal["later"]
+Progress: TypeAlias = Callable[[int, int | None], object]
+Resume: TypeAlias = bool | Literal["later"]
 
 
 @dataclass(frozen=True, slots=True)
