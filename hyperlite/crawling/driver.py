@@ -143,7 +143,10 @@ class Driver:
         """Ask for as much as may be asked for now; what follows an answer adds nothing to the risk."""
         frontier, rules = self._frontier, self._rules
         risk = self._begun + len(self._results) + self._turn.size
-        while not self._tally.is_over and (ask := frontier.next(fresh=risk < AT_RISK)) is not None:
+        while self._under_way < AT_RISK and not self._tally.is_over:
+            ask = frontier.next(fresh=risk < AT_RISK)
+            if ask is None:
+                return
             is_fresh = isinstance(ask, Entry)
             first = ask if isinstance(ask, RobotsFile) else rules.before(ask)
             if isinstance(first, Exception):

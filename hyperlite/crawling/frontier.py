@@ -1,7 +1,8 @@
 """What can be asked for, and in which order: the URLs that the state has given out, and what follows them.
 
 Hosts take turns.  Each has at most `per_host` requests under way, and while it is held none but those for
-robots.txt begin.
+robots.txt begin.  A host begins when those that have begun have nothing to be asked for now: so few are
+known at a time, with their connections and their files, however many there are.
 """
 
 from collections import deque
@@ -26,14 +27,15 @@ class _Lane:
 
 
 class _Host:
-    """A host: what waits, how much is under way, and may be; whether it stands in the row, and is held."""
+    """A host: what waits, how much is under way, and may be; if it has begun, is in a row, and is held."""
 
-    __slots__ = ("held", "most", "queue", "queued", "under_way")
+    __slots__ = ("begun", "held", "most", "queue", "queued", "under_way")
 
     def __init__(self, most: int) -> None:
         self.most: int = most
         self.queue: deque[Ask] = deque()
         self.under_way: int = 0
+        self.begun: bool = False
         self.queued: bool = False
         self.held: bool = False
 
@@ -54,6 +56,7 @@ class Frontier:
         self._lanes: dict[int, _Lane] = {}
         self._hosts: dict[str, _Host] = {}
         self._row: deque[_Host] = deque()  # of the hosts of which a URL may be asked for now
+        self._new: deque[_Host] = deque()  # of those that were not asked for any yet, which come last
         self._following: deque[_Host] = deque()  # of those that have something else first, which goes before
         self.waiting: int = 0
 
@@ -98,8 +101,8 @@ class Frontier:
             host = self._following.popleft()
             if self._may_begin(host) and not isinstance(host.queue[0], Entry):
                 return self._begin(host)
-        while fresh and self._row:
-            host = self._row.popleft()
+        while fresh and (row := self._row or self._new):
+            host = row.popleft()
             host.queued = False
             if self._may_begin(host):  # or else it was held meanwhile
                 return self._begin(host)
@@ -107,6 +110,7 @@ class Frontier:
 
     def _begin(self, host: _Host) -> Ask:
         ask = host.queue.popleft()
+        host.begun = True
         host.under_way += 1
         self._count(ask, -1)
         self._line_up(host)
@@ -182,7 +186,7 @@ class Frontier:
             self._following.append(host)
         elif not host.queued:
             host.queued = True
-            self._row.append(host)
+            (self._row if host.begun else self._new).append(host)
 
     def _may_begin(self, host: _Host) -> bool:
         if not host.queue or host.under_way >= host.most:
