@@ -48,8 +48,8 @@ class ConnectionInfo(NamedTuple):
 
     Attributes:
         number: counts the connections of this process, from 1.
-        host, port: of the origin.
-        proxy: host and port of the proxy, or None.
+        host, port: of the origin; of the proxy, if it forwards requests for http URLs to any origin.
+        proxy: host and port of the proxy that has made a tunnel to the origin, or None.
         address: of the peer: the proxy, or the server.
         protocol: "h2" or "http/1.1".
         tls: the version of TLS, as "TLSv1.3"; None: there is no TLS.
