@@ -54,10 +54,10 @@ class Row:
     __slots__ = ("came", "ended", "failed", "info")
 
     def __init__(self, info: RequestInfo) -> None:
-        self.info = info
+        self.info: RequestInfo = info
         self.came: list[float] = []
-        self.ended = 0.0
-        self.failed = False
+        self.ended: float = 0.0
+        self.failed: bool = False
 
 
 class Timing(Observer):
