@@ -281,6 +281,9 @@ def _resolver(entries: Sequence[str]) -> Callable[[str, int], list[str] | None] 
     if not entries:
         return None
     import ipaddress  # noqa: PLC0415  rarely needed
+    from http.client import InvalidURL  # noqa: PLC0415
+
+    from ..messages.urls import parse  # noqa: PLC0415  help does without it
 
     table: dict[tuple[str, int], list[str]] = {}
     for entry in entries:
@@ -292,9 +295,10 @@ def _resolver(entries: Sequence[str]) -> Callable[[str, int], list[str] | None] 
                 raise ValueError(f"{port} is no port")
             for address in found:
                 ipaddress.ip_address(address)
-        except (ValueError, argparse.ArgumentTypeError) as error:
+            host = host if host == "*" else parse(f"http://{host}/").host
+        except (ValueError, InvalidURL, argparse.ArgumentTypeError) as error:
             raise UsageError(f"--resolve takes HOST:PORT:ADDRESS, not {entry!r}: {error}") from None
-        table[host.lower(), int(port)] = found
+        table[host, int(port)] = found
 
     def resolve(host: str, port: int) -> list[str] | None:
         return table.get((host, port)) or table.get(("*", port))

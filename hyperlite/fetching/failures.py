@@ -11,7 +11,15 @@ import json
 import socket
 import ssl
 
-from ..errors import FetchError, NotHTTP1, NotHTTP2, RequestTimeout, as_fetch_error
+from ..errors import (
+    ConnectionGoingAway,
+    FetchError,
+    NotHTTP1,
+    NotHTTP2,
+    RequestTimeout,
+    StreamReset,
+    as_fetch_error,
+)
 from ..messages.greetings import WANTS_TLS, wanted
 from ..messages.urls import DEFAULT_PORTS, URL
 from ..net.proxy import Proxy
@@ -131,7 +139,12 @@ def _asking(error: Exception, url: URL, stage: Stage) -> str:
         what = "no more of the body" if stage is Stage.READING else "no response"
         return str(error).replace("nothing came", f"{what} came")
     if isinstance(error, ConnectionError):
-        doubtful = stage is Stage.ASKING and url.scheme == "http" and url.port != DEFAULT_PORTS["http"]
+        silent = not isinstance(
+            error, StreamReset | ConnectionGoingAway
+        )  # these say that the peer speaks HTTP
+        doubtful = (
+            silent and stage is Stage.ASKING and url.scheme == "http" and url.port != DEFAULT_PORTS["http"]
+        )
         return _reason(error) + (" (if the port takes TLS alone, use an https:// URL)" if doubtful else "")
     if isinstance(error, ValueError):
         return f"the body is no JSON: {error}"

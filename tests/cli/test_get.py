@@ -116,3 +116,11 @@ def test_no_password_is_shown(server: Server, capfd: pytest.CaptureFixture[str])
     assert "pass" not in capfd.readouterr().err
     assert targets([secret, secret + "a"], [], all_by_name=False)[0].name == "localhost"
     assert targets([secret + "a?b=/c"], [], all_by_name=False)[0].name == "a"
+
+
+def test_resolve_takes_names_in_any_script(get: Get, server: Server) -> None:
+    port = server.port
+    assert (
+        get("-k", "-s", "--resolve", f"MÜNCHEN.example:{port}:127.0.0.1", f"https://münchen.example:{port}/")
+        == "hello"
+    )

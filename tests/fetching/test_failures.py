@@ -296,6 +296,11 @@ GREETING = FrameFactory().settings(max_concurrent_streams=100)
             hyperlite.ConnectionLost,
             f"the server closed the connection without a response {PERHAPS_TLS}",
         ),
+        (
+            b"HTTP/1.1 200 OK\r\ncontent-length: x\r\n\r\n",
+            hyperlite.MalformedResponse,
+            "malformed response: content-length b'x'",
+        ),
         (b"hello\r\n", http.client.BadStatusLine, r"the answer is no HTTP, and begins with 'hello\r\n'"),
         (
             b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n12345",
@@ -303,7 +308,7 @@ GREETING = FrameFactory().settings(max_concurrent_streams=100)
             "the connection ended after 5 of 9 bytes of the body",
         ),
     ],
-    ids=["h2c", "tls", "nothing", "no http", "short"],
+    ids=["h2c", "tls", "nothing", "malformed", "no http", "short"],
 )
 def test_an_answer_that_is_none(
     pool: ConnectionPool, way: Call, answer: bytes, kind: type[Exception], text: str
