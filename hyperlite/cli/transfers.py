@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 
 from ..errors import FetchError, UnvalidatedResumeWarning
 from ..fetching.response import FetchResponse
+from ..fetching.saving import missing
 from ..observing import Observer
 from ..pool import ConnectionPool
 from ..telling import redacted
@@ -25,7 +26,7 @@ from .exits import Exit, Failure, harmless, sentence, status_of, trace_of
 from .options import BACKOFF, Field, pool_keywords
 from .request import Payload
 from .screen import Screen, size
-from .targets import Target
+from .targets import Target, is_plain
 from .text import write
 from .watch import watching
 
@@ -63,8 +64,12 @@ class Asked(NamedTuple):
             not (options.compressed or "accept-encoding" in named),
         )
 
-    def request(self, target: Target) -> dict[str, Any]:
+    def request(self, target: Target, *, resume: bool = False) -> dict[str, Any]:
         """Return the request for a URL, as `fetch()` and `fetch_many()` take it.
+
+        Args:
+            target: the URL, and where it goes.
+            resume: ask for what is missing of a file.
 
         Raises:
             Failure: the file to send cannot be read.
@@ -73,6 +78,8 @@ class Asked(NamedTuple):
         headers = self.headers + of_body
         if target.path is not None and self.plain_files:
             headers.append(("Accept-Encoding", "identity"))
+            if resume and is_plain(target.path) and not (body or self.payload.query):
+                headers += missing(target.path, url)
         return {
             "url": url,
             "method": self.method,
@@ -238,7 +245,7 @@ class Transfers:
         resume = self._options.continue_at is not None
         for further in range(self._options.retry, -1, -1):
             try:
-                request = self._asked.request(target)
+                request = self._asked.request(target, resume=resume)
                 with _closing(request), self._fetch(request) as response:
                     self._write(response, target, resume=resume)
                 return
@@ -262,7 +269,9 @@ class Transfers:
                 response.raise_for_status()
             return
         self._output.head(response)
-        if options.fail:
+        # save() tells whether a status is a failure: what is missing may be nothing, which is a 416.
+        goes_on = resume and target.path is not None and is_plain(target.path)
+        if options.fail and not goes_on:
             response.raise_for_status()
         with self._screen.bar(target.name) as bar:
 
@@ -279,7 +288,7 @@ class Transfers:
             else:
                 self._output.body(response, tell)
         self._output.trailers(response)
-        if options.fail_with_body:
+        if options.fail_with_body and not goes_on:
             response.raise_for_status()
 
     def _failed(self, target: Target, error: Exception) -> None:

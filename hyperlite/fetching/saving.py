@@ -4,7 +4,8 @@
 answer is not wasted: it tells what the file is now.  If nothing came before, or a part of something else,
 it is what is saved.  Otherwise its body is given up, and the request is made again with `Range`, and with
 `If-Range`, by which the server decides whether the part still belongs to the file (RFC 9110 sections 13.1.5
-and 14.2).
+and 14.2).  A caller that knows of the part beforehand gives its request the fields of `missing()`: then
+nothing comes a second time.
 
 Rules: the part holds bytes as they are sent, so a body whose content coding is decoded is asked for without
 coding.  Each piece is given to the operating system as soon as it has come, so the end of the process loses
@@ -29,11 +30,14 @@ from ..messages.body_file import incomplete
 from ..messages.fields import Header
 from ..messages.response import HTTP20Response
 from .checks import kind
+from .headers import as_text, header_pairs
 from .part import Note, Output, Part
 from .reader import coding_of
+from .request import FetchRequest
 
 _STRONG_TAG = r'"[\x21\x23-\x7e\x80-\xff]*"'
 _RANGE = r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18})"
+_MISSING = r"bytes=(\d{1,18})-"
 _UNSATISFIED = r"bytes \*/(\d{1,18})"
 
 
@@ -51,6 +55,9 @@ class Streamed(Protocol):
 
     @property
     def headers(self) -> http_client.HTTPMessage: ...  # noqa: D102
+
+    @property
+    def request(self) -> FetchRequest: ...  # noqa: D102
 
     @property
     def _packed(self) -> bool: ...
@@ -107,6 +114,37 @@ def _validator(response: Streamed) -> str | None:
     return modified if sent - changed >= 1 else None
 
 
+def missing(path: str, url: str) -> list[tuple[str, str]]:
+    """Return the fields of a request for what earlier calls of `save()` have not got of a file.
+
+    Args:
+        path: of the file.
+        url: that will be asked for, without a content coding.
+
+    Returns:
+        `Range` and `If-Range`; nothing if there is no part, or it is one of something else.
+    """
+    try:
+        size = os.lstat(f"{path}.part").st_size
+        note = Note.read(f"{path}.part.json")
+    except OSError:  # save() says what is wrong
+        return []
+    if note is not None and (note.url != url.partition("#")[0] or size > (note.length or size)):
+        return []
+    fields = [("Range", f"bytes={size}-")] if size else []
+    if fields and note is not None and note.validator is not None:
+        fields.append(("If-Range", note.validator))
+    return fields
+
+
+def _missing_from(response: Streamed) -> int | None:
+    """Return where that begins which a request with the fields of `missing()` has asked for, or None."""
+    fields = as_text(header_pairs(response.request.headers or ()))
+    asked = [value for name, value in fields if name.lower() == "range"]
+    found = re.fullmatch(_MISSING, asked[0]) if len(asked) == 1 else None
+    return None if found is None else int(found[1])
+
+
 def checked_path(path: "str | os.PathLike[str]") -> str:
     """Return a file's path; raise what is wrong with it before hours of download, and not behind them."""
     name = os.fspath(path) if isinstance(path, str | os.PathLike) else None
@@ -135,7 +173,8 @@ def save(
     """Save a body to a file; see `FetchResponse.save()`.
 
     Args:
-        response: to a request for the whole; with its body in memory if `resume` is false.
+        response: to a request for the whole, or with the fields of `missing()`; with its body in memory if
+            `resume` is false.
         path: of the file.
         again: makes the request again, with these header fields in the place of those of the same names;
             None: that cannot be done.
@@ -150,13 +189,18 @@ def save(
         return _save_whole(response, name, tell)
     if again is None:
         raise ValueError("resume= takes the response of a GET without a body, by fetch(…, stream=True)")
-    _check_status(response)
+    start = None if resume == "later" else _missing_from(response)
+    if start is None:
+        _check_status(response)
     with Part(name) as part:
         if resume == "later":
             part.forget()
+        if start != part.output.size:
+            _check_status(response)
+            start = None
         download = _Download(response, part, again, tell)
         try:
-            return download.run(name)
+            return download.run(name, start)
         finally:
             download.response.close()
 
@@ -199,18 +243,15 @@ class _Download:
         # The coding of the bytes in the part: none, unless the caller wants them as they are sent.
         self._coding = None if response._packed else coding_of(response.raw)
 
-    def run(self, path: str) -> SavedFile:
-        """Do it."""
+    def run(self, path: str, asked: int | None) -> SavedFile:
+        """Do it.
+
+        Args:
+            path: of the file.
+            asked: where that begins which the response was asked for; None: it was asked for the whole.
+        """
         output = self._part.output
-        note = None if self.response._packed else note_of(self.response)
-        start = self._start(note)
-        total = None if note is None else note.length
-        if start:
-            validator = self._validator(note)
-            if start != total:
-                self._ask(start, validator)
-                total = self._total(start, total, validator)
-                start = start if total is not None else 0
+        start, total = self._go_on(asked) if asked else self._compare()
         if not start:
             if self.response.status != HTTPStatus.OK or self.response._packed:
                 self._ask(0, None)
@@ -226,6 +267,33 @@ class _Download:
         size = output.size
         self._part.finish()
         return SavedFile(path, size, start)
+
+    def _go_on(self, start: int) -> tuple[int, int | None]:
+        """Take an answer that was asked for what is missing.
+
+        Returns:
+            Where it goes on, which is 0 if it cannot be used so; and how long the whole is.
+        """
+        known = self._part.note
+        total = self._total(start, None if known is None else known.length, self._validator(None))
+        return (0 if total is None else start), total
+
+    def _compare(self) -> tuple[int, int | None]:
+        """Compare an answer that has the whole with the part, and ask for what is missing.
+
+        Returns:
+            Where the latest answer goes on, and how long the whole is, if that is known.
+        """
+        note = None if self.response._packed else note_of(self.response)
+        start = self._start(note)
+        total = None if note is None else note.length
+        if start:
+            validator = self._validator(note)
+            if start != total:
+                self._ask(start, validator)
+                total = self._total(start, total, validator)
+                start = start if total is not None else 0
+        return start, total
 
     def _start(self, note: Note | None) -> int:
         """Return how many bytes of the part may be the beginning of what is there now.
@@ -254,7 +322,7 @@ class _Download:
             warnings.warn(
                 f"{self._part.output.path} is resumed, and may be a part of another file: {why}",
                 UnvalidatedResumeWarning,
-                stacklevel=5,  # where save() is called
+                stacklevel=6,  # where save() is called
             )
         return (known or note or Note("", None, None)).validator
 

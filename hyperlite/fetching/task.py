@@ -140,9 +140,9 @@ class Task:
         """Return a task for the last request once more, within the same deadline.
 
         Args:
-            fields: header fields, in the place of those of the same names.
+            fields: header fields, in the place of those of the same names, and of `Range` and `If-Range`.
         """
-        names = {name.lower() for name, _ in fields}
+        names = {"range", "if-range"} | {name.lower() for name, _ in fields}
         headers = [field for field in self.headers if field[0].lower() not in names] + fields
         made = Task(self.url, self.method, headers, self.body, self.options)
         made.history = self.history

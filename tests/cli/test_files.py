@@ -130,9 +130,20 @@ def test_a_download_goes_on(
     said = cut_off(files, server, capfd)
     assert said.endswith("; file.part has 200.0 kB: go on with -C -\n")
     assert main(["--cacert", server.ca_file, "-C", "-", "-O", server.url("/file")]) == 0
-    assert files.asked == [(None, None), (f"bytes={CUT}-", '"one"')]
+    assert files.asked == [(f"bytes={CUT}-", '"one"')], "no byte that is on the disk comes again"
     assert Path("file").read_bytes() == BODY
     assert names(folder) == {"file"}
+
+
+@pytest.mark.parametrize("option", ["-f", "--fail-with-body"])
+def test_nothing_is_missing(
+    files: Files, server: Server, capfd: pytest.CaptureFixture[str], option: str
+) -> None:
+    cut_off(files, server, capfd)
+    Path("file.part").write_bytes(BODY)
+    assert main(["--cacert", server.ca_file, option, "-C", "-", "-O", server.url("/file")]) == 0
+    assert files.asked == [(f"bytes={len(BODY)}-", '"one"')], "which is answered with 416"
+    assert Path("file").read_bytes() == BODY
 
 
 def test_without_c_it_begins_anew(
@@ -170,7 +181,7 @@ def test_what_cannot_be_validated_is_a_warning(
 def test_with_retry_it_goes_on_by_itself(files: Files, server: Server) -> None:
     files.cut = CUT
     assert main(["--cacert", server.ca_file, "--retry", "1", "-O", server.url("/file")]) == 0
-    assert files.asked == [(None, None), (None, None), (f"bytes={CUT}-", '"one"')]
+    assert files.asked == [(None, None), (f"bytes={CUT}-", '"one"')]
     assert Path("file").read_bytes() == BODY
 
 
@@ -237,7 +248,7 @@ def test_a_download_that_is_ended_goes_on(
     assert main(["-C", "-", *command]) == 0
     assert hashlib.sha256(Path("file").read_bytes()).digest() == hashlib.sha256(LARGE).digest()
     assert names(folder) == {"file"}
-    assert file.ranges == [None, None, f"bytes={left}-"], "nothing is fetched again"
+    assert file.ranges == [None, f"bytes={left}-"], "nothing is fetched again"
 
 
 def test_heads_go_into_a_file_and_leave_no_empty_download(get: Get, server: Server) -> None:
