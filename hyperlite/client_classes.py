@@ -130,24 +130,26 @@ class HTTPConnection(stock.HTTPConnection):
     response_class: type[HTTPResponse] = HTTPResponse
     if stock.HTTPConnection.response_class is not stock.HTTPResponse:  # unless a program has set its own
         response_class = stock.HTTPConnection.response_class  # type: ignore[assignment]
-    _log: "ConnectionLog | None" = None
+    _hyperlite_log: "ConnectionLog | None" = None
 
     def connect(self) -> None:
         """Connect, and go through the tunnel if one is set."""
-        if self._log is not None or any(map(is_on, ("connections", "requests", "frames"))):
-            self._logged().connecting()
+        if self._hyperlite_log is not None or any(map(is_on, ("connections", "requests", "frames"))):
+            _log_of(self).tell("connecting", self)
         super().connect()
-        if self._log is not None:
-            self._log.connected()
+        if self._hyperlite_log is not None:
+            self._hyperlite_log.tell("connected", self)
             if not isinstance(self, HTTPSConnection):
-                self._log.opened(self.sock, HTTP11)
+                self._hyperlite_log.tell("opened", self, self.sock, HTTP11)
 
     @_signed_as(stock.HTTPConnection.putrequest)
     def putrequest(self, method: str, url: str, *args: Any, **options: Any) -> None:
         """Begin a request."""
         super().putrequest(method, url, *args, **options)
         if is_on("requests"):
-            self._logged().asked(method, url)
+            _log_of(self).tell("asked", self, method, url)
+        elif self._hyperlite_log is not None:
+            self._hyperlite_log.watch = None
 
     @_signed_as(stock.HTTPConnection.send)
     def send(self, data: Any) -> None:
@@ -155,36 +157,38 @@ class HTTPConnection(stock.HTTPConnection):
         try:
             super().send(data)
         except BaseException as error:
-            if self._log is not None:
-                self._log.failed(error)
+            if self._hyperlite_log is not None:
+                self._hyperlite_log.tell("failed", self, error)
             raise
 
     @_signed_as(stock.HTTPConnection.getresponse)
     def getresponse(self) -> stock.HTTPResponse:
         """Wait for the response."""
-        if self._log is None or self._log.watch is None:
+        if self._hyperlite_log is None or self._hyperlite_log.watch is None:
             return super().getresponse()
         try:
             response = super().getresponse()
         except BaseException as error:
-            self._log.failed(error)
+            self._hyperlite_log.tell("failed", self, error)
             raise
-        self._log.answered(response)
+        self._hyperlite_log.tell("answered", self, response)
         return response
-
-    def _logged(self) -> "ConnectionLog":
-        """Return the connection's log, made when the log is on."""
-        if self._log is None:
-            from .client_log import ConnectionLog  # noqa: PLC0415  most programs have no log
-
-            self._log = ConnectionLog(self)
-        return self._log
 
     def _tunnel(self) -> None:
         """Have the proxy connect us to the origin; `connect()` calls it, as in http.client."""
         talk = super()._tunnel  # type: ignore[misc]
         timeout = self.sock.gettimeout() if isinstance(self.sock, socket.socket) else None
         tunnel.establish(self, talk, deadline_after(timeout), ascii_host_of_2003)
+
+
+def _log_of(conn: HTTPConnection) -> "ConnectionLog":
+    """Return a connection's log, made when the log is on."""
+    log = conn._hyperlite_log
+    if log is None:
+        from .client_log import ConnectionLog  # noqa: PLC0415  most programs have no log
+
+        log = conn._hyperlite_log = ConnectionLog()
+    return log
 
 
 def _create_https_context(http_version: int) -> "ssl.SSLContext":
@@ -317,7 +321,8 @@ class HTTPSConnection(stock.HTTPSConnection, HTTPConnection):
             deadline=tls.handshake_deadline(timeout, start),
             alpn=self._offer(),
         )
-        sink = None if self._log is None else self._log.opened(self.sock, protocol or HTTP11)
+        log = self._hyperlite_log
+        sink = None if log is None else log.tell("opened", self, self.sock, protocol or HTTP11)
         if protocol == H2:
             origin = authority(ascii_host_of_2003(host), port, self.default_port)
             # Since Python 3.15 a connection may have a limit of its own, which `begin()` is told.

@@ -1,11 +1,21 @@
 """The logs of hyperlite, by topic: found without importing `logging`, which most programs do not use."""
 
 import sys
+import threading
 from typing import Any
 
 _DEBUG = 10  # logging.DEBUG
 
 _found: dict[str, Any] = {}
+
+
+class _Writing(threading.local):
+    """Whether this thread writes a line: its handler may make requests, of which no line is written."""
+
+    active = False
+
+
+_writing = _Writing()
 
 
 def logger(topic: str) -> Any:
@@ -23,4 +33,15 @@ def logger(topic: str) -> Any:
 def is_on(topic: str) -> bool:
     """Whether the log of a topic is on."""
     found = _found.get(topic) or logger(topic)
-    return found is not None and found.isEnabledFor(_DEBUG)
+    return found is not None and found.isEnabledFor(_DEBUG) and not _writing.active
+
+
+def write(topic: str, text: str, *arguments: Any) -> None:
+    """Write a line to the log of a topic, at DEBUG; the handlers' own requests cause none."""
+    if _writing.active:
+        return
+    _writing.active = True
+    try:
+        logger(topic).debug(text, *arguments)
+    finally:
+        _writing.active = False

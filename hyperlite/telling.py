@@ -1,5 +1,6 @@
 """Tells observers, and the log, what connections and requests do: see `observing`."""
 
+import contextlib
 import re
 import weakref
 from collections.abc import Callable, Iterable
@@ -7,7 +8,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from .errors import FetchError
-from .logs import is_on, logger
+from .logs import is_on, write
 from .messages.marks import Marks
 from .observing import ConnectionInfo, Frame, Observer, RequestInfo
 
@@ -57,12 +58,18 @@ _EVENTS = ("dialled", "frame", "sent", "head", "body", "done", "retried", "redir
 _parameters = re.compile(
     r"(?<=[?&;#])([^=&;#?\s]+)=([^&;#?\s\"<>]*(?:[;?][^&;#?=\s\"<>]*(?=[&;#?\s\"<>]|\Z))*)"
 )
+_controls = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _userinfo = re.compile(r"(?<=//)[^/?#\s]*@")
 
 
 def redacted(text: str) -> str:
-    """Return a text in which URLs show neither a password nor a secret parameter."""
-    return _parameters.sub(_without_secret, _userinfo.sub("…@", text))
+    """Return a text in which URLs show neither a password nor a secret parameter, on one line."""
+    return _parameters.sub(_without_secret, _userinfo.sub("…@", _on_one_line(text)))
+
+
+def _on_one_line(text: str) -> str:
+    """Return a text whose control characters are escaped: a peer's text may not make lines of the log."""
+    return _controls.sub(lambda found: repr(found[0])[1:-1], text)
 
 
 def shown(name: str, value: str) -> str:
@@ -144,7 +151,10 @@ class Telling:
                 import logging  # noqa: PLC0415  most programs have no observer that fails
 
                 name = type(observer).__name__
-                logging.getLogger(__package__).exception("the observer %s has failed in %s()", name, event)
+                with contextlib.suppress(Exception):  # what has failed may be a handler of the log
+                    logging.getLogger(__package__).exception(
+                        "the observer %s has failed in %s()", name, event
+                    )
 
 
 class Watch:
@@ -225,8 +235,9 @@ class _Log(Observer):
         taken = ", ".join(f"{name} {1000 * took:.1f} ms" for name, took in steps.items() if took is not None)
         secured = f", {connection.tls} {connection.cipher}" if connection.tls else ""
         proxy = "" if connection.proxy is None else " by way of {}:{}".format(*connection.proxy)
-        logger("connections").debug(
-            "connection %d to %s:%d%s: %s%s (%s)",
+        write(
+            "connections",
+            "connection %d to %s:%s%s: %s%s (%s)",
             connection.number,
             connection.host,
             connection.port,
@@ -238,7 +249,8 @@ class _Log(Observer):
 
     def done(self, request: RequestInfo) -> None:
         last = request.timings.last_byte
-        logger("requests").debug(
+        write(
+            "requests",
             "%s %s: %d%s%s%s",
             request.method,
             redacted(request.url),
@@ -249,7 +261,8 @@ class _Log(Observer):
         )
 
     def failed(self, request: RequestInfo, error: Exception) -> None:
-        logger("requests").debug(
+        write(
+            "requests",
             "%s %s: failed: %s%s",
             request.method,
             redacted(request.url),
@@ -259,7 +272,8 @@ class _Log(Observer):
 
     def retried(self, request: RequestInfo, reason: Exception | int, pause: float) -> None:
         why = _said(reason) if isinstance(reason, Exception) else f"status {reason}"
-        logger("retries").debug(
+        write(
+            "retries",
             "%s %s: tried again in %.3g s, after attempt %d: %s",
             request.method,
             redacted(request.url),
@@ -269,14 +283,26 @@ class _Log(Observer):
         )
 
     def redirected(self, request: RequestInfo, url: str) -> None:
-        logger("retries").debug(
-            "%s %s: %d leads to %s", request.method, redacted(request.url), request.status, redacted(url)
+        write(
+            "retries",
+            "%s %s: %d leads to %s",
+            request.method,
+            redacted(request.url),
+            request.status,
+            redacted(url),
         )
 
     def frame(self, connection: ConnectionInfo, frame: Frame) -> None:
         fields = [f"{name}: {shown(name, value)}" for name, value in frame.fields]
         direction = "out" if frame.outgoing else "in"
-        logger("frames").debug("connection %d, %s: %s %s", connection.number, direction, frame, fields or "")
+        write(
+            "frames",
+            "connection %d, %s: %s %s",
+            connection.number,
+            direction,
+            _on_one_line(str(frame)),
+            fields or "",
+        )
 
 
 def _said(error: Exception) -> str:

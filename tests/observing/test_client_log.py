@@ -1,13 +1,17 @@
 """The log of `hyperlite.client`: what a program reads that has changed one import, and turned the log on."""
 
+import copy
 import gc
+import http.client
 import logging
+import pickle
 import re
 import socket
 import ssl
 import subprocess
 import sys
 import weakref
+from typing import Any
 
 import pytest
 
@@ -150,6 +154,122 @@ def test_the_log_keeps_no_response(serve: Serve, log: pytest.LogCaptureFixture, 
         assert gone() is None
     finally:
         gc.enable()
+
+
+@by_protocol
+def test_programs_may_have_the_same_names(serve: Serve, log: pytest.LogCaptureFixture, alpn: str) -> None:
+    class Own(client.HTTPSConnection):
+        _log = logging.getLogger("own")
+
+        def _logged(self) -> None:
+            raise AssertionError
+
+    server = serve(routes=answer, alpn=(alpn,))
+    conn = Own("localhost", server.port, context=server.context(), timeout=10)
+    conn.request("GET", "/")
+    assert conn.getresponse().read() == bytes(600)
+    conn.close()
+    assert len(lines(log)) == 2
+
+
+def test_connections_that_are_unlike_http_clients(serve: Serve, log: pytest.LogCaptureFixture) -> None:
+    server = serve(routes=answer, secure=False)
+
+    class Reading(client.HTTPResponse):
+        def begin(self, **limits: Any) -> None:
+            super().begin(**limits)
+            self.content = self.read()
+
+    class Elsewhere(client.HTTPConnection):
+        response_class = Reading
+
+        def connect(self) -> None:
+            self.sock = socket.create_connection(("127.0.0.1", server.port), 10)
+
+    conn = Elsewhere("/var/run/docker.sock", timeout=10)
+    conn.putrequest("GET", None, skip_host=True)  # type: ignore[arg-type]
+    conn.putheader("Host", "docker")
+    conn.endheaders()
+    assert conn.getresponse().content == bytes(600)  # type: ignore[attr-defined]
+    copied = copy.copy(conn)
+    conn.close()
+    assert pickle.loads(pickle.dumps(vars(conn)["_hyperlite_log"])).watch is None
+    del conn
+    copied.sock = None
+    copied.request("GET", "/", headers={"Host": "docker"})
+    response = copied.getresponse()
+    response.length = None
+    response.close()
+    copied.close()
+    named = client.HTTPConnection("127.0.0.1", str(server.port), timeout=10)  # type: ignore[arg-type]
+    named.request("OPTIONS", "*")
+    named.getresponse().read()
+    named.close()
+    assert [line.split(":")[0] for line in lines(log)].count("requests") == 3
+
+
+def test_a_handler_that_makes_requests(serve: Serve) -> None:
+    server = serve(routes=answer, secure=False)
+
+    class Sending(logging.Handler):
+        sent = 0
+
+        def emit(self, record: logging.LogRecord) -> None:
+            self.sent += 1
+            assert self.sent < 100
+            conn = client.HTTPConnection("127.0.0.1", server.port, timeout=10)
+            conn.request("POST", "/log", record.getMessage())
+            conn.getresponse().read()
+            conn.close()
+
+    logger, handler = logging.getLogger("hyperlite.requests"), Sending()
+    logger.addHandler(handler)
+    logger.setLevel(logging.DEBUG)
+    try:
+        conn = client.HTTPConnection("127.0.0.1", server.port, timeout=10)
+        conn.request("GET", "/")
+        conn.getresponse().read()
+        conn.close()
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(logging.NOTSET)
+    assert handler.sent == 1
+
+
+class Cutting(Listener):
+    """Ends a connection within a chunk."""
+
+    def serve(self, sock: socket.socket) -> None:
+        sock.recv(65536)
+        sock.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3e8\r\nhello")
+        sock.close()
+
+
+def test_a_body_that_is_cut_off_is_not_whole(log: pytest.LogCaptureFixture) -> None:
+    with Cutting() as server:
+        conn = client.HTTPConnection("localhost", server.port, timeout=10)
+        conn.request("GET", "/r?to=http://elsewhere/")
+        response = conn.getresponse()
+        with pytest.raises(http.client.IncompleteRead):
+            response.read()
+        response.close()
+        conn.close()
+    assert lines(log)[1:] == [
+        "requests: GET http://localhost/r?to=http://elsewhere/: 200, closed before the end, connection"
+    ]
+
+
+def test_the_log_goes_off_between_two_requests(serve: Serve, log: pytest.LogCaptureFixture) -> None:
+    server = serve(routes=answer, secure=False)
+    conn = client.HTTPConnection("localhost", server.port, timeout=10)
+    conn.request("GET", "/first")
+    conn.close()
+    log.set_level(logging.INFO, "hyperlite.requests")
+    conn.request("GET", "/second")
+    log.set_level(logging.DEBUG, "hyperlite.requests")
+    conn.getresponse().read()
+    conn.close()
+    assert [line for line in lines(log) if line.startswith("requests")] == []
 
 
 def test_while_the_log_is_off_nothing_of_it_is_imported(serve: Serve) -> None:
