@@ -283,7 +283,7 @@ class FetchResponse:
 
         Args:
             resume: with True, what comes is in `path.part` until then, with its URL, validator and length in
-                `path.part.json`, and the next call goes on.  This response has the whole, so its header says
+                `path.part.json`, and the next call goes on.  The header of a response with the whole says
                 what the file is now.  If the part belongs to that, the body is given up, and the request is
                 made again with `Range` and `If-Range`; otherwise the body is what is saved.  A body in
                 memory is saved as it is.  With "later" it begins anew, and keeps what comes for a next call.
@@ -292,7 +292,7 @@ class FetchResponse:
 
         Raises:
             ValueError: `resume` is set, and this is no answer to a GET by `fetch(…, stream=True)`, or its
-                status is below 400 and not 200.  HTTPStatusError: it is 400 or more.
+                status is neither 200 nor 206 with what the part lacks.  HTTPStatusError: it is 400 or more.
             BlockingIOError: another thread or process is resuming the same file.
             OSError: the file cannot be written.  Otherwise as `body`.
 

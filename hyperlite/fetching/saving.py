@@ -211,7 +211,8 @@ def _tell_nothing(_done: int, _total: int | None) -> None:
 
 def _save_whole(response: Streamed, path: str, tell: Progress) -> SavedFile:
     """Save a body under another name, which becomes this one when all of it has come."""
-    total = None if response._packed else response.raw.length
+    announced = response.headers.get("content-length", "")
+    total = int(announced) if announced.isascii() and announced.isdecimal() and not response._packed else None
     temporary = f"{path}.{secrets.token_hex(4)}.part"
     with Output(temporary, os.O_EXCL) as output:
         try:
@@ -275,6 +276,12 @@ class _Download:
             Where it goes on, which is 0 if it cannot be used so; and how long the whole is.
         """
         known = self._part.note
+        fields = dict(as_text(header_pairs(self.response.request.headers or ())))
+        asked = next((value for name, value in fields.items() if name.lower() == "if-range"), None)
+        if known is not None and (known.url != self._url or known.validator != asked):
+            return 0, None  # the caller has asked for something else
+        if self.response.status == HTTPStatus.OK:
+            return 0, None
         total = self._total(start, None if known is None else known.length, self._validator(None))
         return (0 if total is None else start), total
 
@@ -353,7 +360,7 @@ class _Download:
         place = headers.get("content-range", "").strip()
         if status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
             found = re.fullmatch(_UNSATISFIED, place)
-            return start if found and int(found[1]) == start else None
+            return start if found and int(found[1]) == start == (length or start) else None
         if status != HTTPStatus.PARTIAL_CONTENT:
             self.response.raise_for_status()
             return None
@@ -368,8 +375,9 @@ class _Download:
         if announced is not None and announced != last - first + 1:
             return None
         if validator is not None:
-            now = headers.get("etag", validator) if validator.startswith('"') else validator
-            if now != validator or (self.response.history and not validator.startswith('"')):
+            is_date = not validator.startswith('"')
+            now = headers.get("last-modified" if is_date else "etag", validator)
+            if now != validator or (self.response.history and is_date):
                 return None
         return total
 

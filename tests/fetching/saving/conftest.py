@@ -140,3 +140,35 @@ def cut_off(save: Save, files: Files, target: str = "/file", at: int = CUT) -> N
 def broken(body: Any, size: int) -> Iterator[bytes]:
     yield body[:size]
     raise ConnectionError
+
+
+def replaced(response: Response, name: str, value: str | None) -> Response:
+    headers = [field for field in response.headers if field[0] != name]
+    headers += [] if value is None else [(name, value)]
+    return Response(response.status, headers=headers, body=response.body)
+
+
+SIZE = len(BODY)
+
+
+WRONG: list[Callable[[Response], Response]] = [
+    lambda response: replaced(response, "content-range", None),
+    lambda response: replaced(response, "content-range", f"bytes 0-{SIZE - 1}/{SIZE}"),
+    lambda response: replaced(response, "content-range", f"bytes {CUT + 1}-{SIZE - 1}/{SIZE}"),
+    lambda response: replaced(response, "content-range", f"bytes {CUT}-{SIZE - 1}/*"),
+    lambda response: replaced(response, "content-range", f"bytes {CUT}-{SIZE}/{SIZE + 1}"),
+    lambda response: replaced(response, "content-range", f"bytes {CUT}-{SIZE}/{SIZE}"),
+    lambda response: replaced(response, "content-range", f"bytes {CUT}-{CUT - 1}/{SIZE}"),
+    lambda response: replaced(response, "content-range", f"items {CUT}-{SIZE - 1}/{SIZE}"),
+    lambda response: replaced(response, "content-range", f"bytes {CUT}-{SIZE - 2}/{SIZE}"),
+    lambda response: replaced(response, "content-range", "bytes 1-2/3, bytes 1-2/3"),
+    lambda response: replaced(response, "etag", '"two"'),
+    lambda response: replaced(response, "content-encoding", "gzip"),
+    lambda response: replaced(
+        replaced(response, "content-range", None), "content-type", "multipart/byteranges; boundary=x"
+    ),
+    lambda response: replaced(response, "content-type", "multipart/byteranges; boundary=x"),
+    lambda _: Response(204),
+    lambda _: Response(416, headers=[("content-range", f"bytes */{CUT + 1}")]),
+    lambda _: Response(416),
+]

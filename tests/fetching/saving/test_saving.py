@@ -355,3 +355,9 @@ def test_a_response_that_was_saved_is_read(pool: ConnectionPool, server: Server,
         with pytest.raises(ValueError, match="was read already"):
             response.save(path)
     assert pool.stats()["origins"].popitem()[1]["leased"] == 0
+
+
+def test_progress_of_a_body_in_memory(pool: ConnectionPool, server: Server, path: Path) -> None:
+    told: list[tuple[int, int | None]] = []
+    pool.fetch(server.url("/file")).save(path, progress=lambda *what: told.append(what))
+    assert told[-1] == (len(BODY), len(BODY))
