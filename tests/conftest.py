@@ -14,6 +14,9 @@ from hyperlite import ConnectionPool
 from hyperlite.testing.certificates import certificates
 from hyperlite.testing.server import Exchange, Request, Response, Server, streaming
 
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in a shell's background; programs inherit it
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Have each of several processes begin with its share of the tests that take long.

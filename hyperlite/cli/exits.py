@@ -176,7 +176,13 @@ def guarded(command: Callable[[], int], *, trace: bool = False) -> int:
         trace: show where failures have happened.
     """
     try:
-        if not (status := command()):  # otherwise what has failed was said
+        try:
+            status = command()
+        except SystemExit as ended:  # argparse has printed help, or what is wrong
+            if not ended.code:
+                sys.stdout.flush()
+            raise
+        if not status:  # otherwise what has failed was said
             sys.stdout.flush()
         return status
     except BrokenPipeError:  # the program that reads the output has ended, as `head` does
@@ -192,7 +198,8 @@ def guarded(command: Callable[[], int], *, trace: bool = False) -> int:
             )
         return status_of(error)
     finally:
-        try:
-            sys.stdout.flush()
-        except OSError:  # Python flushes it once more at its end, and would complain
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        for stream in (sys.stdout, sys.stderr):
+            try:
+                stream.flush()
+            except OSError:  # Python flushes it once more at its end, and would complain
+                os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
