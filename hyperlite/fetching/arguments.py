@@ -153,6 +153,10 @@ def resolver(value: object, name: str) -> Any:
     """Check `resolver`, a function that says which addresses a host has."""
     if value is not None and not callable(value):
         raise TypeError(f"{name} is a function of a host and a port, not {kind(value)}")
+    try:
+        hash(value)  # connections are kept apart by it
+    except TypeError:
+        raise TypeError(f"{name} is an object without a hash: give it one, or a function") from None
     return value
 
 

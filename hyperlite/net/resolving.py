@@ -49,10 +49,11 @@ def check_host(resolver: Resolver, host: str, port: int) -> None:
     A name that is unknown here is left to the proxy.
 
     Raises:
-        As `given_by()`, but for socket.gaierror.
+        As `given_by()`, but for socket.gaierror. OSError: it returns no address.
     """
     with contextlib.suppress(socket.gaierror):
-        given_by(resolver, host, port)
+        if given_by(resolver, host, port) == []:
+            raise OSError(f"{host}:{port} has no address that the resolver lets through")
 
 
 def _numeric(address: object, port: int) -> list[Address]:

@@ -208,6 +208,17 @@ def test_it_refuses_what_a_handler_would_answer(make_pool: MakePool):
     assert pool.fetch(f"https://{NAME}/").body == b"hello"
 
 
+def test_it_must_have_a_hash():
+    class Equal:  # noqa: PLW1641
+        def __eq__(self, other: object) -> bool:
+            return True
+
+        def __call__(self, host: str, port: int) -> None: ...
+
+    with pytest.raises(TypeError, match="resolver is an object without a hash"):
+        ConnectionPool(resolver=Equal())
+
+
 def test_it_must_be_a_function():
     with pytest.raises(TypeError, match="resolver is a function of a host and a port, not dict"):
         ConnectionPool(resolver={NAME: "127.0.0.1"})  # type: ignore[arg-type]
@@ -233,7 +244,12 @@ def test_through_an_http_proxy_it_refuses_and_leaves_the_name_to_the_proxy(
     def refuse(*_: object) -> list[str]:
         raise PermissionError(errno.EACCES, "not there")
 
+    def filtered(*_: object) -> list[str]:
+        return []
+
     with Proxy() as proxy:
+        with pytest.raises(FetchError, match="no address that the resolver lets through"):
+            make_pool(proxies=proxy.url(), resolver=filtered).fetch(url)
         for resolver in (resolve, unknown):
             pool = make_pool(proxies=proxy.url(), resolver=resolver)
             assert pool.fetch(url).body == b"hello"
