@@ -459,10 +459,10 @@ class HTTP1Connection:
                 assert current.outgoing is not None
                 finished = current.outgoing.done
                 current.outgoing.stop()  # a complete answer needs no more of the request
+                if not (usable and finished):  # first: after an interrupt no other request may meet the rest
+                    self._socket.hang_up(interrupt=True)
                 self._current = None
                 self._written.notify_all()
-                if not (usable and finished):
-                    self._hang_up_locked()
             self._close_if_over_locked()
             # Only a thread that waits for a response may open a connection, not one that has read its own.
             ready = bool(self._queue) and self._socket.alive() is not None

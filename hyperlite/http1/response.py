@@ -295,9 +295,14 @@ class QueuedResponse(HTTP20Response):
     def close(self) -> None:
         """End the response; before the end of its body this closes the connection."""
         with self._guard.own:
-            if self.fp is not None:
-                self._tell(usable=self._is_usable())
-            super().close()
+            try:
+                if self.fp is not None:
+                    self._tell(usable=self._is_usable())
+            except BaseException:
+                self.tear()  # the connection may not know of it, and is not to wait for the rest
+                raise
+            finally:
+                super().close()
 
     def after_fork(self) -> None:
         """In the child: nothing waits for the connection."""

@@ -2,6 +2,7 @@
 
 import functools
 import gc
+import socket
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,10 +12,12 @@ import hyperlite
 from hyperlite.http1.body import HTTP1Body
 from hyperlite.http1.connection import HTTP1Connection
 from hyperlite.http1.exchange import HTTP1Exchange
+from hyperlite.http1.kept_socket import KeptSocket
 from hyperlite.http1.response import QueuedResponse
 from hyperlite.http1.wire import _Reader
 from tests.conftest import Connect, Serve
 from tests.inside import http1_of
+from tests.listener import Listener
 from tests.peer import Task
 
 CONN = hyperlite.HTTP20Connection
@@ -38,7 +41,7 @@ def conn(serve: Serve, connect: Connect) -> CONN:
     ("end", "where", "step"),
     [
         ("close", HTTP1Connection, "_on_closed"),
-        ("close", HTTP1Connection, "_hang_up_locked"),
+        ("close", KeptSocket, "hang_up"),
         ("close", _Reader, "close"),
         ("read", HTTP1Connection, "_on_closed"),
         ("read", _Reader, "close"),
@@ -49,7 +52,7 @@ def test_a_response_whose_end_was_interrupted(
 ) -> None:
     """The connection may have heard nothing of it; it sees for itself that nothing more can be read."""
 
-    def interrupted(*_: object) -> None:
+    def interrupted(*_: object, **__: object) -> None:
         monkeypatch.undo()
         raise KeyboardInterrupt
 
@@ -62,6 +65,38 @@ def test_a_response_whose_end_was_interrupted(
         getattr(response, end)()
     for size in (3, 4):
         assert len(conn.getresponse(conn.request("GET", f"/sized?n={size}")).read()) == size
+
+
+class Late(Listener):
+    """Sends a part of its first answer, and the rest to the next request on the same connection."""
+
+    def serve(self, sock: socket.socket) -> None:
+        sock.recv(65536)
+        if len(self.opened) == 1:
+            sock.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n")
+            if not sock.recv(65536):
+                return
+            sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil")
+        else:
+            sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ngood")
+        sock.recv(65536)
+
+
+def test_what_is_left_of_a_closed_response_meets_no_request(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The interrupt comes when the connection is to be given up."""
+
+    def interrupted(*_: object, **__: object) -> None:
+        monkeypatch.undo()
+        raise KeyboardInterrupt
+
+    options: dict[str, Any] = {"secure": False, "protocols": ("http/1.1",), "timeout": 5}
+    with Late() as server, CONN("localhost", server.port, **options) as conn:
+        response = conn.getresponse(conn.request("GET", "/"))
+        assert response.read(5) == b"hello"
+        monkeypatch.setattr(KeptSocket, "hang_up", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            response.close()
+        assert conn.getresponse(conn.request("GET", "/")).read() == b"good"
 
 
 def test_a_read_that_was_interrupted(conn: CONN, monkeypatch: pytest.MonkeyPatch) -> None:
