@@ -251,6 +251,13 @@ class _OwnContext:
 _OWN_CONTEXT = _OwnContext()
 
 
+def _number(port: int | str) -> int:
+    """Return a port as a number: the socket that http.client opens takes "8443" and "https" as well."""
+    if isinstance(port, int):
+        return port
+    return int(port) if port.isdecimal() else socket.getservbyname(port, "tcp")
+
+
 class HTTPSConnection(stock.HTTPSConnection, HTTPConnection):
     """http.client's HTTPSConnection, which offers HTTP/2 to the server and speaks it if the server accepts.
 
@@ -310,7 +317,7 @@ class HTTPSConnection(stock.HTTPSConnection, HTTPConnection):
         """Do the TLS handshake on a connected socket, and speak HTTP/2 if the server has chosen it."""
         tunnel: str | None = self._tunnel_host  # type: ignore[attr-defined]
         host = tunnel or self.host
-        port = self._tunnel_port if tunnel else self.port  # type: ignore[attr-defined]
+        port = _number(self._tunnel_port if tunnel else self.port)  # type: ignore[attr-defined]
         timeout = resolve_timeout(self.timeout)
         unasked = vars(self).get("_context")
         context = unasked.to_dial_with if isinstance(unasked, _Unasked) else self._context

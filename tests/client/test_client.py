@@ -54,6 +54,13 @@ class TestTheStateMachine:
         assert get(conn).read() == b"hello"
         assert server.connections == 2
 
+    def test_a_port_as_a_str(self, server: Server) -> None:
+        """http.client hands it on to getaddrinfo(), which takes it."""
+        port: Any = str(server.port)
+        conn = client.HTTPSConnection("localhost", port, context=server.context(), timeout=10)
+        assert get(conn).status == 200
+        conn.close()
+
     def test_auto_open_off(self, conn: client.HTTPSConnection) -> None:
         conn.auto_open = 0
         with pytest.raises(http.client.NotConnected):
