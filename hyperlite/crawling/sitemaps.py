@@ -34,7 +34,8 @@ def locations(body: bytes) -> list[str]:
     """Return the URLs in a sitemap, or in an index of sitemaps, as far as it goes; [] for anything else."""
     reader = _Reader()
     size = 0
-    with contextlib.suppress(expat.ExpatError, zlib.error, _Enough):
+    # LookupError, ValueError: the encoding is none of Python's, or none that expat can use.
+    with contextlib.suppress(expat.ExpatError, LookupError, ValueError, zlib.error, _Enough):
         for piece in _unpacked(body):
             size += len(piece)
             if size > MAX_SIZE:

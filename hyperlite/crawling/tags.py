@@ -21,6 +21,9 @@ _comment = re.compile(r"<!--(?:-?>|.*?(?:--!?>|\Z))|<[!?/][^>]*+>?", re.DOTALL).
 _reference = re.compile(r"&(?:#[0-9]++;?|#[xX][0-9A-Fa-f]++;?|[A-Za-z][A-Za-z0-9]*+;?+(?!=))").sub
 # What is in these is text.
 _TEXT = frozenset({"iframe", "noembed", "noframes", "script", "style", "textarea", "title", "xmp"})
+# Characters of the longest reference by number that has a code point, with room for zeros before it: int()
+# raises for thousands of digits.
+_LONGEST_NUMBER = 100
 _ends = {name: re.compile(rf"</{name}(?=[\s/>])", re.IGNORECASE).search for name in _TEXT}
 
 
@@ -63,4 +66,6 @@ def _attributes(text: str) -> dict[str, str]:
 def _replacement(found: re.Match[str]) -> str:
     """Return what a character reference in an attribute stands for; "&copy=1" is none."""
     text = found[0]
-    return html.unescape(text) if text[1] == "#" or text[1:] in html5 else text
+    if text[1] == "#":
+        return html.unescape(text) if len(text) <= _LONGEST_NUMBER else "\ufffd"
+    return html.unescape(text) if text[1:] in html5 else text

@@ -177,6 +177,12 @@ def test_hostile_pages(html: str):
     assert len(html_links(html, PAGE, "bot")) <= links.MAX_LINKS
 
 
+def test_a_character_reference_of_thousands_of_digits():
+    """Python's int() takes no such number; a page must not end the crawl by it."""
+    page = f'<a href="&#{"9" * 5000};"><a href="&#x{"9" * 5000};"><a href="&#0000065;">'
+    assert html_links(page, "http://h.example/", "x") == ["http://h.example/%EF%BF%BD", "http://h.example/A"]
+
+
 # What a page is made of, so that a tree of it has the same links.
 _PIECES = [
     *("<p>", "</p>", "<div class='a>b'>", "</div>", "text", "&amp;", " ", "<br/>", "<b>", "</b>", "<ul><li>"),
@@ -314,6 +320,17 @@ OUTSIDE = (
 def test_hostile_sitemaps(body: bytes):
     """Each takes a second at most; the first would need more memory than there is."""
     assert sitemaps.locations(body) == []
+
+
+@pytest.mark.parametrize(
+    "encoding", ["nonesuch", "utf-7", "utf-32", "idna", "punycode", "rot13", "undefined"]
+)
+def test_a_sitemap_in_an_encoding_that_is_not_known(encoding: str):
+    """It has no URLs, and does not end the crawl."""
+    body = (
+        f'<?xml version="1.0" encoding="{encoding}"?><urlset><url><loc>http://h.example/</loc></url></urlset>'
+    )
+    assert sitemaps.locations(body.encode()) == []
 
 
 def test_a_sitemap_is_bounded():
