@@ -72,10 +72,19 @@ def settle(descriptors: Sequence[int], threads: ThreadPoolExecutor) -> None:
     )
 
 
+def settle_files(paths: Iterable[Path], threads: ThreadPoolExecutor) -> None:
+    """Wait until the disk has these files; each thread has one of them open at a time."""
+    list(threads.map(_settle_path, paths))
+
+
 def settle_folder(path: Path) -> None:
     """Wait until the disk has the names in a folder, where the system can do that."""
     with contextlib.suppress(PermissionError):  # Windows opens no folders
-        _settle([os.open(path, os.O_RDONLY)])
+        _settle_path(path)
+
+
+def _settle_path(path: Path) -> None:
+    _settle([os.open(path, os.O_RDONLY)])
 
 
 def _settle(descriptors: Iterable[int]) -> None:

@@ -10,14 +10,13 @@ before the manifest says so.  What an attempt writes after that, when its proces
 full, is never read; the next attempt writes a part of its own.
 """
 
-import os
 from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
-from .durable import THREADS, append, settle, settle_folder
+from .durable import THREADS, append, settle, settle_files, settle_folder
 from .shards import Entry, Shard, part_name
 
 # Bytes that are read at a time, and a record more.
@@ -93,10 +92,10 @@ class Parts:
                 by_shard.setdefault(result.entry.shard, []).append(result)
         if not by_shard:
             return []
+        settle_files([result.file for result in results if result.file], self._threads)
         descriptors: list[int] = []
         fresh = False
         try:
-            descriptors += [os.open(path, os.O_RDONLY) for result in results if (path := result.file)]
             for shard, own in by_shard.items():
                 lines = b"".join([result.line for result in own if result.line and result.long is None])
                 long = [result.long for result in own if result.long is not None]

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import resource
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,9 @@ from typing import Any
 import pytest
 
 import hyperlite
+from hyperlite.crawling.parts import Parts, Result
 from hyperlite.crawling.records import IN_MEMORY
+from hyperlite.crawling.shards import Entry, Shard
 from hyperlite.testing.server import Exchange, Request, Response, Server, streaming
 from tests.conftest import Serve
 
@@ -133,3 +136,23 @@ def test_bodies_of_attempts_that_do_not_count_are_removed(crawl: Crawl, tmp_path
     assert not left.exists()
     assert (tmp_path / record["body_file"]).exists()
     assert [path.name for path in (tmp_path / "out.jsonl.state" / "parts").iterdir()] == ["00001-a1.jsonl"]
+
+
+def test_a_turn_with_more_files_than_a_process_may_have_open(tmp_path: Path) -> None:
+    """A turn writes down up to a thousand bodies; many systems let a process have 1,024 files open."""
+    (tmp_path / "parts").mkdir()
+    (tmp_path / "bodies").mkdir()
+    parts, shard, results = Parts(tmp_path / "parts", ".jsonl"), Shard(1, 1, 1), []
+    for number in range(1000):
+        entry, file = Entry("https://h.test/"), tmp_path / "bodies" / str(number)
+        entry.shard = shard
+        file.write_bytes(b"x")
+        results.append(Result(entry, 200, 1, None, b"{}\n", 1, "HTTP/2", file))
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (500, before[1]))
+    try:
+        assert parts.write(results) == [shard]
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+        parts.close()
+    assert (shard.records, parts.path(shard.name).read_bytes()) == (1000, b"{}\n" * 1000)
