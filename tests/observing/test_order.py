@@ -118,7 +118,8 @@ def test_an_observer_that_uses_the_pool(make_pool: MakePool, serve: Serve, alpn:
         sent = head = body = done = _ask
 
     judge = Judge()
-    pool = make_pool(observers=[Asking(), judge])
+    # On HTTP/1.1 each of thirty requests has a connection, and each of those that it makes needs another.
+    pool = make_pool(observers=[Asking(), judge], max_connections_per_origin=64)
     pool.fetch(server.url("/"))
     by_fetch_many(pool, server)
     assert fetched == [200] * 4 * 31
