@@ -1,7 +1,11 @@
-"""The logs of hyperlite, by topic: found without importing `logging`, which most programs do not use."""
+"""The logs of hyperlite, by topic: found without importing `logging`, which most programs do not use.
+
+Rule: a request that a handler of the log makes, to send a record, causes no line.  It would cause further
+requests, without end; and the server that gets the records may take one at a time.
+"""
 
 import sys
-import threading
+from types import FrameType
 from typing import Any
 
 _DEBUG = 10  # logging.DEBUG
@@ -9,39 +13,37 @@ _DEBUG = 10  # logging.DEBUG
 _found: dict[str, Any] = {}
 
 
-class _Writing(threading.local):
-    """Whether this thread writes a line: its handler may make requests, of which no line is written."""
-
-    active = False
-
-
-_writing = _Writing()
-
-
-def logger(topic: str) -> Any:
-    """Return the log of a topic; None: the program has not imported `logging`, so it reads no log.
+def is_on(topic: str) -> bool:
+    """Whether the log of a topic is on, for this thread at this moment.
 
     Args:
         topic: "connections", "requests", "retries" or "frames".
     """
+    found = _found.get(topic) or _logger(topic)
+    return found is not None and found.isEnabledFor(_DEBUG) and not _handles_a_record()
+
+
+def _logger(topic: str) -> Any:
+    """Return the log of a topic; None: the program has not imported `logging`, so it reads no log."""
     get_logger = getattr(sys.modules.get("logging"), "getLogger", None)
     if get_logger is not None and topic not in _found:
         _found[topic] = get_logger(f"{__package__}.{topic}")
     return _found.get(topic)
 
 
-def is_on(topic: str) -> bool:
-    """Whether the log of a topic is on."""
-    found = _found.get(topic) or logger(topic)
-    return found is not None and found.isEnabledFor(_DEBUG) and not _writing.active
-
-
 def write(topic: str, text: str, *arguments: Any) -> None:
-    """Write a line to the log of a topic, at DEBUG; the handlers' own requests cause none."""
-    if _writing.active:
-        return
-    _writing.active = True
-    try:
-        logger(topic).debug(text, *arguments)
-    finally:
-        _writing.active = False
+    """Write a line to the log of a topic, if it is on."""
+    if is_on(topic):
+        _found[topic].debug(text, *arguments)
+
+
+def _handles_a_record() -> bool:
+    """Whether this thread is in a handler of the log."""
+    logging: Any = sys.modules["logging"]
+    codes = logging.Handler.handle.__code__, logging.Logger.callHandlers.__code__
+    frame: FrameType | None = sys._getframe(2)
+    while frame is not None:
+        if frame.f_code in codes:
+            return True
+        frame = frame.f_back
+    return False

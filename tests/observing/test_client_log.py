@@ -1,5 +1,6 @@
 """The log of `hyperlite.client`: what a program reads that has changed one import, and turned the log on."""
 
+import contextlib
 import copy
 import gc
 import http.client
@@ -11,13 +12,14 @@ import ssl
 import subprocess
 import sys
 import weakref
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from hyperlite import client
 from hyperlite.testing import Request, Response
-from tests.conftest import Serve
+from tests.conftest import Connect, MakePool, Serve
 from tests.listener import Listener
 
 
@@ -208,28 +210,44 @@ def test_connections_that_are_unlike_http_clients(serve: Serve, log: pytest.LogC
     assert [line.split(":")[0] for line in lines(log)].count("requests") == 3
 
 
-def test_a_handler_that_makes_requests(serve: Serve) -> None:
-    server = serve(routes=answer, secure=False)
+class Sending(logging.Handler):
+    """Sends each record by a function."""
 
-    class Sending(logging.Handler):
-        sent = 0
+    sent = 0
+    send: Callable[[str], None]
 
-        def emit(self, record: logging.LogRecord) -> None:
-            self.sent += 1
-            assert self.sent < 100
-            conn = client.HTTPConnection("127.0.0.1", server.port, timeout=10)
-            conn.request("POST", "/log", record.getMessage())
-            conn.getresponse().read()
-            conn.close()
+    def emit(self, record: logging.LogRecord) -> None:
+        self.sent += 1
+        assert self.sent < 100
+        self.send(record.getMessage())
 
+
+@pytest.mark.parametrize("kind", ["client", "connection", "pool"])
+def test_a_handler_that_makes_requests(
+    serve: Serve, make_pool: MakePool, connect: Connect, kind: str
+) -> None:
+    """It would send a record of each of its requests, without end."""
+    server = serve(routes=answer)
     logger, handler = logging.getLogger("hyperlite.requests"), Sending()
-    logger.addHandler(handler)
     logger.setLevel(logging.DEBUG)
+    kept, pool = connect(server), make_pool()
+
+    def send(text: str) -> None:
+        if kind == "pool":
+            pool.fetch(server.url("/log"), method="POST", body=text)
+        elif kind == "connection":
+            kept.getresponse(kept.request("POST", "/log", text)).read()
+        else:
+            with contextlib.closing(
+                client.HTTPSConnection("localhost", server.port, context=server.context(), timeout=10)
+            ) as conn:
+                conn.request("POST", "/log", text)
+                conn.getresponse().read()
+
+    handler.send = send
+    logger.addHandler(handler)
     try:
-        conn = client.HTTPConnection("127.0.0.1", server.port, timeout=10)
-        conn.request("GET", "/")
-        conn.getresponse().read()
-        conn.close()
+        send("dials")
     finally:
         logger.removeHandler(handler)
         logger.setLevel(logging.NOTSET)
