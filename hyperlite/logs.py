@@ -14,13 +14,13 @@ _found: dict[str, Any] = {}
 
 
 def is_on(topic: str) -> bool:
-    """Whether the log of a topic is on, for this thread at this moment.
+    """Whether the log of a topic is on.
 
     Args:
         topic: "connections", "requests", "retries" or "frames".
     """
     found = _found.get(topic) or _logger(topic)
-    return found is not None and found.isEnabledFor(_DEBUG) and not _handles_a_record()
+    return found is not None and found.isEnabledFor(_DEBUG)
 
 
 def _logger(topic: str) -> Any:
@@ -32,8 +32,8 @@ def _logger(topic: str) -> Any:
 
 
 def write(topic: str, text: str, *arguments: Any) -> None:
-    """Write a line to the log of a topic, if it is on."""
-    if is_on(topic):
+    """Write a line to the log of a topic, if it is on, and this thread is in no handler of the log."""
+    if is_on(topic) and not _handles_a_record():
         _found[topic].debug(text, *arguments)
 
 

@@ -58,6 +58,7 @@ def standard_library() -> list[Owner]:
         ("ssl.SSLSocket", tls_socket, ("_context", "_sslobj")),
         ("ssl._ssl._SSLSocket", ssl._ssl._SSLSocket, ("get_unverified_chain",)),
         ("ssl._ssl.Certificate", ssl._ssl.Certificate, ("get_info",)),
+        ("sys", sys, ("_getframe",)),
         ("urllib.request.HTTPSHandler", urllib.request.HTTPSHandler(), ("_context",)),
         # These are documented.
         ("a named tuple", types.SimpleNamespace(_asdict=None, _replace=None), ("_asdict", "_replace")),
