@@ -66,5 +66,11 @@ class RobotsFile(str):
     redirects: int
 
 
+class Wake(str):
+    """No URL, so its outcome comes at once: the driver, which may wait for a slow host, looks at its turn."""
+
+    __slots__ = ()
+
+
 Page = Entry | Again
 Ask = Page | RobotsFile

@@ -19,7 +19,7 @@ from typing import NamedTuple
 from ..fetching.outcome import Outcome
 from ..many.run import FetchRun
 from ..pool import ConnectionPool
-from .asks import Ask, RobotsFile
+from .asks import Ask, RobotsFile, Wake
 from .frontier import Frontier
 from .large import LargeBodies
 from .parts import Parts, Result
@@ -30,10 +30,12 @@ from .shards import Entry
 from .state import State, Turn, Turned
 
 AT_RISK = 1000
-# A turn comes after so many outcomes, or bytes of records, or seconds; and with fewer outcomes if nothing
-# waits.
-TURN, TURN_BYTES, TURN_SECONDS = 250, 16 << 20, 2.0
+# A turn comes after so many outcomes, or bytes of records, or URLs that were found, or seconds; and with
+# fewer outcomes, or one URL that was found, if nothing waits.
+TURN, TURN_BYTES, TURN_FOUND, TURN_SECONDS = 250, 16 << 20, 20_000, 2.0
 TURN_EARLY = 64
+# With so many URLs that were found and are not written down, nothing further is begun.
+MOST_FOUND = 100_000
 # Bytes of responses that the run holds.
 MAX_BUFFERED = 64 << 20
 
@@ -73,12 +75,18 @@ class Driver:
     ) -> None:
         self._state = state
         self._recorder = recorder
-        self._pool = pool
         self._rules = rules
         self._tally = tally
         self._parts = Parts(state.parts, recorder.ending)
         self._frontier = Frontier(per_host)
         self._large = LargeBodies(pool, recorder)
+        self._run: FetchRun[Ask | Wake] = pool.fetch_many(
+            concurrency=per_host,
+            max_buffered=MAX_BUFFERED,
+            max_body=recorder.in_memory,
+            redirects=0,  # the rules follow them
+            decode=recorder.decodes,
+        )
         self._under_way = 0  # in the run
         self._begun = 0  # URLs that were asked for, of which the result is not known yet
         self._results: list[Result] = []  # of which the turn under way knows nothing
@@ -96,16 +104,9 @@ class Driver:
         counted = {part.name for part in self._state.counted()}
         self._parts.remove_others(counted)
         self._recorder.begin(counted)
-        run: FetchRun[Ask] = self._pool.fetch_many(
-            concurrency=self._frontier.per_host,
-            max_buffered=MAX_BUFFERED,
-            max_body=self._recorder.in_memory,
-            redirects=0,  # the rules follow them
-            decode=self._recorder.decodes,
-        )
         try:
-            with run:
-                self._cycle(run)
+            with self._run:
+                self._cycle()
         except BaseException:
             self._large.close()
             with contextlib.suppress(Exception):  # what has come is written down, unless that is what fails
@@ -118,12 +119,12 @@ class Driver:
             self._writer.shutdown()
             self._parts.close()
 
-    def _cycle(self, run: FetchRun[Ask]) -> None:
+    def _cycle(self) -> None:
         self._begin_turn()
         while True:
-            self._ask(run)
+            self._ask()
             if self._under_way:
-                self._take(next(run))
+                self._take(next(self._run))
                 self._take_large(block=False)
                 turn = self._turn.future
                 if turn is not None and turn.done():
@@ -139,9 +140,11 @@ class Driver:
             else:
                 return
 
-    def _ask(self, run: FetchRun[Ask]) -> None:
+    def _ask(self) -> None:
         """Ask for as much as may be asked for now; what follows an answer adds nothing to the risk."""
         frontier, rules = self._frontier, self._rules
+        if len(rules.found) >= MOST_FOUND:
+            return
         risk = self._begun + len(self._results) + self._turn.size
         while self._under_way < AT_RISK and not self._tally.is_over:
             ask = frontier.next(fresh=risk < AT_RISK)
@@ -162,13 +165,15 @@ class Driver:
                 risk += 1
             if rules.is_contacting(ask.host):
                 frontier.hold(ask.host)
-            run.add(first)
+            self._run.add(first)
             self._under_way += 1
 
-    def _take(self, outcome: Outcome[Ask]) -> None:
+    def _take(self, outcome: Outcome[Ask | Wake]) -> None:
         """Take an outcome, and do what follows it."""
-        self._under_way -= 1
         ask, frontier = outcome.request, self._frontier
+        if isinstance(ask, Wake):
+            return
+        self._under_way -= 1
         is_over = True
         for following in self._rules.after(outcome):
             if isinstance(following, str):
@@ -205,11 +210,12 @@ class Driver:
 
     def _is_time(self) -> bool:
         """Tell whether to write down what there is."""
-        count = len(self._results)
+        count, found = len(self._results), len(self._rules.found)
         return (
             count >= TURN
             or self._size >= TURN_BYTES
-            or (count >= TURN_EARLY and not self._frontier.waiting)
+            or found >= TURN_FOUND
+            or ((count >= TURN_EARLY or found > 0) and not self._frontier.waiting)
             or time.monotonic() - self._last_turn >= TURN_SECONDS
         )
 
@@ -223,10 +229,16 @@ class Driver:
         turn = Turn(results, [], found, time.time())
         future = self._writer.submit(self._write_down, turn, frontier.wanting(), frontier.busy, frontier.room)
         self._turn = Pending(future, len(results))
+        future.add_done_callback(self._wake)
 
     def _write_down(self, turn: Turn, wanting: Mapping[int, int], busy: Collection[int], room: int) -> Turned:
         written = self._parts.write(turn.results)
         return self._state.turn(turn._replace(written=written), wanting, busy, room)
+
+    def _wake(self, _: object) -> None:
+        """Have `next()` return, in which the driver may wait for a slow host."""
+        with contextlib.suppress(ValueError):  # the run is over
+            self._run.add(Wake())
 
     def _end_turn(self) -> None:
         """Wait until it is written down, and take what comes next."""

@@ -3,9 +3,15 @@
 import random
 import signal
 from pathlib import Path
+from threading import Event
+from typing import Any
+
+import pytest
 
 import hyperlite
+from hyperlite.crawling import driver
 from hyperlite.crawling.scope import CrawlScope
+from hyperlite.crawling.state import State, Turn, Turned
 from hyperlite.testing.server import Request, Response
 
 from .site import Site
@@ -50,6 +56,42 @@ def test_a_function_follows(make_web: MakeWeb):
         return [str(number + 1), "mailto:a@b.example"] if number < 5 else []
 
     assert sorted(web.crawl("a/1", follow=follow)) == [f"a/{n}" for n in range(1, 6)]
+
+
+def test_a_slow_page_holds_up_no_link(make_web: MakeWeb):
+    """It is answered when the last page of a chain is asked for, each of which links to the next."""
+    end = Event()
+    web = make_web({f"a/{n}": f"<a href=/{n + 1}>" for n in range(10)})
+    web.pages["a/0"] = Response(headers=HTML, body=b"<a href=/slow><a href=/1>")
+
+    def slow(_: Request) -> Response:
+        return Response(200 if end.wait(20) else 404)
+
+    def last(_: Request) -> Response:
+        end.set()
+        return Response()
+
+    web.pages |= {"a/slow": slow, "a/10": last}
+    web.crawl("a/0", follow=CrawlScope())
+    assert web.summary.statuses == {200: 12}
+
+
+def test_a_turn_comes_before_many_links_are_held(make_web: MakeWeb, monkeypatch: pytest.MonkeyPatch):
+    """Pages of many links cost no memory without a bound: what was found is written down."""
+    monkeypatch.setattr(driver, "TURN_FOUND", 300)
+    monkeypatch.setattr(driver, "MOST_FOUND", 500)
+    held: list[int] = []
+    copied = State.turn
+
+    def turn(state: State, turn: Turn, *others: Any) -> Turned:
+        held.append(len(turn.found))
+        return copied(state, turn, *others)
+
+    monkeypatch.setattr(State, "turn", turn)
+    web = make_web({"a/*": "".join(f"<a href=/{n}>" for n in range(100))})
+    web.crawl(*(f"a/x{n}" for n in range(150)), follow=CrawlScope())
+    assert sum(held) == 250 * 100
+    assert max(held) <= 500 + 8 * 100  # those of the pages under way
 
 
 def test_bounds_of_urls(make_web: MakeWeb):

@@ -8,13 +8,16 @@ import subprocess
 import sys
 from contextlib import closing
 from pathlib import Path
+from threading import Event
+from typing import Any
 
 import pytest
 
 import hyperlite
 from hyperlite import Outcome
 from hyperlite.crawling.export import export
-from hyperlite.crawling.state import State
+from hyperlite.crawling.state import State, Turn, Turned
+from hyperlite.testing.server import Request, Response
 
 from .conftest import MakeSite
 from .site import Site
@@ -215,3 +218,39 @@ def test_a_snapshot_stays_as_it_was(make_site: MakeSite) -> None:
             assert looking.summary() == before
             assert len(looking.runs()) == 1
         assert len(looking.runs()) == 2
+
+
+class Counting(Site):
+    """A site that tells when `AT_RISK` pages were asked for, and when more were."""
+
+    def __init__(self, folder: Path) -> None:
+        self.full, self.beyond = Event(), Event()
+        super().__init__(folder, 10, 220)
+
+    def _answer(self, request: Request) -> Response:
+        answer = super()._answer(request)
+        if len(self._seen) >= AT_RISK:
+            self.full.set()
+        if len(self._seen) > AT_RISK:
+            self.beyond.set()
+        return answer
+
+
+def test_no_more_is_asked_for_than_a_kill_may_cost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While a turn takes long, the run goes on until 1,000 URLs are asked for and are not written down."""
+    site = Counting(tmp_path)
+    early: list[bool] = []
+    real = State.turn
+
+    def turn(state: State, turn: Turn, *others: Any) -> Turned:
+        if turn.results and not early:
+            assert site.full.wait(30)
+            early.append(site.beyond.wait(0.5))
+        return real(state, turn, *others)
+
+    monkeypatch.setattr(State, "turn", turn)
+    with site.server:
+        assert crawl(site).left == 0
+    assert early == [False]
+    site.check_output()
+    assert site.beyond.is_set()
