@@ -9,12 +9,14 @@ from typing import Any, NamedTuple
 
 from ..messages.fields import message_of
 from ..messages.marks import NOT_YET, Marks
+from ..messages.request import IN_MEMORY
 from ..messages.response import HTTP_2, HTTP20Response
 from ..messages.spelling import spelled_message
 from ..messages.urls import URL
 from .reader import Reader
 
 Fields = list[tuple[str, str]]
+_LEFT_OUT = frozenset({"raw", "_again", "_headers", "_lease", "_reader", "_url"})
 
 
 class Head(NamedTuple):
@@ -98,6 +100,14 @@ class KeptResponse(HTTP20Response):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return KeptResponse.from_head, (self._head,)
+
+
+def state_of(attributes: dict[str, Any]) -> dict[str, Any]:
+    """Return what is kept of the attributes of a response: none that belongs to its connection."""
+    state = {name: value for name, value in attributes.items() if name not in _LEFT_OUT}
+    method, headers, body, *times = attributes["_asked"]
+    state["_asked"] = method, headers, body if isinstance(body, IN_MEMORY) else None, *times
+    return state
 
 
 def restored(kind: Any, head: Head, url: URL, state: dict[str, Any], progress: tuple[bool, bool]) -> Any:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..errors import HTTPStatusError, again
 from ..messages.fields import Header, to_message
-from ..messages.request import IN_MEMORY
 from ..messages.response import VERSIONS, HTTP20Response
 from ..messages.urls import URL
 from ..observing import Timings, timings
@@ -19,7 +18,7 @@ from . import charsets
 from .checks import whole
 from .event_stream import MAX_EVENT, Events, ServerSentEvent
 from .failures import Stage, named
-from .kept import Head, restored
+from .kept import Head, restored, state_of
 from .lines import MAX_LINE, Lines, Parser, parsed
 from .reader import PIECE, Reader, coding_of, too_large
 from .request import Asked, FetchRequest
@@ -63,6 +62,7 @@ class FetchResponse:
     _headers: http_client.HTTPMessage | None = None
     _failure: Exception | None = None  # the error that further reads raise
     _again: Callable[[list[Header]], "FetchResponse"] | None = None  # streamed: makes the request again
+    _raised: bool = False  # in an HTTPStatusError, which can be copied while its response is being streamed
     _reader: Reader | None = None  # what reads the body, once it was asked for, or if the body has a coding
 
     def __init__(
@@ -145,7 +145,7 @@ class FetchResponse:
         if self.ok:
             return self
         error = HTTPStatusError(f"{self.status} {self.reason}".rstrip())
-        error.response = self
+        error.response, self._raised = self, True
         raise self._named(error)
 
     @property
@@ -474,20 +474,18 @@ class FetchResponse:
             self._reader = None
 
     def __reduce__(self) -> tuple[Any, ...]:
+        state = state_of(vars(self))
         if self._body is None and not (self._failure or self._ended):
-            if self._from_raw:
+            if not self._from_raw or self._is_empty():
+                with contextlib.suppress(Exception):  # which is then what the copy's `body` raises
+                    state["_body"] = self.load()
+            elif self._raised:
+                state["_failure"] = ValueError(f"the body of {self.url} was not read before it was copied")
+            else:
                 raise TypeError(
                     f"the response of {self.url} is being streamed: read its `body` before it is copied"
                 )
-            with contextlib.suppress(Exception):  # which is then what the copy's `body` raises
-                self.load()
-        method, headers, body, *times = self._asked
-        asked = method, headers, body if isinstance(body, IN_MEMORY) else None, *times
-        left_out = {"raw", "_again", "_asked", "_headers", "_lease", "_reader", "_url"}
-        state = {name: value for name, value in vars(self).items() if name not in left_out}
-        state["_asked"] = asked
-        head = Head.of(self.raw, method, self.headers)
-        url = self._url._replace(user=None)
+        head, url = Head.of(self.raw, self._asked[0], self.headers), self._url._replace(user=None)
         return restored, (type(self), head, url, state, (self._begun, self._ended))
 
     def __enter__(self) -> "FetchResponse":

@@ -32,6 +32,7 @@ ROUTES = {
     "/gzip": lambda _: Response(headers=[("content-encoding", "gzip")], body=b"nope"),
     "/nowhere": lambda _: Response(302, headers=[("location", "ftp://x/")]),
     "/empty": lambda _: Response(204),
+    "/gone": lambda _: Response(410),
     "/missing": lambda _: Response(404, body=b"no such thing"),
 }
 
@@ -110,6 +111,34 @@ def test_a_response_that_is_being_streamed(pool: ConnectionPool, server: Server,
         assert b"".join(response) == b"hello"
         with pytest.raises(ValueError, match="was read already"):
             _ = other(response).body
+
+
+def test_a_streamed_response_with_an_empty_body(
+    pool: ConnectionPool, server: Server, other: Callable[[Any], Any]
+):
+    with pool.fetch(server.url("/gone"), stream=True) as response:
+        assert other(response).body == b""
+    assert other(response).body == b""
+    with pool.fetch(server.url("/gone"), stream=True) as response:
+        pass
+    assert other(response).status == 410
+
+
+@pytest.mark.parametrize("taken", [b"", b"no such"])
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda error: pickle.loads(pickle.dumps(error))])
+def test_an_error_of_a_streamed_response(
+    pool: ConnectionPool, server: Server, copied: Callable[[Any], Any], taken: bytes
+):
+    with pool.fetch(server.url("/missing"), stream=True) as response:
+        assert response.read(len(taken)) == taken
+        with pytest.raises(hyperlite.HTTPStatusError) as status:
+            response.raise_for_status()
+        again = copied(status.value)
+        assert str(again) == f"GET {server.url('/missing')} : 404 Not Found"
+        assert again.response.status == 404
+        with pytest.raises(ValueError, match="was not read before it was copied"):
+            _ = again.response.body
+        assert taken + response.read() == b"no such thing"  # the original goes on
 
 
 def test_outcomes(pool: ConnectionPool, server: Server, other: Callable[[Any], Any]):
