@@ -97,12 +97,14 @@ class Observers:
         given: the same.
 
     Raises:
-        TypeError: one of them has not all methods of an `Observer`.
+        TypeError: `given` is no iterable, or one of them has not all methods of an `Observer`.
     """
 
     __slots__ = ("_frames", "given")
 
     def __init__(self, given: Iterable[Observer] = ()) -> None:
+        if not isinstance(given, Iterable):
+            raise TypeError(f"observers= takes Observers in a list: {given!r} is not iterable")
         self.given: tuple[Observer, ...] = tuple(given)
         for one in self.given:
             missing = [name for name in _EVENTS if not callable(getattr(one, name, None))]

@@ -271,7 +271,12 @@ def test_an_observer_that_fails(
 
 @pytest.mark.parametrize(
     ("observers", "text"),
-    [([object()], "has no method dialled"), ([Recorder], "is a class"), (5, "not iterable")],
+    [
+        ([object()], "has no method dialled"),
+        ([Recorder], "is a class"),
+        (5, "not iterable"),
+        (Recorder(), "observers= takes Observers in a list"),
+    ],
 )
 def test_what_is_no_observer(observers: Any, text: str) -> None:
     for make in (
