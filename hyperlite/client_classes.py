@@ -327,6 +327,7 @@ class HTTPSConnection(stock.HTTPSConnection, HTTPConnection):
             timeout=timeout,
             deadline=tls.handshake_deadline(timeout, start),
             alpn=self._offer(),
+            hint="HTTPConnection, or an http:// URL?",
         )
         log = self._hyperlite_log
         sink = None if log is None else log.tell("opened", self, self.sock, protocol or HTTP11)

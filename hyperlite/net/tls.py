@@ -64,6 +64,7 @@ def secure(
     alpn: Sequence[str] = BOTH,
     session: Session | None = None,
     insist: bool = False,
+    hint: str = "pass secure=False?",
 ) -> tuple[ssl.SSLSocket, str | None]:
     """Do the TLS handshake on a connected socket; returns the TLS socket and the protocol that ALPN chose.
 
@@ -79,6 +80,7 @@ def secure(
         alpn: what to offer, best first; see `narrowed` for a context that offers something itself.
         session: offered only if it was made on equal terms.
         insist: raise if a context that makes its TLS sockets itself is not as the terms say meanwhile.
+        hint: what the caller can do if the peer does not speak TLS; a part of the error.
 
     Raises:
         OSError: the connection failed; TimeoutError: the handshake was not over in time.
@@ -96,7 +98,7 @@ def secure(
         else:
             wrapped = private.wrap_socket(sock, server_hostname=name, do_handshake_on_connect=False)
             _hand_over(wrapped, terms, session)
-            _shake_hands(wrapped, peer, deadline)
+            _shake_hands(wrapped, peer, deadline, hint)
         wrapped.settimeout(timeout)
         protocol = agreed(wrapped, alpn, peer, None if private is None else context)
     except BaseException as error:
@@ -225,7 +227,7 @@ def _wrapped_by_itself(
 # -- the handshake ------------------------------------------------------------------------------------------
 
 
-def _shake_hands(sock: ssl.SSLSocket, peer: str, deadline: float | None) -> None:
+def _shake_hands(sock: ssl.SSLSocket, peer: str, deadline: float | None, hint: str) -> None:
     """Do the TLS handshake by `deadline`, however slowly the peer's bytes drip."""
     sock.settimeout(0)
     while True:
@@ -238,7 +240,7 @@ def _shake_hands(sock: ssl.SSLSocket, peer: str, deadline: float | None) -> None
             ready = wait_for(sock, read=False, write=True, timeout=remaining(deadline))
         except ssl.SSLError as error:
             if error.reason in {"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE"}:
-                error.strerror = f"{error.strerror}: {peer} does not speak TLS (pass secure=False?)"
+                error.strerror = f"{error.strerror}: {peer} does not speak TLS ({hint})"
             elif isinstance(error, ssl.SSLEOFError):
                 error.strerror = (
                     f"{error.strerror}: {peer} hung up during the TLS handshake (does it speak TLS?)"

@@ -3,6 +3,7 @@
 import http.client
 import io
 import socket
+import ssl
 import threading
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,26 @@ from hyperlite import client, client_classes
 from hyperlite.testing.server import Exchange, Server, streaming
 from tests.conftest import Serve
 from tests.connection.test_connection import reported
+from tests.listener import Listener
 
 from .conftest import get, report_of
+
+
+class InCleartext(Listener):
+    """A server that does not speak TLS."""
+
+    def serve(self, sock: socket.socket) -> None:
+        sock.recv(1)
+        sock.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+
+def test_a_port_without_tls() -> None:
+    with InCleartext() as listener:
+        conn = client.HTTPSConnection("localhost", listener.port, timeout=10)
+        with pytest.raises(ssl.SSLError) as caught:
+            conn.request("GET", "/")
+    said = f"localhost:{listener.port} does not speak TLS (HTTPConnection, or an http:// URL?)"
+    assert said in str(caught.value)
 
 
 class TestTheStateMachine:
