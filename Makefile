@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: all demo test throughput hostile check fmt cov speedups no-speedups fuzz-speedups compat-stdlib compat-callers compat-requests compat-scrapy bench bench-adapter bench-count bench-crawl crawl-faults profile clean
+.PHONY: all demo test throughput hostile check fmt cov speedups no-speedups fuzz-speedups compat-stdlib compat-callers compat-requests compat-scrapy bench bench-adapter bench-count bench-crawl crawl-faults profile docs clean
 .DELETE_ON_ERROR:
 
 all: check test
@@ -48,6 +48,17 @@ cov: $(VENV)/.dev
 	$(BIN)/python -m coverage run -m pytest $(ARGS)
 	$(BIN)/python -m coverage combine --quiet
 	$(BIN)/python -m coverage report
+
+# The site, into build/site: an environment of its own, because nothing else needs Sphinx.
+$(VENV)/docs/.made: pyproject.toml docs/requirements.txt
+	test -x $(VENV)/docs/bin/python || $(PYTHON) -m venv $(VENV)/docs
+	$(VENV)/docs/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[crawl,warc,requests,cli]' \
+		--requirement docs/requirements.txt
+	touch $@
+
+docs: $(VENV)/docs/.made
+	$(VENV)/docs/bin/python -m sphinx --quiet --fail-on-warning --keep-going --fresh-env -b html -d build/doctrees docs build/site
+	@echo "build/site/index.html"
 
 # The compiled decoder, into the environment of the tests: needs a C compiler and Python's headers.
 speedups: $(VENV)/.dev
@@ -133,4 +144,4 @@ bench-crawl: $(VENV)/.dev
 	$(BIN)/python -m tests.crawling.cost $(ARGS)
 
 clean:
-	rm -rf $(VENV) .coverage .coverage.* .pytest_cache .mypy_cache .ruff_cache .import_linter_cache dist
+	rm -rf $(VENV) .coverage .coverage.* .pytest_cache .mypy_cache .ruff_cache .import_linter_cache dist build

@@ -50,7 +50,7 @@ class HTTP20Connection(PutRequest):
         source_address: (host, port) to connect from.
         context: the ssl.SSLContext; by default one that verifies (`hyperlite.create_context`).
             It is never changed. The server is offered the ALPN that is set on it, or else HTTP/2 and
-            HTTP/1.1. For a context of another class see docs/differences.md.
+            HTTP/1.1. For a context of another class see docs/explanation/differences.md.
         blocksize: bytes of a file to read, and send, at a time.
         max_buffered: bytes of unread responses to hold beyond the streams' flow-control windows (1 MiB and
             more each), where progress needs it.

@@ -1,4 +1,4 @@
-"""A gRPC client in a page or two, on nothing but hyperlite: docs/grpc.md walks through it.
+"""A gRPC client in a page or two, on nothing but hyperlite: docs/howto/grpc.md walks through it.
 
 It moves messages as bytes; a program with generated protobuf classes gives it `message.SerializeToString()`
 and hands what comes to `Message.FromString`.

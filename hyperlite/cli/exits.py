@@ -1,6 +1,7 @@
 """How a command ends: an exit status for each kind of failure, and one sentence that says what has failed.
 
-Where curl has a number for the same failure, it is that number.  docs/command-line.md has the table.
+Where curl has a number for the same failure, it is that number.
+docs/reference/command-line.md has the table.
 """
 
 import contextlib

@@ -2,8 +2,8 @@
 
 `SHARED` has the groups of options by which any command that fetches says what to trust, which way to go and
 how long to wait.  `pool_keywords()` makes of them the arguments of a `ConnectionPool`, and `header_fields()`
-the header fields.  Options that curl has mean what they mean there; docs/command-line.md lists those that
-differ.
+the header fields.  Options that curl has mean what they mean there;
+docs/reference/command-line.md lists those that differ.
 """
 
 import argparse

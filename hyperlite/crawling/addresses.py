@@ -1,7 +1,7 @@
 """Nothing leads inside: neither a link nor a redirect leads from a public address to a private one.
 
 The addresses of a name are looked at when they are connected to, each time, so a name that changes its
-addresses is of no use.  See docs/crawling.md for what may lead where.
+addresses is of no use.  See docs/howto/crawling.md for what may lead where.
 """
 
 import enum

@@ -5,7 +5,7 @@ hyperlite's ALPN, verifies as the caller's does, and trusts nothing; `tls` makes
 
 A ClientHello that the caller's context makes shows the settings that the ssl module cannot read
 (`client_hello`). If a context has settings that cannot be copied, it makes its TLS objects itself, as for
-http.client (docs/differences.md).
+http.client (docs/explanation/differences.md).
 """
 
 import contextlib

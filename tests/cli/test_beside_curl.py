@@ -1,4 +1,4 @@
-"""The command lines of docs/command-line.md, run as they stand there, and beside the same ones with curl.
+"""The command lines of docs/reference/command-line.md, run as they stand there, and beside curl.
 
 Both meet the same server: nginx, nghttpd or the embedded one. What they print, their exit statuses, the files
 that they leave and, at the embedded server, what they have sent have to be the same.
@@ -23,7 +23,7 @@ from hyperlite.testing.server import Response, Server
 from tests.conftest import ROUTES
 from tests.real.servers import Block, Nginx, find_program, nghttpd
 
-PAGE = Path(__file__).parents[2] / "docs" / "command-line.md"
+PAGE = Path(__file__).parents[2] / "docs" / "reference" / "command-line.md"
 LINES = [
     line
     for block in re.findall(r"^```sh\n(.*?)^```", PAGE.read_text(), re.MULTILINE | re.DOTALL)

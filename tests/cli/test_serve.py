@@ -99,7 +99,7 @@ def test_http1_alone(tmp_path: Path) -> None:
         assert pool.fetch(f"{url}book?id=1").http_version == "HTTP/1.1"
 
 
-PAGE = Path(__file__).parents[2] / "docs" / "command-line.md"
+PAGE = Path(__file__).parents[2] / "docs" / "reference" / "command-line.md"
 LINES = re.findall(r"^\| `hyperlite serve ?([^`]*)` ", PAGE.read_text(), re.MULTILINE)
 
 

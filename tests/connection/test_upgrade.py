@@ -324,7 +324,7 @@ def test_the_documented_example(
 
     made = hyperlite.HTTP20Connection
     monkeypatch.setattr(hyperlite, "HTTP20Connection", connection)
-    page = (Path(__file__).parents[2] / "docs" / "upgrade.md").read_text()
+    page = (Path(__file__).parents[2] / "docs" / "howto" / "upgrade.md").read_text()
     example, expected = page.split("```python\n")[1].split("```text\n")
     exec(compile(example.partition("```")[0], "upgrade.md", "exec"), {})
     assert capsys.readouterr().out == expected.partition("```")[0]

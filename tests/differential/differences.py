@@ -1,4 +1,6 @@
-"""Every call whose outcome on HTTP/2 is not that on HTTP/1.1, with the reason; docs/differences.md shows it.
+"""Every call whose outcome on HTTP/2 is not that on HTTP/1.1, with the reason.
+
+docs/explanation/differences.md shows it.
 
 What differs and is not here is a defect, and its test fails.
 """
@@ -224,6 +226,6 @@ DIFFERENCES = {case: group.reason for group in GROUPS for case in group.cases}
 
 
 def row(group: Group) -> str:
-    """Return the group's row of the table in docs/differences.md."""
+    """Return the group's row of the table in docs/explanation/differences.md."""
     cases = ", ".join(f"`{case}`" for case in group.cases)
     return f"| {group.old} | {group.new} | {group.reason} | {cases} |"

@@ -24,7 +24,7 @@ from .service import ROUTES
 from .ways import Way
 
 PINNED = json.loads(Path(__file__).with_name("pinned.json").read_text(encoding="utf-8"))
-DOCUMENT = Path(__file__).parents[2] / "docs" / "differences.md"
+DOCUMENT = Path(__file__).parents[2] / "docs" / "explanation" / "differences.md"
 
 
 class Ways(NamedTuple):

@@ -25,7 +25,7 @@ MANY = 200
 def test_examples(serve: Serve, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     server = serve(routes={"/": lambda _: Response(body=b"hello")})
     monkeypatch.setenv("SSL_CERT_FILE", server.ca_file)
-    examples = re.findall(r"```python\n(.*?)```", (DOCS / "asyncio.md").read_text(), re.DOTALL)
+    examples = re.findall(r"```python\n(.*?)```", (DOCS / "howto" / "asyncio.md").read_text(), re.DOTALL)
     assert len(examples) == 3
     names: dict[str, object] = {}
     try:

@@ -1,4 +1,4 @@
-"""The examples in docs/bodies.md run as they stand, with a server in the place of example.org."""
+"""The examples in docs/howto/bodies.md run as they stand, with a server in the place of example.org."""
 
 from pathlib import Path
 
@@ -31,7 +31,7 @@ def test_examples(
     monkeypatch.setenv("SSL_CERT_FILE", server.ca_file)
     names: dict[str, object] = {}
     try:
-        for example, expected in examples("bodies"):
+        for example, expected in examples("howto/bodies"):
             exec(example.replace("https://example.org", server.url("")), names)
             printed = capsys.readouterr().out
             if expected is not None:

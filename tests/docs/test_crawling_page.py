@@ -1,4 +1,4 @@
-"""The examples in docs/crawling.md run as they stand, with a server in the place of example.org."""
+"""The examples in docs/howto/crawling.md run as they stand, with a server in the place of example.org."""
 
 import gzip
 import json
@@ -14,7 +14,7 @@ import pytest
 from hyperlite.testing.server import Request, Response, Server
 from tests.conftest import Serve
 
-PAGE = Path(__file__).parents[2] / "docs" / "crawling.md"
+PAGE = Path(__file__).parents[2] / "docs" / "howto" / "crawling.md"
 
 
 def book(request: Request) -> Response:

@@ -4,6 +4,7 @@ import re
 import socket
 import ssl
 import time
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,32 +14,33 @@ import pytest
 from hyperlite.testing.server import Exchange, Request, Response, Server, streaming
 from tests.conftest import Serve
 
-DOCS = Path(__file__).parents[2] / "docs"
+from .pages import OUTSIDE, PAGES, ROOT, anchors, links, toctree
+
 EXAMPLE = re.compile(r"^```python\n(.*?)^```\n(?:\n```text\n(.*?)^```\n)?", re.MULTILINE | re.DOTALL)
 # Run against servers of their own: tests/real/test_grpc.py, tests/real/test_push.py,
 # tests/connection/test_upgrade.py, and the pages that have a module of their own beside this one.
 ELSEWHERE = {
-    "asyncio",
-    "bodies",
-    "crawling",
-    "grpc",
-    "hyper",
-    "observing",
-    "pool",
-    "push",
-    "requests",
-    "testing",
-    "upgrade",
+    "howto/asyncio",
+    "howto/bodies",
+    "howto/crawling",
+    "howto/grpc",
+    "howto/observing",
+    "howto/pool",
+    "howto/push",
+    "howto/requests",
+    "howto/testing",
+    "howto/upgrade",
+    "migration/hyper",
 }
 # What HTTP/1.1 has not got.
-HTTP2_ONLY = {"h2c", "health"}
+HTTP2_ONLY = {"howto/h2c", "howto/health"}
 
-PAGES = sorted(page.stem for page in DOCS.glob("*.md") if "```python" in page.read_text())
+WITH_EXAMPLES = sorted(name for name, path in PAGES.items() if "```python" in path.read_text())
 
 
 def examples(page: str) -> list[tuple[str, str | None]]:
     """Return the examples of a page, each with what it prints if that is said."""
-    text = (DOCS / f"{page}.md").read_text()
+    text = PAGES[page].read_text()
     # Lines are kept where they are, so that a traceback points into the page.
     return [
         ("\n" * text.count("\n", 0, found.start(1)) + found[1], found[2]) for found in EXAMPLE.finditer(text)
@@ -49,7 +51,7 @@ def run(page: str, capture: Callable[[], str]) -> None:
     """Run the examples of a page in order, as one program."""
     names: dict[str, Any] = {}
     for example, expected in examples(page):
-        exec(compile(example, DOCS / f"{page}.md", "exec"), names)
+        exec(compile(example, PAGES[page], "exec"), names)
         printed = capture()
         if expected is not None:
             assert printed == expected
@@ -133,7 +135,7 @@ def _example_org(protocol: str, serve: Serve, monkeypatch: pytest.MonkeyPatch) -
     ("page", "protocol"),
     [
         (page, protocol)
-        for page in PAGES
+        for page in WITH_EXAMPLES
         for protocol in ("h2", "http/1.1")
         if page not in ELSEWHERE and (protocol == "h2" or page not in HTTP2_ONLY)
     ],
@@ -143,16 +145,21 @@ def test_page(page: str, capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_there_are_examples() -> None:
-    assert {"deadlines", "h2c", "health", "priorities", "streaming", "trailers"} <= set(PAGES)
+    pages = {"deadlines", "h2c", "health", "priorities", "streaming", "trailers"}
+    assert {f"howto/{page}" for page in pages} <= set(WITH_EXAMPLES)
 
 
-@pytest.mark.parametrize("page", sorted(DOCS.glob("*.md")), ids=lambda page: page.stem)
+@pytest.mark.parametrize("page", [*OUTSIDE, *PAGES.values()], ids=lambda page: str(page.relative_to(ROOT)))
 def test_links_lead_somewhere(page: Path) -> None:
-    for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text()):
-        assert (page.parent / target).exists(), target
+    for link in links(page):
+        target, _, anchor = link.partition("#")
+        file = (page.parent / target).resolve() if target else page
+        assert file.exists(), link
+        assert not anchor or anchor in anchors(file), link
 
 
-def test_every_page_is_in_the_index() -> None:
-    index = (DOCS / "README.md").read_text()
-    for page in DOCS.glob("*.md"):
-        assert page.name == "README.md" or f"({page.name})" in index, page.name
+def test_every_page_is_in_a_table_of_contents() -> None:
+    """And in one alone, so that the site has one place for it."""
+    listed = Counter(name for path in PAGES.values() for name in toctree(path))
+    assert set(listed) == set(PAGES) - {"index"}
+    assert {name for name, times in listed.items() if times > 1} == set()

@@ -1,4 +1,4 @@
-"""docs/hyper.md: its examples run as they stand, and what its tables name is in them."""
+"""docs/migration/hyper.md: its examples run as they stand, and what its tables name is in them."""
 
 import re
 import socket
@@ -13,10 +13,11 @@ from cryptography.hazmat.primitives import serialization
 from hyperlite.pool import default_pool
 from tests.conftest import Serve
 
-from .test_documents import DOCS, ROUTES, examples
+from .pages import DOCS
+from .test_documents import ROUTES, examples
 
-PAGE = (DOCS / "hyper.md").read_text()
-CODE = "".join(example for example, _ in examples("hyper"))
+PAGE = (DOCS / "migration" / "hyper.md").read_text()
+CODE = "".join(example for example, _ in examples("migration/hyper"))
 # The right column of each row.
 CELLS = re.findall(r"^\|.*\| (?!hyperlite)(.*) \|$", PAGE, re.MULTILINE)
 # Errors and a command of Python's, and words that stand for an argument.
@@ -60,9 +61,9 @@ def test_examples(serve: Serve, monkeypatch: pytest.MonkeyPatch, capsys: pytest.
     Path("authority.pem").write_text(Path(server.ca_file).read_text())
     names: dict[str, Any] = {}
     try:
-        for example, expected in examples("hyper"):
+        for example, expected in examples("migration/hyper"):
             local = example.replace("https://example.org", server.url(""))
-            exec(compile(local, DOCS / "hyper.md", "exec"), names)
+            exec(compile(local, DOCS / "migration" / "hyper.md", "exec"), names)
             if expected is not None:
                 assert capsys.readouterr().out == expected
     finally:
@@ -71,7 +72,7 @@ def test_examples(serve: Serve, monkeypatch: pytest.MonkeyPatch, capsys: pytest.
 
 @pytest.mark.parametrize("cell", CELLS)
 def test_what_a_table_names_is_in_the_examples(cell: str) -> None:
-    elsewhere = re.findall(r"\]\((\w+)\.md\)", cell)
+    elsewhere = re.findall(r"\]\(\.\./([\w/]+)\.md\)", cell)
     found = CODE + "".join(example for page in elsewhere for example, _ in examples(page))
     for code in re.findall(r"`([^`]+)`", cell):
         for name in set(re.findall(r"(?<![\"'/\w])[A-Za-z_]\w*", code)) - NAMES_OF_OTHERS:

@@ -1,4 +1,4 @@
-"""The examples in docs/observing.md run as they stand, with a server in the place of example.org."""
+"""The examples in docs/howto/observing.md run as they stand, with a server in the place of example.org."""
 
 import importlib.util
 import logging
@@ -10,7 +10,8 @@ from hyperlite.pool import default_pool
 from hyperlite.testing import Response
 from tests.conftest import Serve
 
-from .test_documents import DOCS, examples
+from .pages import DOCS
+from .test_documents import examples
 
 WANTED = ("opentelemetry", "prometheus_client")  # packages of other people's, which may be missing
 
@@ -33,7 +34,7 @@ def test_examples(
     names: dict[str, object] = {}
     printed = []
     try:
-        for example, _ in examples("observing"):
+        for example, _ in examples("howto/observing"):
             if any(text in example for text in missing):
                 continue
             exec(example.replace("https://example.org", server.url("")), names)

@@ -1,4 +1,4 @@
-"""The examples in docs/pool.md run as they stand, with a server in the place of example.org."""
+"""The examples in docs/howto/pool.md run as they stand, with a server in the place of example.org."""
 
 import re
 from pathlib import Path
@@ -9,7 +9,7 @@ from hyperlite.pool import default_pool
 from hyperlite.testing.server import Response
 from tests.conftest import ROUTES, Serve
 
-PAGE = Path(__file__).parents[2] / "docs" / "pool.md"
+PAGE = Path(__file__).parents[2] / "docs" / "howto" / "pool.md"
 
 
 def test_examples(serve: Serve, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):

@@ -1,4 +1,4 @@
-"""The examples in docs/requests.md and the README run, with a server in the place of example.org."""
+"""The examples in docs/howto/requests.md and the README run, with a server in the place of example.org."""
 
 import re
 from pathlib import Path
@@ -11,7 +11,7 @@ from tests.conftest import Serve
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.mark.parametrize(("page", "count"), [("docs/requests.md", 2), ("README.md", 1)])
+@pytest.mark.parametrize(("page", "count"), [("docs/howto/requests.md", 2), ("README.md", 1)])
 def test_examples(
     serve: Serve, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], page: str, count: int
 ):

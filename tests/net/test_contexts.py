@@ -31,7 +31,7 @@ from .conftest import (
 )
 from .dialling import connect
 
-# Where each attribute of a context goes; docs/differences.md says what this means for callers.
+# Where each attribute of a context goes; docs/explanation/differences.md says what this means for callers.
 COPIED = {
     "_host_flags",
     "check_hostname",
@@ -92,7 +92,9 @@ def test_it_is_decided_where_each_attribute_of_a_context_goes() -> None:
     found = {name for name in dir(ssl.SSLContext) if not name.startswith("__")}
     assert found <= COPIED | THE_CALLERS | BY_ITSELF | NEITHER
     assert {name for name in contexts.TRUST if name != "security_level"} <= COPIED
-    document = (Path(__file__).parents[2] / "docs" / "differences.md").read_text(encoding="utf-8")
+    document = (Path(__file__).parents[2] / "docs" / "explanation" / "differences.md").read_text(
+        encoding="utf-8"
+    )
     decided = COPIED | BY_ITSELF | NEITHER - THE_CALLERS
     assert [name for name in decided if not name.startswith("_") and name not in document] == []
 

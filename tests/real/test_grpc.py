@@ -221,11 +221,11 @@ class TestCancel:
 def test_the_page(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The examples in docs/grpc.md."""
+    """The examples in docs/howto/grpc.md."""
     connect = socket.create_connection
     with grpc_server(tmp_path, secure=False) as site:
         monkeypatch.setattr(
             socket, "create_connection", lambda _, *args: connect(("127.0.0.1", site.port), *args)
         )
         monkeypatch.setitem(sys.modules, "grpc_client", grpc_client)
-        run("grpc", lambda: capsys.readouterr().out)
+        run("howto/grpc", lambda: capsys.readouterr().out)

@@ -77,7 +77,7 @@ def test_nghttpd(tmp_path: Path, root: Path) -> None:
 def test_the_page(
     node_site: Site, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The examples in docs/push.md."""
+    """The examples in docs/howto/push.md."""
     connect = socket.create_connection
     context = node_site.context()
     context.check_hostname = False
@@ -85,4 +85,4 @@ def test_the_page(
     monkeypatch.setattr(
         socket, "create_connection", lambda _, *args: connect(("127.0.0.1", node_site.port), *args)
     )
-    run("push", lambda: capsys.readouterr().out)
+    run("howto/push", lambda: capsys.readouterr().out)
