@@ -57,7 +57,7 @@ if TYPE_CHECKING:
     from .net.trust import create_context
     from .origins.limits import Limits
 
-__version__ = "0.1.0"
+__version__ = "1.0.0"
 
 __all__ = [
     "BodyReset",

@@ -22,9 +22,9 @@ def prose(path: Path) -> str:
     return _FENCE.sub("", path.read_text())
 
 
-def blocks(path: Path) -> Iterator[tuple[str, str]]:
-    """Yield the blocks of code of a page: the language, and the text."""
-    for found in _FENCE.finditer(path.read_text()):
+def blocks(text: str) -> Iterator[tuple[str, str]]:
+    """Yield the blocks of code of a text: the language, and the code."""
+    for found in _FENCE.finditer(text):
         yield found[2], found[3]
 
 
@@ -47,7 +47,7 @@ def toctree(path: Path) -> list[str]:
     """Return the pages that a page has in its tables of contents, by their names."""
     folder = path.parent.relative_to(DOCS)
     found = []
-    for language, text in blocks(path):
+    for language, text in blocks(path.read_text()):
         if language == "{toctree}":
             lines = [line.strip() for line in text.splitlines() if line.strip() and not line.startswith(":")]
             names = [re.sub(r".*<(.+)>", r"\1", line) for line in lines]

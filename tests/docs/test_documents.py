@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from hyperlite.pool import default_pool
 from hyperlite.testing.server import Exchange, Request, Response, Server, streaming
 from tests.conftest import Serve
 
@@ -31,6 +32,16 @@ ELSEWHERE = {
     "howto/testing",
     "howto/upgrade",
     "migration/hyper",
+    # test_migration_pages.py
+    "migration/aiohttp",
+    "migration/http-client",
+    "migration/httpx",
+    "migration/requests",
+    "migration/urllib3",
+    # test_tutorials.py
+    "tutorials/bookstore",
+    "tutorials/first-request",
+    "tutorials/from-requests",
 }
 # What HTTP/1.1 has not got.
 HTTP2_ONLY = {"howto/h2c", "howto/health"}
@@ -38,20 +49,31 @@ HTTP2_ONLY = {"howto/h2c", "howto/health"}
 WITH_EXAMPLES = sorted(name for name, path in PAGES.items() if "```python" in path.read_text())
 
 
+def path_of(page: str) -> Path:
+    """Return the file of a page of docs/, or of one that lies outside: "howto/pool", "README"."""
+    return PAGES.get(page, ROOT / f"{page}.md")
+
+
 def examples(page: str) -> list[tuple[str, str | None]]:
     """Return the examples of a page, each with what it prints if that is said."""
-    text = PAGES[page].read_text()
+    text = path_of(page).read_text()
     # Lines are kept where they are, so that a traceback points into the page.
     return [
         ("\n" * text.count("\n", 0, found.start(1)) + found[1], found[2]) for found in EXAMPLE.finditer(text)
     ]
 
 
+def here(example: str, server: Server) -> str:
+    """Return an example with a server in the place of example.org."""
+    example = example.replace("https://example.org", server.url(""))
+    return example.replace('("example.org"', f'("localhost", {server.port}')
+
+
 def run(page: str, capture: Callable[[], str]) -> None:
     """Run the examples of a page in order, as one program."""
     names: dict[str, Any] = {}
     for example, expected in examples(page):
-        exec(compile(example, PAGES[page], "exec"), names)
+        exec(compile(example, path_of(page), "exec"), names)
         printed = capture()
         if expected is not None:
             assert printed == expected
@@ -142,6 +164,25 @@ def _example_org(protocol: str, serve: Serve, monkeypatch: pytest.MonkeyPatch) -
 )
 def test_page(page: str, capsys: pytest.CaptureFixture[str]) -> None:
     run(page, lambda: capsys.readouterr().out)
+
+
+@pytest.mark.parametrize("alpn", ["h2", "http/1.1"])
+def test_readme(
+    alpn: str, serve: Serve, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its first example is in test_tutorials.py, and that with requests in test_requests_page.py."""
+    server = serve(routes=ROUTES, alpn=(alpn,))
+    monkeypatch.setenv("SSL_CERT_FILE", server.ca_file)
+    found = [example for example, _ in examples("README")]
+    assert len(found) == 4
+    try:
+        for example in found[1:-1]:
+            exec(compile(here(example, server), ROOT / "README.md", "exec"), {})
+    finally:
+        default_pool().close()
+    printed = capsys.readouterr().out.splitlines()
+    assert printed[0] == "b'hello'"
+    assert len(printed) == 1002
 
 
 def test_there_are_examples() -> None:
