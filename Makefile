@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: all demo test throughput hostile check fmt cov speedups no-speedups fuzz-speedups compat-stdlib compat-callers compat-requests compat-scrapy bench bench-adapter bench-count bench-crawl crawl-faults profile docs clean
+.PHONY: all demo test throughput hostile check fmt cov speedups no-speedups fuzz fuzz-speedups compat-stdlib compat-callers compat-requests compat-scrapy bench bench-adapter bench-count bench-crawl crawl-faults profile docs clean
 .DELETE_ON_ERROR:
 
 all: check test
@@ -77,6 +77,19 @@ fuzz-speedups: $(VENV)/.dev
 	$(SANITIZERS) $(BIN)/python -m pytest -k "compiled or Finding" tests/http2/engine/test_speedups.py \
 		tests/http2/engine/test_hpack_decoder.py tests/http2/engine/test_hpack_agreement.py
 	$(SANITIZERS) $(BIN)/python -m tests.http2.engine.fuzz_speedups $(ARGS)
+
+# What reads what peers send, fuzzed for a minute each (atheris); ARGS="--seconds 600 url coding". It goes on from
+# where it was: .fuzz/ keeps what it has learnt, and what it has found.
+$(VENV)/fuzz/.made: pyproject.toml tests/fuzz/requirements.txt
+	test -x $(VENV)/fuzz/bin/python || $(PYTHON) -m venv $(VENV)/fuzz
+	$(VENV)/fuzz/bin/python -m pip install --quiet --disable-pip-version-check \
+		--editable '.[crawl,br,zstd,idna,testing]' --requirement tests/fuzz/requirements.txt
+	$(VENV)/fuzz/bin/python -m pip install --quiet --disable-pip-version-check --no-deps ./speedups \
+		|| echo "left out: the compiled decoder"
+	touch $@
+
+fuzz: $(VENV)/fuzz/.made
+	$(VENV)/fuzz/bin/python -m tests.fuzz $(ARGS)
 
 # Python's own tests with hyperlite in http.client's place, on every Python found; ARGS=--only-default for one.
 compat-stdlib: $(VENV)/.dev

@@ -94,6 +94,8 @@ class _Brotli:
 
     def decode(self, data: bytes, limit: int) -> tuple[bytes, bytes]:
         if self._decoder.is_finished():
+            if data:  # the package itself raises if they come in one piece with the end
+                raise ValueError("bytes follow its end")
             return b"", b""
         if data and not self._decoder.can_accept_more_data():
             return self._decoder.process(b"", output_buffer_limit=limit), data

@@ -105,6 +105,17 @@ def test_members_of_gzip_follow_each_other_and_padding_is_skipped():
         unpack("gzip", packed + gzip.compress(b"three")[:-1])
 
 
+def test_bytes_behind_brotli_are_an_error_wherever_its_pieces_begin():
+    packed = PACKED["br"] + b"\0\0"
+    for size in (1, 2, len(PACKED["br"]), len(packed)):
+        source = _source(packed)
+        read = decoding.decoder("br", lambda _, size=size, source=source: source(size))
+        assert read is not None
+        with pytest.raises(DecodingError):
+            while read(65536):
+                pass
+
+
 @pytest.mark.parametrize(
     ("start", "piece"),
     [
