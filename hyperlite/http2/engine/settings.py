@@ -45,7 +45,9 @@ def read_settings(payload: bytes) -> dict[int, int]:
         Violation: a value is none that a server may name.
     """
     named: dict[int, int] = dict(_SETTING.iter_unpack(payload))
-    for number, (name, least, most, code) in _RANGES.items():
-        if number in named and not least <= named[number] <= most:
-            raise Violation(code, f"SETTINGS with {name} {named[number]}")
+    for number, value in named.items():  # as the peer has ordered them (RFC 9113 section 6.5.3)
+        if number in _RANGES:
+            name, least, most, code = _RANGES[number]
+            if not least <= value <= most:
+                raise Violation(code, f"SETTINGS with {name} {value}")
     return named
