@@ -34,10 +34,12 @@ def test_a_gibibyte_that_is_killed_in_the_middle(nginx_h2: Site, root: Path, tmp
     url = f"https://localhost:{nginx_h2.port}/gibibyte"
     command = [sys.executable, "-m", "hyperlite", "--cacert", nginx_h2.ca_file, "-o", str(path), url]
     with subprocess.Popen(command) as process:
-        deadline = time.monotonic() + PATIENCE
-        while size(part) < GIBIBYTE // 2:
+        before, deadline = 0, time.monotonic() + PATIENCE
+        while (now := size(part)) < GIBIBYTE // 2:
             assert process.poll() is None
-            assert time.monotonic() < deadline
+            if now > before:
+                before, deadline = now, time.monotonic() + PATIENCE
+            assert time.monotonic() < deadline, "nothing comes any more"
             time.sleep(GLANCE)
         most = peak(process.pid)
         process.kill()
