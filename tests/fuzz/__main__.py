@@ -52,7 +52,7 @@ def fuzz(name: str, target: Target, given: Iterable[bytes], seconds: int) -> boo
     executions = sum(map(int, _EXECUTIONS.findall(said)[-1:]))
     done = _DONE.search(said)
     _add(name, executions, int(done[2]) if done else seconds)
-    print(f"{name:10} {seconds:6} s {executions:12,} executions  {'ok' if not status else f'FOUND: {log}'}")
+    print(f"{name:10} {seconds:6} s {executions:12,} executions  {'ok' if not status else log}", flush=True)
     if status:
         print(said[-3000:])
     return not status

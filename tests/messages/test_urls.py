@@ -1,5 +1,7 @@
 """URLs, as people paste them."""
 
+import contextlib
+import time
 from http.client import InvalidURL
 
 import pytest
@@ -235,3 +237,23 @@ def test_a_label_that_is_too_long_on_the_short_way():
 def test_a_url_after_one_of_the_same_origin(url: str, text: str):
     assert str(parse("http://remembered.exampl/first")) == "http://remembered.exampl/first"
     assert str(parse(url)) == text
+
+
+@pytest.mark.parametrize(
+    "before", ["http://", "http://h.example/", "http://h.example/?", "http://h.example/#"]
+)
+@pytest.mark.parametrize(
+    "piece", ["@", ":", "[", "%", ".", "a.", "\xe9", "/..", "../", "?", "1", " ", "\\", "%2e/"]
+)
+def test_the_time_for_a_url_grows_with_its_length_alone(before: str, piece: str):
+    """Ten times the length would cost a hundred times as much if it grew with the square (CVE-2021-33503)."""
+
+    def cost(count: int) -> float:
+        url = before + piece * count
+        start = time.thread_time()
+        for take in (parse, lambda one: join(parse("http://base.example/a/b"), one)):
+            with contextlib.suppress(InvalidURL):
+                take(url)
+        return time.thread_time() - start
+
+    assert cost(20_000) < 60 * max(cost(2_000), 1e-3)

@@ -40,6 +40,12 @@ def test_another_one(other: Key) -> None:
     assert other != key("https://a.test/")
 
 
+def test_other_credentials_for_a_proxy_are_another_proxy() -> None:
+    one, other = (PROXY._replace(user=user) for user in (b"name:one", b"name:other"))
+    assert key("https://a.test/", proxy=one) != key("https://a.test/", proxy=other)
+    assert key("https://a.test/", proxy=one) != key("https://a.test/", proxy=PROXY)
+
+
 def test_what_is_changed_on_a_context_sets_it_apart(context: ssl.SSLContext) -> None:
     """A connection that was not verified serves no request that wants it verified."""
     strict = key("https://a.test/", context=context)
