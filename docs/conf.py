@@ -20,6 +20,7 @@ extensions = [
     "sphinx_copybutton",
     "sphinx_design",
     "diagrams",
+    "docstrings",
     "outside",
 ]
 exclude_patterns = ["examples/**/README.md"]
@@ -35,8 +36,10 @@ autodoc_preserve_defaults = True
 autodoc_class_signature = "mixed"
 napoleon_google_docstring = True
 napoleon_numpy_docstring = False
+napoleon_use_ivar = True
 python_maximum_signature_line_length = 80
 
+smartquotes = False  # what stands in quotes is often typed
 highlight_language = "text"
 pygments_style = "friendly"
 pygments_dark_style = "github-dark"

@@ -292,7 +292,7 @@ class Observer(Protocol):
         return
 
     def body(self, request: RequestInfo, size: int) -> None:
-        """Learn that so many further bytes of the body were read."""
+        """Learn that `size` further bytes of the body were read."""
         return
 
     def done(self, request: RequestInfo) -> None:
@@ -300,11 +300,11 @@ class Observer(Protocol):
         return
 
     def retried(self, request: RequestInfo, reason: Exception | int, pause: float) -> None:
-        """Learn that the request is tried again after `pause` seconds: for an error, or a status."""
+        """Learn that the request is tried again after `pause` seconds; `reason` is an error, or a status."""
         return
 
     def redirected(self, request: RequestInfo, url: str) -> None:
-        """Learn that another request follows, to this URL."""
+        """Learn that another request follows, to `url`."""
         return
 
     def failed(self, request: RequestInfo, error: Exception) -> None:

@@ -53,6 +53,7 @@ class HTTP20Adapter(HTTPAdapter):
             requests at once.
         protocols: the protocols to offer, as for `hyperlite.ConnectionPool`: "h2" and "http/1.1", or one.
         observers: are told of connections and requests: see `hyperlite.Observer`.  Pickle leaves them out.
+        options: the first four, which `requests.adapters.HTTPAdapter` has too, by name; or `args`, in order.
 
     Raises:
         ValueError: `protocols` is something else.

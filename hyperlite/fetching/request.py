@@ -19,6 +19,10 @@ class FetchRequest:
     """One item for `fetch_many()`: the arguments of `fetch()`; only the URL is required.
 
     None means the value that the call of `fetch_many()` has.  `repr()` shows no credentials.
+
+    Attributes:
+        url, method, headers, body, json, params, timeout, deadline, redirects: as for `fetch()`.
+        tag: any object that the caller wants to find in the outcome.
     """
 
     url: str
@@ -30,7 +34,7 @@ class FetchRequest:
     timeout: float | None = None
     deadline: float | None = None
     redirects: int | None = None
-    tag: Any = field(default=None, compare=False)  # any object that the caller wants to find in the outcome
+    tag: Any = field(default=None, compare=False)
 
     def __repr__(self) -> str:
         url = without_credentials(self.url) if isinstance(self.url, str) else self.url

@@ -45,7 +45,7 @@ class Exchange(ABC):
         return self._read(n)
 
     def inform(self, status: int, headers: Headers = ()) -> None:
-        """Send an informational (1xx) response."""
+        """Send an informational (1xx) response, with a `status` and `headers`."""
         if self.started:
             raise RuntimeError("The response has started already.")
         if status == 100:
@@ -64,7 +64,7 @@ class Exchange(ABC):
         self._continue = False
 
     def send(self, data: bytes) -> None:
-        """Send a piece of the body; wait until flow control has let all of it pass."""
+        """Send `data`, a piece of the body; wait until flow control has let all of it pass."""
         if not self.started or self.ended:
             raise RuntimeError("The response has not started, or has ended.")
         if data and not self._silent:
@@ -78,7 +78,7 @@ class Exchange(ABC):
         self._end(() if self._silent else trailers)
 
     def reset(self, error_code: int = ErrorCodes.INTERNAL_ERROR) -> None:
-        """Break off: reset the stream with this error code, or close an HTTP/1.1 connection."""
+        """Break off: reset the stream with `error_code`, or close an HTTP/1.1 connection."""
         self.started = self.ended = self.dead = True
         self._reset(error_code)
 

@@ -59,7 +59,7 @@ class Faults:
         after: int | None = None,
         error_code: int = ErrorCodes.INTERNAL_ERROR,
     ) -> None:
-        """Reset the stream (RST_STREAM) with this error code; on HTTP/1.1 close the connection."""
+        """Reset the stream (RST_STREAM) with `error_code`; on HTTP/1.1 close the connection."""
         self._add("reset", path, times, partial(_interrupted, after, lambda one: one.reset(error_code)))
 
     def refuse(self, path: str | None = None, *, times: int | None = 1) -> None:

@@ -62,7 +62,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Response:
-    """What a handler answers. It is never changed, so one object may answer many requests."""
+    """What a handler answers: `status`, `headers`, `body`. It never changes: it may answer many requests."""
 
     status: int = 200
     headers: Headers = ()

@@ -55,7 +55,27 @@ _PATIENCE = 5.0
 
 
 class Server:
-    """A server that runs in threads of its own, from its construction to `close` or the end of a `with`."""
+    """A server that runs in threads of its own, from its construction to `close` or the end of a `with`.
+
+    Args:
+        routes: the handler of each path, or one handler for all. Other paths get a 404 (Not Found).
+            `route` adds further ones; None: no route yet.
+        secure: use TLS. Without it the first bytes of a connection tell the protocol.
+        alpn: the protocols to agree on in the TLS handshake. An empty sequence leaves ALPN unanswered,
+            which means HTTP/1.1, as does a client that offers none of them.
+        settings: the HTTP/2 settings to announce. The defaults are 100 concurrent streams, a window of
+            1 MiB for each and 64 KiB of headers; for the rest, those of HTTP/2.
+        delay: seconds to wait before each response. Streams do not wait for each other.
+        latency: seconds to add to every round trip, half of them in each direction.
+        port: the port to listen on; 0: any that is free.
+        requests_per_connection: how many requests to take on a connection before it is closed, with a
+            GOAWAY on HTTP/2; None: any number.
+        record: keep the requests and the frames in memory: see `requests`, `frames` and `wait_until`.
+
+    Raises:
+        OSError: the port is taken.
+        ImportError: TLS is wanted and trustme is not installed.
+    """
 
     host = "localhost"
     """The name to connect to, which the certificate is for; 127.0.0.1 is as good."""
@@ -73,24 +93,6 @@ class Server:
         requests_per_connection: int | None = None,
         record: bool = False,
     ) -> None:
-        """Start the server.
-
-        - `routes`: the handler of each path, or one handler for all. Other paths get a 404 (Not Found).
-          `route` adds further ones; None is no route yet.
-        - `secure`: use TLS. Without it the first bytes of a connection tell the protocol.
-        - `alpn`: the protocols to agree on in the TLS handshake. An empty sequence leaves ALPN unanswered,
-          which means HTTP/1.1, as does a client that offers none of them.
-        - `settings`: the HTTP/2 settings to announce. The defaults are 100 concurrent streams, a window of
-          1 MiB for each and 64 KiB of headers; for the rest, those of HTTP/2.
-        - `delay`: seconds to wait before each response. Streams do not wait for each other.
-        - `latency`: seconds to add to every round trip, half of them in each direction.
-        - `port`: the port to listen on; 0 is any that is free.
-        - `requests_per_connection`: how many requests to take on a connection before it is closed, with a
-          GOAWAY on HTTP/2; None is any number.
-        - `record`: keep the requests and the frames in memory: see `requests`, `frames` and `wait_until`.
-
-        Raises OSError when the port is taken and ImportError when TLS is wanted and trustme is not installed.
-        """
         self._secure = secure
         self.tls: ssl.SSLContext | None = certificates().server_context(alpn) if secure else None
         """The context of the server's side, or None without TLS; a change holds for later connections."""
@@ -133,7 +135,7 @@ class Server:
         return certificates().client_context()
 
     def url(self, target: str = "/") -> str:
-        """Return the URL of a path, and its query if there is one."""
+        """Return the URL of `target`: a path, and its query if there is one."""
         return f"{'https' if self._secure else 'http'}://{self.host}:{self.port}{target}"
 
     @property
@@ -194,7 +196,7 @@ class Server:
     def goaway(self, last_stream_id: int | None = None) -> None:
         """Send a GOAWAY on every HTTP/2 connection, finish the streams up to the last, and close it.
 
-        The default for the last stream is the highest that each connection has taken. Streams above it are
+        `last_stream_id` is by default the highest that each connection has taken. Streams above it are
         ignored.
         """
         with self._lock:
