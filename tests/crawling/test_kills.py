@@ -21,7 +21,7 @@ def finish(site: Site) -> None:
 
 
 def test_killed_at_several_points_of_its_way(make_site: MakeSite) -> None:
-    site = make_site(50, 40)
+    site = make_site(50, 24)
     shares = (0.05, 0.3, 0.6, 0.95)
     for number, share in enumerate(shares):
         before = site.refetched()

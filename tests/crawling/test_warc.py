@@ -354,7 +354,7 @@ assert "warcio.capture_http" not in sys.modules and "warcio" in sys.modules
 
 def test_killed_on_its_way(make_site: MakeSite, tmp_path: Path) -> None:
     """Each URL has its records once, and each revisit record refers to one that is there."""
-    site = make_site(20, 40)
+    site = make_site(20, 24)
     output = tmp_path / "pages.warc.gz"
     for share in (0.3, 0.7):
         done = site.crawl(output=str(output), kill_at=int(share * len(site.urls)))

@@ -53,20 +53,21 @@ def test_shell(shop: Server, tmp_path: Path) -> None:
     paths = {"PATH": found, "PYTHONPATH": os.pathsep.join(sys.path)}
     printed = ""
     for example in examples("sh", shop):
+        fewer = re.sub(r"(?<=' )1000(?= [|>])", "300", example)
         done = subprocess.run(
-            ["sh", "-c", example], capture_output=True, text=True, check=True, env=os.environ | paths
+            ["sh", "-c", fewer], capture_output=True, text=True, check=True, env=os.environ | paths
         )
         printed += done.stdout
-    assert len(re.findall("^URLs +1,000$", printed, re.MULTILINE)) >= 5, printed
+    assert len(re.findall("^URLs +300$", printed, re.MULTILINE)) >= 5, printed
     assert "finished after 0:" in printed
-    assert "1,000 records in so-far.jsonl\n" in printed
-    assert "10 URLs are fetched again by the next run of the crawl\n" in printed
+    assert "300 records in so-far.jsonl\n" in printed
+    assert "3 URLs are fetched again by the next run of the crawl\n" in printed
     records = gzip.decompress(Path("books.jsonl.gz").read_bytes()).splitlines()
-    assert len({json.loads(record)["url"] for record in records}) == len(records) == 1000
-    assert len(Path("killed.jsonl").read_text().splitlines()) == 1000
+    assert len({json.loads(record)["url"] for record in records}) == len(records) == 300
+    assert len(Path("killed.jsonl").read_text().splitlines()) == 300
     assert Path("piped.jsonl.zst").stat().st_size
     for report in ("report.html", "so-far.html"):
-        assert "<dt>URLs</dt><dd>1,000</dd>" in Path(report).read_text("utf-8")
+        assert "<dt>URLs</dt><dd>300</dd>" in Path(report).read_text("utf-8")
     kinds = Counter(json.loads(line)["warc-type"] for line in Path("index.cdxj").read_text().splitlines())
-    assert kinds == {"warcinfo": 1, "response": 1000, "request": 1000, "metadata": 1000}
-    assert json.loads(Path("progress.log").read_text().splitlines()[-1])["done"] == 1000
+    assert kinds == {"warcinfo": 1, "response": 300, "request": 300, "metadata": 300}
+    assert json.loads(Path("progress.log").read_text().splitlines()[-1])["done"] == 300
