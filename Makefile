@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: all demo test throughput hostile check fmt cov speedups no-speedups fuzz fuzz-speedups compat-stdlib compat-callers compat-requests compat-scrapy bench bench-adapter bench-count bench-crawl crawl-faults profile docs clean
+.PHONY: all demo test throughput hostile check fmt cov speedups no-speedups fuzz fuzz-speedups compat-stdlib compat-callers compat-requests compat-scrapy bench bench-adapter bench-count bench-crawl compare-crawls crawl-faults profile docs clean
 .DELETE_ON_ERROR:
 
 all: check test
@@ -152,9 +152,20 @@ bench-count: $(VENV)/.dev
 crawl-faults: $(VENV)/.dev
 	$(BIN)/python -m tests.crawling.faults $(ARGS)
 
-# What a URL of a crawl costs, beside one of fetch_many() alone; two minutes.
+# What a URL of a crawl costs, beside one of fetch_many() alone; two minutes. ARGS="--urls 1000000": one long crawl, its
+# memory on the way, its state, its rate; it takes a quarter of an hour, and 4 GB in the folder for temporary files.
 bench-crawl: $(VENV)/.dev
 	$(BIN)/python -m tests.crawling.cost $(ARGS)
+
+# The same crawl by hyperlite, scrapy, aiohttp and httpx (docs/examples), in an environment of the others' own: what it
+# takes, and what is left after a kill; ten minutes.
+$(VENV)/peers/.made: tests/crawling/peers.txt
+	test -x $(VENV)/peers/bin/python || $(PYTHON) -m venv $(VENV)/peers
+	$(VENV)/peers/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
+	touch $@
+
+compare-crawls: $(VENV)/.dev $(VENV)/peers/.made
+	$(BIN)/python -m tests.crawling.compare $(VENV)/peers/bin/python $(ARGS)
 
 clean:
 	rm -rf $(VENV) .coverage .coverage.* .pytest_cache .mypy_cache .ruff_cache .import_linter_cache dist build

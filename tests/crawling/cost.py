@@ -1,4 +1,4 @@
-"""What a URL of a crawl costs, beside one of `fetch_many()` alone: `make bench-crawl`.
+"""What a URL of a crawl costs, beside one of `fetch_many()` alone: `make bench-crawl`; or one long crawl.
 
 The three take turns, in one process, with a server in another.  CPU time is that of all of its threads.
 """
@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import hyperlite
+from tests.crawling import long
 from tests.crawling.child import resolve
 from tests.many.servers import child
 
@@ -23,7 +24,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--count", type=int, default=10_000, help="URLs")
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--urls", type=int, help="instead, crawl so many once, in a process of its own")
     options = parser.parse_args()
+    if options.urls:
+        with tempfile.TemporaryDirectory() as folder:
+            long.crawl(options.urls, Path(folder))
+    else:
+        compare(options)
+
+
+def compare(options: argparse.Namespace) -> None:
+    """Crawl the same by each way, in turns."""
     with child({"alpn": "h2", "delay": 0.0}) as (_, (url,)), tempfile.TemporaryDirectory() as folder:
         port = url.rstrip("/").rpartition(":")[2]
         urls = [f"https://h{number % HOSTS}.test:{port}/page/{number}" for number in range(options.count)]

@@ -21,11 +21,15 @@ class Site:
     Args:
         folder: for the list of URLs and the output.
         slow: seconds that the slow host waits.
+        robots: the robots.txt of each host; None: there is none.
     """
 
-    def __init__(self, folder: Path, hosts: int, each: int, *, slow: float = 0.01) -> None:
+    def __init__(
+        self, folder: Path, hosts: int, each: int, *, slow: float = 0.01, robots: bytes | None = None
+    ) -> None:
         self._hosts = hosts
         self._slow = slow
+        self._robots = robots
         self._seen: set[str] = set()
         self._victim: tuple[int, int, int] | None = None
         self.server = Server(self._answer)
@@ -46,7 +50,7 @@ class Site:
             (process, _, by), self._victim = self._victim, None
             os.kill(process, by)
         if request.path == "/robots.txt":
-            return Response(404)
+            return Response(404) if self._robots is None else Response(body=self._robots)
         host, _, page = request.path.removeprefix("/h").partition("/")
         if page.isdigit() and int(page) % 25 == 3:
             return Response(302, headers=[("location", f"{request.path}/moved")])
@@ -91,10 +95,15 @@ class Site:
         assert len(records) == len(self.urls)
         assert {record["url"] for record in records} == set(self.urls)
         for record in records:
-            target = "/" + record["final_url"].split("/", 3)[3]
-            assert record["body"] == f"{target} läßt\n" * 10
-            assert record["status"] == (500 if is_broken(target) else 200)
-            assert record["error"] is None
+            check(record)
+
+
+def check(record: dict[str, Any]) -> None:
+    """Check that a record has what the server sent."""
+    target = "/" + record["final_url"].split("/", 3)[3]
+    assert record["body"] == f"{target} läßt\n" * 10
+    assert record["status"] == (500 if is_broken(target) else 200)
+    assert record["error"] is None
 
 
 def is_broken(target: str) -> bool:

@@ -174,11 +174,13 @@ WANTED = {
     "metrics.py": ("prometheus_client", "prometheus-client"),
     "tracing.py": ("opentelemetry.sdk", "opentelemetry-sdk"),
 }
+# Those of other libraries, beside which `make compare-crawls` runs ours: the tests do without.
+PEERS = {f"crawl_with_{name}.py": name for name in ("aiohttp", "httpx", "scrapy")}
 
 
 def test_types_by_mypy() -> None:
     pytest.importorskip("mypy")
-    check_by_mypy(path for path in EXAMPLES.rglob("*.py") if path.name not in WANTED)
+    check_by_mypy(path for path in EXAMPLES.rglob("*.py") if path.name not in {*WANTED, *PEERS})
 
 
 @pytest.mark.parametrize("name", WANTED)
@@ -187,6 +189,13 @@ def test_types_with_a_package(name: str) -> None:
     require_module(*WANTED[name])
     check_by_mypy([EXAMPLES / name])
     assert pyright(str(EXAMPLES / name))["generalDiagnostics"] == []
+
+
+@pytest.mark.parametrize("name", PEERS)
+def test_types_of_peers(name: str) -> None:
+    pytest.importorskip("mypy")
+    pytest.importorskip(PEERS[name], reason=f"{PEERS[name]} is not installed (pip install {PEERS[name]})")
+    check_by_mypy([EXAMPLES / name])
 
 
 def check_by_mypy(paths: Iterable[Path]) -> None:
@@ -205,5 +214,5 @@ def check_by_mypy(paths: Iterable[Path]) -> None:
 
 def test_types_by_pyright() -> None:
     paths = [*EXAMPLES.glob("*.py"), *EXAMPLES.glob("*/*.py")]
-    report = pyright(*sorted(str(path) for path in paths if path.name not in WANTED))
+    report = pyright(*sorted(str(path) for path in paths if path.name not in {*WANTED, *PEERS}))
     assert report["generalDiagnostics"] == []
