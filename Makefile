@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: all demo test throughput hostile check fmt cov speedups no-speedups fuzz fuzz-speedups compat-stdlib compat-callers compat-requests compat-scrapy bench bench-adapter bench-count bench-crawl compare-crawls crawl-faults profile docs clean
+.PHONY: all demo test throughput hostile check fmt cov speedups no-speedups fuzz fuzz-speedups compat-stdlib compat-callers compat-requests compat-scrapy compat-servers bench bench-adapter bench-count bench-crawl compare-crawls crawl-faults profile docs clean
 .DELETE_ON_ERROR:
 
 all: check test
@@ -123,6 +123,11 @@ $(VENV)/scrapy/.made: compat/scrapy/requirements.txt
 
 compat-scrapy: $(VENV)/.dev $(VENV)/scrapy/.made
 	$(BIN)/python -m compat.scrapy $(VENV)/scrapy/bin/python $(ARGS)
+
+# Every HTTP/2 server that can be installed (by apt where that may be used), into docs/reference/servers-matrix.md: a quarter
+# of an hour; ARGS="nginx h2o" for some of them, --quick for less than a minute, see --help.
+compat-servers: $(VENV)/.dev
+	$(BIN)/python -m compat.servers $(ARGS)
 
 # What hyperlite is measured beside, one by one: what cannot be installed is left out, and make bench says so.
 $(VENV)/bench/.made $(VENV)/bench-niquests/.made: $(VENV)/%/.made: pyproject.toml tests/benchmarks/%.txt

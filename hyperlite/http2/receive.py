@@ -281,8 +281,11 @@ class Receiver:
         table.refuse_queue(error)  # first: each slot that gets free would start a queued request
         for wire_id, stream in list(table.open.items()):
             if wire_id % 2 and wire_id > event.last_wire_id:  # pushed streams go on
-                table.engine.reset(wire_id, ErrorCode.CANCEL)
                 # The peer says that it did not process these. An answer that has begun disproves it.
+                if stream.answered:
+                    table.engine.reset(wire_id, ErrorCode.CANCEL)
+                else:  # to Go and h2o it is idle: on RST_STREAM they would end the connection (RFC 9113, 5.1)
+                    table.engine.forget(wire_id)
                 safe = not (stream.answered or excluded)
                 stream.error = error.for_stream(stream.stream_id, retry_safe=safe)
                 if required:

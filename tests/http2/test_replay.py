@@ -262,15 +262,6 @@ class TestGoAway:
             assert caught.value.error_code == ErrorCode.INTERNAL_ERROR
         assert not peer.waiting
 
-    def test_refused_streams_are_reset(self, peer: Peer, conn: hyperlite.HTTP20Connection) -> None:
-        """No caller wants what the server might still send on them."""
-        ids = self.three(peer, conn)
-        conn.auto_open = 0
-        peer.goaway(3)
-        with pytest.raises(ConnectionGoingAway):
-            conn.getresponse(ids[2])
-        assert peer.want(RstStreamFrame, 5).error_code == ErrorCode.CANCEL
-
 
 class TestRefusedStream:
     def test_it_is_sent_again_on_the_same_connection(

@@ -197,6 +197,12 @@ class Nginx:
             if self._process is not None:
                 self.stop()
 
+    @property
+    def pid(self) -> int:
+        """The number of the process that signals go to."""
+        assert self._process is not None
+        return self._process.pid
+
     def start(self) -> None:
         """Start nginx and wait until it serves."""
         descriptors = [listener.fileno() for listener in self._listeners]

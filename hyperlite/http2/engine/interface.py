@@ -45,6 +45,10 @@ class Engine(Protocol):
         """Send RST_STREAM and forget the stream; nothing if it is over already."""
         ...
 
+    def forget(self, wire_id: int) -> None:
+        """Forget a stream without a word, which the peer's GOAWAY has excluded."""
+        ...
+
     def credit(self, wire_id: int, size: int) -> None:
         """Take note that the reader consumed `size` bytes of a body: the peer may send as many again."""
         ...

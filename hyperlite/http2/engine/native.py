@@ -157,10 +157,15 @@ class NativeEngine:
 
     def reset(self, wire_id: int, error_code: int) -> None:
         """Send RST_STREAM and forget the stream; nothing if it is over already."""
+        if wire_id in self._streams and not self._failed:
+            self._out.append(frame(RST_STREAM, 0, wire_id, _WORD.pack(error_code)))
+        self.forget(wire_id)
+
+    def forget(self, wire_id: int) -> None:
+        """Forget a stream without a word, which the peer's GOAWAY has excluded."""
         stream = self._streams.pop(wire_id, None)
         if stream is not None and not self._failed:
             self._credits.pop(wire_id, None)
-            self._out.append(frame(RST_STREAM, 0, wire_id, _WORD.pack(error_code)))
             self._guard.cut_short(wire_id, stream.left)
 
     def credit(self, wire_id: int, size: int) -> None:

@@ -220,6 +220,12 @@ class H2Engine:
                 return  # the last frame ended the stream on both sides: there is nothing left to reset
             self._guard.cut_short(wire_id, stream.window.left)
 
+    def forget(self, wire_id: int) -> None:
+        """Forget a stream without a word, which the peer's GOAWAY has excluded."""
+        self._out += self._h2.data_to_send()
+        self.reset(wire_id, ErrorCode.CANCEL)  # h2 has no other way
+        self._out += _without_resets(self._h2.data_to_send())
+
     def credit(self, wire_id: int, size: int) -> None:
         """Take note that the reader consumed `size` bytes of a body."""
         if stream := self._streams.get(wire_id):

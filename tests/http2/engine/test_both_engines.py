@@ -120,10 +120,10 @@ class BothEngines(RuleBasedStateMachine):
         self.pair.call(lambda engine: engine.trailers(wire_id, [(b"x-sum", b"1")]))
 
     @precondition(lambda self: self.pair.opened)
-    @rule(choice=NUMBERS, code=st.sampled_from([ErrorCode.CANCEL, ErrorCode.NO_ERROR]))
-    def reset(self, choice: int, code: ErrorCode) -> None:
+    @rule(choice=NUMBERS, code=st.sampled_from([ErrorCode.CANCEL, ErrorCode.NO_ERROR, None]))
+    def reset(self, choice: int, code: ErrorCode | None) -> None:
         wire_id = self.some(self.pair.opened, choice)
-        self.pair.call(lambda engine: engine.reset(wire_id, code))
+        self.pair.call(lambda engine: engine.forget(wire_id) if code is None else engine.reset(wire_id, code))
 
     @precondition(lambda self: self.pair.unread)
     @rule(choice=NUMBERS, share=st.sampled_from([1, 2, 7]))

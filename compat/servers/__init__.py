@@ -1,0 +1,1 @@
+"""hyperlite against real servers of HTTP/2, one by one: python -m compat.servers."""
