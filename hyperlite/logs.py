@@ -40,10 +40,11 @@ def write(topic: str, text: str, *arguments: Any) -> None:
 def _handles_a_record() -> bool:
     """Whether this thread is in a handler of the log."""
     logging: Any = sys.modules["logging"]
-    codes = logging.Handler.handle.__code__, logging.Logger.callHandlers.__code__
+    handle, call = logging.Handler.handle.__code__, logging.Logger.callHandlers.__code__
     frame: FrameType | None = sys._getframe(2)
     while frame is not None:
-        if frame.f_code in codes:
+        code = frame.f_code
+        if code is handle or code is call:  # `in` would compare equal codes, not the same ones: dear
             return True
         frame = frame.f_back
     return False
