@@ -64,12 +64,15 @@ _userinfo = re.compile(r"(?<=//)[^/?#\s]*@")
 
 def redacted(text: str) -> str:
     """Return a text in which URLs show neither a password nor a secret parameter, on one line."""
-    return _parameters.sub(_without_secret, _userinfo.sub("…@", _on_one_line(text)))
+    text = _on_one_line(text)
+    if "@" in text:  # most URLs have neither: a look costs less than the expressions
+        text = _userinfo.sub("…@", text)
+    return _parameters.sub(_without_secret, text) if "=" in text else text
 
 
 def _on_one_line(text: str) -> str:
     """Return a text whose control characters are escaped: a peer's text may not make lines of the log."""
-    return _controls.sub(lambda found: repr(found[0])[1:-1], text)
+    return text if text.isprintable() else _controls.sub(lambda found: repr(found[0])[1:-1], text)
 
 
 def shown(name: str, value: str) -> str:
