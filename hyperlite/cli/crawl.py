@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from ..crawling.crawl import crawl, state_folder
+from ..crawling.executors import processes
 from ..crawling.export import COMPRESSIONS, compression_for, export
 from ..crawling.records import BODY_KINDS
 from ..crawling.report_page import write_report
@@ -110,10 +111,21 @@ def _declare_links(group: Any) -> None:
     group.add_argument("--stop-after-bytes", type=positive, metavar="N", help="the same, of bodies")
 
 
+def _declare_workers(group: Any) -> None:
+    group.add_argument("--processes", type=positive, metavar="N", help="fetch in so many processes")
+    group.add_argument(
+        "--storage", metavar="DIRECTORY", help="where they write, if not in the state: all must share it"
+    )
+    group.add_argument(
+        "--lease", type=float, metavar="SECONDS", help="how long a worker may take for what it is given (300)"
+    )
+
+
 GROUPS = {
     "output": Group("Output: what becomes of responses", _declare_output),
     "requests": Group("Requests: how hosts are asked", _declare_requests),
     "links": Group("Links: what is followed, and for how long", _declare_links),
+    "workers": Group("Workers: more processes than this one", _declare_workers),
     **SHARED,
 }
 
@@ -153,6 +165,7 @@ def _crawl(options: argparse.Namespace) -> int:
                 follow=_scope(options),
                 stop_after=options.stop_after,
                 stop_after_bytes=options.stop_after_bytes,
+                **_workers(options),
                 **pool_keywords(options),
             )
     except KeyboardInterrupt:
@@ -163,6 +176,17 @@ def _crawl(options: argparse.Namespace) -> int:
     if not options.quiet:
         print(summary_table(summary), end="")
     return Exit.DONE
+
+
+def _workers(options: argparse.Namespace) -> dict[str, Any]:
+    """Return the arguments of `crawl()` that say where URLs are fetched."""
+    if options.processes is None:
+        for name in ("storage", "lease"):
+            if getattr(options, name) is not None:
+                raise UsageError(f"--{name} is for workers: --processes says how many there are")
+        return {}
+    given = {"executor": processes(options.processes), "storage": options.storage}
+    return given if options.lease is None else given | {"lease": options.lease}
 
 
 def _scope(options: argparse.Namespace) -> CrawlScope | None:

@@ -1,7 +1,9 @@
 """The types of those arguments of `crawl()` that say how it treats hosts, and of those for its pool."""
 
+import os
 import ssl
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Executor
 from typing import TYPE_CHECKING, TypeAlias, TypedDict
 
 from ..fetching.headers import Headers
@@ -51,6 +53,12 @@ class CrawlArguments(PoolArguments, total=False):
             returns the URLs that are to be fetched besides, absolute or relative to that of the response.
         stop_after: seconds after which nothing further is asked for; the next call goes on.
         stop_after_bytes: bytes of bodies, the same.
+        executor: where URLs are fetched: a `concurrent.futures.Executor`, or a function that makes one, which
+            is made anew when it breaks; None: in this process.
+        storage: with an executor, a folder that all workers share, in which they write; by default, one in
+            the state.
+        lease: with an executor, seconds (300) after which a worker that was given URLs asks for nothing any
+            more.  If it is lost, they are given to another one then.
     """
 
     rate: float | None
@@ -61,3 +69,6 @@ class CrawlArguments(PoolArguments, total=False):
     follow: CrawlScope | Follow | None
     stop_after: float | None
     stop_after_bytes: int | None
+    executor: Executor | Callable[[], Executor] | None
+    storage: str | os.PathLike[str] | None
+    lease: float

@@ -3,9 +3,12 @@
 An `Entry` is the first request for its URL.  What follows it, and what must come before it, is here.
 """
 
+from collections.abc import Sequence
+from typing import NamedTuple
+
 from ..fetching.response import FetchResponse
 from .addresses import Reach
-from .shards import Entry
+from .shards import Entry, Moved
 from .sites import Site
 
 
@@ -18,12 +21,13 @@ class Again(str):
         reach: how far inside it may lead.
         site: which is asked; None: the URL is invalid.
         history: the redirects so far.
+        hops: how many redirects other workers have followed before these.
         later: how often the host has answered "later".
         asked: the monotonic time at which it was asked for.
         attempts: how many requests were made for the entry before, redirects not counted.
     """
 
-    __slots__ = ("asked", "attempts", "entry", "history", "host", "later", "reach", "site")
+    __slots__ = ("asked", "attempts", "entry", "history", "hops", "host", "later", "reach", "site")
 
     entry: Entry
     host: str
@@ -31,6 +35,7 @@ class Again(str):
     asked: float
     site: Site | None
     history: list[FetchResponse]
+    hops: int
     later: int
     attempts: int
 
@@ -41,11 +46,28 @@ class Again(str):
         made.host = host
         if isinstance(before, Again):
             made.entry, made.history, made.later = before.entry, before.history, before.later
-            made.attempts = before.attempts
+            made.attempts, made.hops = before.attempts, before.hops
         else:
-            made.entry, made.history, made.later, made.attempts = before, [], 0, 0
+            made.entry, made.history, made.later, made.attempts, made.hops = before, [], 0, 0, 0
         made.reach = before.reach
         return made
+
+    @classmethod
+    def from_elsewhere(cls, entry: Entry) -> "Again":
+        """Return the request with which an entry goes on that has moved."""
+        assert entry.moved is not None
+        url, host, reach, hops, attempts = entry.moved
+        made = cls.of(entry, url, host)
+        made.reach, made.hops, made.attempts = reach, hops, attempts
+        return made
+
+
+class Handover(NamedTuple):
+    """An entry that goes on elsewhere; `history` is the redirects that led there."""
+
+    entry: Entry
+    moved: Moved
+    history: Sequence[FetchResponse] = ()
 
 
 class RobotsFile(str):

@@ -1,7 +1,7 @@
 """`crawl()`: fetch any number of URLs, in a way that survives the end of the process."""
 
 import contextlib
-import dataclasses
+import math
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -10,19 +10,24 @@ from typing import IO, Any, Unpack
 
 from ..fetching.checks import kind, whole
 from ..fetching.outcome import Outcome
+from ..net.timeouts import checked_seconds
 from ..pool import ConnectionPool
 from .arguments import CrawlArguments
-from .bodies import Bodies
-from .driver import Driver
+from .executors import ExecutorArgument, Workers
 from .export import COMPRESSIONS, Compression, compression_for, export
-from .manners import Manners, bound, manners
-from .progress import CrawlProgress, Tally
+from .manners import manners
+from .progress import CrawlProgress
+from .recorders import as_recorded, recorder_for
 from .records import BODY_KINDS, BodyKind, CallingRecorder, LineRecorder, Recorder
 from .report_page import write_report
-from .rules import Rules
+from .running import check_portable, place_of, run
 from .state import PARTS, State
 from .summary import CrawlSummary, error_text
-from .warc import WarcRecorder, is_warc, with_codings
+from .tasks import Setting
+from .warc import WarcRecorder, is_warc
+
+# Seconds: a URL may take three times 60, the timeout of a pool, in the last two thirds of it.
+LEASE = 300.0
 
 Source = Iterable[str] | str | os.PathLike[str]
 Output = str | os.PathLike[str] | Callable[[Outcome[str]], object]
@@ -69,40 +74,78 @@ def crawl(
         BlockingIOError: another process is at this crawl. ValueError: it was begun with other arguments.
         OSError: the state or the output cannot be written; the next call goes on.
     """
-    recorder = _recorder(output, state, body, whole(max_body, "max_body"))
+    folder = state_folder(output, state)
+    recorder = _recorder(output, folder, body, whole(max_body, "max_body"))
     _check_compression(compression, recorder)
-    made = manners(_as_recorded(options, recorder))
-    noted = {"per_host": whole(per_host, "per_host", least=1)} | made.noted
+    noted = {"per_host": whole(per_host, "per_host", least=1)}
+    executor = options.pop("executor", None)
+    setting = _setting(output, folder, recorder, max_body, per_host, options, executor)
+    made = manners(as_recorded(options, recorder))
     with (
-        contextlib.closing(State(state_folder(output, state), create=True)) as opened,
+        _workers(executor, output, options) as workers,
+        contextlib.closing(State(folder, create=True)) as opened,
         ConnectionPool(**made.pool) as pool,
     ):
         _copy(opened, urls)
         settings = {"body": None if callable(output) else body or "text", "ending": recorder.ending}
-        with _noted(opened, settings, noted):
-            _run(opened, recorder, pool, made, per_host, progress)
-        if not callable(output):
-            path = Path(output)
-            export(opened, path, compression or compression_for(path))
-        if report is not None:
-            write_report(opened, Path(report), str(opened.folder if callable(output) else output))
+        with _noted(opened, settings | {"storage": setting.storage or None}, noted | made.noted):
+            run(opened, recorder, pool, made, setting, workers, progress)
+        _finish(opened, output, compression, report)
         return opened.summary()
 
 
-def _run(
+def _finish(
     state: State,
-    recorder: Recorder,
-    pool: ConnectionPool,
-    made: Manners,
-    per_host: int,
-    progress: Callable[[CrawlProgress], object] | None,
+    output: Output,
+    compression: Compression | None,
+    report: str | os.PathLike[str] | None,
 ) -> None:
-    """Fetch what is left."""
-    before = state.summary()
-    tally = Tally(before.urls, before.urls - before.left, progress, made.stop_after, made.stop_after_bytes)
-    policy = dataclasses.replace(bound(made.policy, state), packed=not recorder.decodes)
-    Driver(state, recorder, pool, Rules(policy, pool, made.guard), per_host, tally).run()
-    tally.report()
+    """Write the output, and the report."""
+    if not callable(output):
+        path = Path(output)
+        export(state, path, compression or compression_for(path))
+    if report is not None:
+        write_report(state, Path(report), str(state.folder if callable(output) else output))
+
+
+def _setting(
+    output: Output,
+    folder: Path,
+    recorder: Recorder,
+    max_body: int,
+    per_host: int,
+    options: CrawlArguments,
+    executor: ExecutorArgument | None,
+) -> Setting:
+    """Return what all workers are told; its `storage` is empty if that is in the state."""
+    storage, lease = options.pop("storage", None), _lasting(options.pop("lease", LEASE))
+    if storage is not None and executor is None:
+        raise ValueError("storage= is where workers write: it goes with executor=")
+    body = recorder.body if isinstance(recorder, LineRecorder) else None
+    place = "" if callable(output) else str(Path(output).absolute())
+    return Setting(place_of(storage), place, body, max_body, per_host, dict(options), frozenset(), lease)
+
+
+def _lasting(lease: float) -> float:
+    found = checked_seconds(lease, "lease")
+    if not found or found == math.inf:
+        raise ValueError(f"lease is a number of seconds above 0, not {lease!r}")
+    return found
+
+
+@contextlib.contextmanager
+def _workers(
+    executor: ExecutorArgument | None, output: Output, options: CrawlArguments
+) -> Iterator[Workers | None]:
+    """Return the workers of an executor, which are there within the block."""
+    if executor is None:
+        yield None
+        return
+    if callable(output):
+        raise TypeError("output is a function, which workers cannot call: leave executor= out")
+    with contextlib.closing(Workers(executor)) as workers:
+        check_portable(workers, options)
+        yield workers
 
 
 @contextlib.contextmanager
@@ -120,9 +163,7 @@ def _noted(state: State, settings: Mapping[str, Any], options: Mapping[str, Any]
             state.end(number, how)
 
 
-def _recorder(
-    output: Output, state: str | os.PathLike[str] | None, body: BodyKind | None, max_body: int
-) -> Recorder:
+def _recorder(output: Output, folder: Path, body: BodyKind | None, max_body: int) -> Recorder:
     if callable(output):
         return CallingRecorder(output, max_body)
     if not isinstance(output, str | os.PathLike):
@@ -130,19 +171,11 @@ def _recorder(
     if is_warc(output):
         if body is not None:
             raise ValueError("a WARC file has bodies as they came: body= is for JSON Lines")
-        return WarcRecorder(state_folder(output, state) / PARTS, max_body)
+        return recorder_for(None, max_body, Path(), folder / PARTS)
     body = body or "text"
     if body not in BODY_KINDS:
         raise ValueError(f"body is one of {', '.join(BODY_KINDS)}, not {body!r}")
-    return LineRecorder(body, Bodies(Path(f"{os.fspath(output)}.bodies"), max_body), max_body)
-
-
-def _as_recorded(options: CrawlArguments, recorder: Recorder) -> CrawlArguments:
-    """Return the arguments of a crawl with what its recorder needs."""
-    if isinstance(recorder, WarcRecorder):
-        options["headers"] = with_codings(options.get("headers"))
-        options["observers"] = [*options.get("observers", ()), recorder.requests]
-    return options
+    return recorder_for(body, max_body, Path(f"{os.fspath(output)}.bodies"), folder / PARTS)
 
 
 def _check_compression(compression: Compression | None, recorder: Recorder) -> None:

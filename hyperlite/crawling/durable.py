@@ -51,6 +51,26 @@ class Lock:
         os.close(self._descriptor)
 
 
+def lock(descriptor: int) -> None:
+    """Lock a file, which nothing else has locked, until it is closed or the process ends."""
+    if _fcntl is not None:
+        with contextlib.suppress(
+            OSError
+        ):  # a file system without locks: nothing is known of the process then
+            _fcntl.flock(descriptor, _fcntl.LOCK_EX | _fcntl.LOCK_NB)
+
+
+def is_locked(descriptor: int) -> bool:
+    """Tell whether another process, or descriptor, has a file locked; true if that cannot be known."""
+    if _fcntl is None:
+        return True
+    try:
+        _fcntl.flock(descriptor, _fcntl.LOCK_EX | _fcntl.LOCK_NB)
+    except OSError:
+        return True
+    return False
+
+
 def append(path: Path, pieces: Iterable[bytes]) -> int:
     """Write at the end of a file, and return its descriptor, for `settle()`."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)

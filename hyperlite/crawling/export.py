@@ -10,9 +10,11 @@ from typing import IO, Any, Literal, TypeAlias, get_args
 
 from .durable import Lock, settle_folder
 from .identity import identity
-from .parts import Counted, Parts
+from .parts import Counted
+from .reading import pieces
 from .records import LINES
 from .state import State
+from .storage import storage_of
 from .warc import WarcRecorder, is_warc
 from .warc_export import write_warc
 
@@ -66,9 +68,9 @@ def export(state: State, output: Path, compression: Compression) -> int:
 
 def _write(state: State, file: IO[bytes]) -> int:
     records = 0
-    parts = Parts(state.parts, LINES)
+    storage = storage_of(state)
     for part in state.counted():
-        for piece in parts.read(part):
+        for piece in pieces(storage, part, LINES):
             file.write(b"".join(_current(state, part, piece)) if part.dropped else piece)
         records += part.records - part.dropped
     return records

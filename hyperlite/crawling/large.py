@@ -4,11 +4,13 @@
 """
 
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from http.client import HTTPException
 
 from ..errors import BodyTooLarge, FetchError
+from ..fetching.arguments import Changes
 from ..fetching.outcome import Failed, Outcome
 from ..fetching.response import FetchResponse
 from ..pool import ConnectionPool
@@ -19,6 +21,7 @@ from .shards import Entry
 
 # Bodies that go to the disk at a time.
 THREADS = 4
+ENDED = "the run has ended"
 
 
 class LargeBodies:
@@ -27,11 +30,21 @@ class LargeBodies:
     Args:
         pool: fetches them.
         recorder: takes the responses.
+        until: the monotonic time at which they are given up; None: when they are complete.
+        deadline: of each fetch, as for the pool.
     """
 
-    def __init__(self, pool: ConnectionPool, recorder: Recorder) -> None:
+    def __init__(
+        self,
+        pool: ConnectionPool,
+        recorder: Recorder,
+        until: float | None = None,
+        deadline: float | None = None,
+    ) -> None:
         self._pool = pool
         self._recorder = recorder
+        self._until = until
+        self._deadline = deadline
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="hyperlite-large")
         self._futures: dict[Future[Result], str] = {}
         self._stopped = threading.Event()
@@ -57,6 +70,9 @@ class LargeBodies:
 
         Args:
             block: wait until there is one at least.
+
+        Raises:
+            InterruptedError: they were given up.
         """
         if self._futures:
             for future in wait(self._futures, None if block else 0, return_when=FIRST_COMPLETED).done:
@@ -68,15 +84,26 @@ class LargeBodies:
         self._threads.shutdown(cancel_futures=True)
 
     def _fetch(self, entry: Entry, ask: Page, attempts: int) -> Result:
+        options: Changes = {}
+        if self._until is not None:
+            left = max(self._until - time.monotonic(), 0.001)
+            options["deadline"] = left if self._deadline is None else min(left, self._deadline)
         try:
-            with self._pool.fetch(ask, stream=True, redirects=0, decode=self._recorder.decodes) as response:
+            with self._pool.fetch(
+                ask, stream=True, redirects=0, decode=self._recorder.decodes, **options
+            ) as response:
                 response.history = ask.history if isinstance(ask, Again) else []
                 return self._recorder.take_stream(entry, response, self._pieces(response), attempts + 1)
         except (FetchError, HTTPException) as error:  # and not those of the disk
+            if self._is_over():
+                raise InterruptedError(ENDED) from error
             return self._recorder.take(Failed(entry, 0, error, attempts=attempts + 1))
 
     def _pieces(self, response: FetchResponse) -> Iterator[bytes]:
         for piece in response:
-            if self._stopped.is_set():
-                raise InterruptedError("the run has ended")
+            if self._is_over():
+                raise InterruptedError(ENDED)
             yield piece
+
+    def _is_over(self) -> bool:
+        return self._stopped.is_set() or (self._until is not None and time.monotonic() >= self._until - 0.01)

@@ -23,6 +23,8 @@ ROUNDS = 6
 # Seconds between two requests, when a host is slowed down for the first time; and the most of them.
 FIRST_DELAY = 1.0
 LONGEST_DELAY = 300.0
+# What a worker knows of an overloaded site: scheme, host and port; and what `Pace.kept()` returns.
+Paced = tuple[str, str, int, float, int, str | None]
 # Below this delay, a host is asked as at first.
 NO_DELAY = 0.25
 
@@ -76,6 +78,23 @@ class Pace:
         if not self._delay:
             return
         self._delay = self._delay / 2 if self._delay / 2 >= NO_DELAY else 0.0
+        self._apply()
+
+    def change(self, usual: Limits) -> None:
+        """Change the limits for a host that is not overloaded."""
+        self.usual = usual
+        self._apply()
+
+    def kept(self) -> tuple[float, int, str | None] | None:
+        """Return what another worker is to know of a host; None: it is asked as at first."""
+        if not self._delay and not self._rounds and self.given_up is None:
+            return None
+        return self._delay, self._rounds, None if self.given_up is None else str(self.given_up)
+
+    def recall(self, delay: float, rounds: int, given_up: str | None) -> None:
+        """Go on from what another worker has kept."""
+        self._delay, self._rounds = delay, rounds
+        self.given_up = None if given_up is None else HostGivenUp(given_up)
         self._apply()
 
     def _apply(self) -> None:

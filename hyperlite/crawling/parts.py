@@ -19,7 +19,7 @@ from typing import NamedTuple
 from .durable import THREADS, append, settle, settle_files, settle_folder
 from .shards import Entry, Shard, part_name
 
-# Bytes that are read at a time, and a record more.
+# Bytes that are read at a time.
 PIECE = 1 << 20
 
 
@@ -115,25 +115,15 @@ class Parts:
             settle_folder(folder.parent)
         return list(by_shard)
 
+    def add(self, shard: Shard, data: bytes) -> None:
+        """Add to a part what is no URL's whole record."""
+        settle([append(self.path(shard.name), [data])], self._threads)
+        settle_folder(self._folder)
+        shard.size += len(data)
+
     def path(self, name: str) -> Path:
         """Return the file of a part of this name."""
         return self._folder / f"{name}{self._ending}"
-
-    def read(self, part: Counted) -> Iterator[bytes]:
-        """Yield what counts of a part, in pieces that end with a record.
-
-        Raises:
-            OSError: it cannot be read, or is shorter than the manifest says.
-        """
-        left = part.size
-        with open(self.path(part.name), "rb") as file:
-            while left and (piece := file.read(min(left, PIECE))):
-                if len(piece) < left:
-                    piece += file.readline(left - len(piece))
-                left -= len(piece)
-                yield piece
-        if left:
-            raise OSError(f"{file.name} is {left} bytes shorter than the state says: the disk has lost them")
 
     def remove_others(self, names: Collection[str]) -> None:
         """Remove all parts but these."""

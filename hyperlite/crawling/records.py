@@ -9,7 +9,7 @@ A record has the same fields, whether there is a response or not::
 
 import base64
 import time
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from json.encoder import encode_basestring as _quoted
 from typing import Any, Literal, Protocol, TypeAlias, get_args
 
@@ -46,6 +46,10 @@ class Recorder(Protocol):
 
     def take(self, outcome: Outcome[Entry]) -> Result:
         """Take an outcome, and return what the state is to know of it."""
+        ...
+
+    def take_hops(self, entry: Entry, history: Sequence[FetchResponse], target: str) -> bytes:
+        """Take the redirects of a URL that another worker goes on with; return records of them."""
         ...
 
     @property
@@ -108,6 +112,10 @@ class CallingRecorder:
         """Take nothing: the function is called with bodies in memory."""
         raise NotImplementedError
 
+    def take_hops(self, entry: Entry, history: Sequence[FetchResponse], target: str) -> bytes:
+        """Take nothing: the function is called in the process of the crawl, which asks all hosts itself."""
+        raise NotImplementedError
+
 
 class LineRecorder:
     """Makes a line of JSON of each outcome.
@@ -116,6 +124,9 @@ class LineRecorder:
         body: how bodies are written: as text, in base64, to files, or not at all.
         bodies: the files of bodies.
         max_body: bytes of a body to keep.
+
+    Attributes:
+        body: how they are written.
     """
 
     streams = True
@@ -124,7 +135,7 @@ class LineRecorder:
     in_memory = IN_MEMORY
 
     def __init__(self, body: BodyKind, bodies: Bodies, max_body: int) -> None:
-        self._body = body
+        self.body: BodyKind = body
         self._bodies = bodies
         self._max_body = max_body
 
@@ -139,7 +150,7 @@ class LineRecorder:
             error = error_text(outcome.error)
             return result_of(entry, None, attempts, error, _line(entry, attempts, error=error), 0)
         body = response.body
-        if self._body == "file":
+        if self.body == "file":
             return self._filed(entry, response, attempts, self._bodies.keep(entry, [body]))
         truncated = len(body) > self._max_body
         if truncated:
@@ -153,15 +164,19 @@ class LineRecorder:
         self, entry: Entry, response: FetchResponse, body: Iterable[bytes], attempts: int
     ) -> Result:
         """See `Recorder`."""
-        if self._body == "none":
+        if self.body == "none":
             line = _line(entry, attempts, response, truncated=True)
             return result_of(entry, response, attempts, None, line, 0)
         return self._filed(entry, response, attempts, self._bodies.keep(entry, body))
 
+    def take_hops(self, entry: Entry, history: Sequence[FetchResponse], target: str) -> bytes:
+        """See `Recorder`: lines have no redirects."""
+        return b""
+
     def _shown(self, body: bytes, content_type: list[str] | None) -> str | None:
-        if self._body == "text":
+        if self.body == "text":
             return charsets.text(body, content_type[0] if content_type else None)
-        return base64.b64encode(body).decode() if self._body == "base64" else None
+        return base64.b64encode(body).decode() if self.body == "base64" else None
 
     def _filed(self, entry: Entry, response: FetchResponse, attempts: int, kept: Kept) -> Result:
         """Make a record of a response whose body is in a file."""

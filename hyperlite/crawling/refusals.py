@@ -15,3 +15,7 @@ class RobotsUnreachable(CrawlRefusal):
 
 class HostGivenUp(CrawlRefusal):
     """The host answers that it is overloaded, or does not answer in time, again and again."""
+
+
+class WorkerLost(Exception):
+    """The workers that fetched the URL have ended, or were not done in time, again and again."""

@@ -29,13 +29,13 @@ from ..origins.limits import Limits
 from ..pool import ConnectionPool
 from . import robots
 from .addresses import Guard, Reach, leads_inside
-from .asks import Again, Ask, Page, RobotsFile
+from .asks import Again, Ask, Handover, Page, RobotsFile
 from .contacts import Contacts
 from .links import links_of, resolved
-from .pace import LATER, LONGEST_DELAY
+from .pace import LATER, LONGEST_DELAY, Paced
 from .refusals import CrawlRefusal
 from .scope import CrawlScope, targets
-from .shards import Entry, Found
+from .shards import Entry, Found, Moved
 from .sites import Origin, Site, Sites
 from .unpacked import unpacked
 
@@ -60,6 +60,7 @@ class Policy:
         follow: returns the URLs that are to be fetched, of a response; None: `scope` decides.
         domains: the hosts of the input, by `domain_of()`.
         packed: bodies come in their content coding.
+        hosts: the hosts that may be asked; None: all.  A redirect to another one is not followed here.
     """
 
     agent: str
@@ -70,6 +71,7 @@ class Policy:
     follow: Callable[[FetchResponse], Iterable[str]] | None = None
     domains: frozenset[str] = frozenset()
     packed: bool = False
+    hosts: frozenset[str] | None = None
 
 
 class Rules:
@@ -151,7 +153,7 @@ class Rules:
 
     # -- after ------------------------------------------------------------------------------------
 
-    def after(self, outcome: Outcome[Any]) -> Iterator[Outcome[Entry] | Ask]:
+    def after(self, outcome: Outcome[Any]) -> Iterator[Outcome[Entry] | Ask | Handover]:
         """Yield what follows an outcome: that of an entry, or a further request for it; or nothing."""
         ask: Ask = outcome.request
         if isinstance(ask, RobotsFile):
@@ -174,7 +176,7 @@ class Rules:
             response = None
         if again is not None:
             again.attempts = attempts
-            yield again
+            yield again if self._may_ask(again.host) else self._handover(again)
             return
         entry = ask.entry if isinstance(ask, Again) else ask
         if response is None:
@@ -233,7 +235,7 @@ class Rules:
         if not places or not any(places):
             return None
         history = [*(ask.history if isinstance(ask, Again) else []), response]
-        if len(history) > MAX_REDIRECTS:
+        if len(history) + (ask.hops if isinstance(ask, Again) else 0) > MAX_REDIRECTS:
             raise TooManyRedirects(f"another redirect, after {MAX_REDIRECTS} redirects")
         before = parse(ask)
         following = redirects.target(
@@ -246,11 +248,48 @@ class Rules:
         again.reach = self._reach_of(before.host)
         return again
 
+    def _may_ask(self, host: str) -> bool:
+        return self._policy.hosts is None or host in self._policy.hosts
+
+    def _handover(self, again: Again) -> Handover:
+        """Return what becomes of a redirect to a host that other workers may be asking."""
+        hops = again.hops + len(again.history)
+        moved = Moved(str(again), again.host, again.reach, hops, again.attempts)
+        return Handover(again.entry, moved, again.history)
+
     def _reach_of(self, host: str) -> Reach:
         """Return how far inside what a host sends may lead."""
         if self._guard is None:
             return Reach.HERE
         return self._guard.reach(host) or Reach.PUBLIC
+
+    # -- what other workers know ------------------------------------------------------------------
+
+    def recall(self, paced: Iterable[Paced]) -> None:
+        """Take over what is known of overloaded sites."""
+        for scheme, host, port, delay, rounds, given_up in paced:
+            pace = self._sites.get((scheme, host, port)).pace
+            pace.recall(delay, rounds, given_up)
+            self._pool.set_limits(pace.limits, str(URL(scheme, host, port, "/")))
+
+    def paced(self) -> list[Paced]:
+        """Return what is known of overloaded sites."""
+        return [(*site.origin, *kept) for site in self._sites if (kept := site.pace.kept()) is not None]
+
+    def rests(self) -> dict[str, float]:
+        """Return for how many seconds each host is to be left alone, so that another worker keeps its pace.
+
+        Hosts without limits are left out.
+        """
+        rests: dict[str, float] = {}
+        for site in self._sites:
+            limits = site.pace.limits
+            rest = limits.delay or 0.0
+            if limits.per_second is not None:  # what may begin in a second begins at once
+                rest = max(rest, 1.0, 1 / limits.per_second)
+            if rest:
+                rests[site.origin[1]] = max(rest, rests.get(site.origin[1], 0.0))
+        return rests
 
     # -- robots.txt -------------------------------------------------------------------------------
 

@@ -6,8 +6,10 @@ other: so no host is in two shards at a time that are under way.  A host with ma
 own; hosts with few share one, so that shards are not small.
 """
 
+import json
 import sqlite3
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
 
 from .addresses import Reach
 from .sites import Site
@@ -60,6 +62,30 @@ class Found(NamedTuple):
     reach: Reach = Reach.HERE
 
 
+class Moved(NamedTuple):
+    """Where a URL goes on: a redirect has led to a host that another worker may be asking.
+
+    Attributes:
+        url: what is to be asked for.
+        host: of that.
+        reach: how far inside it may lead.
+        hops: how many redirects have led there.
+        attempts: how many requests were made before, redirects not counted.
+    """
+
+    url: str
+    host: str
+    reach: Reach
+    hops: int
+    attempts: int
+
+    @classmethod
+    def of(cls, values: Iterable[Any]) -> "Moved":
+        """Return it, of what JSON has kept of it."""
+        url, host, reach, hops, attempts = values
+        return cls(url, host, Reach(reach), hops, attempts)
+
+
 class Entry(str):
     """A URL of a crawl, as it was given.
 
@@ -67,16 +93,18 @@ class Entry(str):
 
     Attributes:
         number: the URL's, in the state.
-        host: its host's name.
+        host: the name of the host that is asked.
         depth: how many links led to it.
         reach: how far inside it may lead.
         asked: the monotonic time at which it was asked for.
         site: which was asked; None: the URL is invalid.
         part: the part that has an earlier record of it; None: there is none.
-        shard: to which it belongs.
+        shard: the attempt in which it is fetched.
+        home: the number of the shard to which it belongs, in the state.
+        moved: where it goes on; None: at its beginning.
     """
 
-    __slots__ = ("asked", "depth", "host", "number", "part", "reach", "shard", "site")
+    __slots__ = ("asked", "depth", "home", "host", "moved", "number", "part", "reach", "shard", "site")
 
     number: int
     host: str
@@ -86,6 +114,25 @@ class Entry(str):
     asked: float
     site: Site | None
     shard: Shard
+    home: int
+    moved: Moved | None
+
+
+def open_entries(database: sqlite3.Connection, shard: Shard) -> Iterator[Entry]:
+    """Yield those URLs of a shard that have no outcome, host by host."""
+    for url, number, host, depth, reach, part, moved in database.execute(
+        "SELECT u.url, u.id, h.name, u.depth, u.reach, u.part, u.moved"
+        " FROM urls u JOIN hosts h ON h.id = u.host"
+        " WHERE u.shard = ? AND u.status IS NULL ORDER BY u.host, u.id",
+        (shard.number,),
+    ):
+        entry = Entry(url)
+        entry.number, entry.host, entry.depth, entry.reach = number, host, depth, Reach(reach)
+        entry.part, entry.shard, entry.home, entry.moved = part, shard, shard.number, None
+        if moved is not None:
+            entry.moved = Moved.of(json.loads(moved))
+            entry.host = entry.moved.host
+        yield entry
 
 
 class Cutter:
@@ -143,6 +190,26 @@ class Cutter:
             count -= piece
         if self._rooms[lane][1] >= SHARD:
             del self._rooms[lane]
+
+    def hand_over(self, handed: Iterable[tuple[Entry, Moved]]) -> None:
+        """Put URLs behind those of the lanes of other hosts, where they go on."""
+        database = self._database
+        for entry, moved in handed:
+            database.execute("INSERT OR IGNORE INTO hosts (name) VALUES (?)", (moved.host,))
+            host, lane = database.execute(
+                "SELECT id, lane FROM hosts WHERE name = ?", (moved.host,)
+            ).fetchone()
+            lane = self._lane(host, 1) if lane is None else lane
+            shard, size = self._rooms.get(lane, (0, SHARD))
+            if size >= SHARD:
+                shard, size = self._new_shard(lane), 0
+            self._rooms[lane] = shard, size + 1
+            database.execute(
+                "UPDATE urls SET shard = ?, moved = ? WHERE id = ?",
+                (shard, json.dumps(moved), entry.number),
+            )
+            database.execute("UPDATE shards SET open = open + 1 WHERE id = ?", (shard,))
+            database.execute("UPDATE shards SET open = open - 1 WHERE id = ?", (entry.home,))
 
     def _new_shard(self, lane: int) -> int:
         number = self._database.execute("INSERT INTO shards (lane, open) VALUES (?, 0)", (lane,)).lastrowid

@@ -2,6 +2,7 @@
 
 import time
 from collections import OrderedDict
+from collections.abc import Iterator
 
 from ..origins.limits import Limits
 from .pace import Pace, with_crawl_delay
@@ -59,6 +60,9 @@ class Sites:
             self._sites.move_to_end(origin)
         return site
 
+    def __iter__(self) -> Iterator[Site]:
+        return iter(self._sites.values())
+
     def learn(self, site: Site, robots: Robots, size: int) -> None:
         """Take note of what a site allows."""
         if self._sites.get(site.origin) is site:
@@ -66,7 +70,7 @@ class Sites:
         site.robots, site.size, site.expires = robots, size, time.monotonic() + robots.lifetime
         usual = with_crawl_delay(self._limits, robots.delay)
         if usual != site.pace.usual:
-            site.pace = Pace(usual)
+            site.pace.change(usual)
         self._reduce()
 
     def _reduce(self) -> None:

@@ -10,12 +10,12 @@ import json
 import sqlite3
 import time
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
-from .addresses import Reach
+from .asks import Handover
 from .bounds import Bounds
 from .durable import Lock, settle_folder
 from .figures import Figures
@@ -23,7 +23,7 @@ from .identity import identity
 from .parts import Counted, Result
 from .schema import APPLICATION, TABLES, VERSION
 from .scope import domain_of
-from .shards import Cutter, Entry, Found, Shard
+from .shards import Cutter, Entry, Found, Shard, open_entries
 from .summary import CrawlSummary
 
 DATABASE = "state.sqlite3"
@@ -50,12 +50,14 @@ class Turn(NamedTuple):
         written: the shards whose parts have more records that count.
         found: further URLs.
         at: until when this has happened, in seconds since 1970.
+        handed: URLs that go on in other lanes.
     """
 
     results: list[Result]
     written: list[Shard]
     found: list[Found]
     at: float
+    handed: Sequence[Handover] = ()
 
 
 class Given(NamedTuple):
@@ -82,6 +84,7 @@ class State:
 
     Attributes:
         bounds: of the URLs that are found.
+        run: the number of the run that was begun.
 
     Raises:
         BlockingIOError: another process runs the crawl. ValueError: it is of another version, or no state.
@@ -90,7 +93,7 @@ class State:
 
     def __init__(self, folder: Path, *, create: bool = False, read_only: bool = False) -> None:
         self.bounds: Bounds | None = None
-        self._run = 0
+        self.run: int = 0
         self.folder: Path = folder
         self.parts: Path = folder / PARTS
         if create:
@@ -144,7 +147,8 @@ class State:
             raise ValueError(f"{self.folder / DATABASE} holds no state of a crawl: {error}") from error
 
     @contextlib.contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """Have all that is changed within the block be changed together, or not at all."""
         with self._checked():
             self._database.execute("BEGIN IMMEDIATE")
             try:
@@ -183,18 +187,18 @@ class State:
         for name, value in settings.items():
             if before is not None and before.get(name) != value:
                 raise ValueError(f"this crawl was begun with {name}={before.get(name)!r}, not {value!r}")
-        with self._transaction() as database:
+        with self.transaction() as database:
             self._set("settings", dict(settings))
             number = database.execute(
                 "INSERT INTO runs (began, options) VALUES (?, ?)", (time.time(), json.dumps(dict(options)))
             ).lastrowid
         assert number is not None
-        self._run = number
+        self.run = number
         return number
 
     def end(self, number: int, how: str) -> None:
         """Note how a run has ended."""
-        with self._transaction() as database:
+        with self.transaction() as database:
             database.execute("UPDATE runs SET ended = ?, how = ? WHERE id = ?", (time.time(), how, number))
 
     @property
@@ -247,7 +251,7 @@ class State:
                 removed; otherwise it stays.
         """
         if again:
-            with self._transaction() as database:
+            with self.transaction() as database:
                 database.execute("DELETE FROM urls")
                 database.execute("DELETE FROM hosts")
                 self._set("given", 0)
@@ -257,14 +261,14 @@ class State:
             if len(piece) >= ROWS:
                 self._copy_piece(piece)
                 piece = []
-        with self._transaction():
+        with self.transaction():
             self._add(piece)
             self._set("given", (self.get("given") or 0) + len(piece))
             Cutter(self._database).cut()
             self._set("copied", True)
 
     def _copy_piece(self, piece: list[Found]) -> None:
-        with self._transaction():
+        with self.transaction():
             self._add(piece)
             self._set("given", (self.get("given") or 0) + len(piece))
 
@@ -311,9 +315,9 @@ class State:
 
         Their records count until there are new ones.  Returns how many they are.
         """
-        with self._transaction() as database:
+        with self.transaction() as database:
             database.execute(
-                "UPDATE urls SET status = NULL, shard = NULL"
+                "UPDATE urls SET status = NULL, shard = NULL, moved = NULL"
                 " WHERE status IS NOT NULL AND (status = 0 OR status = 429 OR status >= 500)"
             )
             return Cutter(database).cut()
@@ -332,36 +336,41 @@ class State:
         Returns:
             How many URLs were added; the next shards of these lanes, and the first of others.
         """
-        with self._transaction() as database:
-            parts = {shard: self._count_in(shard) for shard in turn.written}
-            database.executemany(
-                "UPDATE urls SET status = ?, tries = ifnull(tries, 0) + ?, error = ?, part = ? WHERE id = ?",
-                [
-                    (one.status, one.tries, one.error, parts.get(one.entry.shard), one.entry.number)
-                    for one in turn.results
-                ],
-            )
-            database.executemany(
-                "UPDATE shards SET open = open - ? WHERE id = ?",
-                [
-                    (many, one)
-                    for one, many in Counter(one.entry.shard.number for one in turn.results).items()
-                ],
-            )
-            database.executemany(
-                "UPDATE parts SET dropped = dropped + 1 WHERE id = ?",
-                [(one.entry.part,) for one in turn.results if one.entry.part is not None],
-            )
-            if turn.results:
-                database.execute(
-                    "INSERT INTO turns (run, at, figures) VALUES (?, ?, ?)",
-                    (self._run, turn.at, str(Figures.of(turn.results))),
-                )
-            added = self._add(turn.found) if turn.found else 0
-            if added:
-                Cutter(database).cut()
+        with self.transaction():
+            added = self.write_down(turn)
             given = [self._give_out(*shard) for shard in self._next_shards(wanting, busy, room)]
             return Turned(added, given)
+
+    def write_down(self, turn: Turn) -> int:
+        """Write down what has happened, within the caller's transaction; return how many URLs were added."""
+        database, results = self._database, turn.results
+        parts = {shard: self._count_in(shard) for shard in turn.written}
+        database.executemany(
+            "UPDATE urls SET status = ?, tries = ifnull(tries, 0) + ?, error = ?, part = ? WHERE id = ?",
+            [
+                (one.status, one.tries, one.error, parts.get(one.entry.shard), one.entry.number)
+                for one in results
+            ],
+        )
+        database.executemany(
+            "UPDATE shards SET open = open - ? WHERE id = ?",
+            [(many, one) for one, many in Counter(one.entry.home for one in results).items()],
+        )
+        database.executemany(
+            "UPDATE parts SET dropped = dropped + 1 WHERE id = ?",
+            [(one.entry.part,) for one in results if one.entry.part is not None],
+        )
+        if results:
+            database.execute(
+                "INSERT INTO turns (run, at, figures) VALUES (?, ?, ?)",
+                (self.run, turn.at, str(Figures.of(results))),
+            )
+        if turn.handed:
+            Cutter(database).hand_over([(entry, moved) for entry, moved, _ in turn.handed])
+        added = self._add(turn.found) if turn.found else 0
+        if added:
+            Cutter(database).cut()
+        return added
 
     def _count_in(self, shard: Shard) -> int:
         """Let a part count, as far as it was written; return its number."""
@@ -395,17 +404,7 @@ class State:
         """Begin an attempt at a shard; what it writes has a name of its own."""
         self._database.execute("UPDATE shards SET attempt = ? WHERE id = ?", (attempt, number))
         shard = Shard(number, lane, attempt)
-        entries: list[Entry] = []
-        for url, identifier, host, depth, reach, part in self._database.execute(
-            "SELECT u.url, u.id, h.name, u.depth, u.reach, u.part FROM urls u JOIN hosts h ON h.id = u.host"
-            " WHERE u.shard = ? AND u.status IS NULL ORDER BY u.host, u.id",
-            (number,),
-        ):
-            entry = Entry(url)
-            entry.number, entry.host, entry.depth, entry.reach = identifier, host, depth, Reach(reach)
-            entry.part, entry.shard = part, shard
-            entries.append(entry)
-        return Given(shard, entries)
+        return Given(shard, list(open_entries(self._database, shard)))
 
     # -- what there is ----------------------------------------------------------------------------
 
@@ -452,7 +451,9 @@ class State:
             else:
                 errors[error] += count
         urls = left + statuses.total() + errors.total()
-        ((hosts,),) = self._select("SELECT count(*) FROM hosts WHERE name != ''")
+        ((hosts,),) = self._select(
+            "SELECT count(*) FROM hosts WHERE name != '' AND id IN (SELECT host FROM urls)"
+        )
         found = self._select("SELECT count(*) FROM urls WHERE depth > 0")[0][0]
         given = self.get("given") or 0
         return CrawlSummary(

@@ -11,7 +11,7 @@ import hashlib
 import io
 import tempfile
 import time
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 from weakref import WeakKeyDictionary
@@ -25,7 +25,7 @@ from .parts import Result
 from .records import IN_MEMORY, result_of
 from .shards import Entry, Shard
 from .summary import error_text
-from .warc_records import NUMBER, Original, RecordWriter
+from .warc_records import HOPS, NUMBER, Original, RecordWriter
 
 ENDINGS = (".warc", ".warc.gz")
 # Names of files in the folder of the parts that have a long body on its way into one.
@@ -111,27 +111,62 @@ class WarcRecorder:
     ) -> int:
         """Write the records of a URL that has a response; return the bytes of its body."""
         writer = RecordWriter(file)
-        size = 0
         stays = response.status < 500 and response.status != 429  # see `State.retry_failed()`
-        known = self._bodies.setdefault(entry.shard, {})
         written: list[str] = []
         dates: list[str] = []
-        for one in [*response.history, response]:
-            capture = self.requests.capture(one)
-            if one is response and long is not None:
-                size = long.size
-                record = writer.response(capture, *long).record
-            else:
-                body, truncated = self._payload(one)
-                size = len(body)
-                record = _write_response(writer, capture, body, truncated, known, stays=stays)
-            writer.request(capture, record)
-            written.append(record)
+        if long is None:
+            size = self._write_hops(writer, entry, [*response.history, response], written, dates, stays=stays)
+        else:
+            self._write_hops(writer, entry, response.history, written, dates, stays=stays)
+            size, capture = long.size, self.requests.capture(response)
+            written.append(writer.response(capture, *long).record)
+            writer.request(capture, written[-1])
             dates.append(capture.date)
         last = response.timings.last_byte
         facts = {"fetchTimeMs": None if last is None else round(1000 * last), "finalUrl": response.url}
         _describe(writer, entry, attempts, dates[0], written, facts)
         return size
+
+    def _write_hops(
+        self,
+        writer: RecordWriter,
+        entry: Entry,
+        hops: Iterable[FetchResponse],
+        written: list[str],
+        dates: list[str],
+        *,
+        stays: bool,
+    ) -> int:
+        """Write a pair of records for each response; return the bytes of the last body.
+
+        Args:
+            writer: writes them.
+            entry: whose responses they are.
+            hops: the responses, in memory.
+            written, dates: get the id of the record of each response, and its date.
+            stays: no later run replaces the records.
+        """
+        known = self._bodies.setdefault(entry.shard, {})
+        size = 0
+        for one in hops:
+            capture = self.requests.capture(one)
+            body, truncated = self._payload(one)
+            size = len(body)
+            record = _write_response(writer, capture, body, truncated, known, stays=stays)
+            writer.request(capture, record)
+            written.append(record)
+            dates.append(capture.date)
+        return size
+
+    def take_hops(self, entry: Entry, history: Sequence[FetchResponse], target: str) -> bytes:
+        """See `Recorder`: pairs of records, and a metadata record that no number of a URL is in."""
+        file = io.BytesIO()
+        writer = RecordWriter(file)
+        written: list[str] = []
+        dates: list[str] = []
+        self._write_hops(writer, entry, history, written, dates, stays=False)
+        writer.metadata(entry, dates[0], written, {NUMBER[:-2]: HOPS, "goesOnWith": target})
+        return file.getvalue()
 
     def _payload(self, response: FetchResponse) -> tuple[bytes, str | None]:
         """Return a body as far as it is kept, and why it is not complete, or None."""

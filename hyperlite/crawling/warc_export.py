@@ -3,14 +3,16 @@
 import sys
 import zlib
 from collections.abc import Iterator
-from pathlib import Path
 from typing import IO
 
-from .parts import PIECE, Counted, Parts
+from .parts import PIECE, Counted
+from .reading import pieces
 from .state import State
+from .storage import Storage, storage_of
 from .warc import WarcRecorder
-from .warc_records import NUMBER, RecordWriter
+from .warc_records import HOPS, NUMBER, RecordWriter
 
+ENDING = WarcRecorder.ending
 # Bytes of gzip that are unpacked at a time; zlib makes at most a thousand times as many of them.
 _PACKED = 16 << 10
 # The beginning of each metadata record, and of the first line in its block.
@@ -32,10 +34,11 @@ def write_warc(state: State, file: IO[bytes], name: str, *, packed: bool) -> int
     """
     target = file if packed else _Unpacking(file)
     RecordWriter(target).info(name, _facts(state))  # type: ignore[arg-type]
-    parts = Parts(state.parts, WarcRecorder.ending)
+    storage = storage_of(state)
     urls = 0
     for part in state.counted():
-        for piece in _current(state, part, parts.path(part.name)) if part.dropped else parts.read(part):
+        whole = not part.dropped
+        for piece in pieces(storage, part, ENDING) if whole else _current(state, storage, part):
             target.write(piece)
         urls += part.records - part.dropped
     return urls
@@ -73,30 +76,31 @@ class _Unpacking:
         """Do nothing: the file is flushed when all is written."""
 
 
-def _current(state: State, part: Counted, path: Path) -> Iterator[bytes]:
+def _current(state: State, storage: Storage, part: Counted) -> Iterator[bytes]:
     """Yield the records of those URLs whose last ones are in this part."""
     start = 0
-    with open(path, "rb") as file:
-        for number, end in _urls(path, part.size):
+    name = f"{part.name}{ENDING}"
+    with storage.open(name) as file:
+        for number, end in _urls(storage, name, part.size):
             file.seek(start)
-            left = end - start if state.part_of_number(number) == part.number else 0
+            left = end - start if number == HOPS or state.part_of_number(number) == part.number else 0
             while left and (piece := file.read(min(left, PIECE))):
                 left -= len(piece)
                 yield piece
             start = end
 
 
-def _urls(path: Path, size: int) -> Iterator[tuple[int, int]]:
+def _urls(storage: Storage, name: str, size: int) -> Iterator[tuple[int, int]]:
     """Yield the number of each URL of a part, and where the last of its records ends."""
     at = 0
-    with open(path, "rb") as file:
+    with storage.open(name) as file:
         packed = b""
         while at < size:
             member, head = zlib.decompressobj(wbits=31), b""
             while not member.eof:
                 packed = packed or file.read(_PACKED)
                 if not packed:
-                    raise OSError(f"{path} is shorter than the state says: the disk has lost some of it")
+                    raise OSError(f"{name} is shorter than the state says: the disk has lost some of it")
                 data = member.decompress(packed)
                 at += len(packed) - len(member.unused_data)
                 packed = member.unused_data

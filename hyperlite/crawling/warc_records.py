@@ -22,6 +22,8 @@ PROFILE = "http://netpreserve.org/warc/1.1/revisit/identical-payload-digest"
 FORMAT = "http://iipc.github.io/warc-specifications/specifications/warc-format/warc-1.1/"
 # Begins the line of a metadata record that has the number of its URL in the state.
 NUMBER = "number: "
+# In the place of that number, where the record is of redirects alone: another record has what they led to.
+HOPS = 0
 # Characters that a URI may have (RFC 3986), and "%".
 _URI = "!#$%&'()*+,/:;=?@[]~"
 

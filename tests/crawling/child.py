@@ -23,6 +23,7 @@ from typing import Any
 
 import hyperlite
 from hyperlite.crawling import state
+from hyperlite.crawling.executors import processes
 
 
 def main() -> None:
@@ -34,6 +35,8 @@ def main() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
     state.ROWS = given.pop("rows", state.ROWS)
     urls = given.pop("urls")
+    if count := given.pop("processes", None):
+        given["executor"] = processes(count)
     if scope := given.pop("scope", None):
         given["follow"] = hyperlite.CrawlScope(**scope)
     try:

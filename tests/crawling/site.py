@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ class Site:
         self._slow = slow
         self._robots = robots
         self._seen: set[str] = set()
-        self._victim: tuple[int, int, int] | None = None
+        self._victims: list[tuple[int, Callable[[], int], int]] = []
         self.server = Server(self._answer)
         self.urls = [
             f"https://h{host}.test:{self.server.port}/h{host}/{page}"
@@ -46,9 +47,9 @@ class Site:
     def _answer(self, request: Request) -> Response:
         if not request.path.endswith(OTHERS):
             self._seen.add(request.path)
-        if self._victim is not None and len(self._seen) >= self._victim[1]:
-            (process, _, by), self._victim = self._victim, None
-            os.kill(process, by)
+        if self._victims and len(self._seen) >= self._victims[0][0]:
+            _, process, by = self._victims.pop(0)
+            os.kill(process(), by)
         if request.path == "/robots.txt":
             return Response(404) if self._robots is None else Response(body=self._robots)
         host, _, page = request.path.removeprefix("/h").partition("/")
@@ -58,6 +59,16 @@ class Site:
         delay = self._slow if host == "0" else 0.0
         kind = ("content-type", "text/plain; charset=utf-8")
         return Response(status, headers=[kind], body=f"{request.path} läßt\n".encode() * 10, delay=delay)
+
+    def kill(self, process: Callable[[], int], *at: int, by: int = signal.SIGKILL) -> None:
+        """Kill a process when so many pages were asked for.
+
+        Args:
+            process: returns its id.
+            at: the numbers of pages, from the least.
+            by: the signal.
+        """
+        self._victims = [(one, process, by) for one in at]
 
     def arguments(self, **given: Any) -> str:
         """Return the argument of `tests.crawling.child`."""
@@ -70,9 +81,9 @@ class Site:
         command = [sys.executable, "-m", "tests.crawling.child", self.arguments(**given)]
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as child:
             if kill_at is not None:
-                self._victim = child.pid, kill_at, kill_by
+                self.kill(lambda: child.pid, kill_at, by=kill_by)
             out, err = child.communicate(timeout=100)
-            self._victim = None
+            self._victims = []
         return subprocess.CompletedProcess(command, child.returncode, out, err)
 
     def asked(self) -> Counter[str]:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import hyperlite
-from hyperlite.crawling import driver
+from hyperlite.crawling import driver, loop
 from hyperlite.crawling.scope import CrawlScope
 from hyperlite.crawling.state import State, Turn, Turned
 from hyperlite.testing.server import Request, Response
@@ -79,7 +79,7 @@ def test_a_slow_page_holds_up_no_link(make_web: MakeWeb):
 def test_a_turn_comes_before_many_links_are_held(make_web: MakeWeb, monkeypatch: pytest.MonkeyPatch):
     """Pages of many links cost no memory without a bound: what was found is written down."""
     monkeypatch.setattr(driver, "TURN_FOUND", 300)
-    monkeypatch.setattr(driver, "MOST_FOUND", 500)
+    monkeypatch.setattr(loop, "MOST_FOUND", 500)
     held: list[int] = []
     copied = State.turn
 

@@ -5,7 +5,7 @@ from collections import Counter
 import pytest
 
 import hyperlite
-from hyperlite.crawling import driver, sites
+from hyperlite.crawling import loop, sites
 
 from .conftest import MakeSite
 
@@ -14,7 +14,7 @@ def test_a_robots_txt_is_asked_for_once_for_each_host(
     make_site: MakeSite, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its host comes next when it is known, before others are forgotten for their files."""
-    monkeypatch.setattr(driver, "AT_RISK", 10)
+    monkeypatch.setattr(loop, "AT_RISK", 10)
     monkeypatch.setattr(sites, "MAX_SITES", 20)
     site = make_site(150, 2)
     asked: Counter[str] = Counter()

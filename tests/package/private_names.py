@@ -3,9 +3,11 @@
 Run as a file, by any Python, it prints which of the standard library's are gone.
 """
 
+import concurrent.futures
 import http.client
 import inspect
 import io
+import os
 import socket
 import ssl
 import sys
@@ -58,7 +60,13 @@ def standard_library() -> list[Owner]:
         ("ssl.SSLSocket", tls_socket, ("_context", "_sslobj")),
         ("ssl._ssl._SSLSocket", ssl._ssl._SSLSocket, ("get_unverified_chain",)),
         ("ssl._ssl.Certificate", ssl._ssl.Certificate, ("get_info",)),
+        ("os", os, ("_exit",)),
         ("sys", sys, ("_getframe",)),
+        (
+            "concurrent.futures.ProcessPoolExecutor",
+            concurrent.futures.ProcessPoolExecutor(1),
+            ("_initargs", "_initializer", "_max_workers", "_mp_context"),
+        ),
         ("urllib.request.HTTPSHandler", urllib.request.HTTPSHandler(), ("_context",)),
         # These are documented.
         ("a named tuple", types.SimpleNamespace(_asdict=None, _replace=None), ("_asdict", "_replace")),

@@ -18,6 +18,7 @@ import requests.adapters
 import requests.structures
 import urllib3
 import urllib3.poolmanager
+from distributed.cfexecutor import ClientExecutor
 
 import hyperlite
 from compat.stdlib import interpreters
@@ -57,6 +58,7 @@ def other_libraries() -> list[Owner]:
             urllib3.poolmanager.PoolKey,
             ("key__socks_options",),
         ),
+        ("distributed.cfexecutor.ClientExecutor", ClientExecutor(None), ("_client",)),
         ("requests.adapters.HTTPAdapter", requests.adapters.HTTPAdapter(), ("_pool_connections",)),
         ("requests.structures.CaseInsensitiveDict", requests.structures.CaseInsensitiveDict(), ("_store",)),
         # No underscore, and no promise either.
