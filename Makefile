@@ -3,10 +3,15 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: all demo test throughput hostile check fmt cov speedups no-speedups fuzz fuzz-speedups compat-stdlib compat-callers compat-requests compat-scrapy compat-servers bench bench-adapter bench-count bench-crawl compare-crawls crawl-faults profile docs clean
+.PHONY: all help demo test throughput hostile check fmt cov speedups no-speedups fuzz fuzz-speedups compat-stdlib compat-callers compat-requests compat-scrapy compat-servers bench bench-adapter bench-count bench-crawl compare-crawls crawl-faults profile docs dist dist-check changelog clean
 .DELETE_ON_ERROR:
 
 all: check test
+
+# The targets, as the table in CONTRIBUTING.md has them.
+help:
+	@sed -n 's/^| `\(make [a-z-]*\)` | \(.*\) |$$/\1|\2/p' CONTRIBUTING.md | sed 's/\[\([^]]*\)\]([^)]*)/\1/g; s/`//g' \
+		| awk -F'|' '{ printf "%-21s %s\n", $$1, $$2 }'
 
 # What `make demo` needs: the package and the embedded server's certificates.
 $(VENV)/.demo: pyproject.toml
@@ -59,6 +64,23 @@ $(VENV)/docs/.made: pyproject.toml docs/requirements.txt
 docs: $(VENV)/docs/.made
 	$(VENV)/docs/bin/python -m sphinx --quiet --fail-on-warning --keep-going --fresh-env -b html -d build/doctrees docs build/site
 	@echo "build/site/index.html"
+
+# The distributions, into dist/: built twice, compared, and checked.
+$(VENV)/dist/.made: compat/dist/requirements.txt
+	test -x $(VENV)/dist/bin/python || $(PYTHON) -m venv $(VENV)/dist
+	$(VENV)/dist/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
+	touch $@
+
+dist: $(VENV)/dist/.made
+	$(VENV)/dist/bin/python -m compat.dist
+
+# What is in dist/, installed into empty environments and used there: some minutes.
+dist-check: dist
+	$(VENV)/dist/bin/python -m compat.dist.installed
+
+# The files of changes/, into CHANGELOG.md: make changelog VERSION=1.1.0.
+changelog:
+	$(PYTHON) -m compat.dist.changelog $(VERSION)
 
 # The compiled decoder, into the environment of the tests: needs a C compiler and Python's headers.
 speedups: $(VENV)/.dev

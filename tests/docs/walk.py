@@ -5,8 +5,8 @@
   own, until the next such block or the end of the page. What is exported stays.
 - A block of text behind a block of commands is what they print; "…" in it stands for anything.
 
-Commands that install something are left out, because the tests have an environment. Another port takes the
-place of 8443, one that is free.
+Commands that install something are left out where the tests have an environment. Another port takes the place
+of 8443, one that is free.
 """
 
 import contextlib
@@ -40,11 +40,21 @@ def matches(expected: str, printed: str) -> bool:
 
 @dataclass
 class Walk:
-    """A folder in which a page is walked."""
+    """A folder in which pages are walked.
+
+    Attributes:
+        folder: where programs are saved, and commands are run.
+        environment: of the commands.
+        installs: type the commands that install something, too.
+        exported: what commands have exported.
+        port: takes the place of 8443.
+        commands: how many blocks of commands were typed.
+    """
 
     folder: Path
     environment: Mapping[str, str]
     server: subprocess.Popen[str] | None = None
+    installs: bool = False
     exported: dict[str, str] = field(default_factory=dict)
     port: int = field(default_factory=free_port)
     commands: int = 0
@@ -60,7 +70,7 @@ class Walk:
                 if language == "python":
                     self.save(text)
                 elif language == "sh":
-                    self.type(INSTALLING.sub("", text), expected)
+                    self.type(text if self.installs else INSTALLING.sub("", text), expected)
         finally:
             self.end_server()
 
