@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: all help demo test throughput hostile check fmt cov speedups no-speedups fuzz fuzz-speedups compat-stdlib compat-callers compat-requests compat-scrapy compat-servers bench bench-adapter bench-count bench-crawl compare-crawls crawl-faults profile docs dist dist-check changelog clean
+.PHONY: all help demo test throughput hostile hostile-clients check fmt cov speedups no-speedups fuzz fuzz-speedups compat-stdlib compat-callers compat-requests compat-scrapy compat-servers bench bench-adapter bench-count bench-crawl compare-crawls crawl-faults profile docs dist dist-check changelog clean
 .DELETE_ON_ERROR:
 
 all: check test
@@ -37,6 +37,16 @@ throughput: $(VENV)/.dev
 # What hostile and broken servers do, case by case; ARGS="flood one-byte" for some of them.
 hostile: $(VENV)/.dev
 	$(BIN)/python -m tests.hostile $(ARGS)
+
+# The same cases, with other clients: writes docs/hostile-clients.md, in half an hour; ARGS="--only curl -- flood".
+$(VENV)/hostile/.made $(VENV)/hostile-niquests/.made: $(VENV)/hostile%/.made: compat/hostile/requirements%.txt
+	test -x $(VENV)/hostile$*/bin/python || $(PYTHON) -m venv $(VENV)/hostile$*
+	$(VENV)/hostile$*/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
+	touch $@
+
+hostile-clients: $(VENV)/.dev $(VENV)/hostile/.made $(VENV)/hostile-niquests/.made
+	$(BIN)/python -m compat.hostile --python $(VENV)/hostile/bin/python \
+		--niquests $(VENV)/hostile-niquests/bin/python $(ARGS)
 
 check: $(VENV)/.dev
 	$(BIN)/ruff format --check .

@@ -37,9 +37,10 @@ _PARTS = r"(?s)(?:([A-Za-z][A-Za-z0-9+.-]*):)?(?://([^/?#]*))?([^?#]*)(?:\?([^#]
 # Browsers read a host in "/\\host" and "///host", and none in "https:/path" and "https:path"; others read
 # one.
 _MISREAD = r"(?i)(?:https?:)?[/\\]*\\|(?:https?:)?///|https?:(?!//)"
-# A scheme and the slashes behind it, as wrong as they come; and what follows, up to the path.
-_BEGINNING = r"(?i)(?:https?:|[a-z][a-z0-9+.-]*:(?=//))?[/\\]*"
-_HOST_AND_PORT = r"(?s)([^@:]*|\[[^\]@]*\])(:[0-9]*)?([/?#\\].*)?"
+# A scheme and the slashes behind it, as wrong as they come, with what a paste may have before it: quotes, a
+# bracket, a byte order mark; and what follows, up to the path.
+_BEGINNING = r"(?i)[^\w@:/\\.\[%-]*(?:https?:|[a-z][a-z0-9+.-]*:(?=//))?[/\\]*"
+_HOST_AND_PORT = r"(?s)([^@:/\\?#]*|\[[^\]@]*\])(:[0-9]+)?((?![/\\]{2})[/?#\\].*)?"
 _STRAY_PERCENT = r"%(?![0-9A-Fa-f]{2})"
 # RFC 3986's reserved and unreserved characters: they are left as they are.
 _SAFE = "!#$%&'()*+,/:;=?@[]~|"

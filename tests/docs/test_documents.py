@@ -25,6 +25,7 @@ ELSEWHERE = {
     "howto/bodies",
     "howto/crawling",
     "howto/grpc",
+    "howto/hostile",
     "howto/observing",
     "howto/pool",
     "howto/push",

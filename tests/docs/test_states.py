@@ -15,8 +15,8 @@ from hyperlite.http2.connection import HTTP2Connection
 from hyperlite.http2.engine import make_engine
 from hyperlite.http2.stream import Stream
 from hyperlite.messages.request import NO_HEADERS, Request
+from hyperlite.testing.hostile.frames import FrameFactory
 from hyperlite.transports import Speaker
-from tests.frames import FrameFactory
 
 from .diagrams import PAGES, ROOT, drawn
 from .states import CONNECTION, EXCHANGE, STREAM, TABLES, Row, of_connection, of_exchange, of_stream

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import hyperlite
-from tests.hostile.catalogue import CASES
+from hyperlite.testing.hostile.catalogue import CASES
 
 from .pages import PAGES, ROOT
 

@@ -17,9 +17,9 @@ import pytest
 import hyperlite
 from hyperlite import ConnectionPool, FetchError
 from hyperlite.errors import as_fetch_error
+from hyperlite.testing.hostile.frames import FrameFactory
 from hyperlite.testing.server import Exchange, Response, streaming
 from tests.conftest import MakePool, Serve
-from tests.frames import FrameFactory
 from tests.listener import Listener
 
 Call = Callable[..., object]

@@ -14,8 +14,8 @@ from hyperlite import ConnectionPool, FetchResponse, HTTP2Error, RequestTimeout,
 from hyperlite.adapters.requests import HTTP20Adapter
 from hyperlite.errors import ErrorCode, StreamReset
 from hyperlite.testing.certificates import certificates
+from hyperlite.testing.hostile.frames import Fields
 from tests.conftest import MakePool, Serve
-from tests.frames import Fields
 from tests.inside import origin_of
 from tests.peer import TIMEOUT, Peer
 

@@ -12,9 +12,9 @@ from unittest import mock
 import brotli
 from backports import zstd
 
-from tests.hostile.case import CASES, Case
+from hyperlite.testing.hostile.case import CASES, Case
+from hyperlite.testing.hostile.line import Line
 from tests.hostile.catalogue import combinations
-from tests.hostile.line import Line
 from tests.hostile.run import run
 from tests.http2.engine.test_hpack_agreement import recorded
 

@@ -1,22 +1,10 @@
-"""All cases, and how they combine with engines and transports."""
+"""How the cases combine with engines and transports."""
 
 from collections.abc import Iterator
 
+from hyperlite.testing.hostile.case import Case
+from hyperlite.testing.hostile.catalogue import CASES
 from tests.http2.engine.conftest import ENGINES
-
-from . import (  # noqa: F401  the cases declare themselves
-    cases_baseline,
-    cases_coding,
-    cases_connection,
-    cases_flood,
-    cases_flow,
-    cases_frames,
-    cases_headers,
-    cases_http1,
-    cases_message,
-    cases_tls,
-)
-from .case import CASES, Case
 
 
 def combinations() -> Iterator[tuple[Case, str, str]]:

@@ -13,11 +13,10 @@ from hyperframe.frame import RstStreamFrame
 
 import hyperlite
 from hyperlite.errors import ErrorCode
+from hyperlite.testing.hostile.case import Case, pattern
+from hyperlite.testing.hostile.line import Line, Stage
 from tests.http2.engine.conftest import ENGINES
 from tests.inside import http2_of
-
-from .case import Case, pattern
-from .line import Line, Stage
 
 ROUNDS = 1000
 SLOTS = 10

@@ -2,7 +2,8 @@
 
 import pytest
 
-from .case import Case
+from hyperlite.testing.hostile.case import Case
+
 from .catalogue import combinations
 from .known import known
 from .run import run

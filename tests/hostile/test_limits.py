@@ -7,11 +7,10 @@ from collections.abc import Callable
 import pytest
 
 import hyperlite
+from hyperlite.testing.hostile.case import BODY, Case
+from hyperlite.testing.hostile.cases_headers import block_of
+from hyperlite.testing.hostile.line import Line, Stage
 from tests.http2.engine.conftest import ENGINES
-
-from .case import BODY, Case
-from .cases_headers import block_of
-from .line import Line, Stage
 
 PARAMETERS = set(inspect.signature(hyperlite.HTTP20Connection).parameters)
 

@@ -7,11 +7,10 @@ from collections.abc import Iterator
 import pytest
 
 import hyperlite
+from hyperlite.testing.hostile.case import CASES
+from hyperlite.testing.hostile.cases_tls import TRUSTED, authority, serving
+from hyperlite.testing.hostile.line import Stage
 from hyperlite.testing.server import Response, Server
-
-from .case import CASES
-from .cases_tls import TRUSTED, authority, serving
-from .line import Stage
 
 
 @contextlib.contextmanager

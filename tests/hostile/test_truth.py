@@ -7,12 +7,11 @@ import pytest
 
 import hyperlite
 from hyperlite.testing.certificates import certificates
+from hyperlite.testing.hostile.case import Case, Script, pattern
+from hyperlite.testing.hostile.cases_http1 import CHUNKED
+from hyperlite.testing.hostile.cases_tls import fin_without_close_notify
+from hyperlite.testing.hostile.line import Line, Stage
 from tests.http2.engine.conftest import ENGINES
-
-from .case import Case, Script, pattern
-from .cases_http1 import CHUNKED
-from .cases_tls import fin_without_close_notify
-from .line import Line, Stage
 
 SENT = 50_000
 

@@ -3,7 +3,7 @@
 import pytest
 
 import hyperlite
-from tests.frames import FrameFactory
+from hyperlite.testing.hostile.frames import FrameFactory
 from tests.peer import Peer
 
 FRAMES = FrameFactory()

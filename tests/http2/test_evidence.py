@@ -11,7 +11,7 @@ from hyperlite.http2.stream import Stream
 from hyperlite.http2.writer import Writer
 from hyperlite.messages.request import Request
 from hyperlite.testing.certificates import certificates
-from tests.frames import Fields
+from hyperlite.testing.hostile.frames import Fields
 from tests.inside import http2_of
 from tests.peer import TIMEOUT, Peer, Wire
 

@@ -8,7 +8,7 @@ from hyperframe.frame import GoAwayFrame, HeadersFrame, PingFrame, SettingsFrame
 import hyperlite
 from hyperlite.errors import ErrorCode
 from hyperlite.testing.certificates import certificates
-from tests.frames import FrameFactory
+from hyperlite.testing.hostile.frames import FrameFactory
 from tests.inside import http2_of
 from tests.peer import Peer, Wire
 

@@ -6,7 +6,7 @@ from hyperframe.frame import ContinuationFrame, DataFrame, HeadersFrame, Setting
 
 import hyperlite
 from hyperlite.http2.engine.frames import DEFAULT_FRAME, MAX_FRAME
-from tests.frames import END_HEADERS, END_STREAM
+from hyperlite.testing.hostile.frames import END_HEADERS, END_STREAM
 from tests.peer import Peer
 
 SIZE = 28_000

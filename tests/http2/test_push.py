@@ -9,7 +9,7 @@ from hyperframe.frame import GoAwayFrame, HeadersFrame, RstStreamFrame
 
 import hyperlite
 import hyperlite.messages.replay
-from tests.frames import OK
+from hyperlite.testing.hostile.frames import OK
 from tests.inside import http2_of
 from tests.peer import Peer, Wire
 

@@ -16,7 +16,7 @@ from hyperlite.http2.connection import HTTP2Connection
 from hyperlite.http2.engine import make_engine
 from hyperlite.http2.stream import Stream
 from hyperlite.messages.request import NO_HEADERS, Request
-from tests.frames import FrameFactory
+from hyperlite.testing.hostile.frames import FrameFactory
 from tests.inside import sleepers_on
 
 ROUNDS = 60

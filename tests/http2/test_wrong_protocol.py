@@ -13,7 +13,7 @@ from hyperlite import client
 from hyperlite.errors import ConnectionLost, NotHTTP1, NotHTTP2
 from hyperlite.messages.head import HeadReader, LineReader
 from hyperlite.testing.certificates import certificates
-from tests.frames import FrameFactory
+from hyperlite.testing.hostile.frames import FrameFactory
 from tests.peer import Peer
 
 FRAMES = FrameFactory()

@@ -6,7 +6,7 @@ from http.client import InvalidURL
 
 import pytest
 
-from hyperlite.messages.urls import join, parse
+from hyperlite.messages.urls import join, parse, without_credentials
 
 from .test_hosts import REFUSED
 
@@ -257,3 +257,17 @@ def test_the_time_for_a_url_grows_with_its_length_alone(before: str, piece: str)
         return time.thread_time() - start
 
     assert cost(20_000) < 60 * max(cost(2_000), 1e-3)
+
+
+@pytest.mark.parametrize(
+    "before", ["\x1e", "\0", "\ufeff", "\u200b", '"', "'", "<", "(", "\x0b ", "- ", "x\x1f"]
+)
+@pytest.mark.parametrize(
+    "url", ["https://user:secret@h.example/", "//user:secret@h.example/", "ftp://u:secret@h/"]
+)
+def test_no_password_is_shown_of_a_url_with_something_before_it(before: str, url: str):
+    for text in (before + url, before + url + "?a=b c\x00"):
+        assert "secret" not in without_credentials(text)
+        with pytest.raises(InvalidURL) as caught:
+            parse(text)
+        assert "secret" not in str(caught.value)

@@ -12,9 +12,9 @@ import pytest
 
 import hyperlite
 from hyperlite import client
+from hyperlite.testing.hostile.frames import PREFACE, FrameFactory
 from tests.conftest import Serve
 from tests.connect_proxy import GRANTED, Proxy, drip, grant, says
-from tests.frames import PREFACE, FrameFactory
 
 Open = Callable[..., Any]  # an (unconnected) connection to a proxy, with the origin's context
 

@@ -43,8 +43,6 @@ INHERITED = {
 # Files of tests that may be longer, and why: each is a table of cases.
 TABLES = {
     "tests/differential/idioms_sending.py": "ways to send a request, one entry each",
-    "tests/hostile/cases_flow.py": "what peers do with windows and streams, one entry each",
-    "tests/hostile/cases_http1.py": "what peers do in HTTP/1.1, one entry each",
 }
 # The folder of tests/ for modules that are in no package.
 ROOMS = {

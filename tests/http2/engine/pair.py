@@ -23,7 +23,7 @@ from hyperlite.http2.engine.limits import Limits
 from hyperlite.http2.engine.native import NativeEngine
 from hyperlite.http2.engine.reference import H2Engine
 from hyperlite.http2.engine.windows import DEFAULT_WINDOW
-from tests.frames import FrameFactory
+from hyperlite.testing.hostile.frames import FrameFactory
 from tests.http2.engine.decoders import table_of
 from tests.peer import EnginePeer
 

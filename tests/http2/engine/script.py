@@ -9,7 +9,7 @@ from hyperlite.http2.engine.events import (
     Event,
     ResponseReceived,
 )
-from tests.frames import FrameFactory
+from hyperlite.testing.hostile.frames import FrameFactory
 from tests.peer import EnginePeer
 
 from .conftest import request

@@ -12,7 +12,7 @@ from hyperframe.frame import (
 from hyperlite.http2.engine.events import (
     ConnectionFailed,
 )
-from tests.frames import FrameFactory
+from hyperlite.testing.hostile.frames import FrameFactory
 from tests.peer import EnginePeer
 
 from .conftest import Make

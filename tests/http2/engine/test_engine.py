@@ -29,7 +29,7 @@ from hyperlite.http2.engine.windows import (
     CONNECTION_WINDOW,
     STREAM_WINDOW,
 )
-from tests.frames import PREFACE, FrameFactory
+from hyperlite.testing.hostile.frames import PREFACE, FrameFactory
 from tests.peer import EnginePeer
 
 from .conftest import Make

@@ -8,7 +8,7 @@ from hyperframe.frame import ContinuationFrame, GoAwayFrame, HeadersFrame, Prior
 from hyperlite.errors import ErrorCode
 from hyperlite.http2.engine.events import ConnectionFailed
 from hyperlite.http2.engine.guard import MAX_BLOCK_FRAMES, MAX_REMEMBERED, MAX_USELESS
-from tests.frames import FrameFactory
+from hyperlite.testing.hostile.frames import FrameFactory
 from tests.peer import EnginePeer
 
 from .conftest import Make, request

@@ -24,7 +24,7 @@ from hyperlite.http2.engine.events import (
     WindowOpened,
 )
 from hyperlite.http2.engine.frames import MAX_FRAME
-from tests.frames import FrameFactory
+from hyperlite.testing.hostile.frames import FrameFactory
 from tests.peer import EnginePeer
 
 from .conftest import Make, request

@@ -5,8 +5,8 @@ from hyperframe.frame import RstStreamFrame
 from hyperlite.errors import ErrorCode
 
 from .case import BODY, Section, pattern
+from .judging import Run
 from .line import Line
-from .run import Run
 from .scripts import KB, LATER, MB, give_back
 
 # -- baseline --------------------------------------------------------------------------------------

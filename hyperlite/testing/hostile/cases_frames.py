@@ -16,19 +16,19 @@ from hyperframe.frame import (
 )
 
 from hyperlite.errors import ErrorCode
-from hyperlite.http2.engine.frames import MAX_FRAME
 
 from .case import BODY, CLEAR, Section, pattern
+from .judging import Run
 from .line import Gone, Line
-from .run import Run
 from .scripts import promise
 
 PROTOCOL = ErrorCode.PROTOCOL_ERROR
 FRAME_SIZE = ErrorCode.FRAME_SIZE_ERROR
 CLOSED = ErrorCode.STREAM_CLOSED
+# A payload as long as the client takes, and one that is longer.
+LARGEST, TOO_LARGE = 0, 1
 END_STREAM, END_HEADERS, PADDED = 0x1, 0x4, 0x8
 MB = 1 << 20
-TOO_LARGE = bytes(MAX_FRAME + 1)
 
 frames = Section("frames")
 
@@ -112,14 +112,18 @@ def single(
     kind: int,
     flags: int,
     stream: int | None,
-    payload: bytes,
+    payload: bytes | int,
     **options: object,
 ) -> None:
-    """Declare a case with one odd frame between request and response; `stream` None: the request's."""
+    """Declare a case with one odd frame between request and response.
+
+    `stream` None is the request's; a payload that is a number has so many bytes more than the client takes.
+    """
 
     def script(line: Line) -> None:
         stream_id = line.open()
-        line.send_frame(kind, flags, stream_id if stream is None else stream, payload)
+        data = bytes(line.max_frame + payload) if isinstance(payload, int) else payload
+        line.send_frame(kind, flags, stream_id if stream is None else stream, data)
         line.ok(stream_id)
 
     frames.add(name, expected, reference, script, **options)
@@ -208,7 +212,7 @@ single(
 single("unknown-frame", "ok", "RFC 9113 5.5 ignored; h2spec 4.1/1", 0xFA, 0xFF, 0, b"anything", alive=True)
 single("unknown-frame-on-stream", "ok", "RFC 9113 5.5", 0xFA, 0, None, b"anything", alive=True)
 single("unknown-frame-16k", "ok", "RFC 9113 4.2", 0xFA, 0, 0, bytes(16384), alive=True)
-single("unknown-frame-largest", "ok", "RFC 9113 4.2", 0xFA, 0, 0, bytes(MAX_FRAME), alive=True)
+single("unknown-frame-largest", "ok", "RFC 9113 4.2", 0xFA, 0, 0, LARGEST, alive=True)
 single("unknown-frame-too-large", "error", "RFC 9113 4.2", 0xFA, 0, 0, TOO_LARGE, goaway=FRAME_SIZE)
 single(
     "frame-too-large-data", "error", "RFC 9113 4.2; h2spec 4.2/2", DATA, 0, None, TOO_LARGE, goaway=FRAME_SIZE

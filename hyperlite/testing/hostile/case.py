@@ -13,13 +13,9 @@ case differ, by ",":
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from hyperlite.errors import ErrorCode
-
-if TYPE_CHECKING:
-    from .line import Line
-    from .run import Run
 
 CLEAR, TLS = "clear", "tls"
 BOTH = (CLEAR, TLS)
@@ -28,7 +24,8 @@ BODY = b"hello from afar"
 # Nothing that is expected to end by itself comes near it, on a busy machine either.
 PATIENCE = 6.0
 
-Script = Callable[["Line"], None]
+# Takes a `Line`, which has the case.
+Script = Callable[[Any], None]
 Codes = tuple[ErrorCode, ...]
 
 
@@ -51,7 +48,7 @@ class Case:
         alive: whether the next request is to come on the same connection; None: it does not matter.
         after: how often a further request is tried at the end; one must succeed, and where the connection was
             broken behind the back of the first, that is the second. False: none is made.
-        check: looks at the whole run, at what came over the wire above all.
+        check: looks at the whole run (a `judging.Run`), at what came over the wire above all.
         protocol: what ALPN chooses: "h2", "http/1.1", or None for no ALPN at all.
         over: the transports.
         host: by which name the client connects; it is 127.0.0.1 all the same.
@@ -61,6 +58,7 @@ class Case:
         fetch: how a pool makes the requests: "whole" (`fetch()`), "stream" (the same, with `stream=True`, by
             pieces) or "many" (`fetch_many()`); "": an `HTTP20Connection` does. For a pool, a number in `body`
             stands for that many zeros.
+        prepare: what takes long, and is done before the requests.
     """
 
     name: str
@@ -83,7 +81,7 @@ class Case:
     alive: bool | None = None
     after: int = 1
     every: bool = False
-    check: "Callable[[Run], None] | None" = None
+    check: Callable[[Any], None] | None = None
     protocol: str | None = "h2"
     over: tuple[str, ...] = BOTH
     host: str = "127.0.0.1"
@@ -92,6 +90,7 @@ class Case:
     handshake: bool = True
     memory: float = 64
     fetch: str = ""
+    prepare: Callable[[], object] | None = None
 
     def expected_of(self, index: int) -> frozenset[str]:
         """Return the words for one request."""

@@ -3,6 +3,7 @@
 from hyperlite.errors import ErrorCode
 
 from .case import BODY, Section
+from .frames import Fields, Text
 from .line import Line
 
 COMPRESSION = ErrorCode.COMPRESSION_ERROR
@@ -18,10 +19,10 @@ def reply(
     name: str,
     expected: str,
     reference: str,
-    fields: list[tuple[object, object]],
+    fields: Fields,
     data: bytes | None = BODY,
     *,
-    trailers: list[tuple[object, object]] | None = None,
+    trailers: Fields | None = None,
     end_with_headers: bool = False,
     **options: object,
 ) -> None:
@@ -43,11 +44,11 @@ def reply(
     message.add(name, expected, reference, script, **options)
 
 
-def with_field(name: object, value: object) -> list[tuple[object, object]]:
+def with_field(name: Text, value: Text) -> Fields:
     return [(":status", "200"), (name, value)]
 
 
-def with_status(value: object) -> list[tuple[object, object]]:
+def with_status(value: Text) -> Fields:
     return [(":status", value), ("x", "y")]
 
 

@@ -2,6 +2,7 @@
 
 import functools
 import gzip
+import importlib
 import importlib.util
 import itertools
 import random
@@ -12,8 +13,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from .case import BODY, CLEAR, TLS, Section
+from .judging import Run
 from .line import Line
-from .run import Run
 from .scripts import MB
 
 coding = Section("coding")
@@ -112,9 +113,9 @@ def _zlib(wbits: int, size: int) -> bytes:
 
 
 def _brotli(data: bytes) -> bytes:
-    import brotli  # noqa: PLC0415  it need not be there
-
-    return brotli.compress(data, quality=5)
+    brotli: Any = importlib.import_module("brotli")  # it need not be there
+    packed: bytes = brotli.compress(data, quality=5)
+    return packed
 
 
 def _brotli_bomb(size: int) -> bytes:
@@ -173,6 +174,7 @@ def declare_coding(name: str, pack: Callable[[bytes], bytes], make_bomb: Callabl
         body=BOMB,
         timeout=20,
         memory=HELD,
+        prepare=bomb,
     )
     declare(f"{name}-good", "ok", "RFC 9110 8.4.1", lambda: pack(BODY), name)
     declare(f"{name}-truncated", "error", "RFC 1952: an incomplete member", lambda: pack(BODY)[:-6], name)

@@ -42,6 +42,12 @@ def _octets(text: Text) -> bytes:
     return text.encode("latin-1") if isinstance(text, str) else text
 
 
+def fields_of(frame: HeadersFrame) -> list[tuple[str, str]]:
+    """Return the fields of a header block that a `FrameReader` has read."""
+    fields: list[tuple[str, str]] = frame.fields  # type: ignore[attr-defined]
+    return fields
+
+
 class FrameFactory:
     """Makes the bytes of frames, valid or not, with one HPACK encoder for all header blocks."""
 
@@ -180,7 +186,9 @@ class FrameReader:
             if "END_HEADERS" in frame.flags:
                 whole, self._open = self._open, None
                 decoded = self.decoder.decode(bytes(whole.data), raw=True)
-                whole.fields = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in decoded]
+                whole.fields = [  # type: ignore[attr-defined]
+                    (name.decode("latin-1"), value.decode("latin-1")) for name, value in decoded
+                ]
                 return whole
         return None
 

@@ -7,8 +7,8 @@ from hyperframe.frame import RstStreamFrame, SettingsFrame
 from hyperlite.errors import ErrorCode
 
 from .case import BODY, BOTH, CLEAR, Section, pattern
+from .judging import Run
 from .line import Gone, Line
-from .run import Run
 from .scripts import KB, LATER, MB, give_back, short
 
 # -- tcp -------------------------------------------------------------------------------------------

@@ -6,14 +6,15 @@ import ssl
 import warnings
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import trustme
 
 from hyperlite.testing.certificates import certificates
 
 from .case import TLS, Section
+from .judging import Run
 from .line import Gone, Line
-from .run import Run
 from .scripts import LATER, short
 
 tls = Section("tls", {"over": (TLS,), "after": False})
@@ -35,7 +36,7 @@ def trusting(ca: str = TRUSTED) -> ssl.SSLContext:
 
 
 def serving(
-    *identities: str, ca: str = TRUSTED, alpn: Sequence[str] = ("h2",), **options: object
+    *identities: str, ca: str = TRUSTED, alpn: Sequence[str] = ("h2",), **options: Any
 ) -> Callable[[], ssl.SSLContext]:
     """Return what makes a server context with a certificate for some names."""
 
@@ -60,7 +61,7 @@ def says(word: str) -> Callable[[Run], None]:
 
 
 def certificate(
-    name: str, expected: str, reference: str, server: Callable[[], ssl.SSLContext], **options: object
+    name: str, expected: str, reference: str, server: Callable[[], ssl.SSLContext], **options: Any
 ) -> None:
     """Declare the case of a certificate; what is refused must be an SSLCertVerificationError."""
     if expected == "error":
@@ -160,7 +161,7 @@ def at_most(
 
 
 def secured(
-    name: str, expected: str, reference: str, server: Callable[[], ssl.SSLContext], **options: object
+    name: str, expected: str, reference: str, server: Callable[[], ssl.SSLContext], **options: Any
 ) -> None:
     options = {"script": fine, "client_tls": trusting, "host": "localhost", "server_tls": server, **options}
     tls.add(name, expected, reference, **options)

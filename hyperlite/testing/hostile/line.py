@@ -23,9 +23,10 @@ from hyperframe.frame import (
 )
 
 from hyperlite.testing.certificates import certificates
-from tests.peer import Wire
 
 from .case import Case, pattern
+from .frames import fields_of
+from .wire import Wire
 
 F = TypeVar("F", bound=Frame)
 
@@ -34,6 +35,8 @@ FLOOD = 20.0
 # What the server waits for anything. Longer than all that a client may take.
 TIMEOUT = 30.0
 AFTER = b"after"
+# What any client takes in one frame (RFC 9113 section 4.2).
+USUAL_FRAME = 16384
 
 
 class Gone(Exception):
@@ -51,6 +54,7 @@ class Line(Wire):
         credited: bytes that the client gave back: by stream, and on the connection (0).
         reset_by_client: the streams that it has reset.
         drained: how many frames of each kind came during a flood.
+        max_frame: the longest frame that the client takes, as its SETTINGS say.
         gate: what the client's further requests wait for, where the case says so.
     """
 
@@ -67,6 +71,7 @@ class Line(Wire):
         self.uploaded: dict[int, int] = {}
         self._initial_window = 65535
         self.drained: Counter[type[Frame]] = Counter()
+        self.max_frame = 16384
         self._pings = 0
         self.opened: list[int] = []
 
@@ -86,10 +91,11 @@ class Line(Wire):
         return frame
 
     def note(self, frame: Frame) -> None:
+        """Remember a frame, and what it says."""
         super().note(frame)
         stream_id = frame.stream_id
         if isinstance(frame, HeadersFrame) and stream_id not in self.requests_seen:
-            fields = dict(frame.fields)
+            fields = dict(fields_of(frame))
             self.requests_seen[stream_id] = (fields[":method"], fields[":path"])
             self.opened.append(stream_id)
             self.window.setdefault(stream_id, self._initial_window)
@@ -103,6 +109,7 @@ class Line(Wire):
             self.window[stream_id] = self.window.get(stream_id, self._initial_window) + increment
             self.credited[stream_id] = self.credited.get(stream_id, 0) + increment
         elif isinstance(frame, SettingsFrame):
+            self.max_frame = frame.settings.get(SettingsFrame.MAX_FRAME_SIZE, self.max_frame)
             size = frame.settings.get(SettingsFrame.INITIAL_WINDOW_SIZE, self._initial_window)
             for key in self.window:
                 if key:
@@ -139,7 +146,7 @@ class Line(Wire):
 
     def open(self, **settings: int) -> int:
         """Send SETTINGS; return the stream of the first request."""
-        self.greet(**settings)
+        self.greet((), **settings)
         return self.request()
 
     def whole_request(self, **settings: int) -> int:
@@ -204,7 +211,12 @@ class Line(Wire):
             body = self.case.body if isinstance(self.case.body, bytes) else pattern(self.case.body)
         fields = options.pop("fields", [("content-length", str(len(body)))])
         method = self.requests_seen.get(stream_id, ("GET", "/"))[0]
-        self.answer(stream_id, b"" if method == "HEAD" else body, fields=fields, **options)
+        body = b"" if method == "HEAD" else body
+        if len(body) <= USUAL_FRAME:
+            self.answer(stream_id, body, fields=fields, **options)
+        else:
+            self.send_headers(stream_id, [(":status", str(options.pop("status", 200))), *fields], **options)
+            self.send_body(stream_id, body)
 
     def send_polite(
         self, stream_id: int, size: int, *, start: int = 0, frame: int = 16384, end_stream: bool = True

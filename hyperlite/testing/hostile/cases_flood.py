@@ -12,11 +12,10 @@ from hyperframe.frame import (
 )
 
 from hyperlite.errors import ErrorCode
-from hyperlite.http2.engine.frames import MAX_FRAME
 
 from .case import BODY, CLEAR, Section
+from .judging import Run
 from .line import Line
-from .run import Run
 from .scripts import promise
 
 PROTOCOL = ErrorCode.PROTOCOL_ERROR
@@ -163,12 +162,12 @@ flooding("unknown-frame-flood", "RFC 9113 10.5", lambda line, _: line.frames.raw
 flooding(
     "unknown-frame-large-flood",
     "RFC 9113 10.5",
-    lambda line, _: line.frames.raw(0xFA, 0, 0, bytes(MAX_FRAME)),
+    lambda line, _: line.frames.raw(0xFA, 0, 0, bytes(line.max_frame)),
 )
 flooding(
     "settings-large-flood",
     "CVE-2019-9515: 10,922 settings in each frame",
-    lambda line, _: line.frames.settings([(3, 100)] * (MAX_FRAME // 6)),
+    lambda line, _: line.frames.settings([(3, 100)] * (line.max_frame // 6)),
 )
 flooding("altsvc-flood", "RFC 7838, 10.5", lambda line, _: line.frames.raw(0xA, 0, 0, b"\0\1a" + b"x" * 50))
 flooding("goaway-flood", "nghttp2 glitch counter", lambda line, stream: line.frames.goaway(stream))
