@@ -1,0 +1,1 @@
+"""The distributions: how they are built, checked, installed, and what they say is new."""
