@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from ..crawling.crawl import crawl, state_folder
-from ..crawling.executors import processes
+from ..crawling.executors import dask, processes
 from ..crawling.export import COMPRESSIONS, compression_for, export
 from ..crawling.records import BODY_KINDS
 from ..crawling.report_page import write_report
@@ -113,8 +113,9 @@ def _declare_links(group: Any) -> None:
 
 def _declare_workers(group: Any) -> None:
     group.add_argument("--processes", type=positive, metavar="N", help="fetch in so many processes")
+    group.add_argument("--dask", metavar="ADDRESS", help="fetch on a Dask cluster, tcp://…, by its scheduler")
     group.add_argument(
-        "--storage", metavar="DIRECTORY", help="where they write, if not in the state: all must share it"
+        "--storage", metavar="PLACE", help="where workers write, if not in the state: a folder, s3://…"
     )
     group.add_argument(
         "--lease", type=float, metavar="SECONDS", help="how long a worker may take for what it is given (300)"
@@ -180,12 +181,15 @@ def _crawl(options: argparse.Namespace) -> int:
 
 def _workers(options: argparse.Namespace) -> dict[str, Any]:
     """Return the arguments of `crawl()` that say where URLs are fetched."""
-    if options.processes is None:
+    if options.processes is None and options.dask is None:
         for name in ("storage", "lease"):
             if getattr(options, name) is not None:
-                raise UsageError(f"--{name} is for workers: --processes says how many there are")
+                raise UsageError(f"--{name} is for workers, which --processes or --dask gives")
         return {}
-    given = {"executor": processes(options.processes), "storage": options.storage}
+    if options.processes is not None and options.dask is not None:
+        raise UsageError("--processes and --dask are two ways to fetch: one of them")
+    executor = processes(options.processes) if options.dask is None else dask(options.dask)
+    given = {"executor": executor, "storage": options.storage}
     return given if options.lease is None else given | {"lease": options.lease}
 
 

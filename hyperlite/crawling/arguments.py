@@ -55,8 +55,8 @@ class CrawlArguments(PoolArguments, total=False):
         stop_after_bytes: bytes of bodies, the same.
         executor: where URLs are fetched: a `concurrent.futures.Executor`, or a function that makes one, which
             is made anew when it breaks; None: in this process.
-        storage: with an executor, a folder that all workers share, in which they write; by default, one in
-            the state.
+        storage: with an executor, where workers write: a folder that all of them share, or a URL that fsspec
+            knows, such as "s3://bucket/crawl"; by default, a folder in the state.
         lease: with an executor, seconds (300) after which a worker that was given URLs asks for nothing any
             more.  If it is lost, they are given to another one then.
     """

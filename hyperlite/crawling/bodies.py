@@ -33,11 +33,13 @@ class Bodies:
 
     Args:
         folder: where it is; it is made when the first body comes.
+        place: what records call it; None: by its path from the folder in which the output is.
         most: bytes of a body to keep.
     """
 
-    def __init__(self, folder: Path, most: int) -> None:
+    def __init__(self, folder: Path, place: str | None, most: int) -> None:
         self._folder = folder
+        self._place = place
         self._most = most
 
     def keep(self, entry: Entry, pieces: Iterable[bytes]) -> Kept:
@@ -56,7 +58,9 @@ class Bodies:
         return Kept(path, size, truncated=False)
 
     def shown(self, path: Path) -> str:
-        """Return a path as records have it: from the folder in which the output is."""
+        """Return a path as records have it."""
+        if self._place is not None:
+            return f"{self._place}/{path.parent.name}/{path.name}"
         return os.path.relpath(path, self._folder.parent)
 
     def remove_others(self, attempts: Collection[str]) -> None:

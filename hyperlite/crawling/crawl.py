@@ -13,6 +13,7 @@ from ..fetching.outcome import Outcome
 from ..net.timeouts import checked_seconds
 from ..pool import ConnectionPool
 from .arguments import CrawlArguments
+from .bodies import Bodies
 from .executors import ExecutorArgument, Workers
 from .export import COMPRESSIONS, Compression, compression_for, export
 from .manners import manners
@@ -122,8 +123,8 @@ def _setting(
     if storage is not None and executor is None:
         raise ValueError("storage= is where workers write: it goes with executor=")
     body = recorder.body if isinstance(recorder, LineRecorder) else None
-    place = "" if callable(output) else str(Path(output).absolute())
-    return Setting(place_of(storage), place, body, max_body, per_host, dict(options), frozenset(), lease)
+    bodies = "" if callable(output) or storage is not None else f"{Path(output).absolute()}.bodies"
+    return Setting(place_of(storage), bodies, body, max_body, per_host, dict(options), frozenset(), lease)
 
 
 def _lasting(lease: float) -> float:
@@ -168,14 +169,15 @@ def _recorder(output: Output, folder: Path, body: BodyKind | None, max_body: int
         return CallingRecorder(output, max_body)
     if not isinstance(output, str | os.PathLike):
         raise TypeError(f"output is a path, or a function, not {kind(output)}")
+    bodies = Bodies(Path(f"{os.fspath(output)}.bodies"), None, max_body)
     if is_warc(output):
         if body is not None:
             raise ValueError("a WARC file has bodies as they came: body= is for JSON Lines")
-        return recorder_for(None, max_body, Path(), folder / PARTS)
+        return recorder_for(None, bodies, max_body, folder / PARTS)
     body = body or "text"
     if body not in BODY_KINDS:
         raise ValueError(f"body is one of {', '.join(BODY_KINDS)}, not {body!r}")
-    return recorder_for(body, max_body, Path(f"{os.fspath(output)}.bodies"), folder / PARTS)
+    return recorder_for(body, bodies, max_body, folder / PARTS)
 
 
 def _check_compression(compression: Compression | None, recorder: Recorder) -> None:

@@ -23,7 +23,7 @@ from .progress import Tally
 from .records import Recorder
 from .settling import Settlement, outstanding
 from .state import State
-from .storage import BEGUN, STOP, Storage
+from .storage import SIDECAR, STOP, Storage
 from .tasks import Item, Report, Setting, Task
 
 # URLs of a task, and lanes of it; lanes of one whose hosts may keep a worker waiting.
@@ -88,7 +88,7 @@ class Dispatcher:
         counted = {part.name for part in self._state.counted()}
         kept = counted | {lease.name for lease in self._losses.leases}
         self._recorder.begin(kept)
-        self._remove_others(kept)
+        self._storage.remove_others(kept)
         try:
             while self._step():
                 pass
@@ -97,12 +97,7 @@ class Dispatcher:
                 self._end_early()
             raise
         if not self._losses:
-            self._remove_others({part.name for part in self._state.counted()})
-
-    def _remove_others(self, kept: set[str]) -> None:
-        """Remove what is of no attempt that counts, or goes on."""
-        names = self._storage.names()
-        self._storage.remove([name for name in names if name.partition(".")[0] not in kept])
+            self._storage.remove_others({part.name for part in self._state.counted()})
 
     def _step(self) -> bool:
         """Give out what can be given out, and write down what has come; tell whether there is more to do."""
@@ -209,10 +204,15 @@ class Dispatcher:
             return error if isinstance(error, BrokenExecutor) else None
         if report.error is not None:
             raise report.error
-        sidecar = sidecar_of(self._storage, one.lease) if report.is_done else None
-        if sidecar is None:  # it was begun before, by a worker that is lost now
+        if not report.is_done:  # it was begun before, by a worker that is lost now
             self._losses.add(one.lease, is_blamed=True)
             return None
+        sidecar = sidecar_of(self._storage, one.lease)
+        if sidecar is None:
+            raise OSError(
+                f"a worker has written {one.lease.name}{SIDECAR}, which is not there:"
+                f" all workers must share {self._setting.storage}"
+            )
         self._workers.note_begun()
         self._lanes.learn(one.lease, sidecar, one.paced)
         ended.append(Ended(one.lease, sidecar))
@@ -228,7 +228,7 @@ class Dispatcher:
                 future.cancel()
                 del self._under_way[future]
                 self._losses.add(one.lease, is_blamed=True, began=one.began)
-            elif self._storage.read(f"{one.lease.name}{BEGUN}") is not None:
+            elif self._storage.has_begun(one.lease.name):
                 one.began = now
             one.due = now + one.lease.seconds + MARGIN
 

@@ -5,6 +5,7 @@ the crawl's: it is made anew when it breaks, and is shut down at the end.
 """
 
 import contextlib
+import importlib
 import multiprocessing
 import os
 import pickle
@@ -164,3 +165,25 @@ def _begin_process() -> None:
         os._exit(1)
 
     threading.Thread(target=watch, name="hyperlite-parent", daemon=True).start()
+
+
+# -- a Dask cluster ---------------------------------------------------------------------------------
+
+
+def dask(scheduler: str) -> Callable[[], Executor]:
+    """Return a function that makes an executor of a cluster, by the address of its scheduler.
+
+    Raises:
+        ImportError: distributed is missing.
+    """
+    try:
+        distributed: Any = importlib.import_module("distributed")
+    except ImportError:
+        raise ImportError("Dask needs a package: hyperlite-http[dask]") from None
+
+    def connect() -> Executor:
+        # Each task is one of its kind: that need not be found out.
+        executor: Executor = distributed.Client(scheduler, set_as_default=False).get_executor(pure=False)
+        return executor
+
+    return connect

@@ -11,10 +11,10 @@ from typing import IO, Any, Literal, TypeAlias, get_args
 from .durable import Lock, settle_folder
 from .identity import identity
 from .parts import Counted
+from .places import storage_of
 from .reading import pieces
 from .records import LINES
 from .state import State
-from .storage import storage_of
 from .warc import WarcRecorder, is_warc
 from .warc_export import write_warc
 

@@ -9,13 +9,13 @@ from .records import LineRecorder, Recorder
 from .warc import WarcRecorder, with_codings
 
 
-def recorder_for(body: Any, max_body: int, bodies: Path, folder: Path) -> LineRecorder | WarcRecorder:
+def recorder_for(body: Any, bodies: Bodies, max_body: int, folder: Path) -> LineRecorder | WarcRecorder:
     """Return what makes records for a file.
 
     Args:
         body: how bodies are written in JSON Lines; None: the records are for a WARC file.
+        bodies: those in files of their own.
         max_body: bytes of a body to keep.
-        bodies: the folder of bodies in files of their own.
         folder: of the parts.
 
     Raises:
@@ -23,7 +23,7 @@ def recorder_for(body: Any, max_body: int, bodies: Path, folder: Path) -> LineRe
     """
     if body is None:
         return WarcRecorder(folder, max_body)
-    return LineRecorder(body, Bodies(bodies, max_body), max_body)
+    return LineRecorder(body, bodies, max_body)
 
 
 def as_recorded(options: CrawlArguments, recorder: Recorder) -> CrawlArguments:

@@ -12,12 +12,12 @@ from .dispatcher import Dispatcher
 from .driver import Driver
 from .executors import Workers
 from .manners import Manners, bound
+from .places import storage_at
 from .progress import CrawlProgress, Tally
 from .records import Recorder
 from .rules import Rules
 from .settling import Settlement, outstanding, settle_outstanding
 from .state import State
-from .storage import storage_at
 from .tasks import Setting
 
 # Arguments of `crawl()` that are objects of this process: a copy of them elsewhere would be of no use.
@@ -79,11 +79,18 @@ def check_portable(workers: Workers, options: Mapping[str, Any]) -> None:
 
 
 def place_of(storage: object) -> str:
-    """Return the absolute path of the folder that workers share; empty: it is in the state."""
+    """Return the absolute path of the folder that workers share, or its URL; empty: it is in the state.
+
+    Raises:
+        ImportError: fsspec, or what it needs for such a URL, is missing.
+    """
     if storage is None:
         return ""
     if not isinstance(storage, str | os.PathLike):
-        raise TypeError(f"storage is the path of a folder, not {kind(storage)}")
+        raise TypeError(f"storage is the path of a folder, or a URL, not {kind(storage)}")
+    if isinstance(storage, str) and "://" in storage:
+        storage_at(storage)
+        return storage
     path = Path(storage).absolute()
     path.mkdir(parents=True, exist_ok=True)
     return str(path)

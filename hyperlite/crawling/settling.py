@@ -75,7 +75,8 @@ class Settlement:
             parts = Parts(folder, self._recorder.ending)
             written = parts.write([result])
             parts.close()
-            self._storage.keep(parts.path(entry.shard.name))
+            path = parts.path(entry.shard.name)
+            self._storage.keep(path, path.name)
         with self._state.transaction():
             self._state.write_down(Turn([result], written, [], time.time()))
         return result

@@ -20,7 +20,7 @@ class Setting(NamedTuple):
 
     Attributes:
         storage: where parts are written: see `storage_at()`.
-        output: where the output is to be, for the files of bodies; absolute.
+        bodies: the folder of bodies in files of their own, absolute; empty: they are in the storage.
         body, max_body: as for `crawl()`; with `body` None, parts are of a WARC file.
         per_host: how many requests to a host are under way at most.
         options: the other arguments of `crawl()`; see `CrawlArguments`.
@@ -29,7 +29,7 @@ class Setting(NamedTuple):
     """
 
     storage: str
-    output: str
+    bodies: str
     body: Any
     max_body: int
     per_host: int

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from typing import IO
 
 from .parts import PIECE, Counted
+from .places import storage_of
 from .reading import pieces
 from .state import State
-from .storage import Storage, storage_of
+from .storage import Storage
 from .warc import WarcRecorder
 from .warc_records import HOPS, NUMBER, RecordWriter
 

@@ -21,13 +21,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ..pool import ConnectionPool
+from .bodies import Bodies
 from .loop import AT_RISK, Loop
 from .manners import manners
 from .parts import Parts
+from .places import storage_at
 from .recorders import as_recorded, recorder_for
 from .rules import Rules
 from .shards import Entry
-from .storage import SIDECAR, Storage, storage_at
+from .storage import BODIES, SIDECAR, Storage
 from .tasks import Report, Sidecar, Task, rows
 
 # URLs are begun in this share of a lease. The rest is for what is under way.
@@ -94,8 +96,11 @@ class _Attempt:
         self._task = task
         self._storage = storage
         self._received = received
-        bodies = Path(f"{setting.output}.bodies")
-        self._recorder = recorder_for(setting.body, setting.max_body, bodies, folder)
+        at: tuple[Path, str | None] = storage.bodies(folder)
+        if setting.bodies:
+            at = Path(setting.bodies), None
+        bodies = Bodies(at[0], at[1], setting.max_body)
+        self._recorder = recorder_for(setting.body, bodies, setting.max_body, folder)
         self._made = manners(as_recorded(setting.options, self._recorder))  # type: ignore[arg-type]
         self._shard, self._entries = task.entries()
         self._parts = Parts(folder, self._recorder.ending)
@@ -139,7 +144,7 @@ class _Attempt:
             self._write(loop)
             self._parts.close()
         if self._shard.size:
-            self._storage.keep(self._path)
+            self._storage.keep(self._path, self._path.name)
         return self._sidecar(loop, time.thread_time() - cpu)
 
     def _cycle(self, loop: Loop) -> None:
@@ -190,6 +195,9 @@ class _Attempt:
         """Write what there is to the part; keep of it what the sidecar needs."""
         results = loop.take_results()
         self._parts.write(results)
+        for one in results:
+            if one.file is not None:
+                self._storage.keep(one.file, f"{BODIES}/{self._shard.name}/{one.file.name}")
         self._results += rows(results)
         hops, loop.hops = b"".join(loop.hops), []
         if hops:

@@ -5,9 +5,10 @@ import os
 import signal
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -30,51 +31,25 @@ def spawned(count: int = 2) -> ProcessPoolExecutor:
     return ProcessPoolExecutor(count, multiprocessing.get_context("forkserver"))
 
 
-@contextmanager
-def threads() -> Iterator[Executor]:
-    with ThreadPoolExecutor(2) as executor:
-        yield executor
-
-
-@contextmanager
-def pool() -> Iterator[Executor]:
-    with spawned() as executor:
-        yield executor
-
-
-@contextmanager
-def loky() -> Iterator[Executor]:
-    executor = get_reusable_executor(2)
-    try:
-        yield executor
-    finally:
-        executor.shutdown()
-
-
-@contextmanager
-def dask() -> Iterator[Executor]:
-    """Return the executor of a cluster of two processes, with a scheduler."""
-    with dask_cluster() as client:
-        yield client.get_executor()
-
-
-@contextmanager
-def dask_cluster() -> Iterator[Client]:
-    with (
-        LocalCluster(
-            n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=50
-        ) as cluster,
-        Client(cluster) as client,
-    ):
+@pytest.fixture(scope="module")
+def dask() -> Iterator[Client]:
+    """Return a client of a cluster of two processes, with a scheduler."""
+    options = {"processes": True, "dashboard_address": None, "silence_logs": 50}
+    with LocalCluster(n_workers=2, threads_per_worker=1, **options) as cluster, Client(cluster) as client:
         yield client
 
 
-EXECUTORS: dict[str, Callable[[], Any]] = {
-    "threads": threads,
-    "processes": pool,
-    "loky": loky,
-    "dask": dask,
-}
+@pytest.fixture(params=["threads", "processes", "loky", "dask"])
+def executor(request: pytest.FixtureRequest) -> Iterator[Executor]:
+    if request.param == "dask":
+        yield request.getfixturevalue("dask").get_executor()
+    elif request.param == "loky":
+        made = get_reusable_executor(2)
+        yield made
+        made.shutdown()
+    else:
+        with ThreadPoolExecutor(2) if request.param == "threads" else spawned() as one:
+            yield one
 
 
 def crawl(site: Site, urls: list[str] | None = None, **given: object) -> hyperlite.CrawlSummary:
@@ -82,37 +57,26 @@ def crawl(site: Site, urls: list[str] | None = None, **given: object) -> hyperli
     return hyperlite.crawl(site.urls if urls is None else urls, **options)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("kind", EXECUTORS)
-def test_each_url_is_fetched_once(make_site: MakeSite, kind: str) -> None:
+def test_each_url_is_fetched_once(make_site: MakeSite, executor: Executor) -> None:
     site = make_site(12, 50)
-    with EXECUTORS[kind]() as executor:
-        summary = crawl(site, executor=executor)
-        assert (summary.urls, summary.left, summary.statuses) == (600, 0, {200: 588, 500: 12})
-        site.check_output()
-        assert site.refetched() == 0
-        files = sum(target == "/robots.txt" for *_, target in site.server.log)
-        assert files == 12
-        crawl(site, executor=executor)  # there is nothing left to do
+    summary = crawl(site, executor=executor)
+    assert (summary.urls, summary.left, summary.statuses) == (600, 0, {200: 588, 500: 12})
+    site.check_output()
+    assert site.refetched() == 0
+    files = sum(target == "/robots.txt" for *_, target in site.server.log)
+    assert files == 12
+    crawl(site, executor=executor)  # there is nothing left to do
     assert site.refetched() == 0
     assert all(path.suffix == ".jsonl" for path in (site.state / "parts").iterdir())
 
 
-@pytest.mark.parametrize("kind", EXECUTORS)
-def test_no_host_sees_more_than_its_limit(serve: Serve, tmp_path: Path, kind: str) -> None:
+def test_no_host_sees_more_than_its_limit(serve: Serve, tmp_path: Path, executor: Executor) -> None:
     """Over all workers, also where redirects lead from the hosts of one to those of another."""
     busy = Busy(6)
     server = serve(routes=busy.answer)
     urls = [f"https://h{host}.test:{server.port}/{page}" for page in range(60) for host in range(6)]
-    with EXECUTORS[kind]() as executor:
-        summary = hyperlite.crawl(
-            urls,
-            output=tmp_path / "out",
-            executor=executor,
-            resolver=resolve,
-            verify=False,
-            proxies=False,
-            per_host=3,
-        )
+    options: dict[str, Any] = {"resolver": resolve, "verify": False, "proxies": False, "per_host": 3}
+    summary = hyperlite.crawl(urls, output=tmp_path / "out", executor=executor, **options)
     assert summary.statuses == {200: len(urls)}
     assert sum(busy.seen.values()) - len(urls) * 6 // 5 < 100, "and robots.txt"
     assert max(busy.most.values()) == 3
@@ -175,6 +139,24 @@ def test_workers_that_are_killed(make_site: MakeSite) -> None:
     site.kill(lambda: min(made[-1]._processes), 200, 500, 900)
     summary = crawl(site, executor=make)
     assert (summary.left, summary.fetched, len(made)) == (0, 1200, 4)
+    site.check_output()
+
+
+def test_workers_of_dask_that_are_killed(make_site: MakeSite, dask: Client) -> None:
+    """Dask begins their tasks again, which do nothing: the crawl sees that the lock is gone, and goes on."""
+    site = make_site(20, 60)
+    site.kill(lambda: min(dask.run(os.getpid).values()), 300, 800)
+    summary = crawl(site, executor=dask.get_executor())
+    assert (summary.left, summary.failed) == (0, 0)
+    site.check_output()
+
+
+def test_an_executor_that_cannot_be_made_anew(make_site: MakeSite) -> None:
+    """The error says what is needed; then the crawl goes on."""
+    site = make_site(4, 110)
+    with pytest.raises(BrokenProcessPool, match="Give crawl\\(\\) a function that makes one"):
+        crawl(site, executor=get_reusable_executor(2), follow=die_at_13)
+    crawl(site, executor=lambda: get_reusable_executor(2), per_host=4)
     site.check_output()
 
 

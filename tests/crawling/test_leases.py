@@ -12,10 +12,11 @@ import pytest
 
 import hyperlite
 from hyperlite.crawling import dispatcher, losses, worker
+from hyperlite.crawling.folder import Folder
 from hyperlite.crawling.leases import Lease
 from hyperlite.crawling.losses import MARGIN, Ended, Losses
 from hyperlite.crawling.shards import Shard
-from hyperlite.crawling.storage import BEGUN, SIDECAR, Folder
+from hyperlite.crawling.storage import BEGUN, SIDECAR
 from hyperlite.crawling.tasks import Item, Setting, Sidecar, Task
 from hyperlite.crawling.worker import attempt
 from hyperlite.testing.server import Exchange, Request, Response, Server, streaming
