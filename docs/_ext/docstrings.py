@@ -7,6 +7,7 @@
 import re
 from typing import Any
 
+from docutils import nodes
 from sphinx.application import Sphinx
 
 from hyperlite.fetching.event_stream import MAX_EVENT
@@ -70,8 +71,17 @@ def signature(
     return arguments, returned
 
 
+def dashes(app: Sphinx, tree: nodes.document) -> None:
+    """Put dashes where Sphinx leaves that to smart quotes: behind the names of arguments."""
+    if app.env.docname.startswith("reference/"):
+        for text in list(tree.findall(nodes.Text)):
+            if text == " -- ":
+                text.parent.replace(text, nodes.Text(" – "))  # noqa: RUF001
+
+
 def setup(app: Sphinx) -> dict[str, Any]:
     """Take docstrings and signatures as autodoc finds them."""
     app.connect("autodoc-process-docstring", docstring, priority=100)
     app.connect("autodoc-process-signature", signature)
+    app.connect("doctree-read", dashes)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

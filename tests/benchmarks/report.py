@@ -35,11 +35,12 @@ def write(results: Results, workloads: Sequence[Workload], options: argparse.Nam
         options.output.mkdir(parents=True, exist_ok=True)
         (options.output / "results.json").write_text(as_json(results, verdicts))
     plots, complaint = draw(results, workloads, options)
-    lines = ["# Results", "", *results.about, "", *bars(verdicts, by_name)]
+    lines = ["# Results", "", *bars(verdicts, by_name)]
     for workload in workloads:
         lines += ["", *table(results, workload)]
         if workload.name in plots:
             lines += ["", f"![{workload.title}]({PLOTS}/{workload.name}.svg)"]
+    lines += ["", "## Where, and with what", "", *results.about]
     left_out = {**results.left_out, **({f"the plots: {complaint}": []} if complaint else {})}
     if fewer := results.fewer_rounds():
         left_out["fewer rounds than the others"] = fewer

@@ -13,7 +13,6 @@ import contextlib
 import os
 import re
 import shlex
-import signal
 import socket
 import subprocess
 from collections.abc import Iterator, Mapping
@@ -101,7 +100,7 @@ class Walk:
             env={**self.environment, **self.exported},
             capture_output=True,
             text=True,
-            timeout=110,
+            timeout=600 if self.installs else 110,  # a new environment takes its time
             check=False,
         )
         assert done.returncode == 0, f"{commands}\n{done.stdout}\n{done.stderr}"
@@ -127,9 +126,9 @@ class Walk:
         return "".join(lines)
 
     def end_server(self) -> None:
-        """End the server, as Ctrl-C does."""
+        """End the server. (A process in the background of a shell hands down that SIGINT is ignored.)"""
         if self.server is not None:
-            self.server.send_signal(signal.SIGINT)
+            self.server.terminate()
             self.server.wait(20)
             if self.server.stdout is not None:
                 self.server.stdout.close()
