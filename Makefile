@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: all help demo test throughput hostile hostile-clients check fmt cov speedups no-speedups fuzz fuzz-speedups compat-stdlib compat-callers compat-requests compat-scrapy compat-servers bench bench-adapter bench-count bench-crawl compare-crawls crawl-faults profile docs dist dist-check changelog clean
+.PHONY: all help demo test throughput hostile hostile-clients check fmt cov speedups no-speedups fuzz fuzz-speedups compat-stdlib compat-callers compat-requests compat-scrapy compat-servers bench bench-adapter bench-count bench-crawl compare-crawls crawl-faults faults profile docs dist dist-check changelog clean
 .DELETE_ON_ERROR:
 
 all: check test
@@ -184,6 +184,10 @@ bench-adapter: $(VENV)/bench/.made
 # Instructions for each request, beside those of the commit that bench-count.json names; needs valgrind, a minute.
 bench-count: $(VENV)/.dev
 	$(BIN)/python -m tests.benchmarks.count $(ARGS)
+
+# A network that fails at each moment of a connection, in each way to make requests: an hour; ARGS="--every 10".
+faults: $(VENV)/.dev
+	$(BIN)/python -m tests.faults $(ARGS)
 
 # A crawl that is killed twenty times, and whose disk is full: some minutes; root, for the disk.
 crawl-faults: $(VENV)/.dev

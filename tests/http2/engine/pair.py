@@ -16,6 +16,7 @@ from hyperframe.frame import (
     WindowUpdateFrame,
 )
 
+from hyperlite.errors import ErrorCode
 from hyperlite.http2.engine import Engine
 from hyperlite.http2.engine import native as native_module
 from hyperlite.http2.engine.events import ConnectionFailed, DataReceived, Event, StreamFailed
@@ -42,6 +43,7 @@ class Pair:
         opened: the streams that were opened, ever.
         unread: bytes of body by stream that were not credited yet.
         failed: the connection is over.
+        excused: the stream that the judge alone has reset, when the connection failed; 0: none.
     """
 
     def __init__(self, native: Callable[..., Any] = NativeEngine) -> None:
@@ -50,6 +52,7 @@ class Pair:
         self.opened: list[int] = []
         self.unread: dict[int, int] = {}
         self.failed = False
+        self.excused = 0
         self._credited = {self.native: 0, self.judge: 0}  # to the connection
         self.compare()
 
@@ -104,13 +107,27 @@ class Pair:
         except Exception as error:
             raise Disagreement("the native engine raises") from error
         judged = [event for piece in _cut(data, judge_cuts) for event in self.judge.send_raw(piece)]
-        self._agree("the events", _plain(ours), _plain(judged))
+        plain, expected = _plain(ours), _plain(judged)
+        if self._ends_with_two(expected) and plain == [*expected[:-2], expected[-1]]:
+            # A block that may not come, and is no HPACK: its stream is reset before h2 sees it.
+            self.excused = expected[-2]["wire_id"]
+        else:
+            self._agree("the events", plain, expected)
         for event in ours:
             if isinstance(event, DataReceived):
                 self.unread[event.wire_id] = self.unread.get(event.wire_id, 0) + len(event.data)
             self.failed = self.failed or isinstance(event, ConnectionFailed)
         self.compare()
         return ours
+
+    @staticmethod
+    def _ends_with_two(events: list[Any]) -> bool:
+        """Tell whether the judge has failed a stream for what has then failed the connection."""
+        kinds = [event["kind"] for event in events[-2:]]
+        return (
+            kinds == [StreamFailed, ConnectionFailed]
+            and events[-1]["error_code"] == ErrorCode.COMPRESSION_ERROR
+        )
 
     def compare(self) -> None:
         """Compare what both have put out, and what they know."""
@@ -127,6 +144,8 @@ class Pair:
         except hpack.HPACKError as error:
             raise Disagreement("the peer cannot read a header block") from error
         for frame in said:
+            if peer is self.judge and isinstance(frame, RstStreamFrame) and frame.stream_id == self.excused:
+                continue
             if isinstance(frame, WindowUpdateFrame) and not frame.stream_id:
                 self._credited[peer] += frame.window_increment
             else:
