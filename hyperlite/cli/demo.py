@@ -64,14 +64,16 @@ HEADINGS = "  {:<12} {:<9} {:>9} {:>9} {:>11} {:>12} {:>6}".format(
 
 
 class Connects:
-    """Counts the connections that this process opens, by the audit event that http.client raises too."""
+    """Counts how often a connection object connects."""
 
-    def __init__(self) -> None:
+    def __init__(self, conn: http.client.HTTPConnection) -> None:
         self.count: int = 0
-        sys.addaudithook(self._hear)
+        self._connect = conn.connect
+        conn.connect = self._counted  # type: ignore[method-assign]
 
-    def _hear(self, event: str, _arguments: object) -> None:
-        self.count += event == "http.client.connect"
+    def _counted(self) -> None:
+        self.count += 1
+        self._connect()
 
 
 class Progress:
@@ -96,13 +98,13 @@ class Progress:
             print("\r\x1b[K", end="", file=sys.stderr, flush=True)
 
 
-def crawl_with_hyperlite(site: Site, chunk: int, connects: Connects, progress: Progress) -> Crawl:
+def crawl_with_hyperlite(site: Site, chunk: int, progress: Progress) -> Crawl:
     """Fetch all books, `chunk` at a time on one connection."""
     context = site.context() if site.secure else None
     bodies: list[bytes] = []
-    before, wall, cpu = connects.count, time.perf_counter(), time.process_time()
+    wall, cpu = time.perf_counter(), time.process_time()
     with HTTP20Connection(site.host, site.port, secure=site.secure, context=context, timeout=60) as conn:
-        version = 0
+        connects, version = Connects(conn), 0
         for start in range(0, len(site.paths), chunk):
             ids = [conn.request("GET", path) for path in site.paths[start : start + chunk]]
             for stream_id in ids:
@@ -111,10 +113,10 @@ def crawl_with_hyperlite(site: Site, chunk: int, connects: Connects, progress: P
                 bodies.append(_checked(response))
             progress.show(len(bodies))
         wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-    return Crawl("hyperlite", _protocol(version), wall, cpu, connects.count - before, bodies)
+    return Crawl("hyperlite", _protocol(version), wall, cpu, connects.count, bodies)
 
 
-def crawl_with_http_client(site: Site, _chunk: int, connects: Connects, progress: Progress) -> Crawl:
+def crawl_with_http_client(site: Site, _chunk: int, progress: Progress) -> Crawl:
     """Fetch all books, one after the other on one kept connection."""
     conn: http.client.HTTPConnection
     if site.secure:
@@ -122,9 +124,9 @@ def crawl_with_http_client(site: Site, _chunk: int, connects: Connects, progress
     else:
         conn = http.client.HTTPConnection(site.host, site.port, timeout=60)
     bodies: list[bytes] = []
-    before, wall, cpu = connects.count, time.perf_counter(), time.process_time()
+    connects, version = Connects(conn), 0
+    wall, cpu = time.perf_counter(), time.process_time()
     with contextlib.closing(conn):
-        version = 0
         for path in site.paths:
             conn.request("GET", path)
             response = conn.getresponse()
@@ -133,12 +135,11 @@ def crawl_with_http_client(site: Site, _chunk: int, connects: Connects, progress
             if not len(bodies) % 50:
                 progress.show(len(bodies))
         wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-    return Crawl("http.client", _protocol(version), wall, cpu, connects.count - before, bodies)
+    return Crawl("http.client", _protocol(version), wall, cpu, connects.count, bodies)
 
 
 def demo(arguments: argparse.Namespace) -> int:
     """Crawl with both clients, on one server or on two, and print a table."""
-    connects = Connects()
     if arguments.url:
         rounds: list[tuple[str, Callable[[], contextlib.AbstractContextManager[Site]]]] = [
             (arguments.url, lambda: _given_site(arguments.url, arguments.ca, arguments.count))
@@ -151,7 +152,7 @@ def demo(arguments: argparse.Namespace) -> int:
     print(f"hyperlite demo: up to {arguments.count} books in chunks of {arguments.chunk}\n")
     for title, open_site in rounds:
         with open_site() as site:
-            multiplexed, one_by_one = _race(title, site, arguments.chunk, connects)
+            multiplexed, one_by_one = _race(title, site, arguments.chunk)
         if not arguments.url:
             _check_books(multiplexed)
         if multiplexed.bodies != one_by_one.bodies:
@@ -159,13 +160,13 @@ def demo(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _race(title: str, site: Site, chunk: int, connects: Connects) -> tuple[Crawl, Crawl]:
+def _race(title: str, site: Site, chunk: int) -> tuple[Crawl, Crawl]:
     """Run both crawls and print their rows and ratios."""
     print(f"{title}\n{HEADINGS}")
     crawls = []
     for crawl in (crawl_with_hyperlite, crawl_with_http_client):
         progress = Progress(crawl.__name__.replace("_", " "), len(site.paths))
-        crawls.append(crawl(site, chunk, connects, progress))
+        crawls.append(crawl(site, chunk, progress))
         progress.clear()
         print(crawls[-1].row(), flush=True)
     first, second = crawls

@@ -5,6 +5,7 @@ import gc
 import http.client
 import io
 import json
+import subprocess
 import sys
 import time
 from typing import Any
@@ -296,13 +297,19 @@ class TestOnEitherProtocol:
         with pytest.raises(ConnectionRefusedError):
             hyperlite.HTTP20Connection("localhost", port, timeout=5).request("GET", "/")
 
-    def test_connect_is_audited(self, conn: hyperlite.HTTP20Connection, server: Server) -> None:
-        heard = []
-        listening = True
-        sys.addaudithook(lambda event, args: heard.append((event, args)) if listening else None)
-        conn.connect()
-        listening = False
-        assert ("http.client.connect", (conn, "localhost", server.port)) in heard
+    def test_connect_is_audited(self, server: Server) -> None:
+        """In a process of its own: a hook stays for ever, and would slow down all tests that follow."""
+        script = (
+            "import sys, hyperlite\n"
+            "heard = []\n"
+            "sys.addaudithook(lambda event, args: heard.append((event, args)))\n"
+            "context = hyperlite.create_context(cafile=sys.argv[2])\n"
+            "conn = hyperlite.HTTP20Connection('localhost', int(sys.argv[1]), context=context)\n"
+            "conn.connect()\n"
+            "assert ('http.client.connect', (conn, 'localhost', conn.port)) in heard\n"
+            "conn.close()\n"
+        )
+        subprocess.run([sys.executable, "-c", script, str(server.port), server.ca_file], check=True)
 
     def test_the_context_is_left_as_it_was(self, server: Server) -> None:
         context = server.context()

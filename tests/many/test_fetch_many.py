@@ -41,9 +41,19 @@ def test_in_order(pool: ConnectionPool, server: Server):
 
 
 def test_as_they_arrive(pool: ConnectionPool, server: Server):
-    pool.fetch(server.url("/"))
-    urls = [server.url(f"/echo?delay={delay}") for delay in (0.4, 0.2, 0.01)]
-    assert [outcome.index for outcome in pool.fetch_many(urls)] == [2, 1, 0]
+    gates = [threading.Event() for _ in range(3)]
+
+    @streaming
+    def gated(exchange: Exchange) -> None:
+        exchange.start(200 if gates[int(exchange.request.path[1:])].wait(10) else 504, [])
+        exchange.end()
+
+    server.routes |= {f"/{n}": gated for n in range(3)}
+    outcomes = pool.fetch_many(server.url(f"/{n}") for n in range(3))
+    for n in (2, 0, 1):
+        gates[n].set()
+        outcome = next(outcomes)
+        assert (outcome.index, outcome.result().status) == (n, 200)
 
 
 def test_what_fails_stops_nothing(make_pool: MakePool, serve: Serve, server: Server):
