@@ -48,7 +48,7 @@ def test_as_they_arrive(pool: ConnectionPool, server: Server):
         exchange.start(200 if gates[int(exchange.request.path[1:])].wait(10) else 504, [])
         exchange.end()
 
-    server.routes |= {f"/{n}": gated for n in range(3)}
+    server.routes.update({f"/{n}": gated for n in range(3)})
     outcomes = pool.fetch_many(server.url(f"/{n}") for n in range(3))
     for n in (2, 0, 1):
         gates[n].set()
