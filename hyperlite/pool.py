@@ -106,7 +106,7 @@ class ConnectionPool:
             this is ("h2",): then they go over HTTP/2, by prior knowledge.
         resolver: a function of a host and a port, which returns the addresses to connect to, as a list of
             str, or None for those that the system has; it refuses the host by an OSError.  Through a proxy
-            that looks names up it can only refuse.  See docs/howto/pool.md.
+            that looks names up it can only refuse.  See docs/howto/resolver.md.
         handler: for tests, a function that answers requests in the place of servers, without a socket: called
             with a FetchRequest, in the thread that sends it, it returns a `hyperlite.testing.Response`.  What
             it raises is treated as an error of a connection.  See docs/howto/testing.md.

@@ -1,4 +1,4 @@
-"""The examples in docs/howto/testing.md run as they stand: programs, and tests with the plugin for pytest."""
+"""The examples in docs/howto/testing.md and test-server.md run: programs, and tests with the plugin."""
 
 from pathlib import Path
 from typing import Any
@@ -11,8 +11,9 @@ from tests.testing.test_plugin import run_pytest
 
 from .test_documents import examples
 
-PROGRAMS = [example for example in examples("howto/testing") if "def test_" not in example[0]]
-TESTS = [example for example, _ in examples("howto/testing") if "def test_" in example]
+EXAMPLES = [*examples("howto/testing"), *examples("howto/test-server")]
+PROGRAMS = [example for example in EXAMPLES if "def test_" not in example[0]]
+TESTS = [example for example, _ in EXAMPLES if "def test_" in example]
 
 
 def test_programs(capsys: pytest.CaptureFixture[str]) -> None:

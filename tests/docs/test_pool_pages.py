@@ -1,7 +1,4 @@
-"""The examples in docs/howto/pool.md run as they stand, with a server in the place of example.org."""
-
-import re
-from pathlib import Path
+"""The examples of the pages about the pool run as they stand, with a server in the place of example.org."""
 
 import pytest
 
@@ -9,7 +6,10 @@ from hyperlite.pool import default_pool
 from hyperlite.testing.server import Response
 from tests.conftest import ROUTES, Serve
 
-PAGE = Path(__file__).parents[2] / "docs" / "howto" / "pool.md"
+from .test_documents import examples
+
+# Each stands by itself.
+PAGES = ("fetch", "fetch-many", "api", "limits", "resolver", "connections")
 
 
 def test_examples(serve: Serve, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
@@ -22,14 +22,16 @@ def test_examples(serve: Serve, monkeypatch: pytest.MonkeyPatch, capsys: pytest.
     }
     server = serve(routes=ROUTES | routes)
     monkeypatch.setenv("SSL_CERT_FILE", server.ca_file)
-    examples = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
-    assert len(examples) == 15
-    names: dict[str, object] = {}
+    count = 0
     try:
-        for example in examples:
-            exec(example.replace("https://example.org", server.url("")), names)
+        for page in PAGES:
+            names: dict[str, object] = {}
+            for example, _ in examples(f"howto/{page}"):
+                exec(example.replace("https://example.org", server.url("")), names)
+                count += 1
     finally:
         default_pool().close()
+    assert count == 15
     printed = capsys.readouterr().out
     assert "200 HTTP/2 text/plain hello" in printed
     assert "/v1/report?lang=en\n" in printed
