@@ -13,7 +13,7 @@ from typing import Any, get_args
 
 from ..crawling.crawl import crawl, state_folder
 from ..crawling.executors import dask, processes
-from ..crawling.export import COMPRESSIONS, compression_for, export
+from ..crawling.export import COMPRESSIONS, Compression, compression_for, export, write
 from ..crawling.records import BODY_KINDS
 from ..crawling.report_page import write_report
 from ..crawling.scope import CrawlScope, Hosts
@@ -140,6 +140,14 @@ def main(arguments: Sequence[str]) -> int:
         return _about(options, Path(options.about))
     if options.output is None:
         raise UsageError("--output says where the records go")
+    if options.output == "-":
+        raise UsageError(
+            "--output is a file, written when all is done; then `export` writes to standard output"
+        )
+    if "://" in options.source:
+        raise UsageError(
+            f"FILE has the URLs, a line each; for one: echo {options.source} | hyperlite crawl -"
+        )
     return _crawl(options)
 
 
@@ -223,9 +231,16 @@ def _about(options: argparse.Namespace, output: Path) -> int:
             if options.report is not None:
                 write_report(state, Path(options.report), str(output))
         elif options.source == "export":
-            target = Path(options.output or output)
-            records = export(state, target, options.compression or compression_for(target))
-            print(f"{records:,} records in {target}")
+            _export(state, Path(options.output or output), options.compression)
         else:
             print(f"{state.retry_failed():,} URLs are fetched again by the next run of the crawl")
     return Exit.DONE
+
+
+def _export(state: State, target: Path, compression: Compression | None) -> None:
+    """Write the records that there are to a file, or to standard output ("-")."""
+    if str(target) == "-":
+        write(state, sys.stdout.buffer, state.folder.stem, compression or "none")
+        return
+    records = export(state, target, compression or compression_for(target))
+    print(f"{records:,} records in {target}")

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-from .shards import Entry
+from .shards import Entry, is_part_name
 
 
 class Kept(NamedTuple):
@@ -64,8 +64,8 @@ class Bodies:
         return os.path.relpath(path, self._folder.parent)
 
     def remove_others(self, attempts: Collection[str]) -> None:
-        """Remove the bodies of all attempts but these."""
+        """Remove the bodies of all attempts but these; what a crawl has not written stays."""
         if self._folder.is_dir():
             for folder in self._folder.iterdir():
-                if folder.name not in attempts:
+                if folder.name not in attempts and is_part_name(folder.name):
                     shutil.rmtree(folder)

@@ -3,6 +3,7 @@
 import contextlib
 import math
 import os
+import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
@@ -17,6 +18,7 @@ from .bodies import Bodies
 from .executors import ExecutorArgument, Workers
 from .export import COMPRESSIONS, Compression, compression_for, export
 from .manners import manners
+from .placing import check_places, is_special
 from .progress import CrawlProgress
 from .recorders import as_recorded, recorder_for
 from .records import BODY_KINDS, BodyKind, CallingRecorder, LineRecorder, Recorder
@@ -25,10 +27,12 @@ from .running import check_portable, place_of, run
 from .state import PARTS, State
 from .summary import CrawlSummary, error_text
 from .tasks import Setting
-from .warc import WarcRecorder, is_warc
+from .warc import is_warc
 
 # Seconds: a URL may take three times 60, the timeout of a pool, in the last two thirds of it.
 LEASE = 300.0
+
+_surrogate = re.compile("([\udc80-\udcff])|[\ud800-\udfff]").sub
 
 Source = Iterable[str] | str | os.PathLike[str]
 Output = str | os.PathLike[str] | Callable[[Outcome[str]], object]
@@ -76,20 +80,20 @@ def crawl(
         OSError: the state or the output cannot be written; the next call goes on.
     """
     folder = state_folder(output, state)
-    recorder = _recorder(output, folder, body, whole(max_body, "max_body"))
-    _check_compression(compression, recorder)
-    noted = {"per_host": whole(per_host, "per_host", least=1)}
+    recorder = _recorder(output, folder, body, whole(max_body, "max_body"), compression)
+    check_places(urls, output, report)
     executor = options.pop("executor", None)
     setting = _setting(output, folder, recorder, max_body, per_host, options, executor)
     made = manners(as_recorded(options, recorder))
     with (
         _workers(executor, output, options) as workers,
-        contextlib.closing(State(folder, create=True)) as opened,
         ConnectionPool(**made.pool) as pool,
+        contextlib.closing(State(folder, create=True)) as opened,
     ):
         _copy(opened, urls)
         settings = {"body": None if callable(output) else body or "text", "ending": recorder.ending}
-        with _noted(opened, settings | {"storage": setting.storage or None}, noted | made.noted):
+        settings["storage"] = setting.storage or None
+        with _noted(opened, settings, made.noted | {"per_host": setting.per_host}):
             run(opened, recorder, pool, made, setting, workers, progress)
         _finish(opened, output, compression, report)
         return opened.summary()
@@ -124,6 +128,7 @@ def _setting(
         raise ValueError("storage= is where workers write: it goes with executor=")
     body = recorder.body if isinstance(recorder, LineRecorder) else None
     bodies = "" if callable(output) or storage is not None else f"{Path(output).absolute()}.bodies"
+    per_host = whole(per_host, "per_host", least=1)
     return Setting(place_of(storage), bodies, body, max_body, per_host, dict(options), frozenset(), lease)
 
 
@@ -164,7 +169,12 @@ def _noted(state: State, settings: Mapping[str, Any], options: Mapping[str, Any]
             state.end(number, how)
 
 
-def _recorder(output: Output, folder: Path, body: BodyKind | None, max_body: int) -> Recorder:
+def _recorder(
+    output: Output, folder: Path, body: BodyKind | None, max_body: int, compression: Compression | None
+) -> Recorder:
+    """Return what takes the outcomes, and check what is for it alone."""
+    if compression is not None and compression not in COMPRESSIONS:
+        raise ValueError(f"compression is one of {', '.join(COMPRESSIONS)}, not {compression!r}")
     if callable(output):
         return CallingRecorder(output, max_body)
     if not isinstance(output, str | os.PathLike):
@@ -173,18 +183,15 @@ def _recorder(output: Output, folder: Path, body: BodyKind | None, max_body: int
     if is_warc(output):
         if body is not None:
             raise ValueError("a WARC file has bodies as they came: body= is for JSON Lines")
+        if compression is not None:
+            raise ValueError(
+                'a WARC file is packed if its name ends in ".gz": compression= is for JSON Lines'
+            )
         return recorder_for(None, bodies, max_body, folder / PARTS)
     body = body or "text"
     if body not in BODY_KINDS:
         raise ValueError(f"body is one of {', '.join(BODY_KINDS)}, not {body!r}")
     return recorder_for(body, bodies, max_body, folder / PARTS)
-
-
-def _check_compression(compression: Compression | None, recorder: Recorder) -> None:
-    if compression is not None and compression not in COMPRESSIONS:
-        raise ValueError(f"compression is one of {', '.join(COMPRESSIONS)}, not {compression!r}")
-    if compression is not None and isinstance(recorder, WarcRecorder):
-        raise ValueError('a WARC file is packed if its name ends in ".gz": compression= is for JSON Lines')
 
 
 def state_folder(output: Output, state: str | os.PathLike[str] | None) -> Path:
@@ -194,6 +201,10 @@ def state_folder(output: Output, state: str | os.PathLike[str] | None) -> Path:
     if callable(output):
         raise TypeError(
             "state is needed where output is a function: it is the folder that keeps what is done"
+        )
+    if is_special(Path(output)):
+        raise ValueError(
+            f"state is needed where output is no file, as {os.fspath(output)} is: it is a folder"
         )
     return Path(f"{os.fspath(output)}.state")
 
@@ -221,7 +232,7 @@ def _copy(state: State, urls: Source) -> None:
 def _lines(file: IO[bytes]) -> Iterator[str]:
     """Yield the URLs of a file: a line each, but for empty ones, and comments."""
     for line in file:
-        url = line.decode("utf-8-sig", "replace").strip()
+        url = _scalar(line.decode("utf-8", "surrogateescape").removeprefix("\ufeff")).strip()
         if url and not url.startswith("#"):
             yield url
 
@@ -231,4 +242,11 @@ def _given(urls: Iterable[Any]) -> Iterator[str]:
         if not isinstance(url, str):
             raise TypeError(f"urls are strings, not {kind(url)}")
         if stripped := url.strip():
-            yield stripped if stripped.isascii() else stripped.encode("utf-8", "replace").decode()
+            yield _scalar(stripped)
+
+
+def _scalar(url: str) -> str:
+    """Return a URL without surrogates: those that stand for a byte, as in names of files, are quoted."""
+    if url.isascii():
+        return url
+    return _surrogate(lambda found: f"%{ord(found[0]) - 0xDC00:02X}" if found[1] else "\ufffd", url)

@@ -3,15 +3,15 @@
 import contextlib
 import gzip
 import json
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any, Literal, TypeAlias, get_args
 
-from .durable import Lock, settle_folder
+from .durable import Lock
 from .identity import identity
 from .parts import Counted
 from .places import storage_of
+from .placing import placed
 from .reading import pieces
 from .records import LINES
 from .state import State
@@ -45,25 +45,20 @@ def export(state: State, output: Path, compression: Compression) -> int:
     if archived and compression != compression_for(output):
         raise ValueError("a WARC file is packed if its name ends in .gz, and not otherwise")
     lock = Lock(state.folder / "export.lock", "this crawl is being exported already")
-    beside = output.with_name(f".{output.name}.new")
     try:
-        with state.snapshot(), open(beside, "wb") as raw:
-            if archived:
-                records = write_warc(state, raw, output.name, packed=compression == "gzip")
-            else:
-                with _packed(raw, compression) as file:
-                    records = _write(state, file)
-            raw.flush()
-            os.fsync(raw.fileno())
-        os.replace(beside, output)
-        settle_folder(output.absolute().parent)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            beside.unlink(missing_ok=True)
-        raise
+        with placed(output) as file:
+            return write(state, file, output.name, compression)
     finally:
         lock.release()
-    return records
+
+
+def write(state: State, file: IO[bytes], name: str, compression: Compression) -> int:
+    """Write the records that there are to a file, of this name, and return how many there are."""
+    with state.snapshot():
+        if state.ending == WarcRecorder.ending:
+            return write_warc(state, file, name, packed=compression == "gzip")
+        with _packed(file, compression) as packed:
+            return _write(state, packed)
 
 
 def _write(state: State, file: IO[bytes]) -> int:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import IO
 
 from .durable import is_locked, lock
+from .shards import is_part_name
 from .storage import BEGUN, BODIES, SIDECAR, STOP, Mark
 
 # What a mark says that a driver has made.
@@ -99,7 +100,8 @@ class Folder:
         """See `Storage`."""
         bodies = self._path / BODIES
         for path in [*self._path.iterdir(), *(bodies.iterdir() if bodies.is_dir() else ())]:
-            if path.name.partition(".")[0] in attempts or path == bodies:
+            attempt = path.name.partition(".")[0]
+            if attempt in attempts or not (is_part_name(attempt) or path.name == STOP):
                 continue
             if path.is_dir():
                 shutil.rmtree(path)

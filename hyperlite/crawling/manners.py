@@ -61,7 +61,10 @@ def manners(options: Mapping[str, Any]) -> Manners:
     tries = retries(given.get("retries", 2))
     if tries.statuses is None:  # the rules ask again, at the host's pace
         given["retries"] = dataclasses.replace(tries, statuses=())
-    limits = Limits(per_second=rate, delay=delay)
+    try:
+        limits = Limits(per_second=rate, delay=delay)
+    except (TypeError, ValueError) as error:
+        raise type(error)(str(error).replace("per_second", "rate")) from None
     if limits != Limits():
         given["origin_limits"] = limits
     policy = Policy(

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from .durable import THREADS, append, settle, settle_files, settle_folder
-from .shards import Entry, Shard, part_name
+from .shards import Entry, Shard, is_part_name, part_name
 
 # Bytes that are read at a time.
 PIECE = 1 << 20
@@ -126,9 +126,10 @@ class Parts:
         return self._folder / f"{name}{self._ending}"
 
     def remove_others(self, names: Collection[str]) -> None:
-        """Remove all parts but these."""
+        """Remove all parts but these; what a crawl has not written stays."""
         for path in self._folder.iterdir():
-            if path.name.partition(".")[0] not in names:
+            name = path.name.partition(".")[0]
+            if name not in names and (is_part_name(name) or name.startswith("long-")):
                 path.unlink()
 
     def close(self) -> None:

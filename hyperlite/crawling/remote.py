@@ -20,6 +20,7 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import IO, Any, cast
 
+from .shards import is_part_name
 from .storage import BODIES, SIDECAR
 
 # The name of the driver's flag.
@@ -116,11 +117,10 @@ class Remote:
 
     def remove_others(self, attempts: Collection[str]) -> None:
         """See `Storage`."""
-        others = [
-            name for name in self._names() if name.partition(".")[0] not in {*attempts, "begun", BODIES}
-        ]
+        found = {name: name.partition(".")[0] for name in self._names()}
+        others = [name for name, one in found.items() if is_part_name(one) and one not in attempts]
         for folder in ("begun", BODIES):
-            for attempt in set(self._names(folder)) - set(attempts):
+            for attempt in filter(is_part_name, set(self._names(folder)) - set(attempts)):
                 others += [f"{folder}/{attempt}/{name}" for name in self._names(f"{folder}/{attempt}")]
         self._remove(others)
 

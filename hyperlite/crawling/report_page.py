@@ -4,7 +4,6 @@ Rule: whatever a URL, a host or an error holds is shown as text: `_text()` makes
 """
 
 import math
-import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -13,6 +12,7 @@ from importlib.resources import files
 from pathlib import Path
 from string import Template
 
+from .placing import placed
 from .report import Report, Run, Slice, report_of
 from .state import State
 from .wording import lasting, sized
@@ -37,9 +37,8 @@ def write_report(state: State, path: Path, name: str) -> None:
     Raises:
         OSError: it cannot be written; what was there before still is.
     """
-    beside = path.with_name(f".{path.name}.new")
-    beside.write_text(page(report_of(state, name)), encoding="utf-8")
-    os.replace(beside, path)
+    with placed(path) as file:
+        file.write(page(report_of(state, name)).encode())
 
 
 def page(report: Report) -> str:

@@ -20,6 +20,7 @@ from urllib.parse import quote_from_bytes
 
 from ..errors import RedirectError, TooManyRedirects
 from ..fetching import redirects
+from ..fetching.checks import kind
 from ..fetching.failures import Stage, named
 from ..fetching.outcome import Failed, Fetched, Outcome
 from ..fetching.response import FetchResponse
@@ -370,7 +371,10 @@ class Rules:
         if policy.follow is not None:
             reach = self._reach_of(response._url.host)
             page = self._readable(response)
-            urls = [] if page is None else resolved(response._url, policy.follow(page))
+            links = () if page is None else policy.follow(page)
+            if isinstance(links, str | bytes) or not isinstance(links, Iterable):
+                raise TypeError(f"follow returns an iterable of URLs, not {kind(links)}")
+            urls = resolved(response._url, links)
             self.found += [Found(url, entry.depth + 1, reach) for url in urls]
         elif policy.scope is not None and (policy.scope.depth is None or entry.depth < policy.scope.depth):
             page = self._readable(response)

@@ -7,6 +7,7 @@ own; hosts with few share one, so that shards are not small.
 """
 
 import json
+import re
 import sqlite3
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
@@ -15,6 +16,7 @@ from .addresses import Reach
 from .sites import Site
 
 SHARD = 200
+_part_name = re.compile(r"[0-9]{5,}-a[0-9]+").fullmatch
 # Hosts that are read at a time.
 PAGE = 1000
 
@@ -46,6 +48,11 @@ class Shard:
 def part_name(number: int, attempt: int) -> str:
     """Return the name of what an attempt at a shard writes, without an ending."""
     return f"{number:05d}-a{attempt}"
+
+
+def is_part_name(name: str) -> bool:
+    """Tell whether a name is like those that `part_name()` returns."""
+    return _part_name(name) is not None
 
 
 class Found(NamedTuple):

@@ -182,3 +182,26 @@ def test_the_line_on_a_terminal(shop: Shop, encoding: str, bar: str) -> None:
     assert f"\r\x1b[K{bar} 30 of 30  " in shown
     assert "0 hosts" in shown
     assert "100% HTTP/2" in shown
+
+
+def test_export_to_standard_output(
+    serve: Serve, tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    server = serve(routes=lambda _: Response(body=b"hello"), secure=False)
+    (tmp_path / "urls.txt").write_text(server.url("/1"))
+    output = str(tmp_path / "out.jsonl")
+    assert main(["crawl", str(tmp_path / "urls.txt"), "-q", "--output", output]) == 0
+    assert main(["crawl", "export", output, "--output", "-"]) == 0
+    assert capfdbinary.readouterr().out == Path(output).read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["http://a.test/", "--output", "out"], "FILE has the URLs, a line each"),
+        (["urls.txt", "--output", "-"], "--output is a file"),
+    ],
+)
+def test_what_is_no_file(arguments: list[str], complaint: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["crawl", *arguments]) == 2
+    assert complaint in capsys.readouterr().err
