@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: all help demo test throughput hostile hostile-clients check fmt cov speedups no-speedups fuzz fuzz-speedups compat-stdlib compat-callers compat-requests compat-scrapy compat-servers bench bench-adapter bench-count bench-crawl compare-crawls crawl-faults faults profile docs dist dist-check changelog clean
+.PHONY: all help demo test throughput hostile hostile-clients check fmt cov speedups no-speedups fuzz fuzz-speedups compat-stdlib compat-callers compat-requests compat-scrapy compat-servers bench bench-adapter bench-count bench-crawl compare-crawls crawl-faults cluster-faults faults profile docs dist dist-check changelog clean
 .DELETE_ON_ERROR:
 
 all: check test
@@ -192,6 +192,11 @@ faults: $(VENV)/.dev
 # A crawl that is killed twenty times, and whose disk is full: some minutes; root, for the disk.
 crawl-faults: $(VENV)/.dev
 	$(BIN)/python -m tests.crawling.faults $(ARGS)
+
+# The same crawl on workers, which are killed as well: threads, processes, loky, Dask; parts in a folder, and on
+# S3. ARGS="--executor dask --storage s3 --count 4000" for a part of it; a quarter of an hour.
+cluster-faults: $(VENV)/.dev
+	$(BIN)/python -m tests.crawling.cluster $(ARGS)
 
 # What a URL of a crawl costs, beside one of fetch_many() alone; two minutes. ARGS="--urls 1000000": one long crawl, its
 # memory on the way, its state, its rate; it takes a quarter of an hour, and 4 GB in the folder for temporary files.

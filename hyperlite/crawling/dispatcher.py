@@ -24,10 +24,10 @@ from .records import Recorder
 from .settling import Settlement, outstanding
 from .state import State
 from .storage import SIDECAR, STOP, Storage
-from .tasks import Item, Report, Setting, Task
+from .tasks import Report, Setting, Task
 
 # URLs of a task, and lanes of it; lanes of one whose hosts may keep a worker waiting.
-URLS, LANES, SLOW_LANES = 2000, 50, 200
+URLS, LANES, SLOW_LANES = 5000, 50, 200
 # Seconds to wait for workers at a time; and for those that are to end early.
 PAUSE, PATIENCE = 0.5, 10.0
 
@@ -144,22 +144,8 @@ class Dispatcher:
         return leases.give(lanes, max(URLS // len(lanes), 1), self._setting.lease)
 
     def _submit(self, given: Given, *, is_slow: bool) -> None:
-        lease, hosts = given.lease, {entry.host for _, entry in given.entries}
-        items = [
-            Item(
-                entry.number,
-                str(entry),
-                entry.host,
-                entry.depth,
-                int(entry.reach),
-                entry.part,
-                entry.moved,
-                entry.home,
-                lane,
-            )
-            for lane, entry in given.entries
-        ]
-        task = Task(lease.shard, lease.attempt, items, self._lanes.paced(hosts), is_slow, self._setting)
+        lease, hosts = given.lease, {item[2] for item in given.items}
+        task = Task(lease.shard, lease.attempt, given.items, self._lanes.paced(hosts), is_slow, self._setting)
         try:
             future = self._workers.submit(task)
         except BrokenExecutor as error:

@@ -7,16 +7,25 @@ no host is asked by two workers, in whatever process, after whatever restart of 
 All functions here work within the caller's transaction.
 """
 
+import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from .shards import Entry, Shard, open_entries, part_name
+from .shards import Entry, Shard, part_name
 from .tasks import Sidecar
 
 # How many workers are lost with a shard before it is a task of its own; and with that, before it is cut into
 # so many pieces, or its only URL fails.
 ALONE, GUILTY, PIECES = 2, 3, 8
+
+
+# The fields of an `Item`.
+_ITEMS = (
+    "SELECT u.id, u.url, h.name, u.depth, u.reach, u.part, u.moved, s.id, s.lane"
+    " FROM urls u JOIN hosts h ON h.id = u.host JOIN shards s ON s.id = u.shard"
+    " WHERE u.shard = ? AND u.status IS NULL ORDER BY u.host, u.id LIMIT ?"
+)
 
 
 class Ready(NamedTuple):
@@ -50,10 +59,10 @@ class Lease(NamedTuple):
 
 
 class Given(NamedTuple):
-    """A lease that was given, and its URLs, each with its lane."""
+    """A lease that was given, and its URLs: plain tuples, as those of `Item`, which cost least to send."""
 
     lease: Lease
-    entries: list[tuple[int, Entry]]
+    items: list[Any]
 
 
 class Leases:
@@ -113,12 +122,12 @@ class Leases:
             "INSERT INTO leases (shard, attempt, seconds) VALUES (?, ?, ?)", (first, attempt, seconds)
         ).lastrowid
         assert number is not None
-        entries: list[tuple[int, Entry]] = []
+        items: list[Any] = []
         for lane in lanes:
-            entries += [(lane.lane, entry) for entry in self._take(lane, most, number)]
-        return Given(Lease(number, first, attempt, seconds, frozenset(lane.lane for lane in lanes)), entries)
+            items += self._take(lane, most, number)
+        return Given(Lease(number, first, attempt, seconds, frozenset(lane.lane for lane in lanes)), items)
 
-    def _take(self, lane: Ready, most: int, number: int) -> list[Entry]:
+    def _take(self, lane: Ready, most: int, number: int) -> list[Any]:
         """Lease the next shards of a lane, until they have so many URLs."""
         shards = self._database.execute(
             "SELECT id, tries, open FROM shards WHERE open > 0 AND lane = ? ORDER BY id", (lane.lane,)
@@ -133,11 +142,11 @@ class Leases:
             if left <= 0 or tries >= ALONE:
                 break
         shards.close()
-        entries: list[Entry] = []
+        items: list[Any] = []
         for shard in taken:
             self._database.execute("UPDATE shards SET lease = ? WHERE id = ?", (number, shard))
-            entries += open_entries(self._database, Shard(shard, lane.lane, 0))
-        return entries[:most]
+            items += self._database.execute(_ITEMS, (shard, most - len(items)))
+        return [_moved(item) if item[6] else item for item in items]
 
     def end(self, lease: Lease, *, is_lost: bool = False, cut: Iterable[int] = ()) -> list[int]:
         """End a lease.
@@ -212,3 +221,9 @@ class Leases:
         entry.number, entry.part, entry.depth, entry.home = number, part, depth, shard
         entry.shard = Shard(shard, 0, attempt)
         return entry
+
+
+def _moved(item: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Return the fields of a URL that goes on elsewhere."""
+    moved = json.loads(item[6])
+    return (*item[:2], moved[1], *item[3:6], moved, *item[7:])

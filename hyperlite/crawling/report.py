@@ -20,13 +20,27 @@ class Slice(NamedTuple):
     figures: Figures
 
 
+class Worker(NamedTuple):
+    """What a worker has done in a run: tasks, URLs, and in how many seconds, and seconds of CPU."""
+
+    name: str
+    tasks: int
+    urls: int
+    seconds: float
+    cpu: float
+
+
 class Run(NamedTuple):
-    """A run: when it began, in seconds since 1970; how long it took; how it ended; what it has done."""
+    """A run: when it began, in seconds since 1970; how long it took; how it ended; what it has done.
+
+    `workers` are those of an executor; none: the process fetched itself.
+    """
 
     began: float
     seconds: float
     how: str
     figures: Figures
+    workers: list[Worker]
 
 
 class Report(NamedTuple):
@@ -59,6 +73,9 @@ def report_of(state: State, name: str) -> Report:
         turns.setdefault(number, []).append((at, Figures.parse(text)))
     runs: list[Run] = []
     pieces: list[Slice] = []
+    workers: dict[int, list[Worker]] = {}
+    for number, worker, tasks, urls, busy, cpu in state.workers():
+        workers.setdefault(number, []).append(Worker(worker, tasks, urls, busy, cpu))
     total, elapsed = Figures(), 0.0
     for number, (began, ended, how, _) in enumerate(state.runs(), 1):
         own, at = Figures(), began
@@ -68,7 +85,7 @@ def report_of(state: State, name: str) -> Report:
             own.add(figures)
             at = until
         seconds = max(at, ended or at) - began
-        runs.append(Run(began, seconds, how or "goes on, or was killed", own))
+        runs.append(Run(began, seconds, how or "goes on, or was killed", own, workers.get(number, [])))
         elapsed += seconds
         total.add(own)
     errors, kinds = _errors(state)

@@ -19,6 +19,8 @@ from .wording import lasting, sized
 
 # Kinds of errors that have a column of their own.
 KINDS = 5
+# Workers that are shown.
+WORKERS = 200
 # Characters of a name that are shown.
 _LONGEST = 120
 # The colour, the dashes and the name of each line of the chart of times.
@@ -164,7 +166,7 @@ def _runs(runs: Sequence[Run]) -> str:
     rows = [
         (
             _moment(run.began),
-            "1",
+            _number(len(run.workers) or 1),
             lasting(run.seconds),
             _number(run.figures.urls),
             _number(run.figures.urls / run.seconds if run.seconds else 0),
@@ -174,7 +176,26 @@ def _runs(runs: Sequence[Run]) -> str:
         for run in runs
     ]
     names = ("began", "workers", "time", "URLs", "URLs a second", "bodies", "end")
-    return _section("Runs and workers", _table(names, rows))
+    return _section("Runs and workers", _table(names, rows) + _workers(runs))
+
+
+def _workers(runs: Sequence[Run]) -> str:
+    """Return a table of the workers of executors, those with most URLs; or nothing."""
+    found = [(run, worker) for run in runs for worker in run.workers]
+    rows = [
+        (
+            _moment(run.began),
+            worker.name,
+            _number(worker.tasks),
+            _number(worker.urls),
+            lasting(worker.seconds),
+            lasting(worker.cpu),
+            f"{worker.cpu / worker.urls * 1e6:,.0f} µs" if worker.urls else "",
+        )
+        for run, worker in sorted(found, key=lambda one: (one[0].began, -one[1].urls))[:WORKERS]
+    ]
+    names = ("run", "worker", "tasks", "URLs", "busy", "CPU", "CPU a URL")
+    return _table(names, rows) if rows else ""
 
 
 # -- charts ---------------------------------------------------------------------------------------

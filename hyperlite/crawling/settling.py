@@ -50,7 +50,7 @@ class Settlement:
                     written = [shard] if shard.size else []
                     handed = list(sidecar.handovers(shard))
                     added += self._state.write_down(
-                        Turn(fetched, written, sidecar.links(), time.time(), handed)
+                        Turn(fetched, written, sidecar.links(), time.time(), handed, sidecar.figures)
                     )
                     leases.note_worker(self._state.run, sidecar)
                     results += fetched

@@ -51,6 +51,7 @@ class Turn(NamedTuple):
         found: further URLs.
         at: until when this has happened, in seconds since 1970.
         handed: URLs that go on in other lanes.
+        figures: of the results, if they are known.
     """
 
     results: list[Result]
@@ -58,6 +59,7 @@ class Turn(NamedTuple):
     found: list[Found]
     at: float
     handed: Sequence[Handover] = ()
+    figures: str | None = None
 
 
 class Given(NamedTuple):
@@ -216,6 +218,10 @@ class State:
         """Return of each turn its run, its time, and its figures."""
         return self._select("SELECT run, at, figures FROM turns ORDER BY id")
 
+    def workers(self) -> list[tuple[int, str, int, int, float, float]]:
+        """Return of each worker the run, its name, and how many tasks, URLs, seconds and seconds of CPU."""
+        return self._select("SELECT run, name, tasks, urls, seconds, cpu FROM workers ORDER BY run, name")
+
     def troubles(self, hosts: int) -> list[tuple[str, str, int]]:
         """Return how many URLs of each host have no response, or a status of 400 and above, by the kind.
 
@@ -363,7 +369,7 @@ class State:
         if results:
             database.execute(
                 "INSERT INTO turns (run, at, figures) VALUES (?, ?, ?)",
-                (self.run, turn.at, str(Figures.of(results))),
+                (self.run, turn.at, turn.figures or str(Figures.of(results))),
             )
         if turn.handed:
             Cutter(database).hand_over([(entry, moved) for entry, moved, _ in turn.handed])

@@ -47,7 +47,7 @@ class Item(NamedTuple):
     depth: int
     reach: int
     part: int | None
-    moved: Moved | None
+    moved: Any
     home: int
     lane: int
 
@@ -57,7 +57,7 @@ class Task(NamedTuple):
 
     Attributes:
         shard, attempt: the first of the shards in it, and the number of its attempt: they name it.
-        items: its URLs.
+        items: its URLs, the fields of an `Item` each.
         paced: what is known of overloaded sites.
         is_slow: its hosts may keep the worker waiting.
         setting: of the run.
@@ -65,7 +65,7 @@ class Task(NamedTuple):
 
     shard: int
     attempt: int
-    items: list[Item]
+    items: list[Any]
     paced: list[Paced]
     is_slow: bool
     setting: Setting
@@ -79,7 +79,7 @@ class Task(NamedTuple):
         """Return what a loop takes in: all URLs, as if they were one shard."""
         shard = Shard(self.shard, 0, self.attempt)
         entries = []
-        for item in self.items:
+        for item in map(Item._make, self.items):
             entry = Entry(item.url)
             entry.number, entry.host, entry.depth, entry.reach = (
                 item.number,
@@ -87,7 +87,8 @@ class Task(NamedTuple):
                 item.depth,
                 Reach(item.reach),
             )
-            entry.part, entry.moved, entry.home, entry.shard = item.part, item.moved, item.home, shard
+            entry.part, entry.home, entry.shard = item.part, item.home, shard
+            entry.moved = None if item.moved is None else Moved.of(item.moved)
             entries.append(entry)
         return shard, entries
 
@@ -111,6 +112,7 @@ class Sidecar(NamedTuple):
         worker: its machine and process.
         seconds, cpu: how long it took, and the CPU time of that.
         size, records: of the part.
+        figures: of the results; see `Figures`.
         results: of URLs, without their records.
         found: further URLs.
         handed: URLs that go on in other lanes.
@@ -125,6 +127,7 @@ class Sidecar(NamedTuple):
     cpu: float
     size: int
     records: int
+    figures: str
     results: list[Any]
     found: list[Any]
     handed: list[Any]

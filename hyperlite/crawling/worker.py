@@ -22,6 +22,7 @@ from pathlib import Path
 
 from ..pool import ConnectionPool
 from .bodies import Bodies
+from .figures import Figures
 from .loop import AT_RISK, Loop
 from .manners import manners
 from .parts import Parts
@@ -30,7 +31,7 @@ from .recorders import as_recorded, recorder_for
 from .rules import Rules
 from .shards import Entry
 from .storage import BODIES, SIDECAR, Storage
-from .tasks import Report, Sidecar, Task, rows
+from .tasks import Item, Report, Sidecar, Task, rows
 
 # URLs are begun in this share of a lease. The rest is for what is under way.
 BEGINNING = 1 / 3
@@ -72,6 +73,11 @@ def _clock() -> float:
     return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()
 
 
+def machine_and_process() -> str:
+    """Return what this worker is called."""
+    return f"{platform.node()} {os.getpid()}"
+
+
 def _portable(error: Exception) -> Exception:
     """Return an error that can be sent to the driver."""
     try:
@@ -104,9 +110,9 @@ class _Attempt:
         self._made = manners(as_recorded(setting.options, self._recorder))  # type: ignore[arg-type]
         self._shard, self._entries = task.entries()
         self._parts = Parts(folder, self._recorder.ending)
-        self._path = self._parts.path(self._shard.name)
         self._open = set(self._entries)
         self._results: list[object] = []
+        self._figures = Figures()
         self._cut: list[Entry] = []
         self._slow: list[Entry] = []
         self._stopped = math.inf  # when the driver wanted it to end early
@@ -119,7 +125,7 @@ class _Attempt:
             made.policy,
             packed=not self._recorder.decodes,
             domains=setting.domains,
-            hosts=frozenset(item.host for item in self._task.items),
+            hosts=frozenset(item[2] for item in self._task.items),
         )
         cpu = time.thread_time()
         until = time.monotonic() + setting.lease - self._elapsed()
@@ -144,7 +150,8 @@ class _Attempt:
             self._write(loop)
             self._parts.close()
         if self._shard.size:
-            self._storage.keep(self._path, self._path.name)
+            path = self._parts.path(self._shard.name)
+            self._storage.keep(path, path.name)
         return self._sidecar(loop, time.thread_time() - cpu)
 
     def _cycle(self, loop: Loop) -> None:
@@ -159,7 +166,7 @@ class _Attempt:
                 return
             begins = elapsed < min(lease * BEGINNING, self._stopped)
             try:
-                loop.ask(AT_RISK if begins else 0)
+                loop.ask(AT_RISK + len(loop.results) if begins else 0)
                 if loop.under_way:
                     loop.take()
                 elif loop.has_large:
@@ -188,7 +195,7 @@ class _Attempt:
         self._looked = elapsed, count
         if self._task.is_slow or count - before >= FEW:
             return False
-        hosts = len({item.host for item in self._task.items})
+        hosts = len({item[2] for item in self._task.items})
         return count == before or loop.frontier.hosts <= hosts * SHARE
 
     def _write(self, loop: Loop) -> None:
@@ -199,24 +206,27 @@ class _Attempt:
             if one.file is not None:
                 self._storage.keep(one.file, f"{BODIES}/{self._shard.name}/{one.file.name}")
         self._results += rows(results)
+        self._figures.add(Figures.of(results))
         hops, loop.hops = b"".join(loop.hops), []
         if hops:
             self._parts.add(self._shard, hops)
 
     def _sidecar(self, loop: Loop, cpu: float) -> Sidecar:
-        rules, lanes = loop.rules, {item.number: item.lane for item in self._task.items}
-        by_host = {item.host: item.lane for item in self._task.items}
+        rules, items = loop.rules, [Item(*item) for item in self._task.items]
+        lanes = {item.number: item.lane for item in items}
+        by_host = {item.host: item.lane for item in items}
         rest: Counter[int] = Counter()
         for host, seconds in rules.rests().items():
             if (lane := by_host.get(host)) is not None:
                 rest[lane] = max(rest[lane], seconds)  # type: ignore[assignment]
         handed = [(one.entry.number, one.entry.home, one.moved) for one in loop.handovers]
         return Sidecar(
-            worker=f"{platform.node()} {os.getpid()}",
+            worker=machine_and_process(),
             seconds=self._elapsed(),
             cpu=cpu,
             size=self._shard.size,
             records=self._shard.records,
+            figures=str(self._figures),
             results=self._results,
             found=list(dict.fromkeys(rules.found)),
             handed=handed,

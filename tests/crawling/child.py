@@ -19,11 +19,12 @@ import signal
 import sqlite3
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import hyperlite
 from hyperlite.crawling import state
-from hyperlite.crawling.executors import processes
+from hyperlite.crawling.executors import dask, processes
 
 
 def main() -> None:
@@ -35,8 +36,8 @@ def main() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
     state.ROWS = given.pop("rows", state.ROWS)
     urls = given.pop("urls")
-    if count := given.pop("processes", None):
-        given["executor"] = processes(count)
+    if name := given.pop("executor", None):
+        given["executor"] = executor(name, given.pop("scheduler", ""))
     if scope := given.pop("scope", None):
         given["follow"] = hyperlite.CrawlScope(**scope)
     try:
@@ -44,6 +45,20 @@ def main() -> None:
     except (OSError, KeyboardInterrupt) as error:
         sys.exit(f"{type(error).__name__}: {error}")
     print(summary.urls, summary.left, summary.failed)
+
+
+def executor(name: str, scheduler: str) -> Any:
+    """Return two workers of a kind, as `crawl()` takes them."""
+    if name == "loky":
+        from loky import get_reusable_executor  # noqa: PLC0415  an import that costs
+
+        return lambda: get_reusable_executor(2)
+    kinds = {
+        "threads": lambda: ThreadPoolExecutor(2),
+        "processes": processes(2),
+        "dask": dask(scheduler),
+    }
+    return kinds[name]
 
 
 def resolve(host: str, _port: int) -> list[str] | None:

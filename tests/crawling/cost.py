@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import hyperlite
-from tests.crawling import long
+from tests.crawling import long, shares
 from tests.crawling.child import resolve
 from tests.many.servers import child
 
@@ -25,8 +25,11 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=10_000, help="URLs")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--urls", type=int, help="instead, crawl so many once, in a process of its own")
+    parser.add_argument("--workers", action="store_true", help="instead, beside the same on two processes")
     options = parser.parse_args()
-    if options.urls:
+    if options.workers:
+        shares.compare(options.count, options.rounds)
+    elif options.urls:
         with tempfile.TemporaryDirectory() as folder:
             long.crawl(options.urls, Path(folder))
     else:

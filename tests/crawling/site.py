@@ -60,6 +60,11 @@ class Site:
         kind = ("content-type", "text/plain; charset=utf-8")
         return Response(status, headers=[kind], body=f"{request.path} läßt\n".encode() * 10, delay=delay)
 
+    @property
+    def seen(self) -> int:
+        """How many pages were asked for."""
+        return len(self._seen)
+
     def kill(self, process: Callable[[], int], *at: int, by: int = signal.SIGKILL) -> None:
         """Kill a process when so many pages were asked for.
 

@@ -17,6 +17,7 @@ from distributed import Client, LocalCluster
 from loky import get_reusable_executor
 
 import hyperlite
+from hyperlite.crawling.report import report_of
 from hyperlite.crawling.state import State
 from tests.conftest import Serve
 
@@ -68,6 +69,10 @@ def test_each_url_is_fetched_once(make_site: MakeSite, executor: Executor) -> No
     crawl(site, executor=executor)  # there is nothing left to do
     assert site.refetched() == 0
     assert all(path.suffix == ".jsonl" for path in (site.state / "parts").iterdir())
+    with closing(State(site.state, read_only=True)) as state:
+        workers = report_of(state, "crawl").runs[0].workers
+    assert sum(worker.urls for worker in workers) == 600
+    assert len(workers) <= 2
 
 
 def test_no_host_sees_more_than_its_limit(serve: Serve, tmp_path: Path, executor: Executor) -> None:
@@ -164,11 +169,11 @@ def test_a_driver_that_is_killed_with_its_workers(make_site: MakeSite) -> None:
     """The next one goes on at once: it sees that the processes are gone, and so their leases."""
     site = make_site(10, 60)
     for share in (0.2, 0.6):
-        done = site.crawl(kill_at=int(share * len(site.urls)), processes=2)
+        done = site.crawl(kill_at=int(share * len(site.urls)), executor="processes")
         assert done.returncode == -signal.SIGKILL
         assert not site.output.exists()
     start = time.monotonic()
-    done = site.crawl(processes=2)
+    done = site.crawl(executor="processes")
     assert (done.returncode, done.stdout, done.stderr) == (0, "600 0 0\n", "")
     assert time.monotonic() - start < 60, "and not the 300 of a lease"
     site.check_output()
@@ -176,7 +181,7 @@ def test_a_driver_that_is_killed_with_its_workers(make_site: MakeSite) -> None:
 
 def test_ctrl_c_writes_down_what_workers_have(make_site: MakeSite) -> None:
     site = make_site(10, 60)
-    done = site.crawl(kill_at=300, kill_by=signal.SIGINT, processes=2)
+    done = site.crawl(kill_at=300, kill_by=signal.SIGINT, executor="processes")
     assert done.returncode == 1
     assert done.stderr.startswith("KeyboardInterrupt")
     with closing(State(site.state, read_only=True)) as state:

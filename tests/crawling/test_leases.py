@@ -27,7 +27,7 @@ from .conftest import MakeSite
 from .test_executors import crawl, spawned
 
 LEASE = Lease(1, 7, 2, 30.0, frozenset({3}))
-NOTHING = Sidecar("w", 0.1, 0.1, 0, 0, [], [], [], [], [], [], [])
+NOTHING = Sidecar("w", 0.1, 0.1, 0, 0, "", [], [], [], [], [], [], [])
 
 
 class Quiet(hyperlite.Observer):

@@ -16,7 +16,7 @@ import pytest
 
 import hyperlite
 from hyperlite.crawling.figures import Figures
-from hyperlite.crawling.report import Report, Run, Slice, report_of
+from hyperlite.crawling.report import Report, Run, Slice, Worker, report_of
 from hyperlite.crawling.report_page import page
 from hyperlite.crawling.state import State
 from hyperlite.crawling.summary import CrawlSummary
@@ -132,7 +132,7 @@ def test_hostile_names() -> None:
     report = Report(
         bad,
         summary,
-        [Run(0.0, 1.0, bad, figures)],
+        [Run(0.0, 1.0, bad, figures, [Worker(bad, 1, 3, 1.0, 0.5)])],
         [Slice(0.0, 1.0, figures)],
         figures,
         {bad: Counter({bad: 2}), "x" * 5000: Counter({bad: 1})},
