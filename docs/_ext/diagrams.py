@@ -4,6 +4,7 @@ The pictures are files, so no script runs and nothing is fetched when a page is 
 """
 
 import hashlib
+import html
 import json
 from pathlib import Path
 from typing import Any
@@ -71,7 +72,7 @@ class Diagram(SphinxDirective):
                 nodes.raw(
                     "",
                     f'<img class="diagram only-{theme}" src="{up}_images/{path.name}" '
-                    f'alt="A diagram; the source of this page has it as text.">',
+                    f'alt="{html.escape(source)}">',
                     format="html",
                 )
             )
