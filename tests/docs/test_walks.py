@@ -38,7 +38,7 @@ def test_what_a_walk_names_exists(walk: str) -> None:
     names: set[str] = set()
     folder = ROOT
     for token in re.findall(r"`([^`]+)`", tests):
-        path = ROOT / token if token.startswith("tests/") else folder / token
+        path = ROOT / token if token.startswith(("tests/", "hyperlite/")) else folder / token
         assert path.exists(), token
         folder = path.parent
     for token in re.findall(r"`([a-z_0-9]+(?:/[a-z_0-9]+)*)`", walk):
