@@ -317,12 +317,13 @@ class ConnectionPool:
             )
         return self._options._replace(context=checked_context(context), **checked(given))
 
-    def set_limits(self, limits: Limits | None, origin: str | None = None) -> None:
+    def set_limits(self, limits: Limits | None, origin: str | None = None, *, pause: float = 0.0) -> None:
         """Change how many requests are made from now on, also by runs of `fetch_many()` that are under way.
 
         Args:
             limits: the new limits; None: any number.
             origin: a URL, for the requests to its origin; None: for all requests together.
+            pause: seconds from now before which none of these begins, as Retry-After asks for.
 
         Requests that began while the pool had no limits at all are not counted.
 
@@ -331,10 +332,11 @@ class ConnectionPool:
         """
         new = checked_limits(limits, "limits")
         place = None if origin is None else parse(origin).origin
+        pause = seconds(pause, "pause") or 0.0
         with _lock:
             if self._fetcher.throttle is None:
                 self._fetcher.throttle = Throttle(Limits(), Limits())
-        self._fetcher.throttle.set_limits(new, place)
+        self._fetcher.throttle.set_limits(new, place, pause)
 
     # -- the whole --------------------------------------------------------------------------------
 

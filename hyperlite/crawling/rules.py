@@ -218,7 +218,9 @@ class Rules:
             reason = f"the answer was {response.status} {response.reason}".rstrip()
             pace.slow_down(reason, now, now - response.elapsed, said)
         if pace.limits is not before:
-            self._pool.set_limits(pace.limits, str(URL(*site.origin, "/")))
+            slower = response is None or response.status in LATER
+            pause = pace.limits.delay if slower else None
+            self._pool.set_limits(pace.limits, str(URL(*site.origin, "/")), pause=pause or 0.0)
         later = ask.later if isinstance(ask, Again) else 0
         if said is None or said > LONGEST_DELAY or later >= MAX_LATER or pace.given_up:
             return None

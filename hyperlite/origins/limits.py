@@ -72,10 +72,12 @@ class Limiter:
         limits: the same.
         under_way: the numbers of the requests under way.  A number can be taken out twice, so no interrupt
             makes the count wrong.
+        resumes: the time before which no further request begins.
     """
 
     def __init__(self, limits: Limits) -> None:
         self.limits: Limits = limits
+        self.resumes: float = -math.inf
         self.under_way: set[int] = set()
         self._begun: deque[float] = deque()  # when the latest requests began
 
@@ -84,7 +86,7 @@ class Limiter:
         limits = self.limits
         if limits.under_way is not None and len(self.under_way) >= limits.under_way:
             return math.inf
-        earliest = now
+        earliest = max(now, self.resumes)
         if self._begun and limits.delay is not None:
             earliest = max(earliest, self._begun[-1] + limits.delay)
         if limits.per_second is not None and len(self._begun) >= (burst := self._burst):
@@ -107,7 +109,8 @@ class Limiter:
         """Tell whether what has been under way makes no difference any more."""
         limits = self.limits
         past = max(limits.delay or 0.0, self._burst / limits.per_second if limits.per_second else 0.0)
-        return not self.under_way and (not self._begun or self._begun[-1] + past <= now)
+        idle = not self._begun or self._begun[-1] + past <= now
+        return idle and not self.under_way and self.resumes <= now
 
     @property
     def _burst(self) -> int:
@@ -169,13 +172,16 @@ class Throttle:
         self._is_threads_turn = False
         watch(self)
 
-    def set_limits(self, limits: Limits, place: Place | None) -> None:
-        """Change the limits of an origin; None: those for all requests together."""
+    def set_limits(self, limits: Limits, place: Place | None, pause: float = 0.0) -> None:
+        """Change the limits of an origin; None: those for all requests together.
+
+        The next request begins after a pause of so many seconds.
+        """
         with self._changed:
-            if place is None:
-                self._all.limits = limits
-            else:
-                self._limiter_locked(place).limits = limits
+            limiter = self._all if place is None else self._limiter_locked(place)
+            limiter.limits = limits
+            limiter.resumes = self._clock() + pause
+            if place is not None:
                 if limits == self._of_each:  # so nothing is kept of origins that have no limits of their own
                     self._own.pop(place, None)
                 else:

@@ -164,6 +164,27 @@ def test_an_overloaded_host_is_asked_again_later(make_web: MakeWeb, quick: None)
     assert sum(record["attempts"] for record in records.values()) == 4 + 2
 
 
+@pytest.mark.parametrize("ignore_robots", [False, True])
+def test_a_retry_after_counts_from_the_answer(make_web: MakeWeb, ignore_robots: bool):
+    """Nothing of the host is asked for meanwhile, although nothing was limited before."""
+    web = make_web({})
+    answered: list[float] = []
+
+    def answer(request: Request) -> Response:
+        if request.path == "/robots.txt":
+            return Response(404)
+        answered.append(time.monotonic())
+        if len(answered) > 1:
+            return Response()
+        answered[0] += 0.3
+        return Response(429, headers=[("retry-after", "1")], delay=0.3)
+
+    web.pages["a/*"] = answer
+    records = web.crawl("a/1", "a/2", ignore_robots=ignore_robots, per_host=1)
+    assert {record["status"] for record in records.values()} == {200}
+    assert answered[1] - answered[0] >= 1
+
+
 @pytest.mark.parametrize("status", [429, 503])
 def test_a_host_that_stays_overloaded_is_given_up(make_web: MakeWeb, quick: None, status: int):
     web = make_web({"a/*": Response(status), "b/*": "yes"})

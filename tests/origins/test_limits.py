@@ -193,6 +193,21 @@ class TestThrottle:
         throttle.set_limits(Limits(under_way=13), None)
         assert throttle.wait(None) == math.inf
 
+    def test_a_pause(self, clock: Clock) -> None:
+        """Nothing begins before it is over, also where nothing has begun; new limits end it."""
+        throttle = Throttle(Limits(), Limits(), clock)
+        throttle.set_limits(Limits(delay=1), PLACE, 5)
+        assert throttle.wait(PLACE) == 5
+        assert not throttle._limiters[PLACE].is_like_new(clock())
+        assert throttle.take(PLACE, 1) == []
+        assert throttle.wait(("https", "other", 443)) == 0
+        clock.now += 5
+        held = throttle.take(PLACE, 9)
+        assert (len(held), throttle.wait(PLACE)) == (1, 1)
+        throttle.set_limits(Limits(), PLACE, 5)
+        throttle.set_limits(Limits(), PLACE)
+        assert throttle.wait(PLACE) == 0
+
     def test_nothing_is_kept_of_origins_that_have_the_limits_of_all_again(self, clock: Clock) -> None:
         throttle = Throttle(Limits(), Limits(delay=9), clock)
         for number in range(1000):
