@@ -158,13 +158,10 @@ class Program:
 
     def killed(self) -> str:
         """Kill it half-way, run it again, and say what has become of the URLs."""
-        half = len(self._sites.urls) // 2
-        self.run(kill=half)
-        before = self._sites.asked()
+        count, before = len(self._sites.urls), self._sites.asked().total()
+        self.run(kill=count // 2)
         self.run()
-        again = sum(
-            1 for page, times in self._sites.asked().items() if page in before and times > before[page]
-        )
+        again = max(self._sites.asked().total() - before - count, 0)
         found = self.found()
         wrong = [f"{many:,} {what}" for what, many in found._asdict().items() if what != "records" and many]
         return ", ".join([*(wrong or ["all once"]), f"{again:,} fetched again"])
