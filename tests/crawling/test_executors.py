@@ -119,6 +119,7 @@ def die_at_13(page: hyperlite.FetchResponse) -> list[str]:
     return []
 
 
+@pytest.mark.long
 def test_a_url_that_ends_its_worker_fails_alone(make_site: MakeSite) -> None:
     """A ProcessPoolExecutor that breaks is replaced by another one like it."""
     site = make_site(3, 40)
@@ -132,6 +133,7 @@ def test_a_url_that_ends_its_worker_fails_alone(make_site: MakeSite) -> None:
     assert failed["error"].startswith("WorkerLost: its worker was lost")
 
 
+@pytest.mark.long
 def test_workers_that_are_killed(make_site: MakeSite) -> None:
     """Each time, the executor is made anew, and what the workers had is fetched again."""
     site = make_site(20, 60)
@@ -147,6 +149,7 @@ def test_workers_that_are_killed(make_site: MakeSite) -> None:
     site.check_output()
 
 
+@pytest.mark.long
 def test_workers_of_dask_that_are_killed(make_site: MakeSite, dask: Client) -> None:
     """Dask begins their tasks again, which do nothing: the crawl sees that the lock is gone, and goes on."""
     site = make_site(20, 60)
@@ -165,6 +168,7 @@ def test_an_executor_that_cannot_be_made_anew(make_site: MakeSite) -> None:
     site.check_output()
 
 
+@pytest.mark.long
 def test_a_driver_that_is_killed_with_its_workers(make_site: MakeSite) -> None:
     """The next one goes on at once: it sees that the processes are gone, and so their leases."""
     site = make_site(10, 60)

@@ -130,6 +130,7 @@ def spawned() -> ProcessPoolExecutor:
     return ProcessPoolExecutor(1, multiprocessing.get_context("spawn"))
 
 
+@pytest.mark.long
 def test_parts_in_a_bucket(make_site: MakeSite, bucket: str, tmp_path: Path) -> None:
     """A worker is killed: here nothing tells that it has ended, so its URLs come again after their lease."""
     site = make_site(6, 50)
