@@ -54,6 +54,8 @@ def _expect(answer: Answer, body: bytes | None = None, version: int = 20) -> Ans
 
 def _echoed(answer: Answer, sent: bytes) -> dict[str, object]:
     """Make sure that the server has got a body, and return what else it has seen."""
+    if answer.status == 411:
+        raise NotOffered("wants a content-length")
     _expect(answer)
     if answer.body == sent:
         return {}
@@ -167,7 +169,8 @@ def _continue(client: Client) -> None:
 def _upload(client: Client) -> None:
     sent = (LARGE * (UPLOAD // len(LARGE)))[:UPLOAD]
     with client.connect() as conn:
-        _echoed(client.get(conn, "/echo", "POST", BytesIO(sent)), sent)
+        length = {"content-length": str(UPLOAD)}
+        _echoed(client.get(conn, "/echo", "POST", BytesIO(sent), headers=length), sent)
 
 
 def _request_trailers(client: Client) -> None:
@@ -194,7 +197,8 @@ def _response_trailers(client: Client) -> None:
 def _refusal(client: Client) -> str:
     with client.connect() as conn:
         try:
-            answer = client.get(conn, "/refuse", "POST", BytesIO(bytes(REFUSED)))
+            length = {"content-length": str(REFUSED)}
+            answer = client.get(conn, "/refuse", "POST", BytesIO(bytes(REFUSED)), headers=length)
         except hyperlite.StreamReset as error:
             raise NotOffered(f"refuses without a status: {error}") from error
         if answer.status == 200:
@@ -215,7 +219,7 @@ def _ping(client: Client) -> None:
 
 def _resumption(client: Client) -> str:
     context = hyperlite.create_context(cafile=client.ca_file)
-    conn = client.connect(context=context)
+    conn = client.connect(secure=True, context=context)
     for _ in range(3):
         _expect(client.get(conn, "/small"), SMALL)
         conn.close()
@@ -236,6 +240,8 @@ def _upgrade(client: Client) -> None:
             answer = client.get(conn, "/small")
         except hyperlite.NotHTTP1 as error:
             raise NotOffered("takes only HTTP/2 there") from error
+        if answer.version == 11 and answer.status >= 400:
+            raise NotOffered(f"answers {answer.status}")
         if answer.version == 11:
             _expect(answer, SMALL, version=11)
             raise NotOffered("goes on in HTTP/1.1")
@@ -244,7 +250,7 @@ def _upgrade(client: Client) -> None:
 
 
 def _alpn(client: Client) -> None:
-    with client.connect(protocols=("http/1.1",)) as conn:
+    with client.connect(secure=True, protocols=("http/1.1",)) as conn:
         try:
             _expect(client.get(conn, "/small"), SMALL, version=11)
         except OSError as error:

@@ -57,8 +57,10 @@ class Client:
     """The command that has the server take its configuration anew."""
     seen: Seen = field(default_factory=Seen)
 
-    def connect(self, *, secure: bool = True, **options: Any) -> hyperlite.HTTP20Connection:
-        """Return a new connection, which opens with its first request."""
+    def connect(self, *, secure: bool | None = None, **options: Any) -> hyperlite.HTTP20Connection:
+        """Return a new connection, which opens with its first request; with TLS where the server has it."""
+        if secure is None:
+            secure = self.port is not None
         port = self.port if secure else self.clear
         if port is None:
             raise NotOffered("no port with TLS" if secure else "no port without TLS")

@@ -8,7 +8,7 @@ from pathlib import Path
 import hyperlite
 
 from .capabilities import CAPABILITIES
-from .catalog import SERVERS, Server
+from .catalog import SERVERS, UNFIT, Server
 from .trial import ENGINES, Trial
 
 MARKS = {"pass": "✓", "fail": "✗", "not offered": " "}
@@ -64,9 +64,9 @@ def write(path: Path, trials: Sequence[Trial], missing: Mapping[str, str]) -> No
     parts = [head, _servers(tried)]
     parts += [f"## {title}\n\n{_matrix(tried, group)}" for group, title in GROUPS.items()]
     parts += [_fails(tried), _not_offered(tried), _remarks(tried)]
-    if missing:
-        lines = [f"- {SERVERS[name].title}: {why}" for name, why in missing.items()]
-        parts.append("## Left out\n\nThese could not be installed:\n\n" + "\n".join(lines) + "\n")
+    left_out = {SERVERS[name].title: why for name, why in missing.items()}
+    left_out |= {one.title: one.failed.splitlines()[0][:60] for one in trials if one.failed} | UNFIT
+    parts.append("## Left out\n\n" + "".join(f"- {name}: {why}\n" for name, why in left_out.items()))
     path.write_text("\n".join(parts))
 
 
@@ -120,7 +120,7 @@ def _fails(trials: Sequence[Trial]) -> str:
 
 
 def _fault(trial: Trial, name: str, reason: str, reproduction: str, shows: str) -> str:
-    seen = "prints" if trial.reproduced.get(name) else "printed once"
+    seen = "prints" if trial.reproduced.get(name) else "prints now and then, and not this time,"
     return (
         f"**{trial.title}, {_title(name)}**: {reason}\nThe same without hyperlite {seen} `{shows}`:\n\n"
         f"```sh\n{reproduction}\n```\n"

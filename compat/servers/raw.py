@@ -1,6 +1,7 @@
 """HTTP/2 by hand, without hyperlite: a few frames to a server, and what comes back, a line for each.
 
-    python -m compat.servers.raw PORT PATH [--ca FILE] [--post SIZE] [--trailer] [--times N] [--reload SHELL]
+    python -m compat.servers.raw PORT PATH... [--ca FILE] [--post SIZE] [--late] [--trailer] [--times N]
+                                              [--reload COMMAND]
 
 Without --ca there is no TLS.  The requests are sent at once; each DATA frame is answered by WINDOW_UPDATE.
 """
@@ -68,35 +69,38 @@ def main() -> None:
     parser.add_argument("port", type=int)
     parser.add_argument("--ca", default="", help="the authority's file: with TLS")
     parser.add_argument("--post", type=int, help="POST, with so many bytes")
+    parser.add_argument("--late", action="store_true", help="what is posted follows the response's header")
     parser.add_argument("--trailer", action="store_true", help="the request ends with a trailer")
     parser.add_argument("--times", type=int, default=1, help="so many requests at once")
     parser.add_argument(
         "--reload", default="", help="a command to run when the first byte of a body has come"
     )
-    parser.add_argument("path")
+    parser.add_argument("path", nargs="+", help="each in turn")
     options = parser.parse_args()
     with dial(options.port, options.ca) as sock:
         encoder = Encoder()
         for number in range(options.times):
-            sock.sendall(_request(encoder, 2 * number + 1, options))
+            path = options.path[number % len(options.path)]
+            sock.sendall(_request(encoder, 2 * number + 1, path, options))
         _show(sock, options)
 
 
-def _request(encoder: Encoder, stream_id: int, options: argparse.Namespace) -> bytes:
+def _request(encoder: Encoder, stream_id: int, path: str, options: argparse.Namespace) -> bytes:
     """Return the frames of a request."""
     posts = options.post is not None
     fields = {
         ":method": "POST" if posts else "GET",
         ":scheme": "https" if options.ca else "http",
         ":authority": f"localhost:{options.port}",
-        ":path": options.path,
+        ":path": path,
     }
     made: list[Frame] = [HeadersFrame(stream_id, encoder.encode(fields), flags=["END_HEADERS"])]
     if posts:
-        made.append(DataFrame(stream_id, bytes(options.post)))
+        made.append(DataFrame(stream_id, bytes(0 if options.late else options.post)))
     if options.trailer:
         made.append(HeadersFrame(stream_id, encoder.encode({"checksum": "abc"}), flags=["END_HEADERS"]))
-    made[-1].flags.add("END_STREAM")
+    if not options.late:
+        made[-1].flags.add("END_STREAM")
     return b"".join(frame.serialize() for frame in made)
 
 
@@ -116,11 +120,15 @@ def _show(sock: socket.socket, options: argparse.Namespace) -> None:
                     time.sleep(3)
             elif isinstance(frame, HeadersFrame):
                 print("HEADERS", frame.stream_id, decoder.decode(frame.data))
+                if options.late:
+                    sock.sendall(DataFrame(frame.stream_id, bytes(options.post)).serialize())
             else:
                 print(frame)
             ended += "END_STREAM" in frame.flags
-            if ended == options.times:
+            if ended == options.times and not options.late:
                 break
+        else:
+            print("the connection ends")
     except OSError as error:
         print(f"the connection ends: {error}")
     print(f"{ended} of {options.times} responses are complete; bytes of each: {dict(bodies)}")

@@ -3,6 +3,7 @@
 import os
 import shutil
 import socket
+import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
@@ -52,6 +53,13 @@ class Place:
             "".join(Path(one).read_text() for one in (certificates().key_file, certificates().cert_file))
         )
         return str(file)
+
+    def keystore(self) -> str:
+        """Return the path of a PKCS #12 file with the key and the certificate, whose password is "secret"."""
+        file = str(self.directory / "pair.p12")
+        made = [program("openssl"), "pkcs12", "-export", "-passout", "pass:secret", "-out", file]
+        subprocess.run([*made, "-in", self.pair()], check=True, capture_output=True)
+        return file
 
 
 @dataclass(frozen=True)

@@ -108,13 +108,10 @@ def _probe(description: str, engine: str, names: Sequence[str]) -> dict[str, tup
     if not names:
         return {}
     command = [sys.executable, "-m", "compat.servers.probe", description, *names]
-    environment = {**os.environ, "HYPERLITE_ENGINE": engine}
-    done = subprocess.run(
-        command, capture_output=True, text=True, check=False, timeout=LIMIT, env=environment
-    )
-    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    output = _run(command, {**os.environ, "HYPERLITE_ENGINE": engine})
+    lines = [json.loads(line) for line in output.splitlines() if line.startswith('["')]
     results = {name: (outcome, remark) for name, outcome, remark in lines}
-    return {name: results.get(name, ("fail", f"the probe ended: {done.stderr[-300:]}")) for name in names}
+    return {name: results.get(name, ("fail", f"the probe ended: {output[-300:]}")) for name in names}
 
 
 def _judged(server: Server, name: str, outcome: str, remark: str) -> Outcome:
@@ -139,10 +136,14 @@ def _reproduced(command: str, running: Running) -> str:
     }
     for name, value in values.items():
         command = command.replace(f"${name}", str(value))
-    command = command.replace("python ", f"{sys.executable} ")
+    return _run(["sh", "-c", command.replace("python ", f"{sys.executable} ")])
+
+
+def _run(command: Sequence[str], environment: Mapping[str, str] | None = None) -> str:
+    """Run a command, which ends after some minutes; returns what it prints until then."""
     with subprocess.Popen(
         command,
-        shell=True,
+        env=environment,
         text=True,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
