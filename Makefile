@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: all help demo test throughput hostile hostile-clients check fmt cov speedups no-speedups fuzz fuzz-speedups compat-stdlib compat-callers compat-requests compat-scrapy compat-servers bench bench-adapter bench-count bench-crawl compare-crawls crawl-faults cluster-faults faults profile docs dist dist-check changelog clean
+.PHONY: all help demo test throughput hostile hostile-clients check fmt cov speedups no-speedups fuzz fuzz-speedups compat-stdlib compat-callers compat-requests compat-scrapy compat-servers bench bench-adapter bench-count bench-crawl compare-crawls crawl-faults cluster-faults faults schedules soak profile docs dist dist-check changelog clean
 .DELETE_ON_ERROR:
 
 all: check test
@@ -188,6 +188,15 @@ bench-count: $(VENV)/.dev
 # A network that fails at each moment of a connection, in each way to make requests: an hour; ARGS="--every 10".
 faults: $(VENV)/.dev
 	$(BIN)/python -m tests.faults $(ARGS)
+
+# Two threads, of which one stands still at a line of hyperlite's while the other goes on, for each line: an hour;
+# ARGS="--every 10 cancel".
+schedules: $(VENV)/.dev
+	$(BIN)/python -m tests.schedules $(ARGS)
+
+# A million requests of all kinds: what the process holds must not grow; hours, ARGS="--requests 50000".
+soak: $(VENV)/.dev
+	$(BIN)/python -m tests.soak $(ARGS)
 
 # A crawl that is killed twenty times, and whose disk is full: some minutes; root, for the disk.
 crawl-faults: $(VENV)/.dev

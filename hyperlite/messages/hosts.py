@@ -139,8 +139,18 @@ def _address(host: str) -> str:
     found = re.fullmatch(_BRACKETED, host)
     if not found or not is_ipv6(found[1]):
         raise ValueError(f"{host} is no IPv6 address")
-    address = socket.inet_ntop(socket.AF_INET6, socket.inet_pton(socket.AF_INET6, found[1]))
+    address = _shortest(socket.inet_pton(socket.AF_INET6, found[1]))
     return f"{address}%{found[2]}" if found[2] else address
+
+
+def _shortest(packed: bytes) -> str:
+    """Return an IPv6 address as browsers do (WHATWG URL section 3.6); systems put IPv4 into some."""
+    groups = [f"{packed[at] << 8 | packed[at + 1]:x}" for at in range(0, 16, 2)]
+    for length in range(8, 1, -1):
+        for start in range(9 - length):
+            if groups[start : start + length] == ["0"] * length:
+                return ":".join(groups[:start]) + "::" + ":".join(groups[start + length :])
+    return ":".join(groups)
 
 
 def _is_ipv4(name: str) -> bool:

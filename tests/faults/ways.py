@@ -205,7 +205,8 @@ def crawl(place: Place) -> list[Done]:
     done = []
     for line in lines:
         target = "/" + line["url"].rpartition("/")[2]
-        error = None if line.get("error") is None else OSError(line["error"])
+        text = line.get("error")
+        error = None if text is None else TimeoutError(text) if "Timeout" in text else OSError(text)
         done.append(Done("GET", target, line["body"].encode() if error is None else None, error))
     return done
 

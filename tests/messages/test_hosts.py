@@ -41,7 +41,9 @@ def without_idna(monkeypatch: pytest.MonkeyPatch) -> None:
         ("[::1]:", (None, "::1", None)),
         ("[0:0:0:0:0:0:0:1]", (None, "::1", None)),
         ("[2001:DB8::0001]", (None, "2001:db8::1", None)),
-        ("[::ffff:127.0.0.1]", (None, "::ffff:127.0.0.1", None)),
+        ("[::ffff:127.0.0.1]", (None, "::ffff:7f00:1", None)),
+        ("[::1:80]", (None, "::1:80", None)),  # glibc: ::0.1.0.128
+        ("[1:0:0:2:0:0:0:3]", (None, "1:0:0:2::3", None)),
         ("[fe80::1%25eth0]", (None, "fe80::1%eth0", None)),
         ("[fe80::1%eth0]:80", (None, "fe80::1%eth0", 80)),
         ("x" * 63 + ".example", (None, "x" * 63 + ".example", None)),

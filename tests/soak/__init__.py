@@ -1,0 +1,1 @@
+"""A program that goes on for long: what it holds must not grow."""
