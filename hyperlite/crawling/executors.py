@@ -115,6 +115,8 @@ class Workers:
         """Shut the executor down, if it is the crawl's own."""
         if self._is_ours:
             self._executor.shutdown(wait=True)
+            if (client := getattr(self._executor, "_client", None)) is not None:  # Dask's
+                client.close()
 
 
 def is_lost(error: BaseException) -> bool:

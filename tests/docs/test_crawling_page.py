@@ -62,6 +62,7 @@ def shell(example: str, tmp_path: Path) -> str:
 
 
 @pytest.mark.long
+@pytest.mark.timeout(300)
 def test_cluster(shop: Server, tmp_path: Path) -> None:
     Path("urls.txt").write_text("\n".join(shop.url(f"/book?id={number}") for number in range(300)))
     (example,) = examples("bash", shop)
