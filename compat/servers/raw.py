@@ -16,7 +16,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from hpack import Decoder, Encoder
-from hyperframe.frame import DataFrame, Frame, HeadersFrame, SettingsFrame, WindowUpdateFrame
+from hyperframe.frame import DataFrame, Frame, HeadersFrame, PingFrame, SettingsFrame, WindowUpdateFrame
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 # Names of RFC 9113 section 6.5.2, RFC 8441, RFC 9218.
@@ -52,6 +52,8 @@ def frames(sock: socket.socket) -> Iterator[Frame]:
             frame.parse_body(memoryview(file.read(length)))
             if isinstance(frame, SettingsFrame) and "ACK" not in frame.flags:
                 sock.sendall(SettingsFrame(0, flags=["ACK"]).serialize())
+            if isinstance(frame, PingFrame) and "ACK" not in frame.flags:
+                sock.sendall(PingFrame(0, frame.opaque_data, flags=["ACK"]).serialize())
             yield frame
 
 
