@@ -90,7 +90,7 @@ def cluster(executor: str) -> Iterator[Client | None]:
     if executor != "dask":
         yield None
         return
-    options = {"processes": True, "dashboard_address": None, "silence_logs": 50}
+    options = {"processes": True, "dashboard_address": ":0", "silence_logs": 50}
     with LocalCluster(n_workers=2, threads_per_worker=1, **options) as made, Client(made) as client:
         yield client
 

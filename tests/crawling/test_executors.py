@@ -35,7 +35,7 @@ def spawned(count: int = 2) -> ProcessPoolExecutor:
 @pytest.fixture(scope="module")
 def dask() -> Iterator[Client]:
     """Return a client of a cluster of two processes, with a scheduler."""
-    options = {"processes": True, "dashboard_address": None, "silence_logs": 50}
+    options = {"processes": True, "dashboard_address": ":0", "silence_logs": 50}
     with LocalCluster(n_workers=2, threads_per_worker=1, **options) as cluster, Client(cluster) as client:
         yield client
 
