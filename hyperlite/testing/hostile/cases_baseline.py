@@ -11,7 +11,7 @@ from .scripts import KB, LATER, MB, give_back
 
 # -- baseline --------------------------------------------------------------------------------------
 
-baseline = Section("baseline", {"alive": True})
+baseline: Section = Section("baseline", {"alive": True})
 
 
 @baseline.case("ok", "ok", "RFC 9113 8.1")
@@ -101,7 +101,7 @@ def _(line: Line) -> None:
 
 # -- goaway ----------------------------------------------------------------------------------------
 
-goaway = Section("goaway", {"alive": False})
+goaway: Section = Section("goaway", {"alive": False})
 
 
 @goaway.case(
@@ -250,7 +250,7 @@ def _(line: Line) -> None:
 
 # -- rst -------------------------------------------------------------------------------------------
 
-rst = Section("rst", {"alive": True})
+rst: Section = Section("rst", {"alive": True})
 
 
 def tries_are_bounded(run: Run) -> None:

@@ -5,7 +5,7 @@ from .cases_http1 import CHUNKED, reply
 
 # -- chunks ------------------------------------------------------------------------------------------
 
-for name, body in (
+for _name, _body in (
     ("size-text", b"xyz\r\n"),
     ("size-empty", b"\r\n"),
     ("size-minus", b"-5\r\nhello\r\n0\r\n\r\n"),
@@ -45,15 +45,19 @@ for name, body in (
     ("cut-in-size", b"f\r\n" + BODY + b"\r\n0"),
     ("no-chunks", b""),
 ):
-    reply(f"h1-chunk-{name}", "error", "RFC 9112 7.1, 8", CHUNKED + body, close=True)
-for name, body in (
+    reply(f"h1-chunk-{_name}", "error", "RFC 9112 7.1, 8", CHUNKED + _body, close=True)
+for _name, _body in (
     ("cut-after-last-size", b"f\r\n" + BODY + b"\r\n0\r\n"),
     ("cut-in-trailers", b"f\r\n" + BODY + b"\r\n0\r\nX: y\r\n"),
 ):
     reply(
-        f"h1-chunk-{name}", "ok|error", "RFC 9112 7.1, 8: the last chunk has come", CHUNKED + body, close=True
+        f"h1-chunk-{_name}",
+        "ok|error",
+        "RFC 9112 7.1, 8: the last chunk has come",
+        CHUNKED + _body,
+        close=True,
     )
-for name, value in (
+for _name, _value in (
     ("gzip", b"gzip, chunked"),
     ("twice", b"chunked, chunked"),
     ("identity", b"identity"),
@@ -62,10 +66,10 @@ for name, value in (
     ("tab", b"\x0bchunked"),
 ):
     reply(
-        f"h1-te-{name}",
+        f"h1-te-{_name}",
         "error",
         "RFC 9112 6.1, 6.3",
-        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: " + value + b"\r\n\r\nf\r\n" + BODY + b"\r\n0\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: " + _value + b"\r\n\r\nf\r\n" + BODY + b"\r\n0\r\n\r\n",
         close=True,
     )
 reply(

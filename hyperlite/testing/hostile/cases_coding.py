@@ -17,7 +17,7 @@ from .judging import Run
 from .line import Line
 from .scripts import MB
 
-coding = Section("coding")
+coding: Section = Section("coding")
 
 BOMB = 300 * MB
 # What a pool holds of a body (`max_body`), and what else may be about.

@@ -13,7 +13,7 @@ from .scripts import KB, LATER, MB, give_back, short
 
 # -- tcp -------------------------------------------------------------------------------------------
 
-tcp = Section("tcp", {"alive": False})
+tcp: Section = Section("tcp", {"alive": False})
 
 
 @tcp.case("tcp-close-before-settings", "error", "RFC 9113 9.1", every=True, after=False)
@@ -167,7 +167,7 @@ def _(line: Line) -> None:
 
 # -- stall -----------------------------------------------------------------------------------------
 
-stall = Section("stall", {"timeout": LATER, "over": (CLEAR,)})
+stall: Section = Section("stall", {"timeout": LATER, "over": (CLEAR,)})
 
 
 def assert_cancelled(run: Run) -> None:

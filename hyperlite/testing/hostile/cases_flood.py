@@ -24,7 +24,7 @@ FLOW = ErrorCode.FLOW_CONTROL_ERROR
 
 # What bounds a flood is the timeout or a counter, whichever comes first. After a timeout the flood goes on,
 # so the counter may end the connection under the first of the requests that come after it.
-flood = Section(
+flood: Section = Section(
     "flood",
     {
         "timeout": 1.0,

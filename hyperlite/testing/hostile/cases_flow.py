@@ -18,7 +18,7 @@ FLOW = ErrorCode.FLOW_CONTROL_ERROR
 
 # -- flow ------------------------------------------------------------------------------------------
 
-flow = Section("flow")
+flow: Section = Section("flow")
 
 
 @flow.case(

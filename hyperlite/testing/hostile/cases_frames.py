@@ -30,7 +30,7 @@ LARGEST, TOO_LARGE = 0, 1
 END_STREAM, END_HEADERS, PADDED = 0x1, 0x4, 0x8
 MB = 1 << 20
 
-frames = Section("frames")
+frames: Section = Section("frames")
 
 
 @frames.case(
@@ -133,7 +133,7 @@ DATA, HEADERS, PRIORITY, RST = DataFrame.type, HeadersFrame.type, PriorityFrame.
 PUSH, PING, GOAWAY = PushPromiseFrame.type, PingFrame.type, GoAwayFrame.type
 WINDOW, CONTINUATION = WindowUpdateFrame.type, ContinuationFrame.type
 
-for name, reference, kind, flags, stream, payload, code in (
+for _name, _reference, _kind, _flags, _stream, _payload, _code in (
     ("headers-stream-0", "RFC 9113 6.2; h2spec 6.2/3", HEADERS, END_HEADERS, 0, b"\x88", PROTOCOL),
     ("data-stream-0", "RFC 9113 6.1; h2spec 6.1/1", DATA, 0, 0, b"x", PROTOCOL),
     ("data-idle-stream", "RFC 9113 5.1; h2spec 5.1/1", DATA, 0, 99, b"x", PROTOCOL),
@@ -179,7 +179,7 @@ for name, reference, kind, flags, stream, payload, code in (
     ("push-promise-stream-0", "RFC 9113 6.6", PUSH, END_HEADERS, 0, bytes(4) + b"\x88", PROTOCOL),
     ("push-promise-short", "RFC 9113 6.6", PUSH, END_HEADERS, None, b"\0\0", (FRAME_SIZE, PROTOCOL)),
 ):
-    single(name, "error", reference, kind, flags, stream, payload, goaway=code)
+    single(_name, "error", _reference, _kind, _flags, _stream, _payload, goaway=_code)
 
 single(
     "padding-empty-data",

@@ -16,7 +16,7 @@ PROTOCOL = ErrorCode.PROTOCOL_ERROR
 CALM = ErrorCode.ENHANCE_YOUR_CALM
 END_STREAM, END_HEADERS, PADDED, PRIORITY = 0x1, 0x4, 0x8, 0x20
 
-headers = Section("headers")
+headers: Section = Section("headers")
 STATUS_200 = b"\x88"
 
 
@@ -213,7 +213,7 @@ headers.add(
 )
 
 
-for name, reference, block in (
+for _name, _reference, _block in (
     ("hpack-index-0", "RFC 7541 6.1: index 0 is a decoding error", STATUS_200 + b"\x80"),
     ("hpack-index-9999", "RFC 7541 2.3.3 COMPRESSION_ERROR", STATUS_200 + b"\xff\x90\x4d"),
     ("hpack-index-62-empty-table", "RFC 7541 2.3.3", STATUS_200 + b"\xbe"),
@@ -248,7 +248,7 @@ for name, reference, block in (
     ("hpack-huffman-eos", "RFC 7541 5.2: EOS in a string", STATUS_200 + b"\x40\x01a\x84\xff\xff\xff\xff"),
     ("hpack-string-length-lie", "RFC 7541 5.2 COMPRESSION_ERROR", STATUS_200 + b"\x40\x01a\x7f\x00ab"),
 ):
-    headers.add(name, "error", reference, raw_block(block), goaway=COMPRESSION)
+    headers.add(_name, "error", _reference, raw_block(_block), goaway=COMPRESSION)
 
 headers.add("hpack-empty-block", "error", "RFC 9113 8.3.2", raw_block(b""), rst=PROTOCOL)
 headers.add(

@@ -10,7 +10,7 @@ from .case import BODY, TLS, Section
 from .line import Gone, Line
 from .scripts import LATER, MB
 
-fallback = Section("fallback", {"protocol": "http/1.1", "over": (TLS,)})
+fallback: Section = Section("fallback", {"protocol": "http/1.1", "over": (TLS,)})
 
 LENGTH = b"Content-Length: %d\r\n" % len(BODY)
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -105,7 +105,7 @@ reply("h1-icy", "error", "RFC 9112 4", b"ICY 200 OK\r\n\r\n" + BODY, close=True)
 
 # -- the head ----------------------------------------------------------------------------------------
 
-for name, line_ in (
+for _name, _line_ in (
     ("empty", b"\r\n\r\n"),
     ("no-status", b"HTTP/1.1\r\n\r\n"),
     ("text", b"HTTP/1.1 OK\r\n\r\n"),
@@ -117,7 +117,7 @@ for name, line_ in (
     ("underscore", b"HTTP/1.1 2_0_0 OK\r\n\r\n"),
     ("unicode", b"HTTP/1.1 \xb2\xb0\xb0 OK\r\n\r\n"),
 ):
-    reply(f"h1-status-{name}", "error", "RFC 9112 4: 3DIGIT", line_, close=True)
+    reply(f"h1-status-{_name}", "error", "RFC 9112 4: 3DIGIT", _line_, close=True)
 reply("h1-status-no-reason", "ok", "RFC 9112 4", GOOD.replace(b" OK", b" "))
 reply("h1-status-no-reason-no-space", "ok", "seen in the field", GOOD.replace(b" OK", b""))
 reply("h1-lf-only", "ok|error", "RFC 9112 2.2: MAY be recognised", GOOD.replace(b"\r\n", b"\n"))
@@ -145,7 +145,7 @@ def endless(start: bytes, more: bytes, **options: object) -> Callable[[Line], No
     return script
 
 
-for name, expected, reference, start, more in (
+for _name, _expected, _reference, _start, _more in (
     ("h1-endless-status-line", "error", "CVE-2013-1752; _MAXLINE 65536", b"HTTP/1.1 200 ", b"x" * 65536),
     (
         "h1-endless-header-line",
@@ -189,12 +189,12 @@ for name, expected, reference, start, more in (
         b"X: y\r\n" * 8192,
     ),
 ):
-    fallback.add(name, expected, reference, endless(start, more), timeout=1.0)
+    fallback.add(_name, _expected, _reference, endless(_start, _more), timeout=1.0)
 
 reply(
     "h1-obs-fold", "ok|error", "RFC 9112 5.2", b"HTTP/1.1 200 OK\r\nX: a\r\n b\r\n" + LENGTH + b"\r\n" + BODY
 )
-for name, field in (
+for _name, _field in (
     ("space-before-colon", b"X : y"),
     ("no-colon", b"nonsense"),
     ("empty-name", b": y"),
@@ -203,10 +203,10 @@ for name, field in (
     ("non-ascii-name", b"\xe9: y"),
 ):
     reply(
-        f"h1-header-{name}",
+        f"h1-header-{_name}",
         "ok|error",
         "RFC 9112 5.1",
-        b"HTTP/1.1 200 OK\r\n" + LENGTH + field + b"\r\n\r\n" + BODY,
+        b"HTTP/1.1 200 OK\r\n" + LENGTH + _field + b"\r\n\r\n" + BODY,
     )
 
 # Where http.client's parser stops at a line that is none, what follows is lost: the length above all.
@@ -245,7 +245,7 @@ def with_length(value: bytes) -> bytes:
 
 reply("h1-cl-too-short", "error", "RFC 9112 8: incomplete", with_length(b"1000"), close=True)
 reply("h1-cl-too-short-reset", "error", "RFC 9112 8", with_length(b"1000"), close=True)
-for name, value in (
+for _name, _value in (
     ("minus", b"-1"),
     ("plus", b"+15"),
     ("text", b"many"),
@@ -254,7 +254,7 @@ for name, value in (
     ("hex", b"0xf"),
     ("list-different", b"15, 16"),
 ):
-    reply(f"h1-cl-{name}", "error", "RFC 9112 6.3: unrecoverable", with_length(value), close=True)
+    reply(f"h1-cl-{_name}", "error", "RFC 9112 6.3: unrecoverable", with_length(_value), close=True)
 reply("h1-cl-list-same", "ok|error", "RFC 9112 6.3: may be taken for one", with_length(b"15, 15"), close=True)
 reply(
     "h1-cl-huge",

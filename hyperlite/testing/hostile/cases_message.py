@@ -12,7 +12,7 @@ CALM = ErrorCode.ENHANCE_YOUR_CALM
 END_STREAM, END_HEADERS, PADDED, PRIORITY = 0x1, 0x4, 0x8, 0x20
 
 # A malformed response is the error of its stream: its siblings and the connection live on.
-message = Section("message")
+message: Section = Section("message")
 
 
 def reply(
@@ -54,7 +54,7 @@ def with_status(value: Text) -> Fields:
 
 LENGTH = str(len(BODY))
 
-for name, reference, fields in (
+for _name, _reference, _fields in (
     ("status-missing", "RFC 9113 8.3.2; Go TestTransportHandlesInvalidStatuslessResponse", [("x", "y")]),
     ("status-duplicate", "RFC 9113 8.3", [(":status", "200"), (":status", "200")]),
     ("status-duplicate-different", "RFC 9113 8.3", [(":status", "200"), (":status", "404")]),
@@ -104,9 +104,9 @@ for name, reference, fields in (
     ("status-101", "RFC 9113 8.6", [(":status", "101")]),
     ("1xx-then-nothing", "RFC 9113 8.1", [(":status", "100")]),
 ):
-    reply(name, "error", reference, fields)
+    reply(_name, "error", _reference, _fields)
 
-for name, reference, value in (
+for _name, _reference, _value in (
     ("cl-minus", "RFC 9110 8.6", "-1"),
     ("cl-minus-zero", "RFC 9110 8.6", "-0"),
     ("cl-empty", "RFC 9110 8.6", ""),
@@ -124,7 +124,7 @@ for name, reference, value in (
     ("cl-2-63", "RFC 9113 8.1.1", str(2**63)),
     ("cl-list-different", "RFC 9110 8.6", f"{LENGTH}, 16"),
 ):
-    reply(name, "error", reference, with_field("content-length", value))
+    reply(_name, "error", _reference, with_field("content-length", _value))
 
 reply(
     "cl-plus",
@@ -173,13 +173,13 @@ reply("te-in-response", "ok|error", "RFC 9113 8.2.2 speaks of requests", with_fi
 reply("status-999", "ok", "RFC 9110 15: clients treat it as 5xx", with_status("999"), status=999)
 reply("status-600", "ok", "RFC 9110 15", with_status("600"), status=600)
 
-for status in ("204", "304"):
+for _status in ("204", "304"):
     reply(
-        f"{status}-with-body",
+        f"{_status}-with-body",
         "ok|error",
         "RFC 9110 15.3.5",
-        with_status(status),
-        status=int(status),
+        with_status(_status),
+        status=int(_status),
         body=b"",
         alive=None,
     )
@@ -242,7 +242,7 @@ reply(
 )
 
 # Trailers, by which a response that looked good is malformed after all.
-for name, reference, trailers in (
+for _name, _reference, _trailers in (
     ("trailer-uppercase", "RFC 9113 8.2.1; Go InvalidTrailer_Capital", [("X-Sum", "1")]),
     ("trailer-status", "RFC 9113 8.1; Go InvalidTrailer_PseudoHeader", [(":status", "200")]),
     ("trailer-pseudo", "RFC 9113 8.1", [(":path", "/")]),
@@ -250,7 +250,7 @@ for name, reference, trailers in (
     ("trailer-value-crlf", "RFC 9113 8.2.1; Go InvalidTrailer_BinaryFieldValue", [("x", "a\r\nb")]),
     ("trailer-connection", "RFC 9113 8.2.2", [("connection", "close")]),
 ):
-    reply(name, "error", reference, [(":status", "200")], trailers=trailers)
+    reply(_name, "error", _reference, [(":status", "200")], trailers=_trailers)
 reply(
     "trailer-content-length",
     "ok|error",

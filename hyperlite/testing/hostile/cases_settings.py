@@ -18,8 +18,8 @@ FLOW = ErrorCode.FLOW_CONTROL_ERROR
 
 # -- settings --------------------------------------------------------------------------------------
 
-settings = Section("settings")
-between = Section("settings", {"note": "sent between request and response"})
+settings: Section = Section("settings")
+between: Section = Section("settings", {"note": "sent between request and response"})
 
 
 @settings.case(
@@ -157,7 +157,7 @@ def pairs(*settings: tuple[int, int]) -> bytes:
 
 TABLE, PUSH, STREAMS, WINDOW, FRAME, LIST = range(1, 7)
 
-for name, expected, reference, payload, options in (
+for _name, _expected, _reference, _payload, _options in (
     (
         "settings-frame-size-16m",
         "error",
@@ -261,7 +261,7 @@ for name, expected, reference, payload, options in (
         {},
     ),
 ):
-    between_request_and_response(name, expected, reference, payload, **options)
+    between_request_and_response(_name, _expected, _reference, _payload, **_options)
 
 
 @settings.case("settings-first-is-ack", "error", "RFC 9113 3.4", goaway=PROTOCOL)

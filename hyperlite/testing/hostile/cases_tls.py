@@ -17,7 +17,7 @@ from .judging import Run
 from .line import Gone, Line
 from .scripts import LATER, short
 
-tls = Section("tls", {"over": (TLS,), "after": False})
+tls: Section = Section("tls", {"over": (TLS,), "after": False})
 
 TRUSTED = "trusted"
 NOW = datetime.now(UTC)
@@ -200,7 +200,7 @@ secured(
 
 # -- handshakes --------------------------------------------------------------------------------------
 
-raw = Section("tls", {"over": (TLS,), "after": False, "handshake": False})
+raw: Section = Section("tls", {"over": (TLS,), "after": False, "handshake": False})
 
 
 def hello(line: Line) -> None:
@@ -243,14 +243,18 @@ def _(line: Line) -> None:
     line.hang_up()
 
 
-for name, alert in (("handshake-failure", 40), ("no-application-protocol", 120), ("unrecognized-name", 112)):
+for _name, _alert in (
+    ("handshake-failure", 40),
+    ("no-application-protocol", 120),
+    ("unrecognized-name", 112),
+):
 
-    def alarm(line: Line, alert: int = alert) -> None:
+    def alarm(line: Line, alert: int = _alert) -> None:
         hello(line)
         line.send_raw(bytes([0x15, 3, 3, 0, 2, 2, alert]))
         line.hang_up()
 
-    raw.add(f"tls-alert-{name}", "error", "RFC 8446 6.2", alarm)
+    raw.add(f"tls-alert-{_name}", "error", "RFC 8446 6.2", alarm)
 
 
 def handshake_by_hand(line: Line, *, step: float, pieces: int) -> None:

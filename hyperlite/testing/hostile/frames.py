@@ -52,7 +52,7 @@ class FrameFactory:
     """Makes the bytes of frames, valid or not, with one HPACK encoder for all header blocks."""
 
     def __init__(self) -> None:
-        self.encoder = hpack.Encoder()
+        self.encoder: hpack.Encoder = hpack.Encoder()
 
     def raw(self, kind: int, flags: int = 0, stream_id: int = 0, payload: bytes = b"") -> bytes:
         """Return any frame: `stream_id` is written as it is, reserved bit included."""
@@ -150,7 +150,7 @@ class FrameReader:
     """
 
     def __init__(self) -> None:
-        self.decoder = hpack.Decoder()
+        self.decoder: hpack.Decoder = hpack.Decoder()
         self._input = bytearray()
         self._greeted = False
         self._open: HeadersFrame | None = None

@@ -65,13 +65,13 @@ class Line(Wire):
         self.requests_seen: dict[int, tuple[str, str]] = {}
         self.ended: set[int] = set()
         self.mine: set[int] = set()
-        self.window = {0: 65535}
-        self.credited = {0: 0}
+        self.window: dict[int, int] = {0: 65535}
+        self.credited: dict[int, int] = {0: 0}
         self.reset_by_client: set[int] = set()
         self.uploaded: dict[int, int] = {}
         self._initial_window = 65535
         self.drained: Counter[type[Frame]] = Counter()
-        self.max_frame = 16384
+        self.max_frame: int = 16384
         self._pings = 0
         self.opened: list[int] = []
 
@@ -357,8 +357,8 @@ class Stage:
         self.case = case
         self.lines: list[Line] = []
         self.failures: list[BaseException] = []
-        self.gate = threading.Event()
-        self.context = _server_context(case) if tls else None
+        self.gate: threading.Event = threading.Event()
+        self.context: ssl.SSLContext | None = _server_context(case) if tls else None
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
         self._sockets: list[socket.socket] = []

@@ -39,7 +39,7 @@ class Script:
     """What a peer can say. Every method returns what `send_raw` returns."""
 
     def __init__(self) -> None:
-        self.frames = FrameFactory()
+        self.frames: FrameFactory = FrameFactory()
         self.seen: list[Frame] = []
 
     def send_raw(self, data: bytes) -> Any:
@@ -118,7 +118,7 @@ class Wire(Script):
         self.sock = sock
         self.auto_ack = True
         self._sending = threading.Lock()  # a script may speak in one thread and acknowledge in another
-        self.reader = FrameReader()
+        self.reader: FrameReader = FrameReader()
         self._greeted = False
         self._unacknowledged = 0
 
