@@ -11,6 +11,7 @@ import pytest
 
 import hyperlite
 from hyperlite import ConnectionPool
+from hyperlite.net import tls
 from hyperlite.testing.certificates import certificates
 from hyperlite.testing.server import Exchange, Request, Response, Server, streaming
 
@@ -40,6 +41,12 @@ def pytest_collection_finish() -> None:
     """Have the collector leave out what pytest has made of ten thousand tests: many tests call it."""
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture(autouse=True)
+def _few_sessions_were_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no test find that the tests before it have read as many TLS sessions as a process may."""
+    monkeypatch.setattr(tls, "sessions_read", 0)
 
 
 def report(request: Request) -> Response:

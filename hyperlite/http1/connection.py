@@ -375,7 +375,7 @@ class HTTP1Connection:
                 self._socket.proven = exchange.sock
                 # TLS 1.3's tickets have come by now; later another thread may be reading.
                 if not exchange.request.open:
-                    self.session = session_of(exchange.sock)
+                    self.session = session_of(exchange.sock) or self.session
             exchange.response = response
             if exchange.request.open:
                 response.exchange = exchange  # perhaps only its writer still refers to it

@@ -9,6 +9,7 @@ import errno
 import os
 import socket
 import ssl
+import sys
 import time
 import weakref
 from collections.abc import Callable, Sequence
@@ -49,6 +50,12 @@ class Session(NamedTuple):
     terms: Terms
 
 
+# Before Python 3.12.8 and 3.13.1, each session that is read costs 6 KiB which Python never frees
+# (python/cpython#116810).  There a process reads so many at most, and none of a connection that has resumed
+# one: the same session is offered again.  When they are used up, a new connection is a whole handshake.
+LEAKS: bool = sys.version_info < (3, 12, 8) or (3, 13) <= sys.version_info < (3, 13, 1)
+MOST_READ = 1000
+sessions_read: int = 0
 # The terms of each socket that was made here and whose session may be resumed.
 _terms: "weakref.WeakKeyDictionary[ssl.SSLSocket, Terms]" = weakref.WeakKeyDictionary()
 # The context of the handshake of each socket that speaks HTTP/2.
@@ -158,14 +165,19 @@ def _server_name(host: str) -> str:
 
 
 def session_of(sock: object) -> Session | None:
-    """Return the TLS session of a socket that is still open, for the next one to resume.
+    """Return the TLS session of a socket that is still open, for the next one to resume; see `LEAKS`.
 
     No other thread may use the socket meanwhile: a ticket that comes changes the session while it is copied.
     """
+    global sessions_read  # noqa: PLW0603
     terms = _terms.get(sock) if isinstance(sock, ssl.SSLSocket) else None
     if terms is None:
         return None
     assert isinstance(sock, ssl.SSLSocket)
+    if LEAKS:
+        if sock.session_reused or sessions_read >= MOST_READ:
+            return None
+        sessions_read += 1
     session = sock.session
     if session is None:
         return None

@@ -12,6 +12,7 @@ import trustme
 
 import hyperlite
 from hyperlite.adapters.requests import HTTP20Adapter
+from hyperlite.net import tls
 from hyperlite.origins import connection as origin_connection
 from hyperlite.pool import ConnectionPool
 from tests.connect_proxy import Proxy
@@ -62,6 +63,17 @@ class TestItIsResumed:
     def test_on_the_same_terms(self, server: SecureServer, ca: trustme.CA) -> None:
         with connection(server, client_context(ca)) as conn:
             assert [fetch_resumed(conn) for _ in range(3)] == [False, True, True]
+
+    def test_so_many_are_read(
+        self, server: SecureServer, ca: trustme.CA, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Some releases of Python never free what each costs: then new connections are whole handshakes."""
+        monkeypatch.setattr(tls, "LEAKS", True)
+        monkeypatch.setattr(tls, "MOST_READ", 1)
+        with connection(server, client_context(ca)) as conn:
+            assert [fetch_resumed(conn) for _ in range(4)] == [False, True, True, True]
+        with connection(server, client_context(ca)) as conn:
+            assert [fetch_resumed(conn) for _ in range(2)] == [False, False]
 
     def test_without_verification_too(self, impostor: SecureServer, ca: trustme.CA) -> None:
         with connection(impostor, unverified(client_context(ca))) as conn:
