@@ -4,11 +4,13 @@ CPU time of the workers is read from the system while they live, after they have
 that of the driver is all that its process takes, from the copy of the input to the output.
 """
 
+import importlib
 import multiprocessing
 import os
 import resource
 import statistics
 import tempfile
+import time
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
@@ -51,10 +53,9 @@ def compare(count: int, rounds: int) -> None:
 
 def workers() -> ProcessPoolExecutor:
     """Return processes that have imported what they need."""
-    executor = ProcessPoolExecutor(WORKERS, multiprocessing.get_context("spawn"))
-    warm = [executor.submit(worker.machine_and_process) for _ in range(WORKERS * 4)]
-    while len({one.result() for one in warm}) < WORKERS:
-        warm = [executor.submit(worker.machine_and_process) for _ in range(WORKERS * 4)]
+    context = multiprocessing.get_context("spawn")
+    executor = ProcessPoolExecutor(WORKERS, context, importlib.import_module, (worker.__name__,))
+    list(executor.map(time.sleep, [1.0] * WORKERS))
     return executor
 
 
