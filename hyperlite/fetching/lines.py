@@ -77,6 +77,7 @@ class Lines(Parser[str]):
 
     def __init__(self, codec: str, limit: int, option: str = "max_line") -> None:
         super().__init__()
+        self._codec = codec
         self._decoder = codecs.getincrementaldecoder(codec)("replace")
         self._limit = limit
         self._option = option
@@ -87,7 +88,13 @@ class Lines(Parser[str]):
 
     def feed(self, data: bytes) -> None:
         """Take the next piece of the body."""
-        self._take(self._decoder.decode(data))
+        try:
+            text = self._decoder.decode(data)
+        except UnicodeError:  # UTF-16 or UTF-32 without a byte order mark: browsers take it for little-endian
+            before, _ = self._decoder.getstate()
+            self._decoder = codecs.getincrementaldecoder(f"{self._codec}-le")("replace")
+            text = self._decoder.decode(before + data)
+        self._take(text)
 
     def end(self) -> None:
         """Take the end of the body."""

@@ -235,11 +235,13 @@ def test_a_worker_that_hangs_is_given_up(make_site: MakeSite, monkeypatch: pytes
 
     site.kill(stop, 150, by=signal.SIGSTOP)
     with executor:
-        summary = crawl(site, executor=executor, lease=2.0)
-        assert (summary.left, summary.failed) == (0, 0)
-        site.check_output()
-        asked = len(site.server.log)
-        os.kill(stopped[0], signal.SIGCONT)
+        try:
+            summary = crawl(site, executor=executor, lease=5.0)
+            asked = len(site.server.log)
+        finally:
+            os.kill(stopped[0], signal.SIGCONT)
+    assert (summary.left, summary.failed) == (0, 0)
+    site.check_output()
     assert len(site.server.log) == asked
 
 

@@ -235,7 +235,7 @@ def test_the_user_agent_has_a_contact(make_web: MakeWeb):
 @pytest.mark.parametrize(
     ("options", "text"),
     [
-        ({"rate": 0}, "per_second must be above 0"),
+        ({"rate": 0}, "rate must be above 0"),
         ({"delay": "1"}, "delay is a number"),
         ({"ignore_robots": 1}, "ignore_robots is True or False"),
         ({"allow_private": None}, "allow_private is True or False"),

@@ -186,6 +186,14 @@ def test_lines_cut_anywhere(codec: str) -> None:
     assert lines(*(encoded[place : place + 1] for place in range(len(encoded))), codec=codec) == expected
 
 
+@pytest.mark.parametrize("codec", ["utf_16", "utf_32"])
+def test_lines_without_a_byte_order_mark(codec: str) -> None:
+    """They were a UnicodeError; `text` takes them for little-endian, as browsers do."""
+    encoded = "ł\nb".encode(f"{codec}_le")
+    for cut in range(len(encoded) + 1):
+        assert lines(encoded[:cut], encoded[cut:], codec=codec) == ["ł", "b"]
+
+
 def test_the_end_of_lines() -> None:
     assert lines() == lines(b"") == []
     assert lines(b"one\n") == lines(b"one\r") == lines(b"one\r\n") == lines(b"one") == ["one"]
