@@ -174,7 +174,7 @@ class TestOneThread:
 
 
 class TestGivingUp:
-    # Twice in some ten runs of all tests, on a busy machine, the collector closed a socket here: not found yet.
+    # Seldom, on a busy machine, the collector closes a socket here: not found yet.
     @pytest.mark.filterwarnings("default::pytest.PytestUnraisableExceptionWarning")
     @pytest.mark.parametrize("how", ["cancel", "with", "drop"])
     def test_what_is_under_way_is_cancelled(self, pool: ConnectionPool, server: Server, how: str) -> None:

@@ -58,7 +58,7 @@ def save(pool: ConnectionPool, address: str, path: Path) -> SavedFile:
 
 def begin(pool: ConnectionPool, address: str, path: Path) -> int:
     """Have a download end with its timeout; return how many bytes have come."""
-    slow = pool.fetch(address, stream=True, headers={"X-Rate": "1"}, timeout=2)
+    slow = pool.fetch(address, stream=True, headers={"X-Rate": "1"}, timeout=0.5)
     with slow as response, pytest.raises(TimeoutError):
         response.save(path, resume=True)
     size = Path(f"{path}.part").stat().st_size
