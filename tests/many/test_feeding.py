@@ -174,8 +174,6 @@ class TestOneThread:
 
 
 class TestGivingUp:
-    # Seldom, on a busy machine, the collector closes a socket here: not found yet.
-    @pytest.mark.filterwarnings("default::pytest.PytestUnraisableExceptionWarning")
     @pytest.mark.parametrize("how", ["cancel", "with", "drop"])
     def test_what_is_under_way_is_cancelled(self, pool: ConnectionPool, server: Server, how: str) -> None:
         run = pool.fetch_many([server.url("/echo"), *[server.url("/slow")] * 5])
